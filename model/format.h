@@ -6,8 +6,8 @@
  *
  * Sections follow one another in the order of distil_section_kind (the six per-layer kinds repeat
  * for each layer), without gaps beyond the zero bytes that round a size up to 64. A section's CRC
- * covers those zero bytes too, and the header's CRC covers header and table, so that every byte of
- * the file is under one checksum.
+ * covers those zero bytes too, and the header's CRC covers header, table and the zero bytes after
+ * it, so that every byte of the file is under one checksum.
  */
 #ifndef DISTIL_MODEL_FORMAT_H
 #define DISTIL_MODEL_FORMAT_H
@@ -39,6 +39,10 @@ enum {
     DISTIL_BLOB_MAX_VOCAB = 1 << 20, /* at least 1 */
     DISTIL_BLOB_MAX_LABELS = 4096,   /* at least 2 */
     DISTIL_BLOB_MAX_SPECIALS = 64,
+    DISTIL_BLOB_MAX_TOKEN_BYTES = 4096,
+    DISTIL_BLOB_MAX_WORD_CHARS = 1000, /* at least 1 */
+    DISTIL_BLOB_MAX_PROVENANCE_BYTES = 65536,
+    DISTIL_BLOB_MAX_LABEL_BYTES = 1 << 20, /* all names together */
     DISTIL_BLOB_LABEL_COLS = 16 /* the classifier's columns are padded to a multiple of it */
 };
 
@@ -68,6 +72,7 @@ typedef enum distil_section_kind {
     DISTIL_SECTION_VOCAB_BYTES,    /* the tokens' bytes, UTF-8, in order of id */
     DISTIL_SECTION_QUAD_ORDER,     /* u16: for each layer, for qkv, attention_out, ffn_in, ffn_out:
                                       cols / 32 tables of depth / 4 entries */
+    DISTIL_SECTION_QUAD_GROUP,     /* u8: in the same order, cols / 32 entries, each 4, 2 or 1 */
     DISTIL_SECTION_EMBED_ROW,      /* u32 row[vocab_size]: the embedding row of each token id */
     DISTIL_SECTION_EMBED_SCALE,    /* f32 scale[vocab_size], by row */
     DISTIL_SECTION_EMBED_WORD,     /* i8 (vocab_size, dim), by row */
@@ -84,15 +89,22 @@ typedef enum distil_section_kind {
     DISTIL_SECTION_KIND_END
 } distil_section_kind;
 
-/* A matrix section: f32 scale[cols], f32 bias[cols], i32 col_sum[cols], u8 group[cols / 32] and
- * zero bytes up to a multiple of 64, then the panels: cols / 16 of depth * 16 bytes. */
+/* A matrix section: f32 scale[cols], f32 bias[cols], i32 col_sum[cols], then the panels: cols / 16
+ * of depth * 16 bytes. What memory safety rests on (order tables, groups) lies in sections of its
+ * own near the front, so that opening a blob touches no page of a weight. */
+
+enum { DISTIL_BLOB_COMMON_SECTIONS = 15, DISTIL_BLOB_LAYER_SECTIONS = 6 };
+enum {
+    DISTIL_BLOB_MAX_SECTIONS =
+        DISTIL_BLOB_COMMON_SECTIONS + DISTIL_BLOB_LAYER_SECTIONS * DISTIL_BLOB_MAX_LAYERS
+};
 
 typedef struct distil_blob_header {
     uint8_t magic[8];
     uint32_t version;
     uint32_t header_bytes;
     uint64_t file_bytes;
-    uint32_t section_count; /* 14 + 6 * n_layers */
+    uint32_t section_count; /* 15 + 6 * n_layers */
     uint32_t scheme;
     uint32_t dim;
     uint32_t hidden_dim;
@@ -115,7 +127,7 @@ typedef struct distil_blob_header {
     uint8_t reserved0[24];  /* zero */
     uint8_t sha256[32];     /* of the whole file, with this field and header_crc32c as zeros */
     uint8_t reserved1[92];  /* zero */
-    uint32_t header_crc32c; /* of bytes 0 .. 251 and then the section table */
+    uint32_t header_crc32c; /* of bytes 0 .. 251, then 256 .. first section - 1 */
 } distil_blob_header;
 
 typedef struct distil_blob_section {
@@ -148,7 +160,7 @@ static inline uint64_t distil_blob_align(uint64_t bytes)
 
 static inline uint64_t distil_blob_matrix_bytes(uint64_t depth, uint64_t cols)
 {
-    return 12 * cols + distil_blob_align(cols / DISTIL_BLOB_PAIR_COLS) + depth * cols;
+    return 12 * cols + depth * cols;
 }
 
 _Static_assert(sizeof(distil_blob_header) == DISTIL_BLOB_HEADER_BYTES, "header size");
