@@ -242,8 +242,9 @@ DISTIL_CHECKED distil_status distil_classify(distil_context *context, distil_res
                                              const distil_scores *scores, const char *text,
                                              size_t text_bytes, uint32_t flags);
 
-/* Classify count texts: results (count), scores (count) or NULL. The same bits as one by one. On
- * error no result is written. */
+/* Classify count texts: results (count), scores (count) or NULL. The same bits as one by one.
+ * count may be 0. DISTIL_BAD_ARGUMENT leaves all outputs untouched; DISTIL_NOT_FINITE those of the
+ * text that caused it and of all after it. */
 DISTIL_CHECKED distil_status distil_classify_batch(distil_context *context, distil_result *results,
                                                    const distil_scores *scores,
                                                    const distil_text *texts, size_t count,

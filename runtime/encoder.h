@@ -24,7 +24,6 @@ typedef struct distil_scratch {
     float *row_scale;    /* (rows) */
     int32_t *row_zero;   /* (rows) */
     float *attention;    /* distil_attention_scratch(max_positions, head_dim) */
-    float *pooled;       /* (dim) */
     float *pooled_dense; /* (dim) */
     float *logits;       /* (label_cols) */
     size_t rows;         /* capacity */

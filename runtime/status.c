@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names for people: statuses, levels, version.
+ */
+#include <string.h>
+
+#include "runtime/distil.h"
+
+#define STRING_(x) #x
+#define STRING(x) STRING_(x)
+
+const char *distil_status_str(distil_status status)
+{
+    switch (status) {
+    case DISTIL_OK:
+        return "success";
+    case DISTIL_FILE_OPEN:
+        return "the blob cannot be opened";
+    case DISTIL_FILE_READ:
+        return "the blob cannot be read or mapped";
+    case DISTIL_BAD_MAGIC:
+        return "not a distil blob";
+    case DISTIL_BAD_VERSION:
+        return "a blob of another format version; convert the model again";
+    case DISTIL_TRUNCATED:
+        return "the blob is shorter or longer than it says";
+    case DISTIL_BAD_STRUCTURE:
+        return "the blob has a field, size, offset or table that cannot be";
+    case DISTIL_BAD_CHECKSUM:
+        return "the blob's content differs from its checksum";
+    case DISTIL_BAD_PROOF:
+        return "the blob's weights break the overflow bound";
+    case DISTIL_BAD_ARGUMENT:
+        return "invalid argument";
+    case DISTIL_BAD_TOKEN:
+        return "a token id is not below the vocabulary size";
+    case DISTIL_TOO_MANY_TOKENS:
+        return "the number of token ids is 0 or above the model's positions";
+    case DISTIL_NOT_FINITE:
+        return "the result is not finite: the blob's weights are damaged";
+    case DISTIL_NO_MEMORY:
+        return "out of memory";
+    case DISTIL_BAD_CPU:
+        return "this CPU lacks the instruction set asked for";
+    }
+    return "unknown status";
+}
+
+const char *distil_version(void)
+{
+    return STRING(DISTIL_VERSION_MAJOR) "." STRING(DISTIL_VERSION_MINOR) "." STRING(
+        DISTIL_VERSION_PATCH);
+}
+
+const char *distil_isa_name(distil_isa isa)
+{
+    switch (isa) {
+    case DISTIL_ISA_SCALAR:
+        return "scalar";
+    case DISTIL_ISA_AVX2:
+        return "avx2";
+    case DISTIL_ISA_AVXVNNI:
+        return "avxvnni";
+    case DISTIL_ISA_AVX512:
+        return "avx512";
+    case DISTIL_ISA_AVX512VNNI:
+        return "avx512vnni";
+    case DISTIL_ISA_BEST:
+        return "best";
+    }
+    return NULL;
+}
+
+distil_status distil_isa_parse(distil_isa *isa, const char *name)
+{
+    static const distil_isa all[] = {DISTIL_ISA_SCALAR, DISTIL_ISA_AVX2,       DISTIL_ISA_AVXVNNI,
+                                     DISTIL_ISA_AVX512, DISTIL_ISA_AVX512VNNI, DISTIL_ISA_BEST};
+
+    if (!isa || !name)
+        return DISTIL_BAD_ARGUMENT;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (strcmp(name, distil_isa_name(all[i])) == 0) {
+            *isa = all[i];
+            return DISTIL_OK;
+        }
+    return DISTIL_BAD_ARGUMENT;
+}
