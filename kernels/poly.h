@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * exp and GELU: coefficients, and the scalar functions that define their bits.
+ *
+ * Only multiply, fused multiply-add, add, minimum, maximum and integer operations are used, each
+ * exactly defined by IEEE 754, so a vector form that keeps the order of operations gives the same
+ * bits. No libm function takes part: those differ between versions and between CPUs.
+ * The coefficients were computed by tools/make_poly.py; the error bounds are held by
+ * tests/check_kernels.c.
+ */
+#ifndef DISTIL_KERNELS_POLY_H
+#define DISTIL_KERNELS_POLY_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/*
+ * exp(x) for x <= 0. n = rint(x / ln 2), r = x - n ln 2 in two steps, |r| <= ln(2) / 2, and
+ * exp(x) = 2^n (1 + r + r^2 (E2 + E3 r + E4 r^2 + E5 r^3)). Relative error at most 3e-7.
+ *
+ * Below EXP_MIN the argument is raised to it: n >= -126 and the polynomial is then 1.4, so the
+ * result stays normal (1.6e-38) and no CPU mode for denormals can change it.
+ *
+ * n is read from the low bits of x / ln 2 + EXP_MAGIC, where EXP_MAGIC = 1.5 * 2^23 makes the
+ * spacing of floats 1; shifted left by 23 those bits are n in the exponent's place.
+ */
+#define DISTIL_EXP_MIN (-87.0f)
+#define DISTIL_EXP_LOG2E 0x1.715476p+0f
+#define DISTIL_EXP_MAGIC 0x1.8p+23f
+#define DISTIL_EXP_LN2_HI 0x1.62e43p-1f
+#define DISTIL_EXP_LN2_LO (-0x1.05c61p-29f)
+#define DISTIL_EXP_E2 0x1.fffdfcp-2f
+#define DISTIL_EXP_E3 0x1.5557aep-3f
+#define DISTIL_EXP_E4 0x1.5729fp-5f
+#define DISTIL_EXP_E5 0x1.106284p-7f
+
+/*
+ * GELU (Hendrycks, Gimpel 2016), x * Phi(x) with the normal distribution's Phi:
+ * Phi(x) = 1/2 + x (P1 + P3 x^2 + ... + P17 x^16) for |x| <= PHI_CLAMP, limited to [0, 1].
+ * The argument is limited to +-PHI_CLAMP first, where the polynomial is just outside [0, 1]: for
+ * larger |x| the limited Phi is exactly 0 or 1 and GELU exactly x or -0.
+ * Absolute error at most 4.5e-5 for every finite x.
+ */
+#define DISTIL_PHI_CLAMP 0x1.194p+2f
+#define DISTIL_PHI_P1 0x1.9855aap-2f
+#define DISTIL_PHI_P3 (-0x1.0eab86p-4f)
+#define DISTIL_PHI_P5 0x1.3c1744p-7f
+#define DISTIL_PHI_P7 (-0x1.14d394p-10f)
+#define DISTIL_PHI_P9 0x1.62452p-14f
+#define DISTIL_PHI_P11 (-0x1.3e33ecp-18f)
+#define DISTIL_PHI_P13 0x1.77dc5ap-23f
+#define DISTIL_PHI_P15 (-0x1.03e9aep-28f)
+#define DISTIL_PHI_P17 0x1.3d0c1ap-35f
+
+static inline float distil_exp_neg(float x)
+{
+    float shifted, n, r, p;
+    uint32_t n_bits, p_bits;
+
+    x = x > DISTIL_EXP_MIN ? x : DISTIL_EXP_MIN;
+    shifted = fmaf(x, DISTIL_EXP_LOG2E, DISTIL_EXP_MAGIC);
+    n = shifted - DISTIL_EXP_MAGIC;
+    r = fmaf(n, -DISTIL_EXP_LN2_HI, x);
+    r = fmaf(n, -DISTIL_EXP_LN2_LO, r);
+    p = fmaf(DISTIL_EXP_E5, r, DISTIL_EXP_E4);
+    p = fmaf(p, r, DISTIL_EXP_E3);
+    p = fmaf(p, r, DISTIL_EXP_E2);
+    p = fmaf(p * r, r, r);
+    p = p + 1.0f;
+    memcpy(&n_bits, &shifted, sizeof n_bits);
+    memcpy(&p_bits, &p, sizeof p_bits);
+    p_bits += n_bits << 23;
+    memcpy(&p, &p_bits, sizeof p);
+    return p;
+}
+
+static inline float distil_gelu(float x)
+{
+    float y, u, p;
+
+    y = x > -DISTIL_PHI_CLAMP ? x : -DISTIL_PHI_CLAMP;
+    y = y < DISTIL_PHI_CLAMP ? y : DISTIL_PHI_CLAMP;
+    u = y * y;
+    p = fmaf(DISTIL_PHI_P17, u, DISTIL_PHI_P15);
+    p = fmaf(p, u, DISTIL_PHI_P13);
+    p = fmaf(p, u, DISTIL_PHI_P11);
+    p = fmaf(p, u, DISTIL_PHI_P9);
+    p = fmaf(p, u, DISTIL_PHI_P7);
+    p = fmaf(p, u, DISTIL_PHI_P5);
+    p = fmaf(p, u, DISTIL_PHI_P3);
+    p = fmaf(p, u, DISTIL_PHI_P1);
+    p = fmaf(y, p, 0.5f);
+    p = p > 0.0f ? p : 0.0f;
+    p = p < 1.0f ? p : 1.0f;
+    return x * p;
+}
+
+#endif

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Fit the polynomials of kernels/poly.h and print their coefficients as hex floats.
+
+exp(r) on |r| <= ln(2) / 2, relative minimax, the first two coefficients fixed at 1; and the normal
+distribution's Phi(x) = 1/2 + x * P(x^2) on |x| <= c, minimax of |x| * error, because GELU is
+x * Phi(x). Both by the Remez exchange in double precision. The clamp c is the crossing where the
+tail that the clamp drops, c * Phi(-c), is as large as the error inside; the polynomial is then
+above 1 at c, so that limiting it to [0, 1] makes Phi exactly 0 or 1 from c on.
+
+Run: tools/make_poly.py      (standard library only; a few seconds)
+"""
+import math
+import struct
+
+
+def f32(x):
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+
+def hex32(x):
+    """A float as C writes it: 24 significant bits, no trailing zeros."""
+    mantissa, exponent = math.frexp(abs(x))
+    digits = "%06x" % (int(mantissa * 2**24) * 2 - 2**24)
+    digits = digits.rstrip("0")
+    sign = "-" if x < 0 else ""
+    return f"{sign}0x1{'.' + digits if digits else ''}p{exponent - 1:+d}f"
+
+
+def solve(matrix, rhs):
+    """Gaussian elimination with partial pivoting."""
+    n = len(rhs)
+    rows = [row[:] + [value] for row, value in zip(matrix, rhs)]
+    for col in range(n):
+        pivot = max(range(col, n), key=lambda r: abs(rows[r][col]))
+        rows[col], rows[pivot] = rows[pivot], rows[col]
+        for r in range(col + 1, n):
+            factor = rows[r][col] / rows[col][col]
+            for c in range(col, n + 1):
+                rows[r][c] -= factor * rows[col][c]
+    out = [0.0] * n
+    for r in reversed(range(n)):
+        out[r] = (rows[r][n] - sum(rows[r][c] * out[c] for c in range(r + 1, n))) / rows[r][r]
+    return out
+
+
+def remez(basis, weight, target, lo, hi, count, grid=4000, rounds=40):
+    """Coefficients a with max |weight(x) * (sum a_i basis_i(x) - target(x))| least on [lo, hi]."""
+    n = count + 1
+    if lo == 0.0:  # an even error curve: half of the extrema of one twice as wide
+        points = [hi * math.sin(math.pi * (i + 1) / (2 * n)) for i in range(n)]
+    else:
+        points = [lo + (hi - lo) * (1 - math.cos(math.pi * i / (n - 1))) / 2 for i in range(n)]
+    xs = [lo + (hi - lo) * (1 - math.cos(math.pi * i / grid)) / 2 for i in range(grid + 1)]
+    for _ in range(rounds):
+        matrix = [[basis(i, x) for i in range(count)] + [(-1) ** k / weight(x)]
+                  for k, x in enumerate(points)]
+        solution = solve(matrix, [target(x) for x in points])
+        coefs, level = solution[:count], abs(solution[count])
+        errors = [weight(x) * (sum(a * basis(i, x) for i, a in enumerate(coefs)) - target(x))
+                  for x in xs]
+        peaks = []
+        for x, e in zip(xs, errors):
+            if peaks and (e > 0) == (peaks[-1][1] > 0):
+                if abs(e) > abs(peaks[-1][1]):
+                    peaks[-1] = (x, e)
+            else:
+                peaks.append((x, e))
+        while len(peaks) > n:
+            peaks.pop(0 if abs(peaks[0][1]) < abs(peaks[-1][1]) else -1)
+        if len(peaks) < n:
+            raise ArithmeticError("lost an extremum")
+        points = [x for x, _ in peaks]
+        worst = max(abs(e) for _, e in peaks)
+        if worst - level < 1e-6 * worst:
+            break
+    return coefs, worst
+
+
+def phi(x):
+    return 0.5 * math.erfc(-x / math.sqrt(2))
+
+
+def fma32(a, b, c):
+    return f32(a * b + c)
+
+
+def fit_exp(count):
+    """exp(r) = 1 + r + r^2 * (c0 + c1 r + ...): relative error."""
+    half = math.log(2) / 2
+    coefs, error = remez(lambda i, r: r ** (i + 2), lambda r: math.exp(-r),
+                         lambda r: math.exp(r) - 1 - r, -half, half, count)
+    return coefs, error
+
+
+def fit_phi(count, clamp):
+    coefs, error = remez(lambda i, x: (x / clamp) ** (2 * i + 1), lambda x: x,
+                         lambda x: phi(x) - 0.5, 0.0, clamp, count)
+    return [c / clamp ** (2 * i + 1) for i, c in enumerate(coefs)], error
+
+
+def gelu32(coefs, clamp, x):
+    y = max(-clamp, min(clamp, x))
+    u = f32(y * y)
+    p = coefs[-1]
+    for c in reversed(coefs[:-1]):
+        p = fma32(p, u, c)
+    p = max(0.0, min(1.0, fma32(y, p, 0.5)))
+    return f32(x * p)
+
+
+def measure_gelu(coefs, clamp):
+    xs = [i / 4000 for i in range(-32000, 32001)]
+    return max(abs(gelu32(coefs, clamp, f32(x)) - f32(x) * phi(f32(x))) for x in xs)
+
+
+def fit_gelu(count):
+    """The clamp by bisection, then up in steps of 1/256 until Phi in floats is 1 there."""
+    lo, hi = 3.5, 5.0
+    for _ in range(20):
+        clamp = (lo + hi) / 2
+        if clamp * phi(-clamp) > fit_phi(count, clamp)[1]:
+            lo = clamp
+        else:
+            hi = clamp
+    clamp = math.ceil(hi * 256) / 256
+    while True:
+        coefs, error = fit_phi(count, clamp)
+        coefs = [f32(c) for c in coefs]
+        if gelu32(coefs, clamp, 64.0) == 64.0 and gelu32(coefs, clamp, -64.0) == 0.0:
+            return clamp, coefs, error
+        clamp += 1 / 256
+
+
+def main():
+    count = 4
+    coefs, error = fit_exp(count)
+    print(f"exp: 1 + r + r^2 * sum, {count} coefficients, relative error {error:.2e}")
+    for i, c in enumerate(coefs):
+        print(f"  r^{i + 2}: {hex32(f32(c))}  ({c:.9g})")
+    print(f"  log2(e)  {hex32(f32(1 / math.log(2)))}")
+    ln2_hi = f32(math.log(2))
+    print(f"  ln2 high {hex32(ln2_hi)}  low {hex32(f32(math.log(2) - ln2_hi))}")
+
+    count = 9
+    clamp, coefs, error = fit_gelu(count)
+    print(f"Phi: 1/2 + x * sum, {count} coefficients, clamp {hex32(clamp)} ({clamp}), "
+          f"fit {error:.2e}, GELU in floats {measure_gelu(coefs, clamp):.2e}")
+    for i, c in enumerate(coefs):
+        print(f"  x^{2 * i + 1}: {hex32(c)}  ({c:.9g})")
+
+
+if __name__ == "__main__":
+    main()
