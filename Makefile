@@ -6,15 +6,16 @@
 #   kernels/*.c kernels/*.S model/*.c runtime/*.c   the library (runtime/json.c: programs only)
 #   tools/distil.c tools/cmd_*.c tools/convert/*.c  the command ./distil
 #   tests/test_*.c tests/check_*.c                  one test program each
-#   tests/fuzz/fuzz_*.c                             one fuzz target each
-#   bench/bench_*.c                                 one benchmark each
+#   tests/test_*.sh                                 one test script each
+#   tests/fuzz/fuzz_*.c                             one fuzz target each, seeds in corpus/<name>/
+#   bench/bench_*.c                                 one benchmark each; other bench/*.c are shared
+#   tools/make_*.c                                  one generator of test inputs each
 
 .DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
 # ---- settings (make VAR=value) ----
-CC      ?= cc
-AR      ?= ar
 ifeq ($(origin CC),default)
 CC := cc
 endif
@@ -25,84 +26,249 @@ BUILD   ?= build
 OPT     ?= -O2
 CFLAGS  ?= -g
 LDFLAGS ?=
-PREFIX  ?= /usr/local
-DESTDIR ?=
 WERROR  ?= -Werror
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+LIBDIR  ?= $(PREFIX)/lib
+INCDIR  ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share
+DESTDIR ?=
+FUZZ_SECONDS ?= 600
 V       ?= 0
-Q := $(if $(filter 1,$(V)),,@)
+Q   := $(if $(filter 1,$(V)),,@)
+SAY := @$(if $(filter 1,$(V)),:,echo)
 
+# ---- flags ----
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
         -Wundef -Wvla $(WERROR)
 # -ffp-contract=off: a * b + c is two roundings unless the source says fmaf (docs/numerics.md)
 BASE := -std=c11 -D_DEFAULT_SOURCE -I. $(OPT) $(WARN) -ffp-contract=off -fno-math-errno \
-        -fPIC -fvisibility=hidden -pthread -MMD -MP $(SANITIZE)
+        -fPIC -fvisibility=hidden -pthread $(SANITIZE)
 
-# Flags by the level in a file's name; scalar kernels are built with the vectoriser off.
+# Flags by the level in a kernel's name; scalar kernels are built with the vectoriser off.
 ISA_scalar     := -fno-tree-vectorize -fno-tree-slp-vectorize
 ISA_avx2       := -mavx2 -mfma -mbmi2
 ISA_avxvnni    := $(ISA_avx2) -mavxvnni
 ISA_avx512     := $(ISA_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
 ISA_avx512vnni := $(ISA_avx512) -mavx512vnni
-isa_flags = $(ISA_$(lastword $(subst _, ,$(basename $(notdir $(1))))))
+isa_flags = $(if $(filter kernels/%,$(1)),$(ISA_$(lastword $(subst _, ,$(basename $(notdir $(1)))))))
 
-LIB_SRC  := $(wildcard kernels/*.c kernels/*.S model/*.c) $(filter-out runtime/json.c,$(wildcard runtime/*.c))
-PROG_SRC := $(wildcard runtime/json.c tools/convert/*.c tools/cmd_*.c)
-CMD_SRC  := $(wildcard tools/distil.c)
-TEST_LIB_SRC := tests/harness.c $(wildcard tests/kernel_cases.c tests/support_*.c)
-TESTS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/test_*.c tests/check_*.c))
-FUZZERS  := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
-BENCHES  := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
-TOOLS    := $(patsubst %.c,$(BUILD)/%,$(wildcard tools/make_*.c))
+# The library's asserts state what its callers in the tree must keep: they are on in sanitizer
+# builds and with DEBUG=1, off in what is shipped.
+assert_flags = $(if $(SANITIZE)$(DEBUG),,$(if $(filter kernels/% model/% runtime/%,$(1)),-DNDEBUG))
+
+HARDEN_LD := -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
+
+# ---- what there is ----
+version_of = $(shell sed -n 's/^.define DISTIL_VERSION_$(1) //p' runtime/distil.h)
+MAJOR   := $(call version_of,MAJOR)
+VERSION := $(MAJOR).$(call version_of,MINOR).$(call version_of,PATCH)
+
+src = $(sort $(wildcard $(1)))
+LIB_SRC   := $(filter-out runtime/json.c,$(call src,kernels/*.c kernels/*.S model/*.c runtime/*.c))
+PROG_SRC  := $(call src,runtime/json.c tools/convert/*.c tools/cmd_*.c)
+CMD_SRC   := $(call src,tools/distil.c)
+TEST_LIB_SRC := $(call src,tests/harness.c tests/kernel_*.c tests/support_*.c)
+TEST_SRC  := $(call src,tests/test_*.c tests/check_*.c)
+FUZZ_SRC  := $(call src,tests/fuzz/fuzz_*.c)
+BENCH_SRC := $(call src,bench/bench_*.c)
+BENCH_LIB_SRC := $(filter-out $(BENCH_SRC),$(call src,bench/*.c))
+TOOL_SRC  := $(call src,tools/make_*.c)
+
 obj = $(patsubst %,$(BUILD)/obj/%.o,$(basename $(1)))
+exe = $(patsubst %.c,$(BUILD)/%,$(1))
+TESTS   := $(call exe,$(TEST_SRC))
+FUZZERS := $(call exe,$(FUZZ_SRC))
+BENCHES := $(call exe,$(BENCH_SRC))
+TOOLS   := $(call exe,$(TOOL_SRC))
+SCRIPTS := $(call src,tests/test_*.sh)
 
-.PHONY: all
-## all: ./distil, build/libdistil.a, build/libdistil.so and the shipped model's blob
-all: distil $(BUILD)/libdistil.a $(BUILD)/libdistil.so $(BUILD)/sst2.distil
+SHARED := $(BUILD)/libdistil.so
+LIBS   := $(BUILD)/libdistil.a $(SHARED) $(BUILD)/libdistil.so.$(MAJOR)
+BLOB   := $(BUILD)/sst2.distil
+# Only the plain build owns ./distil; a build elsewhere has its own $(BUILD)/distil and leaves it be.
+COMMAND := $(BUILD)/distil $(if $(filter build,$(BUILD)),distil)
 
-# Flags are remembered: a changed flag or compiler rebuilds.
-FLAGS_NOW := $(CC) $(BASE) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS)
+# ---- build ----
+.PHONY: all tests
+## all: ./distil, build/libdistil.{a,so} and the shipped model's blob (the default)
+all: $(COMMAND) $(LIBS) $(BLOB)
+
+## tests: every test program, fuzz replay and generator, not run
+tests: $(TESTS) $(FUZZERS) $(TOOLS)
+
+# Flags, compiler and lists of sources are remembered: what changes them rebuilds what they made.
+export DISTIL_FLAGS := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(BASE) $(CPPFLAGS) \
+    $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni)
+export DISTIL_SOURCES := $(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(TEST_LIB_SRC) $(BENCH_LIB_SRC)
+remember = @mkdir -p $(@D); printf '%s\n' "$$$(1)" | cmp -s - $@ || printf '%s\n' "$$$(1)" >$@
+.PHONY: FORCE
 $(BUILD)/flags: FORCE
-	@mkdir -p $(@D); echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
-FORCE:
+	$(call remember,DISTIL_FLAGS)
+$(BUILD)/sources: FORCE
+	$(call remember,DISTIL_SOURCES)
 
+COMPILE = $(Q)$(CC) $(BASE) -MMD -MP $(call assert_flags,$<) $(call isa_flags,$<) $(CPPFLAGS) \
+    $(CFLAGS) -c -o $@ $<
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	@echo "  CC    $<"
-	$(Q)$(CC) $(BASE) $(call isa_flags,$<) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(SAY) "  CC    $<"
+	$(COMPILE)
 $(BUILD)/obj/%.o: %.S $(BUILD)/flags
 	@mkdir -p $(@D)
-	@echo "  AS    $<"
-	$(Q)$(CC) $(BASE) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(SAY) "  AS    $<"
+	$(COMPILE)
 
-$(BUILD)/libdistil.a: $(call obj,$(LIB_SRC))
-	@echo "  AR    $@"
-	$(Q)rm -f $@ && $(AR) rcsD $@ $^
-$(BUILD)/libdistil.so: $(call obj,$(LIB_SRC))
-	@echo "  LD    $@"
-	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -shared -Wl,-soname,libdistil.so.0 -Wl,-z,noexecstack -o $@ $^ -lm -pthread
-$(BUILD)/libprog.a: $(call obj,$(PROG_SRC))
-	@echo "  AR    $@"
-	$(Q)rm -f $@ && $(AR) rcsD $@ $^
-$(BUILD)/libtest.a: $(call obj,$(TEST_LIB_SRC))
-	@echo "  AR    $@"
-	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+ARCHIVE = $(Q)rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
+$(BUILD)/libdistil.a: $(call obj,$(LIB_SRC)) $(BUILD)/sources
+	$(SAY) "  AR    $@"
+	$(ARCHIVE)
+$(BUILD)/libprog.a: $(call obj,$(PROG_SRC)) $(BUILD)/sources
+	$(SAY) "  AR    $@"
+	$(ARCHIVE)
+$(BUILD)/libtest.a: $(call obj,$(TEST_LIB_SRC)) $(BUILD)/sources
+	$(SAY) "  AR    $@"
+	$(ARCHIVE)
 
-LINK = $(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -Wl,-z,noexecstack -o $@ $(filter %.o,$^) $(filter %.a,$^) -lm -pthread
-distil: $(call obj,$(CMD_SRC)) $(BUILD)/libprog.a $(BUILD)/libdistil.a
-	@echo "  LD    $@"
-	$(LINK)
-$(BUILD)/tests/% : $(BUILD)/obj/tests/%.o $(BUILD)/libtest.a $(BUILD)/libprog.a $(BUILD)/libdistil.a
-	@mkdir -p $(@D); echo "  LD    $@"
-	$(LINK)
-$(BUILD)/bench/% : $(BUILD)/obj/bench/%.o $(BUILD)/libtest.a $(BUILD)/libprog.a $(BUILD)/libdistil.a
-	@mkdir -p $(@D); echo "  LD    $@"
-	$(LINK)
-$(BUILD)/tools/% : $(BUILD)/obj/tools/%.o $(BUILD)/libprog.a $(BUILD)/libdistil.a
-	@mkdir -p $(@D); echo "  LD    $@"
-	$(LINK)
-.SECONDARY:
+# Sanitizers leave their run-time symbols open in a shared object, so only plain links are closed.
+$(SHARED): $(call obj,$(LIB_SRC)) $(BUILD)/sources
+	$(SAY) "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -shared -Wl,-soname,libdistil.so.$(MAJOR) \
+	    $(if $(SANITIZE),,-Wl,-z,defs) $(HARDEN_LD) -o $@ $(filter %.o,$^) -lm -pthread
+$(BUILD)/libdistil.so.$(MAJOR): $(SHARED)
+	$(Q)ln -sf libdistil.so $@
 
-$(BUILD)/sst2.distil: distil $(wildcard model/sst2/*)
-	$(Q)./distil convert model/sst2 -o $@
+LINK = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) $(HARDEN_LD) -o $@ \
+    $(filter %.o,$^) $(filter %.a,$^) -lm -pthread
+$(BUILD)/distil: $(call obj,$(CMD_SRC)) $(BUILD)/libprog.a $(BUILD)/libdistil.a
+	$(SAY) "  LD    $@"
+	$(LINK)
+ifeq ($(BUILD),build)
+distil: $(BUILD)/distil
+	$(Q)cp $< $@.tmp && mv -f $@.tmp $@
+endif
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+TEST_LIBS := $(BUILD)/libtest.a $(BUILD)/libprog.a $(BUILD)/libdistil.a
+$(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(TEST_LIBS)
+	$(SAY) "  LD    $@"
+	$(LINK)
+# Each fuzz target twice: replaying its seeds with the driver (make check), and with libFuzzer
+# (make fuzz).
+ifeq ($(FUZZ_ENGINE),)
+FUZZ_MAIN := $(BUILD)/obj/tests/fuzz/driver.o
+endif
+$(FUZZERS): $(BUILD)/%: $(BUILD)/obj/%.o $(FUZZ_MAIN) $(TEST_LIBS)
+	$(SAY) "  LD    $@"
+	$(LINK) $(FUZZ_ENGINE)
+$(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,$(BENCH_LIB_SRC)) $(TEST_LIBS)
+	$(SAY) "  LD    $@"
+	$(LINK)
+$(TOOLS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libprog.a $(BUILD)/libdistil.a
+	$(SAY) "  LD    $@"
+	$(LINK)
+
+# Converting writes to a temporary name first: an interrupted make leaves no half blob behind.
+$(BLOB): $(BUILD)/distil $(sort $(wildcard model/sst2/*))
+	$(SAY) "  BLOB  $@"
+	$(Q)$(BUILD)/distil convert model/sst2 -o $@.tmp && mv -f $@.tmp $@
+
+-include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(TEST_LIB_SRC) \
+    $(TEST_SRC) $(FUZZ_SRC) tests/fuzz/driver.c $(BENCH_SRC) $(BENCH_LIB_SRC) $(TOOL_SRC)))
+
+# ---- tests ----
+.PHONY: check check-full asan ubsan sanitize fuzz lint
+RUN_TESTS = CC='$(CC)' DISTIL_BUILD='$(abspath $(BUILD))' tests/run.sh \
+    $(TESTS) $(FUZZERS) $(SCRIPTS)
+## check: build and run every test, under two minutes
+check: all tests
+	$(Q)$(RUN_TESTS)
+## check-full: the same with the long cases
+check-full: all tests
+	$(Q)DISTIL_TEST_FULL=1 $(RUN_TESTS)
+
+SANITIZED = +$(Q)$(MAKE) --no-print-directory OPT='-O1 -fno-omit-frame-pointer' check
+## sanitize: every test under AddressSanitizer and UndefinedBehaviorSanitizer
+sanitize:
+	$(SANITIZED) BUILD=$(BUILD)/sanitize \
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
+## asan: every test under AddressSanitizer alone
+asan:
+	$(SANITIZED) BUILD=$(BUILD)/asan SANITIZE='-fsanitize=address'
+## ubsan: every test under UndefinedBehaviorSanitizer alone
+ubsan:
+	$(SANITIZED) BUILD=$(BUILD)/ubsan SANITIZE='-fsanitize=undefined -fno-sanitize-recover=all'
+
+## fuzz: each fuzz target for FUZZ_SECONDS (600) under libFuzzer; needs clang
+fuzz:
+	+$(Q)$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/fuzz OPT=-O1 \
+	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
+	    FUZZ_ENGINE=-fsanitize=fuzzer fuzz-run
+.PHONY: fuzz-run
+fuzz-run: $(FUZZERS)
+	$(Q)for target in $(FUZZERS); do \
+	    name=$${target##*/fuzz_}; found=$(BUILD)/corpus/$$name; mkdir -p $$found; \
+	    echo "  FUZZ  $$name, $(FUZZ_SECONDS) s"; \
+	    $$target -max_total_time=$(FUZZ_SECONDS) -timeout=20 -print_final_stats=1 \
+	        -artifact_prefix=$(BUILD)/crash-$$name- $$found tests/fuzz/corpus/$$name || exit 1; \
+	done
+
+## lint: style gates: includes, symbols, instructions, text, formatting
+lint: all
+	$(Q)DISTIL_BUILD='$(BUILD)' tools/lint.sh
+
+# ---- benchmarks ----
+.PHONY: bench
+## bench: build and run every benchmark (BENCH_ARGS= for their options)
+bench: all $(BENCHES)
+	$(Q)for program in $(BENCHES); do $$program $(BENCH_ARGS) || exit 1; done
+
+# ---- install ----
+.PHONY: install uninstall package
+COMPLETION := $(DATADIR)/bash-completion/completions/distil
+INSTALLED := $(BINDIR)/distil $(INCDIR)/distil.h $(LIBDIR)/libdistil.a $(LIBDIR)/libdistil.so \
+    $(LIBDIR)/libdistil.so.$(MAJOR) $(LIBDIR)/libdistil.so.$(VERSION) \
+    $(LIBDIR)/pkgconfig/distil.pc $(DATADIR)/man/man1/distil.1 $(COMPLETION) \
+    $(DATADIR)/distil/sst2.distil
+## install: command, libraries, header, man page and model under DESTDIR/PREFIX (/usr/local)
+install: all
+	$(Q)install -d $(sort $(dir $(addprefix $(DESTDIR),$(INSTALLED))))
+	$(Q)install -m 755 $(BUILD)/distil $(DESTDIR)$(BINDIR)/distil
+	$(Q)install -m 644 runtime/distil.h $(DESTDIR)$(INCDIR)/distil.h
+	$(Q)install -m 644 $(BUILD)/libdistil.a $(DESTDIR)$(LIBDIR)/libdistil.a
+	$(Q)install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libdistil.so.$(VERSION)
+	$(Q)ln -sf libdistil.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libdistil.so.$(MAJOR)
+	$(Q)ln -sf libdistil.so.$(MAJOR) $(DESTDIR)$(LIBDIR)/libdistil.so
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCDIR@|$(INCDIR)|' \
+	    -e 's|@VERSION@|$(VERSION)|' tools/distil.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/distil.pc
+	$(Q)chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/distil.pc
+	$(Q)install -m 644 docs/distil.1 $(DESTDIR)$(DATADIR)/man/man1/distil.1
+	$(Q)install -m 644 tools/distil.bash $(DESTDIR)$(COMPLETION)
+	$(Q)install -m 644 $(BLOB) $(DESTDIR)$(DATADIR)/distil/sst2.distil
+	$(SAY) "  installed under $(DESTDIR)$(PREFIX)"
+## uninstall: remove what install put there
+uninstall:
+	$(Q)rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+	$(Q)rmdir $(DESTDIR)$(DATADIR)/distil 2>/dev/null || true
+
+PACKAGE := distil-$(VERSION)-linux-x86_64
+## package: build/distil-VERSION-linux-x86_64.tar.gz, the installed tree with licence and notice
+package: all
+	$(Q)rm -rf $(BUILD)/package
+	+$(Q)$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=$(abspath $(BUILD)/package)
+	$(Q)mv $(BUILD)/package/usr $(BUILD)/package/$(PACKAGE)
+	$(Q)cp README.md LICENSE NOTICE CHANGELOG.md $(BUILD)/package/$(PACKAGE)
+	$(Q)tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C $(BUILD)/package -cf - \
+	    $(PACKAGE) | gzip -9n >$(BUILD)/$(PACKAGE).tar.gz
+	$(SAY) "  TAR   $(BUILD)/$(PACKAGE).tar.gz"
+
+# ---- rest ----
+.PHONY: clean help
+## clean: remove build/ and ./distil
+clean:
+	$(Q)rm -rf $(BUILD) $(if $(filter build,$(BUILD)),distil)
+## help: this list
+help:
+	@sed -n 's/^## \([^:]*\): */  \1\t/p' Makefile | expand -t 16
+	@echo
+	@echo "  Settings: CC CFLAGS CPPFLAGS LDFLAGS AR BUILD=dir DEBUG=1 V=1 PREFIX DESTDIR"
+	@echo "  Sanitizer, fuzz and other-BUILD builds have directories of their own."
