@@ -19,15 +19,30 @@ typedef struct distil_tokenizer {
     uint32_t unk_id, cls_id, sep_id;
     const uint32_t *specials; /* ids recognised in raw text */
     uint32_t special_count;
+    uint8_t actions[256]; /* by byte of raw text: DISTIL_TOK_*, or what an ASCII character of a word
+                             becomes; set by distil_tok_prepare */
 } distil_tokenizer;
 
 /* View of an opened blob's tokenizer; lives as long as the blob. */
 void distil_tok_init(distil_tokenizer *tokenizer, const distil_blob *blob);
 
+/* Values of distil_tokenizer.actions below those of word characters. */
+enum {
+    DISTIL_TOK_OTHER = 0,   /* not ASCII, or a control character: the normaliser's work */
+    DISTIL_TOK_SPACE = 1,   /* ends a word */
+    DISTIL_TOK_PUNCT = 2,   /* a word of its own */
+    DISTIL_TOK_SPECIAL = 3, /* a special token may begin here */
+    DISTIL_TOK_LAST_ACTION = DISTIL_TOK_SPECIAL
+};
+
+/* Fill actions from the other fields, once they are set: the last step of distil_tok_init. */
+void distil_tok_prepare(distil_tokenizer *tokenizer);
+
 /*
  * Ids of the text with [CLS] first and [SEP] last. Returns their number, at least 2, and writes the
  * first min(number, capacity). Stops early, returning a number above limit, once more than limit
- * ids are known; limit SIZE_MAX counts all. split_special: treat special tokens as plain text.
+ * ids are known (those written are then the text's first ones, and [SEP] has not been reached);
+ * limit SIZE_MAX counts all. split_special: treat special tokens as plain text.
  * The caller truncates: with number > max_positions, keep the first max_positions - 1 and put
  * sep_id last.
  */
