@@ -53,7 +53,7 @@ typedef struct conv_model {
     size_t special_count;
 
     const uint32_t *embed_row;   /* (vocab_size) row of each id, a permutation */
-    const float *embed_scale;    /* (vocab_size) by row */
+    const float *embed_scale;    /* (vocab_size) by row; finite, > 0, also of a row of zeros */
     const int8_t *embed_word;    /* (vocab_size, dim) by row */
     const float *embed_position; /* (max_positions, dim) */
     conv_norm embed_norm;
