@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * int8 matrix product, AVX2: contract in kernels.h, inner loop in qtile_avx2.S.
+ *
+ * Loops: pair of panels outside, row tiles inside, whole depth at once. A pair (24 KiB at depth 768)
+ * stays in the first or second cache while all rows pass; weights are read from memory once.
+ * While a pair's last tile runs, the next pair is prefetched, a line a quad.
+ */
+#include "kernels/kernels.h"
+#include "kernels/simd_avx2.h"
+
+#include <assert.h>
+#include <stdalign.h>
+
+enum { COLS = DISTIL_PANEL_COLS, TILE_ROWS = 3 };
+
+typedef void qtile_fn(int32_t *sum, const uint8_t *a, const int8_t *panel, const uint16_t *order,
+                      size_t quads, const int8_t *prefetch);
+
+/* qtile_avx2.S: r is rows, g is the lane group. */
+qtile_fn distil_qtile_avx2_r1g1, distil_qtile_avx2_r1g2, distil_qtile_avx2_r1g4;
+qtile_fn distil_qtile_avx2_r2g1, distil_qtile_avx2_r2g2, distil_qtile_avx2_r2g4;
+qtile_fn distil_qtile_avx2_r3g1, distil_qtile_avx2_r3g2, distil_qtile_avx2_r3g4;
+
+static qtile_fn *select_tile(size_t rows, size_t group)
+{
+    static qtile_fn *const tiles[TILE_ROWS][3] = {
+        {distil_qtile_avx2_r1g1, distil_qtile_avx2_r1g2, distil_qtile_avx2_r1g4},
+        {distil_qtile_avx2_r2g1, distil_qtile_avx2_r2g2, distil_qtile_avx2_r2g4},
+        {distil_qtile_avx2_r3g1, distil_qtile_avx2_r3g2, distil_qtile_avx2_r3g4},
+    };
+
+    assert(rows >= 1 && rows <= TILE_ROWS);
+    assert(group == 1 || group == 2 || group == 4);
+    return tiles[rows - 1][group / 2];
+}
+
+/* Finish 8 columns of one row: sum - zero_point * col_sum, scale, bias, GELU where asked. */
+static inline __m256 finish(const int32_t *sum, __m256i zero_point, __m256 scale,
+                            const distil_qmatrix *w, size_t n, distil_epilogue epilogue)
+{
+    __m256i col_sum = _mm256_loadu_si256((const __m256i *)(w->col_sum + n));
+    __m256i exact = _mm256_sub_epi32(_mm256_load_si256((const __m256i *)sum),
+                                     _mm256_mullo_epi32(zero_point, col_sum));
+    __m256 y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(exact),
+                               _mm256_mul_ps(scale, _mm256_loadu_ps(w->scale + n)),
+                               _mm256_loadu_ps(w->bias + n));
+
+    return epilogue == DISTIL_EPILOGUE_GELU ? distil_avx2_gelu(y) : y;
+}
+
+/* The tile's sums to c: rows first .. first + rows, columns n .. n + 15. */
+static void finish_tile(float *restrict c, size_t c_stride, const int32_t *sum,
+                        const distil_qrows *a, size_t first, size_t rows, const distil_qmatrix *w,
+                        size_t n, distil_epilogue epilogue)
+{
+    for (size_t r = 0; r < rows; r++, sum += COLS) {
+        float *out = c + (first + r) * c_stride + n;
+        __m256i zero_point = _mm256_set1_epi32(a->zero_point[first + r]);
+        __m256 scale = _mm256_set1_ps(a->scale[first + r]);
+
+        _mm256_storeu_ps(out, finish(sum, zero_point, scale, w, n, epilogue));
+        _mm256_storeu_ps(out + 8, finish(sum + 8, zero_point, scale, w, n + 8, epilogue));
+    }
+}
+
+/* All rows against one pair of panels. */
+static void multiply_pair(float *restrict c, size_t c_stride, const distil_qrows *a,
+                          const distil_qmatrix *w, size_t pair, distil_epilogue epilogue)
+{
+    size_t tiles = distil_tile_count(a->rows, a->tile_rows);
+    size_t panel_bytes = w->depth * COLS;
+    size_t quads = w->depth / DISTIL_QUAD;
+    const int8_t *panels = w->panels + pair * 2 * panel_bytes;
+    const uint16_t *order = w->order + pair * quads;
+    alignas(32) int32_t sum[TILE_ROWS * COLS];
+
+    for (size_t tile = 0; tile < tiles; tile++) {
+        size_t first = distil_tile_first(a->rows, a->tile_rows, tile);
+        size_t rows = distil_tile_first(a->rows, a->tile_rows, tile + 1) - first;
+        qtile_fn *multiply = select_tile(rows, w->group[pair]);
+        size_t ahead = tile + 1 == tiles ? 2 * panel_bytes : 0;
+
+        for (size_t half = 0; half < 2; half++) {
+            const int8_t *panel = panels + half * panel_bytes;
+
+            multiply(sum, a->q + first * w->depth, panel, order, quads, panel + ahead);
+            finish_tile(c, c_stride, sum, a, first, rows, w, pair * DISTIL_PAIR_COLS + half * COLS,
+                        epilogue);
+        }
+    }
+}
+
+void distil_qgemm_avx2(float *restrict c, size_t c_stride, const distil_qrows *a,
+                       const distil_qmatrix *w, size_t pair_begin, size_t pair_end,
+                       distil_epilogue epilogue)
+{
+    assert(pair_begin <= pair_end && pair_end * DISTIL_PAIR_COLS <= w->cols);
+    assert(w->depth % 32 == 0 && w->depth > 0);
+    assert(a->tile_rows >= 1 && a->tile_rows <= TILE_ROWS);
+    for (size_t pair = pair_begin; pair < pair_end; pair++)
+        multiply_pair(c, c_stride, a, w, pair, epilogue);
+}
