@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Each header compiles alone, as C11 with every warning an error: it includes what it uses. The
+# public header also as strict C11 without extensions and as C++.
+
+set -u
+cd "${DISTIL_TEST_ROOT:-.}" || exit 1
+CC=${CC:-cc}
+CXX=${CXX:-c++}
+warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror"
+passed=0
+failed=0
+skipped=0
+
+compiles() { # NAME COMMAND...: the header named is the whole translation unit
+    name=$1
+    shift
+    if printf '#include "%s"\n' "$name" | "$@" -I. -fsyntax-only -; then
+        passed=$((passed + 1))
+    else
+        echo "not ok $name: $*"
+        failed=$((failed + 1))
+    fi
+}
+
+for header in $(find kernels model runtime lambda tests bench tools -name '*.h' | sort); do
+    case $header in
+    *avx512*) isa="-mavx2 -mfma -mbmi2 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni" ;;
+    *avx2*) isa="-mavx2 -mfma -mbmi2" ;;
+    *) isa= ;;
+    esac
+    # shellcheck disable=SC2086
+    compiles "$header" $CC -std=c11 -D_DEFAULT_SOURCE $isa $warnings -x c
+done
+
+# shellcheck disable=SC2086
+compiles runtime/distil.h $CC -std=c11 $warnings -x c
+if command -v "$CXX" >/dev/null; then
+    # shellcheck disable=SC2086
+    compiles runtime/distil.h "$CXX" -std=c++11 $warnings -x c++
+else
+    echo "skip runtime/distil.h as C++: no C++ compiler ($CXX)"
+    skipped=$((skipped + 1))
+fi
+
+echo "test_headers: $passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]

@@ -1,0 +1,76 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# The direction of includes (docs/style.md): who may include whom, and from which headers of the
+# system. Quoted includes are written from the root and name a file that exists; angle brackets
+# never name a file of the project; C source files have names of their own across the tree.
+
+set -u
+LC_ALL=C
+export LC_ALL
+cd "$(dirname "$0")/.." || exit 1
+findings=$(mktemp) || exit 1
+trap 'rm -f "$findings"' EXIT
+
+grep -rn --include='*.[chS]' --include='*.inc' '^[[:space:]]*#[[:space:]]*include' \
+    kernels model runtime lambda tests bench tools | while IFS=: read -r file line text; do
+    target=$(printf '%s\n' "$text" | sed -n 's/^[^"<]*\(["<][^">]*[">]\).*/\1/p')
+    complain() { echo "$file:$line: $target: $1"; }
+    name=${target#?}
+    name=${name%?}
+    case $target in
+    \"*)
+        [ -f "$name" ] || complain "no such file from the root"
+        case $file:$name in
+        # The public header stands alone.
+        runtime/distil.h:*) complain "the public header includes no other header of the project" ;;
+        # Files of one level know their own helpers only.
+        kernels/*_avx*.[ch]:kernels/kernels.h | kernels/*_avx*.[ch]:kernels/poly.h) ;;
+        kernels/*_avx*.[chS]:kernels/simd_*.h | kernels/*_avx*.[chS]:kernels/*_avx*.inc) ;;
+        kernels/*_avx*:*) complain "level files include kernels.h, poly.h and simd_*.h only" ;;
+        kernels/*:kernels/simd_*) complain "simd_*.h is for the files of its level" ;;
+        kernels/*:kernels/*) ;;
+        kernels/*:*) complain "kernels/ includes no other folder" ;;
+        model/*:model/*) ;;
+        model/*:*) complain "model/ includes no other folder" ;;
+        runtime/*:runtime/* | runtime/*:model/* | runtime/*:kernels/kernels.h) ;;
+        runtime/*:*) complain "runtime/ includes model/, kernels/kernels.h and itself" ;;
+        lambda/*:lambda/* | lambda/*:runtime/distil.h | lambda/*:runtime/json.h) ;;
+        lambda/*:*) complain "lambda/ uses runtime/distil.h, runtime/json.h and itself" ;;
+        tests/*:bench/*) complain "tests/ does not include bench/" ;;
+        tests/*:*) ;;
+        bench/*:bench/* | bench/*:runtime/distil.h | bench/*:kernels/kernels.h) ;;
+        bench/*:tests/kernel_*.h | bench/*:tests/harness.h | bench/*:kernels/kernels.inc) ;;
+        bench/*:*) complain "bench/ uses distil.h, kernels.h and the tests' cases and harness" ;;
+        tools/*:tests/* | tools/*:bench/* | tools/*:lambda/*) complain "not for tools/" ;;
+        tools/*:kernels/kernels.h | tools/*:kernels/kernels.inc) ;;
+        tools/*:kernels/*) complain "only kernels/kernels.h is for other folders" ;;
+        tools/*:*) ;;
+        esac
+        ;;
+    \<*)
+        [ ! -f "$name" ] || complain "a file of the project belongs in quotes, from the root"
+        case $file:$name in
+        kernels/*:immintrin.h | kernels/*:cpuid.h) ;;
+        kernels/*:assert.h | kernels/*:float.h | kernels/*:limits.h | kernels/*:math.h) ;;
+        kernels/*:std*.h | kernels/*:string.h)
+            case $name in stdio.h | stdlib.h) complain "kernels/ neither prints nor allocates" ;; esac
+            ;;
+        kernels/*:*) complain "kernels/ uses freestanding headers, math.h and intrinsics" ;;
+        *:immintrin.h | *:x86intrin.h | *:cpuid.h)
+            case $file in
+            bench/* | tests/*) ;; # cycle counter, recorded CPUs
+            *) complain "instruction sets are known in kernels/ only" ;;
+            esac
+            ;;
+        esac
+        ;;
+    *) complain "neither quoted nor in angle brackets" ;;
+    esac
+done >"$findings"
+
+find kernels model runtime lambda tests bench tools -name '*.[cS]' | sed 's|.*/||' | sort |
+    uniq -d | sed 's/$/: more than one source file has this name/' >>"$findings"
+
+cat "$findings"
+[ ! -s "$findings" ]

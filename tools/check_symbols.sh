@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the built library and command show to a linker:
+#   - every global of libdistil.a begins with distil_;
+#   - libdistil.so exports the functions that runtime/distil.h declares, no more, no fewer;
+#   - the library imports from libc and libm only what the list below names: nothing that prints,
+#     exits, reads the environment or the locale;
+#   - it has no writable data: no state shared by threads;
+#   - command and shared library need libc and libm only.
+#
+#     tools/check_symbols.sh [BUILD]
+
+set -u
+LC_ALL=C
+export LC_ALL
+cd "$(dirname "$0")/.." || exit 1
+build=${1:-${DISTIL_BUILD:-build}}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+
+for file in libdistil.a libdistil.so distil; do
+    if [ ! -f "$build/$file" ]; then
+        echo "$build/$file: not built; run make first"
+        exit 1
+    fi
+done
+
+# One a line. Memory and strings; mapping a file; correctly rounded float functions.
+imports='
+malloc free posix_memalign aligned_alloc
+memchr memcmp memcpy memmove memset strcmp strlen strncmp
+snprintf vsnprintf
+open close fstat mmap munmap madvise posix_madvise pread read __errno_location
+fmaf sqrtf lrintf rintf nearbyintf
+_GLOBAL_OFFSET_TABLE_ __stack_chk_fail
+__memcpy_chk __memmove_chk __memset_chk __snprintf_chk __vsnprintf_chk
+'
+printf '%s\n' $imports | sort -u >"$work/allowed"
+
+findings() {
+    nm -g --defined-only "$build/libdistil.a" | awk 'NF == 3 {print $3}' | sort -u >"$work/defined"
+    nm -u "$build/libdistil.a" | awk '$1 == "U" {print $2}' | sort -u | comm -23 - "$work/defined" |
+        comm -23 - "$work/allowed" | sed 's/$/: imported, but not on the list of tools\/check_symbols.sh/'
+    grep -v '^distil_' "$work/defined" | sed 's/$/: a global of libdistil.a without the prefix distil_/'
+
+    awk '/^DISTIL_(API|CHECKED)/ { if (match($0, /distil_[a-z0-9_]*\(/))
+            print substr($0, RSTART, RLENGTH - 1) }' runtime/distil.h | sort -u >"$work/declared"
+    nm -D --defined-only "$build/libdistil.so" | awk '{print $3}' | sort -u >"$work/exported"
+    comm -23 "$work/declared" "$work/exported" | sed 's/$/: declared by distil.h, not exported/'
+    comm -13 "$work/declared" "$work/exported" | sed 's/$/: exported, but not declared by distil.h/'
+    [ -s "$work/declared" ] || echo "runtime/distil.h: no declaration found"
+
+    # .data.rel.ro is read-only after relocation; .data and .bss are not.
+    readelf -SW "$build/libdistil.a" | awk '
+        /^File:/ { file = $2 }
+        { sub(/^ *\[ *[0-9]+\] */, "") }
+        ($1 ~ /^\.(data|bss|tdata|tbss)/ && $1 !~ /^\.data\.rel\.ro/) && $5 !~ /^0+$/ {
+            print file ": " $1 " holds writable data" }'
+
+    for file in libdistil.so distil; do
+        readelf -dW "$build/$file" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
+            grep -v -e '^libc\.so\.6$' -e '^libm\.so\.6$' -e '^libpthread\.so\.0$' |
+            sed "s|.*|$build/$file: needs &|"
+    done
+}
+
+findings >"$work/findings" 2>&1
+cat "$work/findings"
+[ ! -s "$work/findings" ]
