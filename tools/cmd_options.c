@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options of classify, tokenize, eval and isa; see cmd_options.h. */
+#include "tools/cmd_options.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/cmd_util.h"
+#include "tools/commands.h"
+
+typedef struct option {
+    char letter; /* 0: none */
+    const char *name;
+    const char *argument; /* NULL: takes none */
+    const char *help;
+} option;
+
+/* Lines of help after the first are indented to the column where help begins. */
+#define MORE "\n                           "
+
+static const option vocabulary[CMD_OPT_COUNT] = {
+    [CMD_OPT_MODEL] = {'m', "model", "BLOB", "the model (else DISTIL_MODEL, else the shipped one)"},
+    [CMD_OPT_FILE] = {'f', "file", "FILE",
+                      "read texts from FILE, one a line ('-': standard input);" MORE
+                      "may be given more than once"},
+    [CMD_OPT_REFERENCE] = {0, "reference", "FILE",
+                           "compare with logits: TSV with a header and the columns" MORE
+                           "row, label, tokens, logit_..., a row for each sentence"},
+    [CMD_OPT_TSV] = {0, "tsv", NULL,
+                     "label, score, tokens, truncated (0 or 1), text; tabs between"},
+    [CMD_OPT_JSON] = {0, "json", NULL, "one JSON document"},
+    [CMD_OPT_JSONL] = {0, "jsonl", NULL, "one JSON object (or array of ids) a line"},
+    [CMD_OPT_STREAM] = {0, "stream", NULL,
+                        "write each answer before reading the next line" MORE
+                        "(one text at a time: no batches, no threads)"},
+    [CMD_OPT_BATCH] = {0, "batch", "N", "texts a pass, 1 to 4096 (default 32)"},
+    [CMD_OPT_THREADS] = {0, "threads", "N",
+                         "worker threads, 1 to 256 (default 1: none is made);" MORE
+                         "0: one for each CPU. Answers keep the order of the texts"},
+    [CMD_OPT_STRICT] = {0, "strict", NULL,
+                        "report a text that is not UTF-8 (default: bytes that are" MORE
+                        "not become U+FFFD)"},
+    [CMD_OPT_SPLIT] = {0, "split-special-tokens", NULL,
+                       "treat [SEP], [MASK] ... written in a text as plain text"},
+    [CMD_OPT_ISA] = {0, "isa", "LEVEL",
+                     "use no instruction set above LEVEL (else DISTIL_ISA):" MORE CMD_ISA_NAMES},
+    [CMD_OPT_VERIFY] = {0, "verify", "HOW",
+                        "check the model's content first: none (default), crc," MORE "sha256"},
+    [CMD_OPT_HELP] = {'h', "help", NULL, "this text"},
+};
+
+int cmd_usage_error(const char *command, const char *format, ...)
+{
+    char message[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    cmd_error("%s: %s", command, message);
+    cmd_hint("`distil %s --help` lists options and examples", command);
+    return CMD_USAGE;
+}
+
+static void print_manual(const cmd_manual *manual)
+{
+    (void)printf("usage: distil %s %s\n\n%s\nOptions:\n", manual->name, manual->usage,
+                 manual->text);
+    for (const cmd_option_id *id = manual->options; *id != CMD_OPT_COUNT; id++) {
+        const option *o = &vocabulary[*id];
+        char left[64];
+
+        (void)snprintf(left, sizeof left, "%c%c%c --%s%s%s", o->letter ? '-' : ' ',
+                       o->letter ? o->letter : ' ', o->letter ? ',' : ' ', o->name,
+                       o->argument != NULL ? " " : "", o->argument != NULL ? o->argument : "");
+        (void)printf("  %-24s %s\n", left, o->help);
+    }
+    (void)printf("\nExamples:\n%s\n"
+                 "Exit status: 0 done; 1 an input, the model or the output failed, the rest was\n"
+                 "done; 2 wrong usage, nothing was done; 130 interrupted.\n",
+                 manual->examples);
+}
+
+/* The option a command takes by letter, or by name (name_bytes long); CMD_OPT_COUNT if none. */
+static cmd_option_id find_option(const cmd_manual *manual, char letter, const char *name,
+                                 size_t name_bytes)
+{
+    const cmd_option_id *id = manual->options;
+
+    for (; *id != CMD_OPT_COUNT; id++) {
+        const option *o = &vocabulary[*id];
+
+        if (name == NULL ? o->letter == letter
+                         : strlen(o->name) == name_bytes && memcmp(o->name, name, name_bytes) == 0)
+            break;
+    }
+    return *id;
+}
+
+static int take_count(size_t *value, const cmd_manual *manual, cmd_option_id id, const char *text,
+                      size_t min, size_t max)
+{
+    if (cmd_parse_count(value, text, min, max) == 0)
+        return -1;
+    return cmd_usage_error(manual->name, "--%s: '%s' is not a number from %zu to %zu",
+                           vocabulary[id].name, text, min, max);
+}
+
+static int take_format(cmd_options *options, const cmd_manual *manual, cmd_format format)
+{
+    if (options->format != CMD_FORMAT_TEXT && options->format != format)
+        return cmd_usage_error(manual->name, "more than one of --tsv, --json and --jsonl");
+    options->format = format;
+    return -1;
+}
+
+static int take_verify(cmd_options *options, const cmd_manual *manual, const char *how)
+{
+    if (strcmp(how, "none") == 0)
+        options->verify = DISTIL_VERIFY_NONE;
+    else if (strcmp(how, "crc") == 0)
+        options->verify = DISTIL_VERIFY_CRC;
+    else if (strcmp(how, "sha256") == 0)
+        options->verify = DISTIL_VERIFY_SHA256;
+    else
+        return cmd_usage_error(manual->name, "--verify: '%s' is none of none, crc, sha256", how);
+    return -1;
+}
+
+/* Store one option. -1, or the exit code. */
+static int take(cmd_options *options, const cmd_manual *manual, cmd_option_id id,
+                const char *argument)
+{
+    switch (id) {
+    case CMD_OPT_MODEL:
+        options->model = argument;
+        return -1;
+    case CMD_OPT_FILE:
+        options->files[options->file_count++] = argument;
+        return -1;
+    case CMD_OPT_REFERENCE:
+        options->reference = argument;
+        return -1;
+    case CMD_OPT_TSV:
+        return take_format(options, manual, CMD_FORMAT_TSV);
+    case CMD_OPT_JSON:
+        return take_format(options, manual, CMD_FORMAT_JSON);
+    case CMD_OPT_JSONL:
+        return take_format(options, manual, CMD_FORMAT_JSONL);
+    case CMD_OPT_STREAM:
+        options->stream = 1;
+        return -1;
+    case CMD_OPT_BATCH:
+        return take_count(&options->batch, manual, id, argument, 1, CMD_MAX_BATCH);
+    case CMD_OPT_THREADS:
+        return take_count(&options->threads, manual, id, argument, 0, CMD_MAX_THREADS);
+    case CMD_OPT_STRICT:
+        options->strict = 1;
+        return -1;
+    case CMD_OPT_SPLIT:
+        options->flags |= DISTIL_SPLIT_SPECIAL_TOKENS;
+        return -1;
+    case CMD_OPT_ISA:
+        options->isa = argument;
+        return -1;
+    case CMD_OPT_VERIFY:
+        return take_verify(options, manual, argument);
+    case CMD_OPT_HELP:
+    case CMD_OPT_COUNT:
+        break;
+    }
+    print_manual(manual);
+    return cmd_flush(stdout) == 0 ? CMD_OK : CMD_FAILED;
+}
+
+/* One argument that begins with '-': --name, --name=value, -x, -xvalue. *at moves on where the
+ * value is the argument after it. */
+static int take_argument(cmd_options *options, const cmd_manual *manual, int argc, char **argv,
+                         int *at)
+{
+    const char *word = argv[*at];
+    const char *value = NULL;
+    cmd_option_id id;
+
+    if (word[1] == '-') {
+        size_t name_bytes = strcspn(word + 2, "=");
+
+        id = find_option(manual, 0, word + 2, name_bytes);
+        if (word[2 + name_bytes] == '=')
+            value = word + 2 + name_bytes + 1;
+    } else {
+        id = find_option(manual, word[1], NULL, 0);
+        if (word[2] != '\0')
+            value = word + 2;
+    }
+    if (id == CMD_OPT_COUNT) {
+        (void)cmd_usage_error(manual->name, "unknown option '%s'", word);
+        cmd_hint("what begins with '-' and is no option goes after --");
+        return CMD_USAGE;
+    }
+    if (vocabulary[id].argument == NULL) {
+        if (value != NULL)
+            return cmd_usage_error(manual->name, "--%s takes no value ('%s')", vocabulary[id].name,
+                                   word);
+    } else if (value == NULL) {
+        if (*at + 1 >= argc)
+            return cmd_usage_error(manual->name, "%s needs a value: %s", word,
+                                   vocabulary[id].argument);
+        value = argv[++*at];
+    }
+    return take(options, manual, id, value);
+}
+
+static size_t cpu_count(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n < 1 ? 1 : n > CMD_MAX_THREADS ? (size_t)CMD_MAX_THREADS : (size_t)n;
+}
+
+int cmd_options_parse(cmd_options *options, const cmd_manual *manual, int argc, char **argv)
+{
+    int only_words = 0;
+
+    memset(options, 0, sizeof *options);
+    options->batch = CMD_DEFAULT_BATCH;
+    options->threads = 1;
+    options->files = malloc((size_t)argc * sizeof *options->files);
+    if (options->files == NULL) {
+        cmd_error("out of memory");
+        return CMD_FAILED;
+    }
+    options->words = argv; /* words move to the front: never ahead of where argv is read */
+    for (int i = 1; i < argc; i++) {
+        int code = -1;
+
+        if (!only_words && strcmp(argv[i], "--") == 0)
+            only_words = 1;
+        else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0')
+            code = take_argument(options, manual, argc, argv, &i);
+        else
+            options->words[options->word_count++] = argv[i];
+        if (code >= 0) {
+            cmd_options_free(options);
+            return code;
+        }
+    }
+    if (options->threads == 0)
+        options->threads = cpu_count();
+    return -1;
+}
+
+void cmd_options_free(cmd_options *options)
+{
+    free(options->files);
+    options->files = NULL;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One vocabulary of options for classify, tokenize, eval and isa: -m means the same everywhere.
+ * A command lists the options it takes; parser and --help work from that list.
+ */
+#ifndef DISTIL_TOOLS_CMD_OPTIONS_H
+#define DISTIL_TOOLS_CMD_OPTIONS_H
+
+#include <stddef.h>
+
+#include "runtime/distil.h"
+
+typedef enum cmd_option_id {
+    CMD_OPT_MODEL,
+    CMD_OPT_FILE,
+    CMD_OPT_REFERENCE,
+    CMD_OPT_TSV,
+    CMD_OPT_JSON,
+    CMD_OPT_JSONL,
+    CMD_OPT_STREAM,
+    CMD_OPT_BATCH,
+    CMD_OPT_THREADS,
+    CMD_OPT_STRICT,
+    CMD_OPT_SPLIT,
+    CMD_OPT_ISA,
+    CMD_OPT_VERIFY,
+    CMD_OPT_HELP,
+    CMD_OPT_COUNT
+} cmd_option_id;
+
+typedef enum cmd_format {
+    CMD_FORMAT_TEXT,
+    CMD_FORMAT_TSV,
+    CMD_FORMAT_JSON,
+    CMD_FORMAT_JSONL
+} cmd_format;
+
+enum { CMD_DEFAULT_BATCH = 32, CMD_MAX_BATCH = 4096, CMD_MAX_THREADS = 256 };
+
+/* What a command line said. Strings point into argv. */
+typedef struct cmd_options {
+    const char *model;     /* -m, NULL if not given */
+    const char *isa;       /* --isa, NULL if not given; not yet checked */
+    const char *reference; /* --reference, NULL if not given */
+    const char **files;    /* -f, in order; memory of the parser */
+    size_t file_count;
+    char **words; /* what is left of argv: texts or files */
+    size_t word_count;
+    cmd_format format;
+    distil_verify verify;
+    size_t batch;
+    size_t threads; /* at least 1: 0 on the command line became the number of CPUs */
+    int stream;
+    int strict;
+    uint32_t flags; /* for distil_tokenize and distil_classify */
+} cmd_options;
+
+/* A command as its --help shows it. */
+typedef struct cmd_manual {
+    const char *name;
+    const char *usage;            /* after "usage: distil NAME " */
+    const char *text;             /* what it does, what it prints */
+    const char *examples;         /* lines */
+    const cmd_option_id *options; /* what it takes; ends with CMD_OPT_COUNT */
+} cmd_manual;
+
+/* Parse argv[1] ... by the manual. -1: go on, and cmd_options_free in the end. Otherwise the exit
+ * code to return at once: --help was printed, or a mistake reported. Words and options may come in
+ * any order; "--" ends the options. Reorders argv. */
+int cmd_options_parse(cmd_options *options, const cmd_manual *manual, int argc, char **argv);
+void cmd_options_free(cmd_options *options);
+
+/* "distil NAME: " message, and where to find help. Returns CMD_USAGE. */
+int cmd_usage_error(const char *command, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif
