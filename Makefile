@@ -51,11 +51,13 @@ ISA_avx2       := -mavx2 -mfma -mbmi2
 ISA_avxvnni    := $(ISA_avx2) -mavxvnni
 ISA_avx512     := $(ISA_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
 ISA_avx512vnni := $(ISA_avx512) -mavx512vnni
-isa_flags = $(if $(filter kernels/%,$(1)),$(ISA_$(lastword $(subst _, ,$(basename $(notdir $(1)))))))
+level = $(lastword $(subst _, ,$(basename $(notdir $(1)))))
+isa_flags = $(if $(filter kernels/%,$(1)),$(ISA_$(level)))
 
 # The library's asserts state what its callers in the tree must keep: they are on in sanitizer
 # builds and with DEBUG=1, off in what is shipped.
-assert_flags = $(if $(SANITIZE)$(DEBUG),,$(if $(filter kernels/% model/% runtime/%,$(1)),-DNDEBUG))
+shipped = $(filter kernels/% model/% runtime/%,$(1))
+assert_flags = $(if $(SANITIZE)$(DEBUG),,$(if $(shipped),-DNDEBUG))
 
 HARDEN_LD := -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
@@ -86,7 +88,7 @@ SCRIPTS := $(call src,tests/test_*.sh)
 SHARED := $(BUILD)/libdistil.so
 LIBS   := $(BUILD)/libdistil.a $(SHARED) $(BUILD)/libdistil.so.$(MAJOR)
 BLOB   := $(BUILD)/sst2.distil
-# Only the plain build owns ./distil; a build elsewhere has its own $(BUILD)/distil and leaves it be.
+# Only the plain build owns ./distil; a build elsewhere has its own $(BUILD)/distil and leaves it.
 COMMAND := $(BUILD)/distil $(if $(filter build,$(BUILD)),distil)
 
 # ---- build ----
@@ -168,7 +170,7 @@ $(TOOLS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libprog.a $(BUILD)/libdistil.a
 	$(LINK)
 
 # Converting writes to a temporary name first: an interrupted make leaves no half blob behind.
-$(BLOB): $(BUILD)/distil $(sort $(wildcard model/sst2/*))
+$(BLOB): $(BUILD)/distil $(filter-out %.md,$(call src,model/sst2/*))
 	$(SAY) "  BLOB  $@"
 	$(Q)$(BUILD)/distil convert model/sst2 -o $@.tmp && mv -f $@.tmp $@
 
