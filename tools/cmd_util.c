@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/json.h"
+#include "runtime/utf8.h"
 #include "tools/commands.h"
 
 /* One write for the whole line, so that lines of programs sharing a terminal do not mix. */
@@ -120,7 +121,8 @@ static int program_directory(char *out, size_t capacity)
 
 static char *shipped_model(void)
 {
-    static const char *const places[] = {"build/sst2.distil", "../share/distil/sst2.distil"};
+    static const char *const places[] = {"build/sst2.distil", "sst2.distil",
+                                         "../share/distil/sst2.distil"};
     char directory[4096];
 
     if (program_directory(directory, sizeof directory) != 0)
@@ -153,8 +155,8 @@ int cmd_choose_model(char **path, const char *from_option)
         cmd_error("out of memory");
         return -1;
     }
-    cmd_error("no model: neither build/sst2.distil nor ../share/distil/sst2.distil is there, "
-              "seen from the program's directory");
+    cmd_error("no model: from the program's directory, none of build/sst2.distil, sst2.distil and "
+              "../share/distil/sst2.distil is there");
     cmd_hint("run `make` in the source tree to build the shipped one, or name a blob with -m FILE");
     cmd_hint("or DISTIL_MODEL; `distil convert DIR -o FILE` makes one from a Hugging Face folder");
     return -1;
@@ -316,33 +318,16 @@ double cmd_now(void)
 
 int cmd_utf8_valid(const char *bytes, size_t size)
 {
-    const unsigned char *p = (const unsigned char *)bytes;
-    const unsigned char *end = p + size;
+    const uint8_t *at = (const uint8_t *)bytes;
+    const uint8_t *end = at + size;
 
-    while (p < end) {
-        unsigned lead = *p++;
-        unsigned low = 0x80, high = 0xbf; /* what the second byte may be */
-        size_t more;
+    while (at < end) {
+        const uint8_t *start = at;
 
-        if (lead < 0x80)
-            continue;
-        if (lead < 0xc2 || lead > 0xf4)
+        /* U+FFFD may also be written out, EF BF BD; nothing ill-formed has that form. */
+        if (distil_utf8_decode(&at, end) == DISTIL_UTF8_REPLACEMENT &&
+            !(at - start == 3 && start[0] == 0xef))
             return 0;
-        more = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-        if (lead == 0xe0)
-            low = 0xa0;
-        else if (lead == 0xed)
-            high = 0x9f;
-        else if (lead == 0xf0)
-            low = 0x90;
-        else if (lead == 0xf4)
-            high = 0x8f;
-        if ((size_t)(end - p) < more || *p < low || *p > high)
-            return 0;
-        for (size_t i = 1; i < more; i++)
-            if ((p[i] & 0xc0) != 0x80)
-                return 0;
-        p += more;
     }
     return 1;
 }
