@@ -53,9 +53,8 @@ grep -rn --include='*.[chS]' --include='*.inc' '^[[:space:]]*#[[:space:]]*includ
         case $file:$name in
         kernels/*:immintrin.h | kernels/*:cpuid.h) ;;
         kernels/*:assert.h | kernels/*:float.h | kernels/*:limits.h | kernels/*:math.h) ;;
-        kernels/*:std*.h | kernels/*:string.h)
-            case $name in stdio.h | stdlib.h) complain "kernels/ neither prints nor allocates" ;; esac
-            ;;
+        kernels/*:stdio.h | kernels/*:stdlib.h) complain "kernels/ neither prints nor allocates" ;;
+        kernels/*:std*.h | kernels/*:string.h | kernels/*.S:cet.h) ;;
         kernels/*:*) complain "kernels/ uses freestanding headers, math.h and intrinsics" ;;
         *:immintrin.h | *:x86intrin.h | *:cpuid.h)
             case $file in
@@ -70,7 +69,8 @@ grep -rn --include='*.[chS]' --include='*.inc' '^[[:space:]]*#[[:space:]]*includ
 done >"$findings"
 
 find kernels model runtime lambda tests bench tools -name '*.[cS]' | sed 's|.*/||' | sort |
-    uniq -d | sed 's/$/: more than one source file has this name/' >>"$findings"
+    uniq -d | grep -vx 'distil\.c' | sed 's/$/: more than one source file has this name/' \
+    >>"$findings" # the library's and the command's distil.c are both named after what they are
 
 cat "$findings"
 [ ! -s "$findings" ]

@@ -41,8 +41,8 @@ printf '%s\n' $imports | sort -u >"$work/allowed"
 findings() {
     nm -g --defined-only "$build/libdistil.a" | awk 'NF == 3 {print $3}' | sort -u >"$work/defined"
     nm -u "$build/libdistil.a" | awk '$1 == "U" {print $2}' | sort -u | comm -23 - "$work/defined" |
-        comm -23 - "$work/allowed" | sed 's/$/: imported, but not on the list of tools\/check_symbols.sh/'
-    grep -v '^distil_' "$work/defined" | sed 's/$/: a global of libdistil.a without the prefix distil_/'
+        comm -23 - "$work/allowed" | sed 's/$/: imported, but not on the list in this script/'
+    grep -v '^distil_' "$work/defined" | sed 's/$/: a global without the prefix distil_/'
 
     awk '/^DISTIL_(API|CHECKED)/ { if (match($0, /distil_[a-z0-9_]*\(/))
             print substr($0, RSTART, RLENGTH - 1) }' runtime/distil.h | sort -u >"$work/declared"
