@@ -315,6 +315,7 @@ static uint64_t offset_of(const distil_blob *blob, const void *p)
 static distil_blob_code check_names(const distil_blob *blob, distil_blob_error *error)
 {
     size_t bytes, valid;
+    uint64_t zero_end;
     const uint8_t *text = distil_blob_section_data(blob, DISTIL_SECTION_PROVENANCE, 0, &bytes);
     const uint32_t *end = distil_blob_section_data(blob, DISTIL_SECTION_LABELS, 0, NULL);
     const distil_blob_section *labels = find_section(blob, DISTIL_SECTION_LABELS, 0);
@@ -325,6 +326,11 @@ static distil_blob_code check_names(const distil_blob *blob, distil_blob_error *
     if (valid != bytes)
         return bad_structure(error, offset_of(blob, text + valid),
                              "provenance: expected UTF-8 without zero bytes");
+    /* Nothing else says how long it is. */
+    zero_end = first_nonzero(text, bytes, distil_blob_align(bytes));
+    if (zero_end != distil_blob_align(bytes))
+        return bad_structure(error, offset_of(blob, text + zero_end),
+                             "provenance: expected zero bytes after it");
     for (uint32_t i = 0; i < n_labels; begin = end[i], i++)
         if (end[i] < begin || end[i] > labels->bytes - 4 * (uint64_t)n_labels)
             return bad_structure(error, offset_of(blob, end + i),
