@@ -77,6 +77,17 @@ allowed() { # is this skip expected here?
     return 1
 }
 
+excerpt() { # the beginning and the end of a failed program's output
+    lines=$(wc -l <"$1")
+    if [ "$lines" -gt 60 ]; then
+        head -n 30 "$1"
+        echo "... $((lines - 50)) lines more; run the program by itself to see all ..."
+        tail -n 20 "$1"
+    else
+        cat "$1"
+    fi | tr -d '\000' | sed 's/^/      | /'
+}
+
 passed=0
 failed=0
 skipped=0
@@ -119,7 +130,7 @@ report() { # NUMBER PROGRAM: one line for one program; adds to the sums
         "$1" "$2" "$3" $((tenths / 10)) $((tenths % 10))
     if [ "$verdict" = FAIL ]; then
         [ "$status" -ne 124 ] || echo "      no end after $TEST_TIMEOUT s"
-        tail -n 60 "$out" | tr -d '\000' | sed 's/^/      | /'
+        excerpt "$out"
         echo "      | exit status $status"
         [ $unexpected -eq 0 ] || sed 's/^/      unexpected skip: /' "$results/skips"
     else
