@@ -19,11 +19,8 @@ static void on_interrupt(int number)
 
 void cmd_interrupt_install(void)
 {
-    struct sigaction action;
+    struct sigaction action = {.sa_handler = on_interrupt};
 
-    if (sigaction(SIGINT, NULL, &action) != 0 || action.sa_handler == SIG_IGN)
-        return;
-    action.sa_handler = on_interrupt;
     action.sa_flags = (int)SA_RESETHAND; /* no SA_RESTART: a read that waits is to return */
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGINT, &action, NULL);

@@ -5,8 +5,8 @@
 #ifndef DISTIL_TOOLS_CMD_INTERRUPT_H
 #define DISTIL_TOOLS_CMD_INTERRUPT_H
 
-/* From now on SIGINT sets a flag, once. A process that was started with SIGINT ignored (a job in
- * the background of a script) goes on ignoring it. */
+/* From now on SIGINT sets a flag, once; also in a process that was started with SIGINT ignored (a
+ * script's job in the background), so that `kill -INT` ends it the same way everywhere. */
 void cmd_interrupt_install(void);
 
 /* 1 once SIGINT has come. */

@@ -76,7 +76,8 @@ static void print_manual(const cmd_manual *manual)
         (void)snprintf(left, sizeof left, "%c%c%c --%s%s%s", o->letter ? '-' : ' ',
                        o->letter ? o->letter : ' ', o->letter ? ',' : ' ', o->name,
                        o->argument != NULL ? " " : "", o->argument != NULL ? o->argument : "");
-        (void)printf("  %-24s %s\n", left, o->help);
+        /* Names too long for their column have it to themselves. */
+        (void)printf(strlen(left) <= 24 ? "  %-24s %s\n" : "  %s" MORE "%s\n", left, o->help);
     }
     (void)printf("\nExamples:\n%s\n"
                  "Exit status: 0 done; 1 an input, the model or the output failed, the rest was\n"
