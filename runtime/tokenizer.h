@@ -14,8 +14,8 @@
 
 typedef struct distil_tokenizer {
     distil_vocab vocab;
-    uint32_t flags; /* DISTIL_BLOB_TOK_* */
-    uint32_t max_word_chars;
+    uint32_t flags;          /* DISTIL_BLOB_TOK_* */
+    uint32_t max_word_chars; /* at most DISTIL_BLOB_MAX_WORD_CHARS */
     uint32_t unk_id, cls_id, sep_id;
     const uint32_t *specials; /* ids recognised in raw text */
     uint32_t special_count;

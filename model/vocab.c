@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Vocabulary lookup: one probe of the slot table, and the token's bytes only where the 32 bits of
+ * fingerprint agree. What memory safety rests on, distil_blob_check has proved: slot ids are
+ * EMPTY or below the vocabulary size, at least one slot is EMPTY, ends ascend within the bytes.
+ */
+#include "model/vocab.h"
+
+#include <string.h>
+
+void distil_vocab_init(distil_vocab *vocab, const distil_blob *blob)
+{
+    const distil_blob_header *header = blob->header;
+    uint32_t log2_slots = 0;
+
+    while (UINT32_C(1) << log2_slots < header->vocab_slots)
+        log2_slots++;
+    vocab->slots = distil_blob_section_data(blob, DISTIL_SECTION_VOCAB_SLOTS, 0, NULL);
+    vocab->ends = distil_blob_section_data(blob, DISTIL_SECTION_VOCAB_ENDS, 0, NULL);
+    vocab->bytes = distil_blob_section_data(blob, DISTIL_SECTION_VOCAB_BYTES, 0, NULL);
+    vocab->slot_shift = 64 - log2_slots;
+    vocab->slot_mask = header->vocab_slots - 1;
+    vocab->size = header->vocab_size;
+    vocab->max_token_bytes = header->max_token_bytes;
+}
+
+const char *distil_vocab_token(const distil_vocab *vocab, uint32_t id, size_t *bytes)
+{
+    uint32_t start = id > 0 ? vocab->ends[id - 1] : 0;
+
+    *bytes = vocab->ends[id] - start;
+    return (const char *)vocab->bytes + start;
+}
+
+uint32_t distil_vocab_find(const distil_vocab *vocab, uint64_t hash, const char *prefix,
+                           size_t prefix_bytes, const char *text, size_t text_bytes)
+{
+    uint32_t fingerprint = (uint32_t)hash;
+    uint32_t slot = (uint32_t)((hash * DISTIL_VOCAB_MIX) >> vocab->slot_shift);
+
+    for (;; slot = (slot + 1) & vocab->slot_mask) {
+        const distil_vocab_slot *s = &vocab->slots[slot];
+        const char *token;
+        size_t bytes;
+
+        if (s->id == DISTIL_VOCAB_EMPTY)
+            return DISTIL_VOCAB_EMPTY;
+        if (s->fingerprint != fingerprint)
+            continue;
+        token = distil_vocab_token(vocab, s->id, &bytes);
+        if (bytes == prefix_bytes + text_bytes && memcmp(token, prefix, prefix_bytes) == 0 &&
+            memcmp(token + prefix_bytes, text, text_bytes) == 0)
+            return s->id;
+    }
+}
+
+uint64_t distil_vocab_hash(uint64_t h, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        h = h * DISTIL_VOCAB_MULTIPLIER + (uint8_t)bytes[i] + 1;
+    return h;
+}
