@@ -11,16 +11,17 @@
 #include "tools/cmd_util.h"
 #include "tools/commands.h"
 
-static const cmd_option_id accepted[] = {CMD_OPT_MODEL, CMD_OPT_JSON, CMD_OPT_HELP, CMD_OPT_COUNT};
+static const cmd_option_id accepted[] = {CMD_OPT_MODEL, CMD_OPT_JSON, CMD_OPT_SECTIONS,
+                                         CMD_OPT_HELP, CMD_OPT_COUNT};
 
 static const cmd_manual manual = {
     "inspect",
-    "[options] [--sections] [FILE]",
+    "[options] [FILE]",
     "Show what a model file holds: shape, quantisation, labels, tokenizer, where it was\n"
     "made from, and how fine its weights are: the mean over a matrix's columns of the\n"
     "largest integer weight, 127 being the finest, and how many panel pairs add 4, 2 or 1\n"
-    "quads in a 16-bit lane. --sections lists every section with its offset, size and\n"
-    "CRC-32C (in the JSON they always are). Without FILE: the model in use. The file's\n"
+    "quads in a 16-bit lane. In the JSON the sections always are. Without FILE: the model in use. "
+    "The file's\n"
     "structure is checked, its content not: that is `distil verify`.\n",
     "  distil inspect my.distil\n"
     "  distil inspect --json my.distil | python3 -m json.tool\n"
@@ -332,28 +333,8 @@ static void print_text(const distil_blob *blob, const char *path, int sections)
 
 /* ---- command -------------------------------------------------------------------------------- */
 
-/* Take --sections out of the options, which know it from here alone. */
-static int take_sections(int *argc, char **argv)
-{
-    int kept = 1, found = 0, ended = 0;
-
-    for (int i = 1; i < *argc; i++) {
-        ended = ended || strcmp(argv[i], "--") == 0;
-        if (!ended && strcmp(argv[i], "--sections") == 0)
-            found = 1;
-        else
-            argv[kept++] = argv[i];
-    }
-    if (found) {
-        argv[kept] = NULL;
-        *argc = kept;
-    }
-    return found;
-}
-
 int cmd_inspect(int argc, char **argv)
 {
-    int sections = take_sections(&argc, argv);
     cmd_options options;
     distil_blob blob;
     char *path;
@@ -370,7 +351,7 @@ int cmd_inspect(int argc, char **argv)
             if (options.format == CMD_FORMAT_JSON)
                 print_json(&blob);
             else
-                print_text(&blob, path, sections);
+                print_text(&blob, path, options.sections);
             distil_blob_close(&blob);
             code = cmd_flush(stdout) == 0 ? CMD_OK : CMD_FAILED;
         }

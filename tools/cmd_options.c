@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options of classify, tokenize, eval and isa; see cmd_options.h. */
+/* Options of the subcommands; see cmd_options.h. */
 #include "tools/cmd_options.h"
 
 #include <stdarg.h>
@@ -45,6 +45,11 @@ static const option vocabulary[CMD_OPT_COUNT] = {
                         "not become U+FFFD)"},
     [CMD_OPT_SPLIT] = {0, "split-special-tokens", NULL,
                        "treat [SEP], [MASK] ... written in a text as plain text"},
+    [CMD_OPT_SECTIONS] = {0, "sections", NULL, "list every section: offset, size, CRC-32C"},
+    [CMD_OPT_OUTPUT] = {'o', "output", "FILE", "where the model file goes"},
+    [CMD_OPT_CALIBRATE] = {0, "calibrate", "FILE",
+                           "round weights so that their errors cancel on the texts of" MORE
+                           "FILE, one a line (a few hundred, like those to come)"},
     [CMD_OPT_ISA] = {0, "isa", "LEVEL",
                      "use no instruction set above LEVEL (else DISTIL_ISA):" MORE CMD_ISA_NAMES},
     [CMD_OPT_VERIFY] = {0, "verify", "HOW",
@@ -163,6 +168,15 @@ static int take(cmd_options *options, const cmd_manual *manual, cmd_option_id id
         return -1;
     case CMD_OPT_SPLIT:
         options->flags |= DISTIL_SPLIT_SPECIAL_TOKENS;
+        return -1;
+    case CMD_OPT_SECTIONS:
+        options->sections = 1;
+        return -1;
+    case CMD_OPT_OUTPUT:
+        options->output = argument;
+        return -1;
+    case CMD_OPT_CALIBRATE:
+        options->calibrate = argument;
         return -1;
     case CMD_OPT_ISA:
         options->isa = argument;

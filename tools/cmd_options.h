@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One vocabulary of options for classify, tokenize, eval and isa: -m means the same everywhere.
+ * One vocabulary of options for all subcommands: -m means the same everywhere.
  * A command lists the options it takes; parser and --help work from that list.
  */
 #ifndef DISTIL_TOOLS_CMD_OPTIONS_H
@@ -22,6 +22,9 @@ typedef enum cmd_option_id {
     CMD_OPT_THREADS,
     CMD_OPT_STRICT,
     CMD_OPT_SPLIT,
+    CMD_OPT_SECTIONS,
+    CMD_OPT_OUTPUT,
+    CMD_OPT_CALIBRATE,
     CMD_OPT_ISA,
     CMD_OPT_VERIFY,
     CMD_OPT_HELP,
@@ -52,7 +55,10 @@ typedef struct cmd_options {
     size_t threads; /* at least 1: 0 on the command line became the number of CPUs */
     int stream;
     int strict;
-    uint32_t flags; /* for distil_tokenize and distil_classify */
+    int sections;          /* inspect */
+    const char *output;    /* convert: -o, NULL if not given */
+    const char *calibrate; /* convert: --calibrate, NULL if not given */
+    uint32_t flags;        /* for distil_tokenize and distil_classify */
 } cmd_options;
 
 /* A command as its --help shows it. */
