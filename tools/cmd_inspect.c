@@ -20,9 +20,8 @@ static const cmd_manual manual = {
     "Show what a model file holds: shape, quantisation, labels, tokenizer, where it was\n"
     "made from, and how fine its weights are: the mean over a matrix's columns of the\n"
     "largest integer weight, 127 being the finest, and how many panel pairs add 4, 2 or 1\n"
-    "quads in a 16-bit lane. In the JSON the sections always are. Without FILE: the model in use. "
-    "The file's\n"
-    "structure is checked, its content not: that is `distil verify`.\n",
+    "quads in a 16-bit lane. JSON always lists the sections. Without FILE: the model in\n"
+    "use. The file's structure is checked, its content not: that is `distil verify`.\n",
     "  distil inspect my.distil\n"
     "  distil inspect --json my.distil | python3 -m json.tool\n"
     "  distil inspect --sections my.distil\n",

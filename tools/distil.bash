@@ -74,13 +74,13 @@ _distil() {
         options="--isa --json -h --help"
         ;;
     convert)
-        options="-o --calibrate -h --help"
+        options="-o --output --calibrate -h --help"
         ;;
     inspect)
-        options="--json -h --help"
+        options="-m --model --json --sections -h --help"
         ;;
     verify)
-        options="-h --help"
+        options="-m --model -h --help"
         ;;
     help)
         _distil_words "$commands"
