@@ -107,6 +107,6 @@ void distil_qgemm_avx2(float *restrict c, size_t c_stride, const distil_qrows *a
     assert(pair_begin <= pair_end && pair_end * DISTIL_PAIR_COLS <= w->cols);
     assert(w->depth % 32 == 0 && w->depth > 0);
     assert(a->tile_rows >= 1 && a->tile_rows <= TILE_ROWS);
-    for (size_t pair = pair_begin; pair < pair_end; pair++)
+    for (size_t pair = pair_begin; pair < pair_end && a->rows > 0; pair++)
         multiply_pair(c, c_stride, a, w, pair, epilogue);
 }

@@ -10,6 +10,13 @@
 
 #include "kernels/poly.h"
 
+/* Before a loop of constant count over an array of vectors: unrolled, the array is registers. */
+#ifdef __clang__
+#define DISTIL_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define DISTIL_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 /* Join 16 virtual lanes held as lanes 0-7 and 8-15: i with i + 8, then i + 4, i + 2, i + 1. */
 static inline float distil_avx2_tree(__m256 low, __m256 high)
 {
@@ -38,10 +45,11 @@ static inline float distil_avx2_min(__m256 x)
     return _mm_cvtss_f32(_mm_min_ss(two, _mm_movehdup_ps(two)));
 }
 
-/* Lanes below n set, for vmaskmov: n of 0 .. 8. */
+/* Lanes below n set, for masked loads and stores; n may be 8 or more. */
 static inline __m256i distil_avx2_mask(size_t n)
 {
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n < 8 ? (int)n : 8),
+                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
 /* distil_exp_neg on 8 lanes. */

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Direct evaluation of the operations in double precision: see support_naive.h. */
+#include "tests/support_naive.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct worst_error {
+    double ratio;
+    size_t at;
+} worst_error;
+
+static void note(worst_error *worst, size_t at, double got, double want, double tolerance)
+{
+    double error = fabs(got - want);
+    double ratio = error == 0.0 ? 0.0 : error / tolerance;
+
+    if (!(ratio <= worst->ratio)) { /* also where it is NaN */
+        worst->ratio = isnan(ratio) ? INFINITY : ratio;
+        worst->at = at;
+    }
+}
+
+static const float *output(const kernel_case *c, size_t index)
+{
+    return (const float *)(const void *)c->out[index].guard.data;
+}
+
+double naive_gelu(double x)
+{
+    return 0.5 * x * erfc(-x / sqrt(2.0));
+}
+
+/* One rounding. */
+static void check_embed(const kernel_case *c, worst_error *worst)
+{
+    const int8_t *word = (const int8_t *)c->in[0].guard.data;
+
+    for (size_t i = 0; i < c->shape.cols; i++) {
+        double want = (double)word[i] * (double)0.013f + (double)kernel_in_float(c, 1)[i];
+
+        note(worst, i, (double)output(c, 0)[i], want, 6e-8 * fabs(want) + 1e-44);
+    }
+}
+
+/* Sums of at most 1024 / 16 rounded additions a lane; the result is of order 1. */
+static void check_layer_norm(const kernel_case *c, worst_error *worst)
+{
+    const float *x = kernel_in_float(c, 0);
+    const float *residual = kernel_in_float(c, 1);
+    size_t dim = c->shape.cols;
+    double mean = 0.0;
+    double variance = 0.0;
+
+    for (size_t i = 0; i < dim; i++)
+        mean += (double)(c->shape.flag ? x[i] + residual[i] : x[i]) / (double)dim;
+    for (size_t i = 0; i < dim; i++) {
+        double d = (double)(c->shape.flag ? x[i] + residual[i] : x[i]) - mean;
+
+        variance += d * d / (double)dim;
+    }
+    for (size_t i = 0; i < dim; i++) {
+        double d = (double)(c->shape.flag ? x[i] + residual[i] : x[i]) - mean;
+        double y = d / sqrt(variance + (double)1e-12f);
+        double want = y * (double)kernel_in_float(c, 2)[i] + (double)kernel_in_float(c, 3)[i];
+
+        note(worst, i, (double)output(c, 0)[i], want, 4e-6 * (2.0 + fabs(y)));
+    }
+}
+
+/* q and the zero point are each at most half a step off, and half an ulp of 255 steps. */
+static void check_quantize(const kernel_case *c, worst_error *worst)
+{
+    const int32_t *zero_point = (const int32_t *)(const void *)c->out[2].guard.data;
+
+    for (size_t r = 0; r < c->shape.rows; r++) {
+        const float *x = kernel_in_float(c, 0) + r * c->in[0].stride;
+        double scale = (double)output(c, 1)[r];
+        double lo = 0.0;
+        double hi = 0.0;
+
+        for (size_t k = 0; k < c->shape.depth; k++) {
+            lo = fmin(lo, (double)x[k]);
+            hi = fmax(hi, (double)x[k]);
+        }
+        if (hi - lo >= 1e-30)
+            note(worst, r, scale, (hi - lo) / 255.0, 2e-7 * scale);
+        else
+            note(worst, r, scale, 1.0, 1e-9);
+        for (size_t k = 0; k < c->shape.depth; k++) {
+            size_t at = (k / 4 * c->shape.rows + r) * 4 + k % 4;
+            double got = ((double)c->out[0].guard.data[at] - zero_point[r]) * scale;
+
+            note(worst, at, got, (double)x[k], 1.0001 * scale);
+        }
+    }
+}
+
+/* Exact sum of one element, walking k in order through the inverse of the order table. */
+static int64_t exact_sum(const kernel_case *c, const size_t *position, size_t tile, size_t row,
+                         size_t n)
+{
+    size_t first = distil_tile_first(c->a.rows, c->a.tile_rows, tile);
+    size_t rows = distil_tile_first(c->a.rows, c->a.tile_rows, tile + 1) - first;
+    const int8_t *panel = c->w.panels + n / 16 * 16 * c->w.depth;
+    int64_t sum = 0;
+
+    for (size_t k = 0; k < c->w.depth; k++) {
+        int q = c->a.q[first * c->w.depth + (k / 4 * rows + row - first) * 4 + k % 4];
+        int w = panel[(position[k / 4] * 16 + n % 16) * 4 + k % 4];
+
+        sum += (q - c->a.zero_point[row]) * w;
+    }
+    return sum;
+}
+
+/* The sum is exact; it, the product of scales, their fma and GELU round or err. */
+static void check_qgemm(const kernel_case *c, worst_error *worst)
+{
+    size_t quads = c->w.depth / 4;
+    size_t *position = malloc(quads * sizeof *position);
+    size_t tiles = distil_tile_count(c->a.rows, c->a.tile_rows);
+
+    if (position == NULL)
+        abort();
+    for (size_t n = 0; n < c->w.cols; n++) {
+        for (size_t i = 0; i < quads; i++)
+            position[c->w.order[n / 32 * quads + i]] = i;
+        for (size_t tile = 0; tile < tiles; tile++) {
+            size_t end = distil_tile_first(c->a.rows, c->a.tile_rows, tile + 1);
+
+            for (size_t r = distil_tile_first(c->a.rows, c->a.tile_rows, tile); r < end; r++) {
+                double product = (double)exact_sum(c, position, tile, r, n) *
+                                 (double)c->a.scale[r] * (double)c->w.scale[n];
+                double want = product + (double)c->w.bias[n];
+                double tolerance = 2e-7 * (fabs(product) + fabs(want));
+                size_t at = r * c->out[0].stride + n;
+
+                if (c->shape.flag == DISTIL_EPILOGUE_GELU) {
+                    want = naive_gelu(want);
+                    tolerance += NAIVE_GELU_ERROR;
+                }
+                note(worst, at, (double)output(c, 0)[at], want, tolerance);
+            }
+        }
+    }
+    free(position);
+}
+
+/* Scores err by 64 roundings of sums of order |q||k|, hence probabilities by as much relatively. */
+static void check_attention(const kernel_case *c, worst_error *worst)
+{
+    const float *q = kernel_in_float(c, 0);
+    const float *k = kernel_in_float(c, 1);
+    const float *v = kernel_in_float(c, 2);
+    size_t stride = c->in[0].stride;
+    double p[512];
+
+    for (size_t i = 0; i < c->shape.queries; i++) {
+        double max = -INFINITY;
+        double sum = 0.0;
+        double size = 0.0;
+
+        for (size_t j = 0; j < c->shape.rows; j++) {
+            p[j] = 0.0;
+            for (size_t d = 0; d < c->shape.depth; d++) {
+                double product = (double)q[i * stride + d] * (double)k[j * stride + d];
+
+                p[j] += product / sqrt((double)c->shape.depth);
+                size = fmax(size, fabs(product));
+            }
+            max = fmax(max, p[j]);
+        }
+        for (size_t j = 0; j < c->shape.rows; j++)
+            sum += p[j] = exp(p[j] - max);
+        for (size_t d = 0; d < c->shape.depth; d++) {
+            size_t at = i * c->out[0].stride + d;
+            double want = 0.0;
+            double most = 0.0;
+
+            for (size_t j = 0; j < c->shape.rows; j++) {
+                want += p[j] / sum * (double)v[j * stride + d];
+                most = fmax(most, fabs((double)v[j * stride + d]));
+            }
+            note(worst, at, (double)output(c, 0)[at], want, 4e-6 * (1.0 + size) * most + 1e-30);
+        }
+    }
+}
+
+/* depth roundings of partial sums, each at most the sum of magnitudes; they add up as noise does. */
+static void check_dense(const kernel_case *c, worst_error *worst)
+{
+    const float *x = kernel_in_float(c, 0);
+    const float *w = kernel_in_float(c, 1);
+    size_t depth = c->shape.depth;
+
+    for (size_t n = 0; n < c->shape.cols; n++) {
+        double want = (double)kernel_in_float(c, 2)[n];
+        double size = fabs(want);
+
+        for (size_t k = 0; k < depth; k++) {
+            double product = (double)x[k] * (double)w[k * c->shape.cols + n];
+
+            want += product;
+            size += fabs(product);
+        }
+        if (c->shape.flag)
+            want = fmax(want, 0.0);
+        note(worst, n, (double)output(c, 0)[n], want,
+             1.2e-7 * sqrt((double)depth + 1) * size + 1e-38);
+    }
+}
+
+/* exp_ errs by 3e-7 relatively; below e^-87 the difference is not visible. */
+static void check_softmax(const kernel_case *c, worst_error *worst)
+{
+    const float *x = kernel_in_float(c, 0);
+    size_t n = c->shape.rows;
+    double max = -INFINITY;
+    double sum = 0.0;
+
+    for (size_t i = 0; i < n; i++)
+        max = fmax(max, (double)x[i]);
+    for (size_t i = 0; i < n; i++)
+        sum += exp((double)x[i] - max);
+    for (size_t i = 0; i < n; i++) {
+        double want = exp((double)x[i] - max) / sum;
+
+        note(worst, i, (double)output(c, 0)[i], want, 4e-6 * want + 2e-38);
+    }
+}
+
+double naive_error(const kernel_case *c, size_t *at)
+{
+    worst_error worst = {0.0, 0};
+
+    switch (c->op) {
+#define OP(name)                                                                                   \
+    case KERNEL_OP_##name:                                                                         \
+        check_##name(c, &worst);                                                                   \
+        break;
+        DISTIL_OPS(OP)
+#undef OP
+    default:
+        break;
+    }
+    *at = worst.at;
+    return worst.ratio;
+}
