@@ -31,8 +31,8 @@ int cmd_choose_isa(distil_isa *isa, const char **source, const char *from_option
 /*
  * The blob's path: from --model (NULL: not given), else DISTIL_MODEL, else the shipped one, looked
  * for from the directory of the running program: build/sst2.distil (the source tree), sst2.distil
- * (the build directory), ../share/distil/sst2.distil (an installation). 0, or -1 with nothing found, reported. *path is
- * to be freed.
+ * (the build directory), ../share/distil/sst2.distil (an installation). 0, or -1 with nothing
+ * found, reported. *path is to be freed.
  */
 int cmd_choose_model(char **path, const char *from_option);
 
