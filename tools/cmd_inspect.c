@@ -312,11 +312,12 @@ static void print_text(const distil_blob *blob, const char *path, int sections)
                  (unsigned long long)h->file_bytes);
     (void)fputs("sha256       ", stdout);
     print_sha256(blob);
-    (void)printf("\nmodel        DistilBERT, %u layer%s, dim %u, hidden %u, %u heads of %u,\n"
-                 "             %u tokens, %u positions, layer norm epsilon %.9g\n",
+    (void)printf("\nmodel        DistilBERT, %u layer%s, dim %u, hidden %u, %u head%s of %u,\n"
+                 "             %u tokens, %u positions, layer norm epsilon %g\n",
                  (unsigned)h->n_layers, h->n_layers == 1 ? "" : "s", (unsigned)h->dim,
-                 (unsigned)h->hidden_dim, (unsigned)h->n_heads, (unsigned)(h->dim / h->n_heads),
-                 (unsigned)h->vocab_size, (unsigned)h->max_positions, (double)h->layer_norm_eps);
+                 (unsigned)h->hidden_dim, (unsigned)h->n_heads, h->n_heads == 1 ? "" : "s",
+                 (unsigned)(h->dim / h->n_heads), (unsigned)h->vocab_size,
+                 (unsigned)h->max_positions, (double)h->layer_norm_eps);
     (void)fputs(
         "scheme       1: activations u8 by row, weights int8 by column within 16-bit lanes,\n"
         "             embeddings int8 by row, the rest fp32\n",

@@ -137,6 +137,8 @@ static int check_vocabulary(const distil_blob *blob)
         uint32_t found =
             distil_vocab_find(&vocab, distil_vocab_hash(0, token, bytes), "", 0, token, bytes);
 
+        if (!cmd_utf8_valid(token, bytes))
+            return failed("vocabulary", blob, offset_of(blob, token), "a token is not UTF-8");
         if (bytes == 0)
             continue;
         tokens++;
@@ -161,6 +163,20 @@ static int check_floats(const distil_blob *blob, distil_section_kind kind, uint3
         if (positive && x[i] <= 0)
             return failed("numbers", blob, offset_of(blob, x + i), "a scale is not above zero");
     }
+    return 1;
+}
+
+/* The classifier's columns beyond the labels, of its weights and its bias. */
+static int check_padding(const distil_blob *blob)
+{
+    const float *out = distil_blob_section_data(blob, DISTIL_SECTION_HEAD_OUT, 0, NULL);
+    size_t labels = blob->header->n_labels;
+    size_t cols = (labels + DISTIL_BLOB_LABEL_COLS - 1) / DISTIL_BLOB_LABEL_COLS *
+                  (size_t)DISTIL_BLOB_LABEL_COLS;
+
+    for (size_t i = 0; i < cols * (blob->header->dim + (size_t)1); i++)
+        if (i % cols >= labels && out[i] != 0)
+            return failed("numbers", blob, offset_of(blob, out + i), "a padding column is not 0");
     return 1;
 }
 
@@ -191,7 +207,7 @@ static int check_numbers(const distil_blob *blob)
             good = check_floats(blob, kind, layer, cols, cols, 0) && good;
         }
     }
-    return good && passed("numbers", "finite, scales above zero");
+    return check_padding(blob) && good && passed("numbers", "finite, scales above zero");
 }
 
 static int check_proof(const distil_blob *blob)
