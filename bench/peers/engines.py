@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The three engines behind one interface, each on one thread.
+
+bind(ids) makes an input ready and returns the call to be timed: only inference, with inputs and
+outputs bound beforehand, so that no engine pays for copies or for Python objects. logits() reads
+what the last such call computed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Callable, Protocol, Sequence
+
+Run = Callable[[], object]
+
+
+class Engine(Protocol):
+    version: str
+    detail: str  # what it chose by itself, for the record
+
+    def bind(self, ids: Sequence[int]) -> Run: ...
+
+    def logits(self) -> list[float]: ...
+
+
+class _Options(ctypes.Structure):
+    _fields_ = [
+        ("max_isa", ctypes.c_int),
+        ("verify", ctypes.c_int),
+        ("exact_isa", ctypes.c_int),
+        ("allocator", ctypes.c_void_p),
+    ]
+
+
+class _Error(ctypes.Structure):
+    _fields_ = [
+        ("status", ctypes.c_int),
+        ("system_errno", ctypes.c_int),
+        ("offset", ctypes.c_uint64),
+        ("message", ctypes.c_char * 160),
+    ]
+
+
+class _Info(ctypes.Structure):
+    _fields_ = [
+        ("dim", ctypes.c_size_t),
+        ("hidden_dim", ctypes.c_size_t),
+        ("n_layers", ctypes.c_size_t),
+        ("n_heads", ctypes.c_size_t),
+        ("vocab_size", ctypes.c_size_t),
+        ("max_positions", ctypes.c_size_t),
+        ("n_labels", ctypes.c_size_t),
+        ("blob_bytes", ctypes.c_size_t),
+        ("isa", ctypes.c_int),
+        ("sha256", ctypes.c_uint8 * 32),
+    ]
+
+
+class _Result(ctypes.Structure):
+    _fields_ = [
+        ("label", ctypes.c_size_t),
+        ("score", ctypes.c_float),
+        ("token_count", ctypes.c_size_t),
+        ("truncated", ctypes.c_int),
+    ]
+
+
+class _Scores(ctypes.Structure):
+    _fields_ = [
+        ("logits", ctypes.POINTER(ctypes.c_float)),
+        ("probabilities", ctypes.POINTER(ctypes.c_float)),
+    ]
+
+
+class Distil:
+    """runtime/distil.h through ctypes; the structures above mirror that header."""
+
+    def __init__(self, library: str, blob: str, isa: str = "best") -> None:
+        self._lib = lib = ctypes.CDLL(library)
+        lib.distil_status_str.restype = ctypes.c_char_p
+        lib.distil_version.restype = ctypes.c_char_p
+        lib.distil_isa_name.restype = ctypes.c_char_p
+        lib.distil_model_label.restype = ctypes.c_char_p
+        lib.distil_model_label.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        self.version = lib.distil_version().decode()
+        self._model = self._open(blob, isa)
+        self._context = ctypes.c_void_p()
+        self._check(lib.distil_context_new(ctypes.byref(self._context), self._model, None))
+        info = _Info()
+        self._check(lib.distil_model_get_info(self._model, ctypes.byref(info)))
+        self.detail = lib.distil_isa_name(info.isa).decode()
+        self._result = _Result()
+        self._logits = (ctypes.c_float * info.n_labels)()
+        self._scores = _Scores(logits=self._logits, probabilities=None)
+
+    def _check(self, status: int) -> None:
+        if status != 0:
+            raise RuntimeError(self._lib.distil_status_str(status).decode())
+
+    def _open(self, blob: str, isa: str) -> ctypes.c_void_p:
+        level = ctypes.c_int()
+        self._check(self._lib.distil_isa_parse(ctypes.byref(level), isa.encode()))
+        options = _Options(max_isa=level.value, exact_isa=int(isa != "best"))
+        model, error = ctypes.c_void_p(), _Error()
+        status = self._lib.distil_model_open(
+            ctypes.byref(model), os.fsencode(blob), ctypes.byref(options), ctypes.byref(error)
+        )
+        if status != 0:
+            raise RuntimeError(f"{blob}: {error.message.decode()}")
+        return model
+
+    def bind(self, ids: Sequence[int]) -> Run:
+        classify, check = self._lib.distil_classify_ids, self._check
+        count = ctypes.c_size_t(len(ids))
+        array = (ctypes.c_int32 * len(ids))(*ids)
+        result, scores = ctypes.byref(self._result), ctypes.byref(self._scores)
+        return lambda: check(classify(self._context, result, scores, array, count))
+
+    def logits(self) -> list[float]:
+        return list(self._logits)
+
+    def label(self, text: bytes) -> str:
+        """The label of a text, tokenised by the library."""
+        size = ctypes.c_size_t(len(text))
+        result = ctypes.byref(self._result)
+        self._check(
+            self._lib.distil_classify(self._context, result, None, text, size, ctypes.c_uint32(0))
+        )
+        return self._lib.distil_model_label(self._model, self._result.label).decode()
+
+
+class OnnxRuntime:
+    def __init__(self, path: str) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.log_severity_level = 3
+        self.version = onnxruntime.__version__
+        self.detail = "MatMulInteger, u8 x s8"
+        self._session = onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"]
+        )
+        self._binding = self._session.io_binding()
+
+    def bind(self, ids: Sequence[int]) -> Run:
+        import numpy
+
+        session, binding = self._session, self._binding
+        binding.bind_cpu_input("ids", numpy.array([ids], numpy.int64))
+        binding.bind_output("logits")
+        return lambda: session.run_with_iobinding(binding)
+
+    def logits(self) -> list[float]:
+        return self._binding.copy_outputs_to_cpu()[0][0].tolist()
+
+
+class OpenVino:
+    def __init__(self, path: str) -> None:
+        import openvino
+
+        self.version = openvino.__version__.split("-")[0]
+        self._tensor = openvino.Tensor
+        compiled = openvino.Core().compile_model(
+            path,
+            "CPU",
+            {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "PERFORMANCE_HINT": "LATENCY"},
+        )
+        self.detail = f"rest in {compiled.get_property('INFERENCE_PRECISION_HINT').to_string()}"
+        self._request = compiled.create_infer_request()
+
+    def bind(self, ids: Sequence[int]) -> Run:
+        import numpy
+
+        self._request.set_input_tensor(self._tensor(numpy.array([ids], numpy.int64)))
+        return self._request.infer
+
+    def logits(self) -> list[float]:
+        return self._request.get_output_tensor().data[0].tolist()
+
+
+def load(name: str, path: str, library: str = "", isa: str = "best") -> Engine:
+    if name == "distil":
+        return Distil(library, path, isa)
+    return {"onnxruntime": OnnxRuntime, "openvino": OpenVino}[name](path)

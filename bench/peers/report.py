@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turn the JSON lines of compare.py into a Markdown section and an SVG chart.
+
+--publish puts the section between the two marker lines of a page and the chart beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+Records = dict[str, list[dict[str, Any]]]
+
+BEGIN = "<!-- peers: begin, written by bench/peers/run.sh --publish -->"
+END = "<!-- peers: end -->"
+CHART = "peers-latency.svg"
+
+NAMES = {"distil": "distil", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
+COLOURS = {"distil": "#c2410c", "onnxruntime": "#1d4ed8", "openvino": "#0f766e"}
+MARKERS = {"distil": "o", "onnxruntime": "s", "openvino": "^"}
+MODELS = {
+    "base": "base size (768 / 3072, 12 heads, 6 layers), synthetic weights",
+    "sst2": "the shipped model (384 / 1536, 12 heads, 6 layers)",
+}
+INPUTS = {"random": "random token ids", "text": "real text (SST-2 dev sentences joined)"}
+
+
+def _read(path: Path) -> Records:
+    records: Records = defaultdict(list)
+    for line in path.read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        records[record["record"]].append(record)
+    return records
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    rule = ["---", *("---:" for _ in header[1:])]
+    return [f"| {' | '.join(cells)} |" for cells in (header, rule, *rows)] + [""]
+
+
+def _optional(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _ms(value: float) -> str:
+    return f"{value:.2f}" if value < 20 else f"{value:.1f}"
+
+
+def _latency_row(record: dict[str, Any]) -> list[str]:
+    times = [f"{_ms(value['median'])} ({_ms(value['min'])})" for value in record["ms"].values()]
+    ratios = [
+        f"{value['of_medians']:.3f} / {value['paired']:.3f} / "
+        f"{_optional(value['paired_quiet'], '.3f')}"
+        for value in record["ratio"].values()
+    ]
+    quiet = f"{record['quiet_rounds']} of {record['rounds']}"
+    return [str(record["tokens"]), *times, *ratios, quiet]
+
+
+def _latency_tables(records: Records, model: str) -> list[str]:
+    lines = []
+    for kind, title in INPUTS.items():
+        chosen = [r for r in records["latency"] if (r["model"], r["input"]) == (model, kind)]
+        if not chosen:
+            continue
+        engines = [NAMES[engine] for engine in chosen[0]["ms"]]
+        ratios = [f"distil / {NAMES[peer]}" for peer in chosen[0]["ratio"]]
+        lines += [
+            f"Latency, {title}, ms: median (minimum). "
+            "Ratios: of the medians / median of the paired / the same in quiet rounds.",
+            "",
+        ]
+        header = ["tokens", *engines, *ratios, "quiet rounds"]
+        lines += _table(header, map(_latency_row, chosen))
+    return lines
+
+
+def _accuracy_table(records: Records, model: str) -> list[str]:
+    chosen = [record for record in records["accuracy"] if record["model"] == model]
+    sentences = chosen[0]["sentences"]
+    lines = [f"Answers for {sentences} SST-2 dev sentences, against the checkpoint in fp32:", ""]
+    header = ["", "accuracy, %", "same label, %", "mean margin error", "largest"]
+    return lines + _table(
+        header,
+        (
+            [
+                NAMES[record["engine"]],
+                "-" if record["accuracy"] is None else f"{100 * record['accuracy']:.2f}",
+                f"{100 * record['agreement']:.2f}",
+                f"{record['margin_error_mean']:.4f}",
+                f"{record['margin_error_max']:.3f}",
+            ]
+            for record in chosen
+        ),
+    )
+
+
+def _program(record: dict[str, Any]) -> str:
+    engine, _, rest = record["program"].partition(" ")
+    return f"{NAMES.get(engine, engine)} {rest}"
+
+
+def _start_table(records: Records, model: str) -> list[str]:
+    chosen = [record for record in records["start"] if record["model"] == model]
+    lines = ["From process start to the first label, files in the page cache:", ""]
+    header = ["program", "median, ms", "minimum, ms", "CPU time, ms", "peak memory, MB"]
+    return lines + _table(
+        header,
+        (
+            [
+                _program(record),
+                f"{record['median_ms']:.1f}",
+                f"{record['min_ms']:.1f}",
+                f"{record['cpu_ms']:.1f}",
+                f"{record['peak_mb']:.1f}",
+            ]
+            for record in chosen
+        ),
+    )
+
+
+def _host_lines(records: Records) -> list[str]:
+    host = records["host"][0]
+    engines = {record["engine"]: record for record in records["engine"]}
+    versions = ", ".join(
+        f"{NAMES[name]} {engine['version']} ({engine['detail']})"
+        for name, engine in engines.items()
+    )
+    return [
+        f"{host['cpu']}, Linux {host['kernel']}, CPU {host['core']}, one thread. {versions}. "
+        f"Python {host['python']}; revision {host['revision']}; {host['clock']} clock, "
+        f"{host['rounds']} rounds, blocks of {host['block_ms']:g} ms.",
+        "",
+    ]
+
+
+def _chart(records: Records, models: Sequence[str], target: Path) -> None:
+    plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": CHART, "font.size": 10})
+    figure, axes = plt.subplots(
+        1, len(models), figsize=(4.8 * len(models), 4.2), squeeze=False, layout="constrained"
+    )
+    for axis, model in zip(axes[0], models, strict=True):
+        latencies = [record for record in records["latency"] if record["model"] == model]
+        chosen = [record for record in latencies if record["input"] == latencies[0]["input"]]
+        tokens = [record["tokens"] for record in chosen]
+        for engine in chosen[0]["ms"]:
+            times = [record["ms"][engine]["median"] for record in chosen]
+            style = {"color": COLOURS[engine], "marker": MARKERS[engine], "label": NAMES[engine]}
+            axis.plot(tokens, times, linewidth=1.8, markersize=5, **style)
+        axis.set(xscale="log", yscale="log", xlabel="tokens", ylabel="ms, median of one text")
+        axis.set_title(MODELS.get(model, model).split(" (")[0], fontsize=10)
+        axis.set_xticks(tokens, [str(count) for count in tokens])
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_minor_locator(NullLocator())
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.grid(color="#d4d4d4", linewidth=0.6)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(frameon=False)
+    figure.savefig(target, metadata={"Date": None})
+    lines = target.read_text(encoding="utf-8").splitlines()
+    target.write_text("".join(f"{line.rstrip()}\n" for line in lines), encoding="utf-8")
+
+
+def _section(records: Records, models: Sequence[str]) -> str:
+    lines = _host_lines(records)
+    lines += [f"![Latency by number of tokens, log-log]({CHART})", ""]
+    for model in models:
+        lines += [f"### {MODELS.get(model, model).capitalize()}", ""]
+        lines += _latency_tables(records, model)
+        lines += _accuracy_table(records, model)
+        lines += _start_table(records, model)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _publish(page: Path, section: str) -> None:
+    text = page.read_text(encoding="utf-8")
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        sys.exit(f"{page}: the lines {BEGIN} and {END} are expected once each")
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    page.write_text(f"{before}{BEGIN}\n\n{section}\n{END}{after}", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("results", type=Path, help="JSON lines of compare.py")
+    parser.add_argument("target", type=Path, help="folder for report.md and the chart")
+    parser.add_argument("--publish", type=Path, metavar="PAGE", help="page to put the section in")
+    args = parser.parse_args()
+    records = _read(args.results)
+    models = list(dict.fromkeys(record["model"] for record in records["latency"]))
+    section = _section(records, models)
+    (args.target / "report.md").write_text(section, encoding="utf-8")
+    _chart(records, models, args.target / CHART)
+    if args.publish:
+        _publish(args.publish, section)
+        (args.publish.parent / CHART).write_bytes((args.target / CHART).read_bytes())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Compare this library with ONNX Runtime and OpenVINO, same checkpoints, interleaved on one core.
+# Everything it makes is under build/peers. docs/performance.md says what is measured and how.
+set -euo pipefail
+
+usage()
+{
+    cat <<'EOF'
+usage: bench/peers/run.sh [--quick] [--publish] [--models NAMES] [options]
+
+Builds the library, installs the peers into build/peers/venv (needs Python 3.11 or later and the
+Python package index, about 800 MB), exports and quantises the checkpoints, and measures latency,
+accuracy, start time and memory. Steps already done are not repeated. Results:
+
+  build/peers/results.jsonl         one JSON object for each measurement
+  build/peers/report.md             the same as tables
+  build/peers/peers-latency.svg     latency by number of tokens
+
+  --quick          a sanity check of a few minutes: fewer lengths and rounds
+  --publish        also put tables and chart into docs/performance.md, and the JSON lines into
+                   bench/results/peers.jsonl
+  --models NAMES   "base sst2" (the default), "base" or "sst2"
+  --prepare-only   stop before measuring
+  --report-only    only make the tables and the chart again from results.jsonl
+  --python FILE    the Python that makes the virtual environment (python3)
+
+and those of the measurement:
+EOF
+}
+
+cd "$(dirname "$0")/../.."
+build=${BUILD:-build}
+out=build/peers
+models="base sst2"
+python=python3
+publish=()
+stop=
+help=
+pass=()
+while [ $# -gt 0 ]; do
+    case $1 in
+    --help | -h) help=1 ;;
+    --publish) publish=(--publish docs/performance.md) ;;
+    --prepare-only | --report-only) stop=$1 ;;
+    --models) models=${2:?"--models needs names"} && shift ;;
+    --python) python=${2:?"--python needs a file"} && shift ;;
+    *) pass+=("$1") ;;
+    esac
+    shift
+done
+
+# Byte code stays out of the source tree; NNCF sends nothing home with this variable set.
+export PYTHONPYCACHEPREFIX=$PWD/$out/pycache NNCF_CI=1
+
+if [ -n "$help" ]; then
+    usage
+    "$python" bench/peers/compare.py --help | sed -n '/^  --tokens/,$ p'
+    exit
+fi
+
+step()
+{
+    printf '== %s\n' "$*" >&2
+}
+
+report()
+{
+    "$out/venv/bin/python" bench/peers/report.py "$out/results.jsonl" "$out" "${publish[@]}"
+    if [ ${#publish[@]} -gt 0 ]; then
+        mkdir -p bench/results
+        cp "$out/results.jsonl" bench/results/peers.jsonl
+    fi
+    step "$out/report.md, $out/peers-latency.svg${publish[*]:+, ${publish[1]}}"
+}
+
+if [ "$stop" = --report-only ]; then
+    report
+    exit
+fi
+
+step "library and command"
+make -s "$build/distil" "$build/libdistil.so" "$build/sst2.distil" "$build/tools/make_checkpoint"
+mkdir -p "$out"
+
+if ! cmp -s bench/peers/requirements.txt "$out/venv/requirements.txt"; then
+    step "virtual environment"
+    rm -rf "$out/venv"
+    "$python" -m venv "$out/venv"
+    "$out/venv/bin/pip" install --quiet --requirement bench/peers/requirements.txt
+    cp bench/peers/requirements.txt "$out/venv/requirements.txt"
+fi
+
+# prepare NAME CHECKPOINT BLOB [ARGS]: the peers' files, and how compare.py is told of the model
+selected=()
+prepare()
+{
+    local name=$1 checkpoint=$2 blob=$3
+    shift 3
+    step "$name: graphs and quantised models"
+    "$out/venv/bin/python" bench/peers/prepare.py "$checkpoint" "$out/$name" \
+        --vocab "$checkpoint/vocab.txt" --calibration tests/data/sst2/calibration.txt \
+        --dev tests/data/sst2/dev.tsv "$@"
+    selected+=(--model "$name:$out/$name:$blob:$checkpoint/vocab.txt")
+}
+
+for model in $models; do
+    case $model in
+    base)
+        if [ "$build/tools/make_checkpoint" -nt "$out/base.distil" ]; then
+            step "base: synthetic checkpoint and blob"
+            rm -rf "$out/base-checkpoint"
+            "$build/tools/make_checkpoint" "$out/base-checkpoint"
+            "$build/distil" convert "$out/base-checkpoint" -o "$out/base.distil"
+        fi
+        prepare base "$out/base-checkpoint" "$out/base.distil"
+        ;;
+    sst2)
+        prepare sst2 model/sst2 "$build/sst2.distil" --golden tests/golden/sst2_dev.tsv
+        ;;
+    *)
+        echo "bench/peers/run.sh: model $model: expected base or sst2" >&2
+        exit 2
+        ;;
+    esac
+done
+[ "$stop" = --prepare-only ] && exit
+
+step "measurement"
+"$out/venv/bin/python" bench/peers/compare.py --library "$build/libdistil.so" \
+    --command "$build/distil" --output "$out/results.jsonl" "${selected[@]}" "${pass[@]}"
+report

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One engine in a process of its own, driven line by line: JSON requests in, JSON answers out.
+
+    worker.py ENGINE MODEL [LIBRARY ISA]
+
+{"op": "info"}                                      -> version, threads of this process, ...
+{"op": "time", "ids": [...], "warmup": n, "repeat": m}  -> nanoseconds of each call, wall and CPU
+{"op": "logits", "texts": [[ids], ...]}             -> the logits of each text
+
+Between requests the process sleeps in read(), so that the engine whose turn it is has the core.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+import engines
+
+
+def _status(field: str) -> str:
+    with open("/proc/self/status", encoding="ascii") as lines:
+        return next(line.split()[1] for line in lines if line.startswith(f"{field}:"))
+
+
+def _time(engine: engines.Engine, request: dict[str, Any]) -> dict[str, Any]:
+    run = engine.bind(request["ids"])
+    for _ in range(request["warmup"]):
+        run()
+    wall, cpu = [], []
+    for _ in range(request["repeat"]):
+        cpu_start = time.process_time_ns()
+        wall_start = time.perf_counter_ns()
+        run()
+        wall_stop = time.perf_counter_ns()
+        cpu_stop = time.process_time_ns()
+        wall.append(wall_stop - wall_start)
+        cpu.append(cpu_stop - cpu_start)
+    return {"wall": wall, "cpu": cpu}
+
+
+def _logits(engine: engines.Engine, request: dict[str, Any]) -> dict[str, Any]:
+    answers = []
+    for ids in request["texts"]:
+        engine.bind(ids)()
+        answers.append(engine.logits())
+    return {"logits": answers}
+
+
+def _info(engine: engines.Engine, request: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "version": engine.version,
+        "detail": engine.detail,
+        "threads": int(_status("Threads")),
+        "cpus": sorted(os.sched_getaffinity(0)),
+    }
+
+
+def main() -> None:
+    # Answers have the original stdout to themselves: the engines may print.
+    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)
+    engine = engines.load(*sys.argv[1:])
+    operations = {"info": _info, "time": _time, "logits": _logits}
+    for line in sys.stdin:
+        request = json.loads(line)
+        print(json.dumps(operations[request["op"]](engine, request)), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
