@@ -48,7 +48,9 @@ uint32_t distil_vocab_find(const distil_vocab *vocab, uint64_t hash, const char 
         if (s->fingerprint != fingerprint)
             continue;
         token = distil_vocab_token(vocab, s->id, &bytes);
-        if (bytes == prefix_bytes + text_bytes && memcmp(token, prefix, prefix_bytes) == 0 &&
+        if (bytes != prefix_bytes + text_bytes)
+            continue;
+        if ((prefix_bytes == 0 || memcmp(token, prefix, prefix_bytes) == 0) &&
             memcmp(token + prefix_bytes, text, text_bytes) == 0)
             return s->id;
     }

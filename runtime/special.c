@@ -15,8 +15,14 @@ static size_t match_one(const uint8_t *token, const uint8_t *token_end, const ui
     const uint8_t *p = at;
 
     while (token < token_end) {
-        if (p == end || distil_utf8_decode(&p, end) != distil_utf8_decode(&token, token_end))
+        if (p == end)
             return 0;
+        if (*p < 0x80 || *token < 0x80) { /* the same bytes or different code points */
+            if (*p++ != *token++)
+                return 0;
+        } else if (distil_utf8_decode(&p, end) != distil_utf8_decode(&token, token_end)) {
+            return 0;
+        }
     }
     return (size_t)(p - at);
 }

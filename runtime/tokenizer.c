@@ -145,6 +145,16 @@ static void put_alone(encoder *e, uint32_t c)
     finish_word(e);
 }
 
+/* The same for an ASCII character. */
+static void put_ascii(encoder *e, const char *c)
+{
+    uint32_t id;
+
+    finish_word(e);
+    id = distil_vocab_find(&e->tokenizer->vocab, distil_vocab_hash(0, c, 1), "", 0, c, 1);
+    put(e, id != DISTIL_VOCAB_EMPTY ? id : e->tokenizer->unk_id);
+}
+
 /* ASCII characters of a word from `at`, up to the first byte that is none. */
 static const uint8_t *take_letters(encoder *e, const uint8_t *at, const uint8_t *end)
 {
@@ -184,7 +194,7 @@ static const uint8_t *take_ascii(encoder *e, const uint8_t *at, const uint8_t *e
         if (action == DISTIL_TOK_SPACE)
             finish_word(e);
         else if (action == DISTIL_TOK_PUNCT)
-            put_alone(e, *at);
+            put_ascii(e, (const char *)at);
         else
             break;
         at++;
