@@ -100,7 +100,8 @@ class Distil:
 
     def _open(self, blob: str, isa: str) -> ctypes.c_void_p:
         level = ctypes.c_int()
-        self._check(self._lib.distil_isa_parse(ctypes.byref(level), isa.encode()))
+        if self._lib.distil_isa_parse(ctypes.byref(level), isa.encode()) != 0:
+            raise ValueError(f"{isa}: no such level")
         options = _Options(max_isa=level.value, exact_isa=int(isa != "best"))
         model, error = ctypes.c_void_p(), _Error()
         status = self._lib.distil_model_open(
