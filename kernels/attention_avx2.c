@@ -25,19 +25,22 @@ typedef struct packed_head {
     size_t rows, padded, head_dim;
 } packed_head;
 
-/* Rows 8 floats long at x, x + stride, ...: out[i * BLOCK + j] = x[j * stride + i]. */
-static inline void transpose_8x8(float *restrict out, const float *restrict x, size_t stride)
+/* 8 rows of 8 floats, `stride` apart: out[i * BLOCK + j] = x[j][i]. Beyond the last of `rows` rows,
+ * 1 or more, that row is repeated. */
+static inline void transpose_8x8(float *restrict out, const float *restrict x, size_t stride,
+                                 size_t rows)
 {
     __m256 half[8], pair[8];
 
     DISTIL_UNROLL
     for (size_t j = 0; j < 4; j++) {
-        const float *upper = x + (j + 4) * stride;
+        const float *upper = x + (j < rows ? j : rows - 1) * stride;
+        const float *lower = x + (j + 4 < rows ? j + 4 : rows - 1) * stride;
 
-        half[j] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x + j * stride)),
-                                       _mm_loadu_ps(upper), 1);
-        half[j + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(x + j * stride + 4)),
-                                           _mm_loadu_ps(upper + 4), 1);
+        half[j] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(upper)),
+                                       _mm_loadu_ps(lower), 1);
+        half[j + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(upper + 4)),
+                                           _mm_loadu_ps(lower + 4), 1);
     }
     DISTIL_UNROLL
     for (size_t h = 0; h < 8; h += 4) {
@@ -57,20 +60,16 @@ static inline void transpose_8x8(float *restrict out, const float *restrict x, s
     }
 }
 
-/* K transposed; columns rows .. padded are zeros. */
+/* K transposed. The columns that pad it to a whole block repeat a row: their scores are not used,
+ * but must be finite not to cost an exception. */
 static void pack_k(const packed_head *head, const float *k, size_t stride)
 {
-    size_t full = head->rows / 8 * 8;
-
-    for (size_t j = 0; j < full; j += 8)
-        for (size_t d = 0; d < head->head_dim; d += 8)
-            transpose_8x8(head->k + (j / BLOCK * head->head_dim + d) * BLOCK + j % BLOCK,
-                          k + j * stride + d, stride);
-    for (size_t j = full; j < head->padded; j++) {
+    for (size_t j = 0; j < head->padded; j += 8) {
+        size_t first = j < head->rows ? j : head->rows - 1;
         float *to = head->k + j / BLOCK * head->head_dim * BLOCK + j % BLOCK;
 
-        for (size_t d = 0; d < head->head_dim; d++)
-            to[d * BLOCK] = j < head->rows ? k[j * stride + d] : 0.0f;
+        for (size_t d = 0; d < head->head_dim; d += 8)
+            transpose_8x8(to + d * BLOCK, k + first * stride + d, stride, head->rows - first);
     }
 }
 

@@ -37,12 +37,13 @@
 
 /*
  * GELU (Hendrycks, Gimpel 2016), x * Phi(x) with the normal distribution's Phi:
- * Phi(x) = 1/2 + x (P1 + P3 x^2 + ... + P17 x^16) for |x| <= PHI_CLAMP, limited to [0, 1].
- * The argument is limited to +-PHI_CLAMP first, where the polynomial is just outside [0, 1]: for
- * larger |x| the limited Phi is exactly 0 or 1 and GELU exactly x or -0.
- * Absolute error at most 4.5e-5 for every finite x.
+ * Phi(x) = 1/2 + x (P1 + P3 u + P5 u^2 + ... + P17 u^8), u = x^2, limited to [0, 1].
+ * u is limited to PHI_CLAMP^2 first. At |x| = PHI_CLAMP the polynomial is just outside [0, 1] and
+ * from there on a straight line away from it: the limited Phi is exactly 0 or 1, and GELU exactly x
+ * or -0. Absolute error at most 4.5e-5 for every finite x.
  */
 #define DISTIL_PHI_CLAMP 0x1.194p+2f
+#define DISTIL_PHI_U_MAX (DISTIL_PHI_CLAMP * DISTIL_PHI_CLAMP)
 #define DISTIL_PHI_P1 0x1.9855aap-2f
 #define DISTIL_PHI_P3 (-0x1.0eab86p-4f)
 #define DISTIL_PHI_P5 0x1.3c1744p-7f
@@ -77,11 +78,10 @@ static inline float distil_exp_neg(float x)
 
 static inline float distil_gelu(float x)
 {
-    float y, u, p;
+    float u = x * x;
+    float p;
 
-    y = x > -DISTIL_PHI_CLAMP ? x : -DISTIL_PHI_CLAMP;
-    y = y < DISTIL_PHI_CLAMP ? y : DISTIL_PHI_CLAMP;
-    u = y * y;
+    u = u < DISTIL_PHI_U_MAX ? u : DISTIL_PHI_U_MAX;
     p = fmaf(DISTIL_PHI_P17, u, DISTIL_PHI_P15);
     p = fmaf(p, u, DISTIL_PHI_P13);
     p = fmaf(p, u, DISTIL_PHI_P11);
@@ -90,7 +90,7 @@ static inline float distil_gelu(float x)
     p = fmaf(p, u, DISTIL_PHI_P5);
     p = fmaf(p, u, DISTIL_PHI_P3);
     p = fmaf(p, u, DISTIL_PHI_P1);
-    p = fmaf(y, p, 0.5f);
+    p = fmaf(x, p, 0.5f);
     p = p > 0.0f ? p : 0.0f;
     p = p < 1.0f ? p : 1.0f;
     return x * p;

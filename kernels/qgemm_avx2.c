@@ -85,11 +85,12 @@ static void multiply_pair(float *restrict c, size_t c_stride, const distil_qrows
     size_t step = (LINE + tiles - 1) / tiles;
     alignas(32) int32_t sum[TILE_ROWS * COLS];
 
-    for (size_t tile = 0; tile < tiles; tile++) {
-        size_t first = distil_tile_first(a->rows, a->tile_rows, tile);
-        size_t rows = distil_tile_first(a->rows, a->tile_rows, tile + 1) - first;
+    for (size_t tile = 0, first = 0, rows; tile < tiles; tile++, first += rows) {
         const uint8_t *q = a->q + first * w->depth;
-        qtile_fn *multiply = select_tile(rows, w->group[pair]);
+        qtile_fn *multiply;
+
+        rows = a->rows / tiles + (tile < a->rows % tiles); /* as distil_tile_first cuts them */
+        multiply = select_tile(rows, w->group[pair]);
 
         for (size_t half = 0; half < 2; half++) {
             multiply(sum, q, panel + half * quads * LINE, order, quads, prefetch, step);

@@ -75,9 +75,7 @@ static inline __m256 distil_avx2_exp_neg(__m256 x)
 /* distil_gelu on 8 lanes. */
 static inline __m256 distil_avx2_gelu(__m256 x)
 {
-    __m256 y = _mm256_min_ps(_mm256_max_ps(x, _mm256_set1_ps(-DISTIL_PHI_CLAMP)),
-                             _mm256_set1_ps(DISTIL_PHI_CLAMP));
-    __m256 u = _mm256_mul_ps(y, y);
+    __m256 u = _mm256_min_ps(_mm256_mul_ps(x, x), _mm256_set1_ps(DISTIL_PHI_U_MAX));
     __m256 p = _mm256_fmadd_ps(_mm256_set1_ps(DISTIL_PHI_P17), u, _mm256_set1_ps(DISTIL_PHI_P15));
 
     p = _mm256_fmadd_ps(p, u, _mm256_set1_ps(DISTIL_PHI_P13));
@@ -87,7 +85,7 @@ static inline __m256 distil_avx2_gelu(__m256 x)
     p = _mm256_fmadd_ps(p, u, _mm256_set1_ps(DISTIL_PHI_P5));
     p = _mm256_fmadd_ps(p, u, _mm256_set1_ps(DISTIL_PHI_P3));
     p = _mm256_fmadd_ps(p, u, _mm256_set1_ps(DISTIL_PHI_P1));
-    p = _mm256_fmadd_ps(y, p, _mm256_set1_ps(0.5f));
+    p = _mm256_fmadd_ps(x, p, _mm256_set1_ps(0.5f));
     p = _mm256_min_ps(_mm256_max_ps(p, _mm256_setzero_ps()), _mm256_set1_ps(1.0f));
     return _mm256_mul_ps(x, p);
 }

@@ -100,12 +100,11 @@ def fit_phi(count, clamp):
 
 
 def gelu32(coefs, clamp, x):
-    y = max(-clamp, min(clamp, x))
-    u = f32(y * y)
+    u = min(f32(x * x), f32(clamp * clamp))
     p = coefs[-1]
     for c in reversed(coefs[:-1]):
         p = fma32(p, u, c)
-    p = max(0.0, min(1.0, fma32(y, p, 0.5)))
+    p = max(0.0, min(1.0, fma32(x, p, 0.5)))
     return f32(x * p)
 
 
@@ -127,7 +126,7 @@ def fit_gelu(count):
     while True:
         coefs, error = fit_phi(count, clamp)
         coefs = [f32(c) for c in coefs]
-        if gelu32(coefs, clamp, 64.0) == 64.0 and gelu32(coefs, clamp, -64.0) == 0.0:
+        if gelu32(coefs, clamp, clamp) == clamp and gelu32(coefs, clamp, -clamp) == 0.0:
             return clamp, coefs, error
         clamp += 1 / 256
 

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Time of every kernel variant on real shapes, beside the ceiling of its instruction mix.
+ *
+ * A variant is first compared with scalar on the very operands that are timed, and not timed if a
+ * bit differs. Samples of the kernel and of the ceiling alternate, on one pinned CPU, so that both
+ * see the same clock and the same neighbours; median and minimum are reported.
+ */
+#include "bench/ceiling.h"
+#include "bench/clock.h"
+#include "tests/kernel_cases.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define USAGE                                                                                      \
+    "usage: bench_kernels [--filter WILDCARD] [--json] [--no-cold] [--seconds S] [--cpu N]\n"      \
+    "  --filter   names like 'qgemm/avx2/base ffn1 16x768x3072', printed in the first column\n"    \
+    "  --json     one JSON object a line instead of the table\n"                                   \
+    "  --no-cold  leave out weights from memory\n"                                                 \
+    "  --seconds  time for each measurement, 0.15\n"                                               \
+    "  --cpu      CPU to run on; the last one allowed\n"
+
+enum { MAX_SAMPLES = 201, MIN_SAMPLES = 5, SCALAR_MAX_ROWS = 32 };
+
+static const double sample_ns = 200e3; /* a sample's length, by repeating the call */
+static const double probe_ns = 50e3;
+
+typedef struct bench {
+    const char *filter;
+    int json, cold;
+    double seconds;
+    distil_cpuid cpu;
+    int8_t *ring; /* weights from memory: larger than the last cache, or NULL */
+    size_t ring_bytes;
+    int failures;
+} bench;
+
+typedef struct measurement {
+    bench_stats kernel, probe; /* ns a call; ns a multiply-add, 0 without ceiling */
+} measurement;
+
+/* ---- sampling ------------------------------------------------------------------------------ */
+
+/* Weights move through the ring: `at` is the next copy. */
+static void next_weights(const bench *b, kernel_case *c, size_t *at)
+{
+    size_t bytes = c->w.depth * c->w.cols;
+
+    if ((*at + 1) * bytes > b->ring_bytes)
+        *at = 0;
+    c->w.panels = b->ring + *at * bytes;
+    *at += 1;
+}
+
+/* ns a call; with `at`, each call on other weights. */
+static double time_calls(const bench *b, kernel_case *c, const distil_kernels *table, size_t calls,
+                         size_t *at)
+{
+    double start = bench_thread_ns();
+
+    for (size_t i = 0; i < calls; i++) {
+        if (at != NULL)
+            next_weights(b, c, at);
+        kernel_case_run(c, table);
+    }
+    return (bench_thread_ns() - start) / (double)calls;
+}
+
+/* ns a multiply-add. */
+static double time_probe(const bench_ceiling *ceiling)
+{
+    size_t rounds = (size_t)(probe_ns * 60.0 / ceiling->macs) + 1;
+    double start = bench_thread_ns();
+
+    ceiling->run(rounds);
+    return (bench_thread_ns() - start) / ((double)rounds * ceiling->macs);
+}
+
+static measurement measure(const bench *b, kernel_case *c, const distil_kernels *table,
+                           const bench_ceiling *ceiling, int cold)
+{
+    double kernel[MAX_SAMPLES], probe[MAX_SAMPLES];
+    size_t position = 0;
+    size_t *at = cold ? &position : NULL;
+    double once = time_calls(b, c, table, 1, at);
+    size_t calls = (size_t)(sample_ns / once) + 1;
+    double stop = bench_now_ns() + b->seconds * 1e9;
+    measurement result = {{0.0, 0.0}, {0.0, 0.0}};
+    size_t n = 0;
+
+    while (n < MAX_SAMPLES && (n < MIN_SAMPLES || bench_now_ns() < stop)) {
+        kernel[n] = time_calls(b, c, table, calls, at);
+        if (ceiling != NULL)
+            probe[n] = time_probe(ceiling);
+        n++;
+    }
+    result.kernel = bench_summarize(kernel, n);
+    if (ceiling != NULL)
+        result.probe = bench_summarize(probe, n);
+    return result;
+}
+
+/* ---- check before timing ------------------------------------------------------------------- */
+
+/* ns of one scalar run, or a negative number if a bit differs. */
+static double check_and_time_scalar(const bench *b, kernel_case *c, const distil_kernels *table)
+{
+    unsigned char *want[KERNEL_MAX_OUTPUTS];
+    distil_kernels scalar;
+    double ns;
+
+    distil_kernels_fill(&scalar, DISTIL_LEVEL_SCALAR);
+    kernel_case_prepare(c, 0);
+    ns = time_calls(b, c, &scalar, 1, NULL);
+    for (size_t i = 0; i < c->outputs; i++) {
+        want[i] = malloc(c->out[i].guard.bytes + 1);
+        if (want[i] == NULL)
+            abort();
+        memcpy(want[i], c->out[i].guard.data, c->out[i].guard.bytes);
+    }
+    kernel_case_prepare(c, 0);
+    kernel_case_run(c, table);
+    for (size_t i = 0; i < c->outputs; i++) {
+        if (memcmp(want[i], c->out[i].guard.data, c->out[i].guard.bytes) != 0)
+            ns = -1.0;
+        free(want[i]);
+    }
+    return ns;
+}
+
+/* ---- report -------------------------------------------------------------------------------- */
+
+typedef struct subject {
+    const kernel_variant *variant;
+    kernel_shape shape;
+    const char *model; /* "base qkv" */
+    double work;       /* multiply-adds or elements of a call */
+    const bench_ceiling *ceiling;
+} subject;
+
+/* Work for each ns: 10^9 a second. */
+static double rate(const subject *s, double ns)
+{
+    return s->work / ns;
+}
+
+static double fraction(const subject *s, const measurement *m)
+{
+    return s->ceiling == NULL ? 0.0 : m->probe.median * rate(s, m->kernel.median);
+}
+
+static void print_table_line(const char *name, const subject *s, const measurement *warm,
+                             const measurement *cold, double scalar_ns)
+{
+    printf("%-44s %10.2f %10.2f %8.2f", name, warm->kernel.median / 1e3, warm->kernel.min / 1e3,
+           rate(s, warm->kernel.median));
+    if (s->ceiling != NULL)
+        printf(" %8.1f %5.1f%%", 1.0 / warm->probe.median, 100.0 * fraction(s, warm));
+    else
+        printf(" %8s %6s", "", "");
+    if (cold != NULL)
+        printf(" %8.2f %5.1f%%", rate(s, cold->kernel.median), 100.0 * fraction(s, cold));
+    else
+        printf(" %8s %6s", "", "");
+    printf(" %7.1f\n", scalar_ns / warm->kernel.median);
+    fflush(stdout);
+}
+
+static void print_json_line(const bench *b, const subject *s, const measurement *m, int cold,
+                            double scalar_ns)
+{
+    const kernel_shape *shape = &s->shape;
+
+    printf("{\"bench\":\"kernels\",\"op\":\"%s\",\"level\":\"%s\",\"model\":\"%s\",\"rows\":%zu,"
+           "\"depth\":%zu,\"cols\":%zu,\"weights\":\"%s\",\"median_ns\":%.1f,\"min_ns\":%.1f,"
+           "\"giga_per_second\":%.3f,\"best_giga_per_second\":%.3f",
+           kernel_op_name(s->variant->op), s->variant->level_name, s->model, shape->rows,
+           shape->depth, shape->cols, cold ? "cold" : "warm", m->kernel.median, m->kernel.min,
+           rate(s, m->kernel.median), rate(s, m->kernel.min));
+    if (s->ceiling != NULL)
+        printf(",\"ceiling\":\"%s\",\"ceiling_giga_per_second\":%.3f,\"fraction\":%.4f",
+               s->ceiling->mix, 1.0 / m->probe.median, fraction(s, m));
+    printf(",\"times_scalar\":%.2f,\"cpu\":\"%s\"}\n", scalar_ns / m->kernel.median, b->cpu.brand);
+    fflush(stdout);
+}
+
+static void bench_subject(bench *b, const subject *s)
+{
+    char name[128];
+    distil_kernels table;
+    kernel_case c;
+    measurement warm, cold;
+    int with_cold = b->ring != NULL && s->variant->op == KERNEL_OP_qgemm;
+    double scalar_ns;
+
+    snprintf(name, sizeof name, "%s/%s/%s %s", kernel_op_name(s->variant->op),
+             s->variant->level_name, s->model, kernel_shape_text(s->variant->op, &s->shape));
+    if (b->filter != NULL && fnmatch(b->filter, name, 0) != 0)
+        return;
+    distil_kernels_fill(&table, DISTIL_LEVEL_SCALAR);
+    s->variant->select(&table);
+    kernel_case_make(&c, s->variant->op, &s->shape, KERNEL_FILL_RANDOM, 1);
+    scalar_ns = check_and_time_scalar(b, &c, &table);
+    if (scalar_ns < 0.0) {
+        fprintf(stderr, "%s: differs from scalar, not timed; run check_kernels\n", name);
+        b->failures++;
+        kernel_case_free(&c);
+        return;
+    }
+    warm = measure(b, &c, &table, s->ceiling, 0);
+    if (with_cold)
+        cold = measure(b, &c, &table, s->ceiling, 1);
+    if (b->json) {
+        print_json_line(b, s, &warm, 0, scalar_ns);
+        if (with_cold)
+            print_json_line(b, s, &cold, 1, scalar_ns);
+    } else {
+        print_table_line(name, s, &warm, with_cold ? &cold : NULL, scalar_ns);
+    }
+    kernel_case_free(&c);
+}
+
+/* ---- subjects ------------------------------------------------------------------------------ */
+
+typedef struct model_shape {
+    const char *model;
+    size_t dim, hidden, head_dim;
+} model_shape;
+
+typedef struct gemm_shape {
+    const char *model;
+    size_t depth, cols;
+    int epilogue;
+} gemm_shape;
+
+static const model_shape models[] = {
+#define SHAPE_MODEL(model, dim, hidden, heads, head_dim) {#model, dim, hidden, head_dim},
+#include "bench/shapes.inc"
+};
+static const gemm_shape gemms[] = {
+#define SHAPE_GEMM(model, layer, depth, cols, epilogue) {#model " " #layer, depth, cols, epilogue},
+#include "bench/shapes.inc"
+};
+static const size_t row_counts[] = {
+#define SHAPE_ROWS(rows) rows,
+#include "bench/shapes.inc"
+};
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static int too_slow(const kernel_variant *variant, size_t rows)
+{
+    return variant->level == DISTIL_LEVEL_SCALAR && rows > SCALAR_MAX_ROWS;
+}
+
+static void bench_gemms(bench *b, const kernel_variant *variant)
+{
+    distil_kernels own;
+
+    distil_kernels_fill(&own, variant->level);
+    for (size_t i = 0; i < COUNT(gemms); i++) {
+        for (size_t r = 0; r < COUNT(row_counts) && !too_slow(variant, row_counts[r]); r++) {
+            const gemm_shape *g = &gemms[i];
+            subject s = {variant, {0}, g->model, 0.0, bench_qgemm_ceiling(variant->level, 4)};
+
+            s.shape = (kernel_shape){.rows = row_counts[r],
+                                     .depth = g->depth,
+                                     .cols = g->cols,
+                                     .tile_rows = own.tile_rows,
+                                     .group = 4,
+                                     .flag = g->epilogue};
+            s.work = (double)row_counts[r] * (double)g->depth * (double)g->cols;
+            bench_subject(b, &s);
+        }
+    }
+}
+
+/* All queries of one head of one text, rows of Q, K and V as far apart as in the engine. */
+static void bench_attention(bench *b, const kernel_variant *variant, const model_shape *m)
+{
+    for (size_t r = 0; r < COUNT(row_counts) && !too_slow(variant, row_counts[r]); r++) {
+        size_t rows = row_counts[r];
+        subject s = {variant, {0}, m->model, 0.0, bench_fma_ceiling(variant->level)};
+
+        s.shape = (kernel_shape){
+            .rows = rows, .depth = m->head_dim, .queries = rows, .gap = 3 * m->dim - m->head_dim};
+        s.work = 2.0 * (double)rows * (double)rows * (double)m->head_dim;
+        bench_subject(b, &s);
+    }
+}
+
+static void bench_rows(bench *b, const kernel_variant *variant, const model_shape *m)
+{
+    distil_kernels own;
+    subject s = {variant, {0}, m->model, (double)m->dim, NULL};
+
+    distil_kernels_fill(&own, variant->level);
+    switch (variant->op) {
+    case KERNEL_OP_quantize:
+        s.shape = (kernel_shape){.rows = own.tile_rows, .depth = m->dim};
+        s.work = (double)(own.tile_rows * m->dim);
+        bench_subject(b, &s);
+        s.shape.depth = m->hidden;
+        s.work = (double)(own.tile_rows * m->hidden);
+        break;
+    case KERNEL_OP_dense:
+        s.shape = (kernel_shape){.depth = m->dim, .cols = m->dim, .flag = 1};
+        s.work = (double)(m->dim * m->dim);
+        break;
+    case KERNEL_OP_softmax:
+        s.shape = (kernel_shape){.rows = 2};
+        s.work = 2.0;
+        break;
+    default:
+        s.shape = (kernel_shape){.cols = m->dim, .flag = 1};
+        break;
+    }
+    bench_subject(b, &s);
+}
+
+static void bench_variant(bench *b, const kernel_variant *variant)
+{
+    const char *missing = NULL;
+
+    if (!distil_cpuid_has(&b->cpu, variant->level, &missing)) {
+        fprintf(stderr, "%s/%s: skipped, this CPU lacks %s\n", kernel_op_name(variant->op),
+                variant->level_name, missing);
+        return;
+    }
+    if (variant->op == KERNEL_OP_qgemm) {
+        bench_gemms(b, variant);
+        return;
+    }
+    for (size_t i = 0; i < COUNT(models); i++) {
+        if (variant->op == KERNEL_OP_attention)
+            bench_attention(b, variant, &models[i]);
+        else
+            bench_rows(b, variant, &models[i]);
+    }
+}
+
+/* ---- setting up ---------------------------------------------------------------------------- */
+
+/* Twice the last-level cache, within 128 MB .. 600 MB; values within every lane bound. */
+static void make_ring(bench *b)
+{
+    size_t bytes = 2 * bench_cache_bytes();
+
+    bytes = bytes < 128000000 ? 128000000 : bytes > 600000000 ? 600000000 : bytes;
+    b->ring = aligned_alloc(4096, bytes / 4096 * 4096);
+    if (b->ring == NULL) {
+        fprintf(stderr, "no memory for %zu bytes of weights: nothing is timed cold\n", bytes);
+        return;
+    }
+    b->ring_bytes = bytes / 4096 * 4096;
+    for (size_t i = 0; i < b->ring_bytes; i++)
+        b->ring[i] = (int8_t)((int)(i * 2654435761u >> 24 & 31) - 15);
+}
+
+static double parse_number(const char *option, const char *text)
+{
+    char *end = NULL;
+    double value = 0.0;
+
+    errno = 0;
+    if (text != NULL)
+        value = strtod(text, &end);
+    if (text == NULL || end == text || *end != '\0' || errno != 0 || value < 0.0) {
+        fprintf(stderr, "bench_kernels: %s needs a number\n%s", option, USAGE);
+        exit(2);
+    }
+    return value;
+}
+
+static void parse_options(bench *b, int *cpu, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            b->json = 1;
+        } else if (strcmp(argv[i], "--no-cold") == 0) {
+            b->cold = 0;
+        } else if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc) {
+            b->filter = argv[++i];
+        } else if (strcmp(argv[i], "--seconds") == 0) {
+            b->seconds = parse_number("--seconds", argv[++i]);
+        } else if (strcmp(argv[i], "--cpu") == 0) {
+            *cpu = (int)parse_number("--cpu", argv[++i]);
+        } else {
+            fprintf(stderr, "bench_kernels: unknown or incomplete '%s'\n%s", argv[i], USAGE);
+            exit(2);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    bench b = {.cold = 1, .seconds = 0.15};
+    int cpu = -1;
+
+    parse_options(&b, &cpu, argc, argv);
+    harness_reseed(0);
+    distil_cpuid_read(&b.cpu);
+    cpu = bench_pin(cpu);
+    if (b.cold)
+        make_ring(&b);
+    if (!b.json) {
+        printf("%s, CPU %d, best level %s; rates are 10^9 multiply-adds (qgemm, attention, dense)\n"
+               "or elements a second by the median; cold: weights from %zu MB of memory\n\n",
+               b.cpu.brand, cpu,
+               distil_level_name(distil_cpuid_best(&b.cpu, DISTIL_LEVEL_AVX512VNNI)),
+               b.ring_bytes / 1000000);
+        printf("%-44s %10s %10s %8s %8s %6s %8s %6s %7s\n", "kernel/level/shape", "median us",
+               "min us", "rate", "ceiling", "of it", "cold", "of it", "xscalar");
+    }
+    for (size_t i = 0; i < kernel_variant_count; i++)
+        bench_variant(&b, &kernel_variants[i]);
+    free(b.ring);
+    return b.failures == 0 ? 0 : 1;
+}

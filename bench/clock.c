@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Time for benchmarks: see clock.h. */
+#define _GNU_SOURCE /* sched_setaffinity */
+#include "bench/clock.h"
+
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+static double read_clock(clockid_t clock)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+double bench_now_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+double bench_thread_ns(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+int bench_pin(int cpu)
+{
+    cpu_set_t set;
+
+    if (cpu < 0) {
+        if (sched_getaffinity(0, sizeof set, &set) != 0)
+            return -1;
+        for (size_t i = 0; i < CPU_SETSIZE; i++)
+            if (CPU_ISSET(i, &set))
+                cpu = (int)i;
+    }
+    if (cpu < 0 || cpu >= CPU_SETSIZE)
+        return -1;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)cpu, &set);
+    return sched_setaffinity(0, sizeof set, &set) == 0 ? cpu : -1;
+}
+
+size_t bench_cache_bytes(void)
+{
+    long l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
+    long l2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    long most = l3 > l2 ? l3 : l2;
+
+    return most > 0 ? (size_t)most : 0;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+bench_stats bench_summarize(double *samples, size_t n)
+{
+    qsort(samples, n, sizeof *samples, ascending);
+    return (bench_stats){.min = samples[0], .median = samples[n / 2]};
+}
