@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Print model/crc32c_tables.h: CRC-32C of every byte followed by 0 .. 7 zero bytes.
+"""Print model/crc32c_tables.h: CRC-32C of every byte followed by 0 .. 15 zero bytes.
 
     python3 tools/make_crc32c_tables.py > model/crc32c_tables.h
 """
 
 POLYNOMIAL = 0x82F63B78  # Castagnoli, bits reversed
-TABLES = 8
+TABLES = 16
 
 
 def main():
@@ -22,7 +22,7 @@ def main():
 
     print("/* SPDX-License-Identifier: Apache-2.0 */")
     print("/*")
-    print(" * CRC-32C tables for eight bytes a step; printed by tools/make_crc32c_tables.py.")
+    print(" * CRC-32C tables for sixteen bytes a step; printed by tools/make_crc32c_tables.py.")
     print(" * Table t, entry b: the register after byte b and t zero bytes, from a register of 0.")
     print(" */")
     print("#ifndef DISTIL_MODEL_CRC32C_TABLES_H")
