@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Latency of the whole forward pass by number of tokens, one thread, pinned; with --profile also
+ * each operation's share of the time.
+ *
+ * The profile costs the product nothing: it is a table of kernels whose entries read the clock
+ * around the real ones, given to the same encoder.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/clock.h"
+#include "kernels/kernels.h"
+#include "model/blob.h"
+#include "runtime/encoder.h"
+
+static const char usage[] =
+    "usage: bench_model [-m BLOB] [--isa LEVEL] [--texts N] [--profile] [--json] [TOKENS...]\n"
+    "Milliseconds of one forward pass, one thread, pinned to one CPU: median and minimum.\n"
+    "  -m BLOB       the model (default build/sst2.distil)\n"
+    "  --isa LEVEL   scalar, avx2, avxvnni, avx512, avx512vnni (default: the best here)\n"
+    "  --texts N     N texts of TOKENS tokens in each pass (default 1)\n"
+    "  --profile     share of each operation\n"
+    "  --json        one JSON object a line\n"
+    "Without TOKENS: 8 16 32 64 128 256 512.\n"
+    "example: bench_model --isa avx2 --profile 32 128\n";
+
+enum { MAX_SAMPLES = 400, MIN_SAMPLES = 15, OPS = 7 };
+static const double budget_ns = 1.5e9; /* for each number of tokens */
+
+static const char *const op_name[OPS] = {"embed",     "layer_norm", "quantize", "qgemm",
+                                         "attention", "dense",      "softmax"};
+
+/* ---- profile -------------------------------------------------------------------------------- */
+
+static const distil_kernels *real;
+static double spent_ns[OPS];
+
+#define TIMED(op, call)                                                                            \
+    do {                                                                                           \
+        double start = bench_now_ns();                                                             \
+        call;                                                                                      \
+        spent_ns[op] += bench_now_ns() - start;                                                    \
+    } while (0)
+
+static void timed_embed(float *restrict out, const int8_t *restrict word, float scale,
+                        const float *restrict position, size_t dim)
+{
+    TIMED(0, real->embed(out, word, scale, position, dim));
+}
+
+static void timed_layer_norm(float *out, const float *x, const float *residual,
+                             const float *restrict gamma, const float *restrict beta, size_t dim,
+                             float eps)
+{
+    TIMED(1, real->layer_norm(out, x, residual, gamma, beta, dim, eps));
+}
+
+static void timed_quantize(uint8_t *restrict q, float *restrict scale, int32_t *restrict zero,
+                           const float *restrict x, size_t stride, size_t rows, size_t depth)
+{
+    TIMED(2, real->quantize(q, scale, zero, x, stride, rows, depth));
+}
+
+static void timed_qgemm(float *restrict c, size_t c_stride, const distil_qrows *a,
+                        const distil_qmatrix *w, size_t begin, size_t end, distil_epilogue epilogue)
+{
+    TIMED(3, real->qgemm(c, c_stride, a, w, begin, end, epilogue));
+}
+
+static void timed_attention(float *restrict out, size_t out_stride, const float *restrict q,
+                            const float *restrict k, const float *restrict v, size_t stride,
+                            size_t query_rows, size_t rows, size_t head_dim, float scale,
+                            float *restrict scratch)
+{
+    TIMED(4, real->attention(out, out_stride, q, k, v, stride, query_rows, rows, head_dim, scale,
+                             scratch));
+}
+
+static void timed_dense(float *restrict out, const float *restrict x, const float *restrict w,
+                        const float *restrict bias, size_t depth, size_t cols, int relu)
+{
+    TIMED(5, real->dense(out, x, w, bias, depth, cols, relu));
+}
+
+static void timed_softmax(float *x, size_t n)
+{
+    TIMED(6, real->softmax(x, n));
+}
+
+/* ---- runs ----------------------------------------------------------------------------------- */
+
+typedef struct settings {
+    const char *blob;
+    distil_level level;
+    size_t texts;
+    int profile, json;
+} settings;
+
+typedef struct bench {
+    settings settings;
+    distil_weights weights;
+    distil_kernels kernels, timed;
+    int32_t *ids;
+    size_t *lengths;
+    float *logits;
+} bench;
+
+/* Word tokens, seeded: same ids each run. */
+static void fill_ids(bench *b, size_t n)
+{
+    uint64_t state = 1;
+
+    for (size_t i = 0; i < n; i++) {
+        state = state * UINT64_C(6364136223846793005) + 1;
+        b->ids[i] = (int32_t)((state >> 33) % b->weights.vocab_size);
+    }
+}
+
+static bench_stats measure(bench *b, const distil_encoder *encoder, distil_scratch *scratch)
+{
+    double samples[MAX_SAMPLES], spent = 0;
+    size_t n = 0;
+
+    for (int warm = 0; warm < 3; warm++)
+        distil_enc_run(encoder, scratch, b->logits, b->ids, b->lengths, b->settings.texts);
+    while (n < MAX_SAMPLES && (n < MIN_SAMPLES || spent < budget_ns)) {
+        double start = bench_now_ns();
+
+        distil_enc_run(encoder, scratch, b->logits, b->ids, b->lengths, b->settings.texts);
+        samples[n] = bench_now_ns() - start;
+        spent += samples[n++];
+    }
+    return bench_summarize(samples, n);
+}
+
+static void print_profile(const bench *b, size_t tokens)
+{
+    double total = 0;
+
+    for (int op = 0; op < OPS; op++)
+        total += spent_ns[op];
+    for (int op = 0; op < OPS; op++) {
+        if (b->settings.json)
+            printf("{\"bench\":\"share\",\"tokens\":%zu,\"op\":\"%s\",\"share\":%.4f}\n", tokens,
+                   op_name[op], spent_ns[op] / total);
+        else
+            printf("        %-11s %5.1f %%\n", op_name[op], 100 * spent_ns[op] / total);
+    }
+}
+
+static int run(bench *b, size_t tokens)
+{
+    const settings *s = &b->settings;
+    size_t rows = tokens * s->texts;
+    distil_encoder encoder = {&b->weights, &b->kernels, NULL, NULL};
+    distil_scratch scratch;
+    void *memory = aligned_alloc(64, distil_enc_layout(NULL, NULL, &b->weights, rows));
+    bench_stats stats;
+
+    b->ids = malloc(rows * sizeof *b->ids);
+    b->lengths = malloc(s->texts * sizeof *b->lengths);
+    b->logits = malloc(s->texts * b->weights.n_labels * sizeof *b->logits);
+    if (!memory || !b->ids || !b->lengths || !b->logits) {
+        fprintf(stderr, "bench_model: out of memory for %zu rows\n", rows);
+        return -1;
+    }
+    distil_enc_layout(&scratch, memory, &b->weights, rows);
+    fill_ids(b, rows);
+    for (size_t t = 0; t < s->texts; t++)
+        b->lengths[t] = tokens;
+    stats = measure(b, &encoder, &scratch);
+    if (s->json)
+        printf("{\"bench\":\"model\",\"level\":\"%s\",\"tokens\":%zu,\"texts\":%zu,"
+               "\"median_ms\":%.4f,\"min_ms\":%.4f}\n",
+               distil_level_name(s->level), tokens, s->texts, stats.median * 1e-6,
+               stats.min * 1e-6);
+    else
+        printf("%6zu %10.3f %10.3f %14.0f\n", tokens, stats.median * 1e-6, stats.min * 1e-6,
+               (double)rows / (stats.median * 1e-9));
+    if (s->profile) {
+        memset(spent_ns, 0, sizeof spent_ns);
+        encoder.kernels = &b->timed;
+        measure(b, &encoder, &scratch);
+        print_profile(b, tokens);
+    }
+    free(memory);
+    free(b->ids);
+    free(b->lengths);
+    free(b->logits);
+    return 0;
+}
+
+static int parse_level(distil_level *level, const char *name)
+{
+    for (int l = 0; l < DISTIL_LEVEL_COUNT; l++)
+        if (strcmp(name, distil_level_name((distil_level)l)) == 0) {
+            *level = (distil_level)l;
+            return 0;
+        }
+    fprintf(stderr, "bench_model: unknown level '%s'\n", name);
+    return -1;
+}
+
+/* Index of the first TOKENS argument, or -1. */
+static int parse(settings *s, int argc, char **argv)
+{
+    int i = 1;
+
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        if (strcmp(argv[i], "--profile") == 0)
+            s->profile = 1;
+        else if (strcmp(argv[i], "--json") == 0)
+            s->json = 1;
+        else if (strcmp(argv[i], "-m") == 0 && i + 1 < argc)
+            s->blob = argv[++i];
+        else if (strcmp(argv[i], "--isa") == 0 && i + 1 < argc) {
+            if (parse_level(&s->level, argv[++i]) != 0)
+                return -1;
+        } else if (strcmp(argv[i], "--texts") == 0 && i + 1 < argc && atoi(argv[i + 1]) > 0)
+            s->texts = (size_t)atoi(argv[++i]);
+        else {
+            fputs(usage, strcmp(argv[i], "--help") == 0 ? stdout : stderr);
+            return -1;
+        }
+    }
+    return i;
+}
+
+int main(int argc, char **argv)
+{
+    static const size_t usual[] = {8, 16, 32, 64, 128, 256, 512};
+    bench b = {.settings = {.blob = "build/sst2.distil", .texts = 1}};
+    distil_blob blob;
+    distil_blob_error error;
+    distil_cpuid cpu;
+    const char *missing;
+    int first, cpu_number, failed = 0;
+
+    distil_cpuid_read(&cpu);
+    b.settings.level = distil_cpuid_best(&cpu, DISTIL_LEVEL_AVX512VNNI);
+    first = parse(&b.settings, argc, argv);
+    if (first < 0)
+        return 2;
+    if (!distil_cpuid_has(&cpu, b.settings.level, &missing)) {
+        fprintf(stderr, "bench_model: %s needs %s, which this CPU lacks\n",
+                distil_level_name(b.settings.level), missing);
+        return 1;
+    }
+    if (distil_blob_open(&blob, b.settings.blob, DISTIL_BLOB_VERIFY_NONE, &error) !=
+        DISTIL_BLOB_OK) {
+        fprintf(stderr, "bench_model: %s: byte %" PRIu64 ": %s\n", b.settings.blob, error.offset,
+                error.what);
+        return 1;
+    }
+    distil_weights_init(&b.weights, &blob);
+    distil_kernels_fill(&b.kernels, b.settings.level);
+    real = &b.kernels;
+    b.timed = (distil_kernels){timed_embed,   timed_layer_norm,    timed_quantize,
+                               timed_qgemm,   timed_attention,     timed_dense,
+                               timed_softmax, b.kernels.tile_rows, b.kernels.level};
+    cpu_number = bench_pin(-1);
+    if (!b.settings.json) {
+        printf("%s, level %s, CPU %d, one thread\n", cpu.brand, distil_level_name(b.settings.level),
+               cpu_number);
+        printf("model %s: %zu layers of %zu, feed-forward %zu; %zu text%s a pass\n",
+               b.settings.blob, b.weights.n_layers, b.weights.dim, b.weights.hidden_dim,
+               b.settings.texts, b.settings.texts == 1 ? "" : "s");
+        printf("tokens  median ms     min ms   tokens/s\n");
+    }
+    if (first == argc)
+        for (size_t i = 0; i < sizeof usual / sizeof usual[0] && !failed; i++)
+            failed = run(&b, usual[i]) != 0;
+    for (int i = first; i < argc && !failed; i++) {
+        int tokens = atoi(argv[i]);
+
+        if (tokens < 1 || (size_t)tokens > b.weights.max_positions) {
+            fprintf(stderr, "bench_model: tokens '%s' not in 1 .. %zu\n", argv[i],
+                    b.weights.max_positions);
+            failed = 1;
+        } else
+            failed = run(&b, (size_t)tokens) != 0;
+    }
+    distil_blob_close(&blob);
+    return failed;
+}
