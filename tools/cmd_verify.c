@@ -114,7 +114,7 @@ static int check_vocabulary(const distil_blob *blob)
     const uint32_t *ends = distil_blob_section_data(blob, DISTIL_SECTION_VOCAB_ENDS, 0, NULL);
     distil_vocab vocab;
     char details[64];
-    uint32_t tokens = 0;
+    uint32_t tokens = 0, used = 0, found_at_id = 0;
 
     distil_vocab_init(&vocab, blob);
     for (uint32_t i = 0; i < blob->header->vocab_slots; i++) {
@@ -126,6 +126,7 @@ static int check_vocabulary(const distil_blob *blob)
             return failed("vocabulary", blob, offset_of(blob, slot), "an empty slot is not zero");
         if (slot->id == DISTIL_VOCAB_EMPTY)
             continue;
+        used++;
         token = distil_vocab_token(&vocab, slot->id, &bytes);
         if (bytes == 0 || distil_vocab_find(&vocab, distil_vocab_hash(0, token, bytes), "", 0,
                                             token, bytes) != slot->id)
@@ -145,7 +146,11 @@ static int check_vocabulary(const distil_blob *blob)
         if (found == DISTIL_VOCAB_EMPTY || found < id)
             return failed("vocabulary", blob, offset_of(blob, ends + id),
                           "a token that its lookup does not find");
+        found_at_id += found == id;
     }
+    /* One slot for each token that is found: a second one with its id is never reached. */
+    if (used != found_at_id)
+        return failed("vocabulary", blob, offset_of(blob, vocab.slots), "a token has two slots");
     (void)snprintf(details, sizeof details, "%u tokens are found", (unsigned)tokens);
     return check_rows(blob) && passed("vocabulary", details);
 }
