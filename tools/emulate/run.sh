@@ -1,0 +1,158 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Run a statically linked Linux x86-64 program on an emulated CPU; see README.md.
+#
+#     run.sh [-m CPU] [-t SECONDS] [-k ARGUMENTS] [-f FILE]... BINARY [ARGS...]
+#     run.sh -l
+#
+#     -m CPU        the emulated CPU (sapphire_rapids)
+#     -t SECONDS    give up after this time (300)
+#     -k ARGUMENTS  more arguments for the kernel, such as noxsave; of an argument given twice
+#                   the last one counts: clearcpuid must repeat the 580 below
+#     -f FILE       copy FILE into the program's working directory
+#     -l            list the CPUs
+#
+# Writes what the program writes, stdout and stderr together, and exits with its exit status, or
+# 128 + n if signal n killed it: 132 is an instruction that the CPU lacks. Own exit statuses:
+# 124 no end after SECONDS, 125 the machine could not be started or stopped by itself, wrong usage.
+#
+# Environment: EMULATE_DIR  what setup.sh made (build/emulate)
+
+set -u
+LC_ALL=C
+export LC_ALL
+here=$(cd "$(dirname "$0")" && pwd)
+dir=${EMULATE_DIR:-$here/../../build/emulate}
+
+# Reasons for the kernel's arguments are in README.md.
+arguments='console=ttyS0 quiet panic=-1 reboot=t nokaslr acpi=off pci=off clearcpuid=580'
+arguments="$arguments cryptomgr.notests mitigations=off"
+
+# boot.S has the same figures. The emulator's memory comes in blocks of at most 8 MiB, and it reads
+# a file into one block only: hence files of at most that size, each at the beginning of a block.
+memory_mib=256
+kernel_0=0x01000000
+kernel_1=0x01800000
+initramfs_0=0x08000000
+initramfs_1=0x08800000
+block_bytes=8388608
+
+fail() { # MESSAGE
+    echo "emulate/run: $1" >&2
+    exit 125
+}
+
+if [ ! -x "$dir/bochs" ] || [ ! -e "$dir/boot.rom" ]; then
+    fail "no emulator in $dir; remedy: $here/setup.sh"
+fi
+dir=$(cd "$dir" && pwd)
+work=$(mktemp -d) || fail "no temporary directory"
+emulator=
+# shellcheck disable=SC2317
+cleanup() {
+    [ -z "$emulator" ] || kill "$emulator" 2>/dev/null
+    rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+mkdir "$work/data"
+
+cpu=sapphire_rapids
+seconds=300
+while getopts m:t:k:f:l option; do
+    case $option in
+    m) cpu=$OPTARG ;;
+    t) seconds=$OPTARG ;;
+    k) arguments="$arguments $OPTARG" ;;
+    f) cp "$OPTARG" "$work/data/" || fail "cannot copy $OPTARG" ;;
+    l)
+        "$dir/bochs" -help cpu 2>&1 | grep -x '[a-z0-9_]*[a-z][a-z0-9_]*'
+        exit 0
+        ;;
+    *)
+        sed -n 's/^#     \(run.sh \[\)/usage: \1/p' "$0" >&2
+        exit 125
+        ;;
+    esac
+done
+shift $((OPTIND - 1))
+[ $# -gt 0 ] || fail "no program named"
+if [ ! -f "$1" ] || [ ! -x "$1" ]; then
+    fail "$1 is not a program"
+fi
+program=$1
+shift
+
+# ---- the machine ----------------------------------------------------------------------------
+
+if [ $# -gt 0 ]; then
+    printf '%s\0' "$@" >"$work/arguments"
+else
+    : >"$work/arguments"
+fi
+set -- "init=$dir/init" "program=$program" "arguments=$work/arguments"
+for file in "$work"/data/*; do
+    [ ! -e "$file" ] || set -- "$@" "data/${file##*/}=$file"
+done
+"$dir/pack" "$work/initramfs" "$arguments" "$@" || fail "cannot make the initramfs"
+split -b $block_bytes -a 1 -d "$work/initramfs" "$work/initramfs." || fail "cannot cut the initramfs"
+[ ! -e "$work/initramfs.2" ] || fail "program and files take more than 16 MiB"
+
+{
+    cat <<END
+config_interface: textconfig
+display_library: nogui
+cpu: model=$cpu, count=1, ips=100000000, reset_on_triple_fault=0
+clock: sync=none, time0=utc
+memory: guest=$memory_mib, host=$memory_mib, block_size=$((block_bytes / 1024))
+romimage: file="$dir/boot.rom", address=0xffff0000
+vgaromimage: file="$dir/vga.rom"
+vga: extension=none
+optramimage1: file="$dir/kernel.0", address=$kernel_0
+optramimage3: file="$work/initramfs.0", address=$initramfs_0
+com1: enabled=1, mode=file, dev="$work/console"
+port_e9_hack: enabled=1
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+debug: action=ignore
+log: "$work/log"
+END
+    [ ! -e "$dir/kernel.1" ] ||
+        echo "optramimage2: file=\"$dir/kernel.1\", address=$kernel_1"
+    [ ! -e "$work/initramfs.1" ] ||
+        echo "optramimage4: file=\"$work/initramfs.1\", address=$initramfs_1"
+} >"$work/machine"
+
+timeout -k 5 "$seconds" "$dir/bochs" -q -f "$work/machine" \
+    </dev/null >"$work/output" 2>"$work/errors" &
+emulator=$!
+wait $emulator
+ended=$?
+emulator=
+
+# ---- what the program said, see init.c ------------------------------------------------------
+
+sed '1,/^@@emulate output@@$/d' "$work/output" >"$work/said"
+last=$(tail -n 1 "$work/said" | tr -d '\000')
+status=${last#@@emulate status }
+status=${status%@@}
+if [ "$last" = "@@emulate status $status@@" ]; then
+    head -c -$((${#last} + 2)) "$work/said" # with the newlines around it
+    exit "$status"
+fi
+cat "$work/said"
+if [ $ended -eq 124 ] || [ $ended -eq 137 ]; then
+    echo "emulate/run: no end after $seconds s on $cpu" >&2
+    ended=124
+else
+    echo "emulate/run: the machine stopped without a result (emulator's status $ended):" >&2
+    ended=125
+fi
+for file in console errors log; do
+    [ ! -s "$work/$file" ] || grep -av '^[0-9]*i\[' "$work/$file" | tail -n 8 |
+        sed "s/^/  $file: /" >&2
+done
+exit $ended
