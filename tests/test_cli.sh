@@ -186,6 +186,12 @@ check "classify: special tokens as text" says out '"tokens":5,'
 
 # ---- files that fail ----
 mkdir directory
+for command in classify tokenize; do
+    run $command -f missing -f texts.a
+    check "$command: missing file: status" ended 1
+    run $command -f texts.a -f directory
+    check "$command: directory: status" ended 1
+done
 run classify --jsonl -f texts.a -f missing -f directory -f texts.b
 check "missing file: status" ended 1
 check "missing file: reported" says err 'distil: missing: cannot open: No such file or directory'
@@ -214,16 +220,20 @@ check "closed standard output" ended 1
 # ---- signals ----
 for options in "classify --stream" "classify --threads 2" "tokenize"; do
     # shellcheck disable=SC2086
-    (
-        yes good | {
-            timeout 60 "$distil" $options 2>err
-            echo $? >rc.file
-        } | head -n 1 >out
-    ) 2>/dev/null
-    rc=$(cat rc.file)
-    check "reader goes away: $options: answered" lines 1 out
-    check "reader goes away: $options: ends" sh -c "[ $rc -eq 141 ] || [ $rc -eq 1 ]"
-    check "reader goes away: $options: quietly" empty err
+    for signal in default ignored; do
+        (
+            [ $signal = default ] || trap '' PIPE
+            yes good 2>/dev/null | {
+                timeout 60 "$distil" $options 2>err
+                echo $? >rc.file
+            } | head -n 1 >out
+        ) 2>/dev/null
+        rc=$(cat rc.file)
+        what="reader goes away, SIGPIPE $signal: $options"
+        check "$what: answered" lines 1 out
+        check "$what: ends" sh -c "[ $rc -eq 141 ] || [ $rc -eq 1 ]"
+        check "$what: quietly" empty err
+    done
 done
 
 await_lines() { # NUMBER: until out has so many lines, at most 30 s
