@@ -338,9 +338,7 @@ static void test_word_length(void)
     support_vocab v = vocab_of("[UNK]\n[CLS]\n[SEP]\na\n##a\n\xc3\x9f\n##\xc3\x9f\n");
     static const uint32_t longest[] = {1, 2, 7, DISTIL_BLOB_MAX_WORD_CHARS};
     enum { MOST = DISTIL_BLOB_MAX_WORD_CHARS + 8 };
-    static const char *const letters[] = {"a", "\xc3\x9f", "a\xcc\x81", "\xc3\xa1",
-                                          "\xcc\x81"
-                                          "a\0"};
+    static const char *const letters[] = {"a", "\xc3\x9f", "a\xcc\x81", "\xc3\xa1", "\u0301a\0"};
     static const size_t sizes[] = {1, 2, 3, 2, 4};
     static int32_t ids[MOST];
     static char text[4 * MOST];

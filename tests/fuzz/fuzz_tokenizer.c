@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fuzz target: the tokenizer and the UTF-8 decoder under it. First byte: options; second: where
+ * the text is cut for the concatenation rule; the rest is text.
+ *
+ * Beyond memory safety: ids are tokens; a smaller capacity and a limit give a true beginning; a
+ * space between two texts separates them; special tokens matter only where their text stands.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/utf8.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/support_vocab.h"
+
+enum { SPLIT_SPECIAL = 8 };
+
+/* Small, so that mutations meet it: pieces, prefixes of one another, several scripts. */
+static const char lines[] =
+    "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\ne\ni\ns\nab\nabc\nabcd\nthe\nfilm\n##a\n##b\n##"
+    "ab\n"
+    "##s\n##m\n##bcd\n!\n\"\n#\n'\n,\n-\n.\n[\n]\n1\n##2\n##\n\xc3\xa9\n##\xc3\xa9\n\xc3\x9f\n"
+    "\xd0\xb6\n##\xd0\xb6\n\xe1\x84\x92\n##\xe1\x85\xa1\n##"
+    "\xe1\x86\xab\n\xe4\xbd\xa0\n\xe5\xa5\xbd\n"
+    "\xe1\xad\x84\n##\xe1\xad\x84\n##\xe3\x80\xae\n##\xf0\x9d\x85\xa5\n\xf0\x9d\x85\x98\n"
+    "\xf0\x9f\x98\x80\n\xef\xb7\xba\n";
+
+typedef struct run {
+    int32_t *ids;
+    size_t count;
+} run;
+
+static void require(int condition)
+{
+    if (!condition)
+        abort();
+}
+
+static void *allocate(size_t bytes)
+{
+    void *memory = malloc(bytes + 1);
+
+    require(memory != NULL);
+    return memory;
+}
+
+/* Each byte gives at most 6 ids: [UNK] for each part of a decomposition or of what is spaced. */
+static run encode(const distil_tokenizer *t, const char *text, size_t size, size_t limit, int split)
+{
+    size_t capacity = 6 * size + 8;
+    run r = {allocate(capacity * sizeof(int32_t)), 0};
+
+    r.count = distil_tok_encode(t, r.ids, capacity, limit, text, size, split);
+    require(r.count <= capacity);
+    for (size_t i = 0; i < r.count; i++)
+        require(r.ids[i] >= 0 && (uint32_t)r.ids[i] < t->vocab.size);
+    return r;
+}
+
+static void check_beginnings(const distil_tokenizer *t, const run *whole, const char *text,
+                             size_t size, int split)
+{
+    size_t half = whole->count / 2;
+    int32_t *ids = allocate(half * sizeof(int32_t));
+    run stopped = encode(t, text, size, half, split);
+
+    require(distil_tok_encode(t, ids, half, SIZE_MAX, text, size, split) == whole->count);
+    require(memcmp(ids, whole->ids, half * sizeof(int32_t)) == 0);
+    require(stopped.count > half && stopped.count <= whole->count);
+    require(memcmp(stopped.ids, whole->ids, stopped.count * sizeof(int32_t)) == 0);
+    free(stopped.ids);
+    free(ids);
+}
+
+/* ids(a + " " + b) = ids(a) without [SEP], then ids(b) without [CLS]: a space ends a word, a run of
+ * marks, an unfinished sequence of bytes; and no special token of this vocabulary has one. */
+static void check_concatenation(const distil_tokenizer *t, const char *text, size_t size,
+                                size_t cut, int split)
+{
+    char *joined = allocate(size + 1);
+    run a, b, ab;
+
+    memcpy(joined, text, cut);
+    joined[cut] = ' ';
+    memcpy(joined + cut + 1, text + cut, size - cut);
+    a = encode(t, text, cut, SIZE_MAX, split);
+    b = encode(t, text + cut, size - cut, SIZE_MAX, split);
+    ab = encode(t, joined, size + 1, SIZE_MAX, split);
+    require(ab.count == a.count + b.count - 2);
+    require(memcmp(ab.ids, a.ids, (a.count - 1) * sizeof(int32_t)) == 0);
+    require(memcmp(ab.ids + a.count - 1, b.ids + 1, (b.count - 1) * sizeof(int32_t)) == 0);
+    free(a.ids);
+    free(b.ids);
+    free(ab.ids);
+    free(joined);
+}
+
+/* Decoding ends, and what it gives encodes back to the same bytes or is a replacement. */
+static void check_utf8(const uint8_t *at, const uint8_t *end)
+{
+    while (at < end) {
+        const uint8_t *begin = at;
+        uint32_t c = distil_utf8_decode(&at, end);
+        uint8_t bytes[DISTIL_UTF8_MAX_BYTES];
+        size_t n = distil_utf8_encode(bytes, c);
+
+        require(at > begin && at <= end && c < 0x110000 && (c < 0xd800 || c > 0xdfff));
+        require(c == DISTIL_UTF8_REPLACEMENT ||
+                (n == (size_t)(at - begin) && memcmp(bytes, begin, n) == 0));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const char *text = (const char *)data + 2;
+    support_vocab vocab;
+    int split;
+    run whole;
+
+    if (size < 2)
+        return 0;
+    size -= 2;
+    split = (data[0] & SPLIT_SPECIAL) != 0;
+    require(support_vocab_from_lines(&vocab, lines, sizeof lines - 1, data[0] & 7) == 0);
+    check_utf8(data + 2, data + 2 + size);
+    whole = encode(&vocab.tokenizer, text, size, SIZE_MAX, split);
+    require(whole.count >= 2);
+    check_beginnings(&vocab.tokenizer, &whole, text, size, split);
+    check_concatenation(&vocab.tokenizer, text, size, size * data[1] / 255, split);
+    if (!memchr(text, '[', size)) {
+        run other = encode(&vocab.tokenizer, text, size, SIZE_MAX, !split);
+
+        require(other.count == whole.count);
+        require(memcmp(other.ids, whole.ids, whole.count * sizeof(int32_t)) == 0);
+        free(other.ids);
+    }
+    free(whole.ids);
+    support_vocab_free(&vocab);
+    return 0;
+}
