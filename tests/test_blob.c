@@ -544,6 +544,63 @@ static void header_fields(void)
     subject_free(&s);
 }
 
+/* A table that would lie beyond a file that is honest about its size. */
+static void short_file_long_table(void)
+{
+    subject s;
+
+    if (!harness_case("rejection: more sections than the file has room for"))
+        return;
+    s = subject_new(30, &support_blob_tiny);
+    for (uint64_t size = DISTIL_BLOB_HEADER_BYTES; size < 1024; size += 64) {
+        harness_guard cut = harness_guard_new((size_t)size, 64, 1);
+        distil_blob blob;
+        distil_blob_error error = {DISTIL_BLOB_OK, 0, 0, NULL};
+        distil_blob_code code;
+
+        memcpy(cut.data, s.pristine, (size_t)size);
+        memcpy(cut.data + FIELD(file_bytes), &size, sizeof size);
+        support_blob_reseal(cut.data, (size_t)size);
+        code =
+            distil_blob_open_memory(&blob, cut.data, (size_t)size, DISTIL_BLOB_VERIFY_NONE, &error);
+        CHECKF(code == (size < 960 ? DISTIL_BLOB_TRUNCATED : DISTIL_BLOB_BAD_STRUCTURE),
+               "%llu bytes: code %d", (unsigned long long)size, code);
+        harness_guard_free(&cut);
+    }
+    subject_free(&s);
+}
+
+/* Sizes that no shape gives: too large, and so large that offsets wrap around 2^64. */
+static void section_sizes(void)
+{
+    static const struct {
+        uint32_t kind;
+        uint64_t bytes;
+        const char *what;
+    } sizes[] = {
+        {DISTIL_SECTION_PROVENANCE, 65537, "provenance too long"},
+        {DISTIL_SECTION_PROVENANCE, UINT64_MAX - 127, "provenance that wraps"},
+        {DISTIL_SECTION_LABELS, 7, "labels without their ends"},
+        {DISTIL_SECTION_LABELS, 8 + (1 << 20) + 1, "labels too long"},
+        {DISTIL_SECTION_LABELS, UINT64_MAX - 63, "labels that wrap"},
+        {DISTIL_SECTION_VOCAB_BYTES, UINT64_C(1) << 32, "tokens too long"},
+        {DISTIL_SECTION_VOCAB_BYTES, UINT64_MAX, "tokens that wrap"},
+    };
+    subject s;
+
+    if (!harness_case("rejection: section sizes beyond their limits"))
+        return;
+    s = subject_new(31, &support_blob_tiny);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t at = DISTIL_BLOB_HEADER_BYTES +
+                    DISTIL_BLOB_SECTION_BYTES * distil_blob_section_index(1, sizes[i].kind, 0) +
+                    offsetof(distil_blob_section, bytes);
+
+        expect_refusal(&s, at, &sizes[i].bytes, 8, DISTIL_BLOB_BAD_STRUCTURE, at, sizes[i].what);
+    }
+    subject_free(&s);
+}
+
 static void content_fields(void)
 {
     subject s;
@@ -602,17 +659,26 @@ static void content_fields(void)
 static void padding(void)
 {
     subject s;
-    distil_blob_section *entry;
 
     if (!harness_case("rejection: bytes between sections that are not zero"))
         return;
     s = subject_new(24, &support_blob_tiny);
-    entry = (distil_blob_section *)(void *)(s.bytes + DISTIL_BLOB_HEADER_BYTES);
-    s.bytes[entry->offset + entry->bytes] = 1;
-    entry->crc32c =
-        distil_crc32c(0, s.bytes + entry->offset, (size_t)distil_blob_align(entry->bytes));
-    support_blob_reseal(s.bytes, s.size);
-    CHECK(try_open(&s, s.size, DISTIL_BLOB_VERIFY_CRC, "padding", 0) == DISTIL_BLOB_BAD_STRUCTURE);
+    for (size_t i = 0; i < 21; i++) {
+        distil_blob_section *entry =
+            (distil_blob_section *)(void *)(s.bytes + DISTIL_BLOB_HEADER_BYTES) + i;
+        size_t end = (size_t)(entry->offset + entry->bytes);
+
+        if (end % DISTIL_BLOB_ALIGN == 0)
+            continue;
+        s.bytes[end] = 1;
+        entry->crc32c =
+            distil_crc32c(0, s.bytes + entry->offset, (size_t)distil_blob_align(entry->bytes));
+        support_blob_reseal(s.bytes, s.size);
+        CHECKF(try_open(&s, s.size, DISTIL_BLOB_VERIFY_CRC, "padding", i) ==
+                   DISTIL_BLOB_BAD_STRUCTURE,
+               "section %zu", i);
+        restore(&s);
+    }
     subject_free(&s);
 }
 
@@ -834,6 +900,12 @@ static void good_files(void)
     CHECK(distil_blob_open_fd(&blob, fd, DISTIL_BLOB_VERIFY_NONE, &error) ==
               DISTIL_BLOB_FILE_READ &&
           error.sys_errno == EBADF);
+    write_file("good", s.pristine, s.size);
+    fd = open(file_path("good"), O_WRONLY); /* cannot be mapped for reading */
+    CHECK(distil_blob_open_fd(&blob, fd, DISTIL_BLOB_VERIFY_NONE, &error) ==
+              DISTIL_BLOB_FILE_READ &&
+          error.sys_errno == EACCES);
+    CHECK(close(fd) == 0);
     subject_free(&s);
 }
 
@@ -891,6 +963,8 @@ int main(int argc, char **argv)
     truncated_sections();
     longer_file();
     header_fields();
+    short_file_long_table();
+    section_sizes();
     content_fields();
     padding();
     lane_proof();
