@@ -65,7 +65,7 @@ typedef struct conv_model {
     const float *out_weight;   /* (dim, n_labels) [in][out], unpadded */
     const float *out_bias;     /* (n_labels) */
 
-    const char *provenance; /* UTF-8, "name value" a line */
+    const char *provenance; /* UTF-8, "name value" a line: docs/blob-format.md, 4.1 */
 } conv_model;
 
 /*

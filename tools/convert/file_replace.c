@@ -76,7 +76,7 @@ static int finish_aside(aside *file, const void *bytes, size_t size, conv_error 
                      strerror(found_errno));
 }
 
-/* Make the rename last. A file system that cannot sync a directory (EINVAL) has no more to offer. */
+/* Make the rename last. A file system that cannot sync a directory (EINVAL) has no more to give. */
 static int sync_directory(const char *target, conv_error *error)
 {
     const char *slash = strrchr(target, '/');
