@@ -144,12 +144,25 @@ static float float_value(kernel_fill fill, float magnitude)
     case KERNEL_FILL_LARGE:
         return harness_uniform(-1e6f, 1e6f) * magnitude;
     case KERNEL_FILL_LIMIT:
-        return (float)(bits >> 8 & 0x1ff) * 0.5f;
+        return (float)(bits % 511) * 0.5f;
     case KERNEL_FILL_RANDOM:
         return harness_uniform(-magnitude, magnitude);
     default:
         return 0.0f;
     }
+}
+
+/* Move a row of halves so that it spans exactly 255 from a half on: quantize then multiplies by 1
+ * and meets ties, in its zero point too. */
+static void span_255(float *row, size_t cols)
+{
+    float least = (float)(harness_random() % 16) * -0.5f;
+    size_t at = harness_random() % cols;
+
+    row[at] = 0.0f;
+    row[(at + 1) % cols] = 255.0f;
+    for (size_t i = 0; i < cols; i++)
+        row[i] += least;
 }
 
 static float *add_floats(kernel_case *c, kernel_fill fill, size_t rows, size_t cols, size_t stride,
@@ -162,11 +175,8 @@ static float *add_floats(kernel_case *c, kernel_fill fill, size_t rows, size_t c
         data[i] = float_value(fill, magnitude);
     if (fill == KERNEL_FILL_SPIKE && elements > 0)
         data[harness_random() % elements] = harness_uniform(-100.0f, 100.0f);
-    if (fill == KERNEL_FILL_LIMIT) {
-        /* each row spans exactly 255, so that quantize multiplies by 1 and meets every tie */
-        for (size_t r = 0; r < rows; r++)
-            data[r * stride + harness_random() % cols] = 255.0f;
-    }
+    for (size_t r = 0; r < rows && fill == KERNEL_FILL_LIMIT; r++)
+        span_255(data + r * stride, cols);
     return data;
 }
 
