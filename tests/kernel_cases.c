@@ -173,6 +173,9 @@ static float *add_floats(kernel_case *c, kernel_fill fill, size_t rows, size_t c
 
     for (size_t i = 0; i < elements; i++)
         data[i] = float_value(fill, magnitude);
+    if (fill == KERNEL_FILL_DENORMAL && harness_random() % 2 == 0)
+        for (size_t i = 0; i < elements; i++)
+            data[i] *= 0x1p50f;
     if (fill == KERNEL_FILL_SPIKE && elements > 0)
         data[harness_random() % elements] = harness_uniform(-100.0f, 100.0f);
     for (size_t r = 0; r < rows && fill == KERNEL_FILL_LIMIT; r++)

@@ -55,8 +55,8 @@ typedef enum kernel_fill {
     KERNEL_FILL_ZERO,
     KERNEL_FILL_SIGNED_ZERO, /* +0 and -0 */
     KERNEL_FILL_SPIKE,       /* zeros but for one element */
-    KERNEL_FILL_DENORMAL,
-    KERNEL_FILL_LARGE, /* magnitudes whose results are still finite */
+    KERNEL_FILL_DENORMAL,    /* or, as often, about 1e-25 */
+    KERNEL_FILL_LARGE,       /* magnitudes whose results are still finite */
     KERNEL_FILL_LIMIT, /* qgemm: 0 or 255 on weights at the lane bound; others: halves, for ties */
     KERNEL_FILL_COUNT
 } kernel_fill;
