@@ -116,8 +116,8 @@ static void begin_run(distil_normalizer *norm, uint32_t c)
     norm->run_left = norm->run_length;
 }
 
-/* Next kept code point of the run, lowest class first; DISTIL_NORMALIZER_END when the run is over, and
- * then the cursor is at its end. */
+/* Next kept code point of the run, lowest class first; DISTIL_NORMALIZER_END when the run is over,
+ * and then the cursor is at its end. */
 static uint32_t read_run(distil_normalizer *norm)
 {
     for (;;) {

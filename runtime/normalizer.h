@@ -42,8 +42,8 @@ typedef struct distil_normalizer {
 void distil_normalizer_init(distil_normalizer *norm, const distil_tokenizer *tokenizer,
                             const uint8_t *text, const uint8_t *end, int split_special);
 
-/* Next code point of the normalised piece, DISTIL_NORMALIZER_END at its end; then norm->cursor.at is the
- * end of text or the first byte of a special token. White space is U+0020 and nothing else. */
+/* Next code point of the normalised piece; DISTIL_NORMALIZER_END at its end, norm->cursor.at being
+ * the end of text or the first byte of a special token. White space is U+0020 and nothing else. */
 uint32_t distil_normalizer_next(distil_normalizer *norm);
 
 /* Nonzero if what comes next depends on nothing but the bytes at norm->cursor.at, so that a caller

@@ -213,11 +213,8 @@ static const uint8_t *encode_piece(encoder *e, const uint8_t *at, const uint8_t 
     while (e->count <= e->limit) {
         uint32_t c;
 
-        if (distil_normalizer_is_fresh(&norm)) {
+        if (distil_normalizer_is_fresh(&norm))
             norm.cursor.at = take_ascii(e, norm.cursor.at, end);
-            if (e->count > e->limit)
-                break;
-        }
         c = distil_normalizer_next(&norm);
         if (c == DISTIL_NORMALIZER_END) {
             finish_word(e);

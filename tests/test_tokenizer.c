@@ -326,6 +326,7 @@ static void test_longest(void)
     EXPECT(&v, "abcd", 1, 0, 2);            /* abc, and ##d is not there: no way back to ab ##cd */
     EXPECT(&v, "abb", 1, 4, 6, 2);          /* ab ##b */
     EXPECT(&v, "acbbcd", 1, 3, 7, 6, 9, 2); /* a ##c ##b ##bcd: not the longer abc */
+    EXPECT(&v, "acbcdbcdc", 1, 3, 7, 9, 9, 7, 2); /* the longest of all, with text behind it */
     EXPECT(&v, "x xz xy", 1, 0, 0, 10, 2);
     EXPECT(&v, "abx", 1, 0, 2);               /* the pieces found before are taken back */
     EXPECT(&v, "## #a", 1, 12, 12, 12, 3, 2); /* a word of its own each, never a prefix */
@@ -359,40 +360,52 @@ static void test_word_length(void)
     support_vocab_free(&v);
 }
 
-/* Longest first among special tokens that begin alike; code points, not bytes. */
+/* Special tokens that begin alike, with a letter, with what is not ASCII. */
+static const char special_lines[] =
+    "[UNK]\n[CLS]\n[SEP]\na\nb\n<s>\n<s><s>x\n<\ns\n>\nx\n\xc3\xa9!\n"
+    "\xef\xbf\xbd?\ne\n!\n?\naa\n\n";
+enum { S = 5, SSX = 6, LT = 7, E_ACUTE = 11, REPLACED = 12, EMPTY = 17 };
+
+/* Leftmost first, there the longest; as written; by code points, not by bytes. */
+static void expect_special(const support_vocab *v)
+{
+    EXPECT(v, "a<s>b", 1, 3, S, 4, 2);
+    EXPECT(v, "<s><s>x", 1, SSX, 2);
+    EXPECT(v, "<s><s><s>x", 1, S, SSX, 2);
+    EXPECT(v, "<s><s>", 1, S, S, 2);
+    EXPECT(v, "<S>", 1, LT, 8, 9, 2); /* exact case */
+    EXPECT(v, "<s", 1, LT, 8, 2);
+    EXPECT(v, "\xc3\xa9!", 1, E_ACUTE, 2);
+    EXPECT(v, "\xc3\xa9 !", 1, 13, 14, 2);
+    EXPECT(v, "e\xcc\x81!", 1, 13, 14, 2); /* not as normalised */
+    EXPECT(v, "\xef\xbf\xbd?", 1, REPLACED, 2);
+    EXPECT(v, "b\xff?", 1, 4, REPLACED, 2); /* what invalid bytes decode to */
+    EXPECT(v, "b\xe2\x82?", 1, 4, REPLACED, 2);
+    EXPECT(v, "b\xff\xff?", 1, 4, REPLACED, 2);
+    EXPECT(v, "b\xff!", 1, 4, 14, 2);
+    EXPECT(v, "baab", 1, 4, 16, 4, 2);
+    EXPECT(v, "aaa", 1, 16, 3, 2);
+}
+
 static void test_special(void)
 {
-    support_vocab v = vocab_of("[UNK]\n[CLS]\n[SEP]\na\nb\n<s>\n<s><s>x\n<\ns\n>\nx\n\xc3\xa9!\n"
-                               "\xef\xbf\xbd?\ne\n!\n?\naa\n\n");
-    static const uint32_t specials[] = {5, 17, 6, 11, 12, 16};
-    enum { S = 5, SSX = 6, LT = 7, E_ACUTE = 11, REPLACED = 12 };
+    static const uint32_t orders[2][6] = {{S, EMPTY, SSX, E_ACUTE, REPLACED, 16},
+                                          {16, REPLACED, E_ACUTE, SSX, EMPTY, S}};
+    support_vocab v = vocab_of(special_lines);
 
-    v.tokenizer.specials = specials;
-    v.tokenizer.special_count = 6;
-    distil_tok_prepare(&v.tokenizer);
-    EXPECT(&v, "a<s>b", 1, 3, S, 4, 2);
-    EXPECT(&v, "<s><s>x", 1, SSX, 2);
-    EXPECT(&v, "<s><s><s>x", 1, S, SSX, 2); /* leftmost first, then the longest there */
-    EXPECT(&v, "<s><s>", 1, S, S, 2);
-    EXPECT(&v, "<S>", 1, LT, 8, 9, 2); /* exact case */
-    EXPECT(&v, "<s", 1, LT, 8, 2);
-    EXPECT(&v, "\xc3\xa9!", 1, E_ACUTE, 2);
-    EXPECT(&v, "\xc3\xa9 !", 1, 13, 14, 2);
-    EXPECT(&v, "e\xcc\x81!", 1, 13, 14, 2); /* as written, not as normalised */
-    EXPECT(&v, "\xef\xbf\xbd?", 1, REPLACED, 2);
-    EXPECT(&v, "b\xff?", 1, 4, REPLACED, 2); /* what invalid bytes decode to */
-    EXPECT(&v, "b\xe2\x82?", 1, 4, REPLACED, 2);
-    EXPECT(&v, "b\xff\xff?", 1, 4, REPLACED, 2);
-    EXPECT(&v, "b\xff!", 1, 4, 14, 2);
-    EXPECT(&v, "baab", 1, 4, 16, 4, 2); /* one that begins with a letter */
-    EXPECT(&v, "aaa", 1, 16, 3, 2);
+    for (int i = 0; i < 2; i++) {
+        v.tokenizer.specials = orders[i];
+        v.tokenizer.special_count = 6;
+        distil_tok_prepare(&v.tokenizer);
+        expect_special(&v);
+    }
     support_vocab_free(&v);
 }
 
 /* Vocabularies that no converter writes but a damaged blob may hold. */
 static void test_odd_vocab(void)
 {
-    support_vocab v = vocab_of("[UNK]\n[CLS]\n[SEP]\na\n##a\n\xff\xfe\nab\n");
+    support_vocab v = vocab_of("[UNK]\n[CLS]\n[SEP]\na\n##a\n\xff\xfe\nab\n\xc3\n##\x9f\n");
 
     v.tokenizer.vocab.max_token_bytes = 0;
     EXPECT(&v, "aa ac", 1, 0, 0, 2);
@@ -400,6 +413,7 @@ static void test_odd_vocab(void)
     EXPECT(&v, "aa a", 1, 0, 3, 2);
     v.tokenizer.vocab.max_token_bytes = UINT32_MAX;
     EXPECT(&v, "aa ab\xff\xfe", 1, 3, 4, 6, 2);
+    EXPECT(&v, "\xc3\x9f", 1, 0, 2); /* halves of a character are no pieces */
     v.tokenizer.special_count = 0;
     distil_tok_prepare(&v.tokenizer);
     EXPECT(&v, "[CLS]", 1, 0, 0, 0, 2);

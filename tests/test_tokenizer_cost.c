@@ -109,6 +109,19 @@ static void test_hostile(support_vocab *vocab, const struct hostile *h, char *te
     }
 }
 
+/* Plain ASCII does not go through the decoder, in words too long to be stored neither. */
+static void test_ascii(support_vocab *vocab, char *text, size_t size)
+{
+    static const char *const units[] = {"a", "Ab", "the qxzj, ", "don't!\r\n\t", " "};
+
+    for (size_t k = 0; k < sizeof units / sizeof units[0]; k++) {
+        for (size_t i = 0; i < size; i++)
+            text[i] = units[k][i % strlen(units[k])];
+        work(vocab, text, size, SIZE_MAX);
+        CHECKF(decoded == 0, "%zu code points of \"%s\" decoded", decoded, units[k]);
+    }
+}
+
 /* A limit ends the work soon where the text yields ids. */
 static void test_limit(support_vocab *vocab, char *text, size_t size)
 {
@@ -140,6 +153,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < HOSTILE; i++)
         if (harness_case("linear/%s", hostile[i].name))
             test_hostile(&vocab, &hostile[i], text, size);
+    if (harness_case("ASCII is taken as it is"))
+        test_ascii(&vocab, text, size);
     if (harness_case("a limit ends the work"))
         test_limit(&vocab, text, size);
     support_vocab_free(&vocab);

@@ -331,10 +331,14 @@ def write_cases(reference, count):
     cases = [(mode, 0, text) for text in
              [t.encode() for t in HAND_MADE] + HAND_MADE_BYTES
              for mode in (UNCASED, CASED, UNCASED | SPLIT_SPECIAL)]
-    while len(cases) < count:
+    while len(cases) < count - 16:
         text = texts.next()
         if len(text) <= 400:
             cases.append((rng.choice(MODES) | rng.choice([0, SPLIT_SPECIAL]), 0, text))
+    for length in (65, 129, 300, 1000):  # runs of marks longer than any buffer
+        for maker in (texts.kept, texts.marks):
+            run = "a" + "".join(rng.choices(maker, k=length)) + "b"
+            cases += [(mode, 0, run.encode()) for mode in (UNCASED, STRIP)]
     words = (TEXTS / "udhr/eng.txt").read_bytes()
     for most in (3, 4, 17, 18, 510, 511, 512):
         for text in (b"", b"one two", b"[MASK] " * most, b"unaffable" * 8, words, b"\xe4\xbd\xa0" * most):
