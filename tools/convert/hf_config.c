@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shape and labels from config.json. */
+#include "tools/convert/hf_config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "model/format.h"
+#include "tools/convert/hf_json.h"
+
+/* A field must be absent, null, or this string. */
+static int expect_text(const hf_json *json, const char *name, const char *expected,
+                       const char *remedy, conv_error *error)
+{
+    json_value value;
+    char found[64];
+
+    if (!hf_json_member(json->root, name, &value) || json_string_is(value, expected))
+        return 0;
+    return conv_fail(error, "%s: expected \"%s\" as %s, found %s%s", json->path, expected, name,
+                     hf_json_excerpt(found, value), remedy);
+}
+
+/* The kind of model: DistilBERT with a sequence classifier of one label a text. */
+static int check_kind(const hf_json *json, conv_error *error)
+{
+    json_value value, first;
+    json_iter iter;
+    char found[64];
+    int listed = 0;
+
+    if (!hf_json_member(json->root, "model_type", &value))
+        return conv_fail(error, "%s: expected \"distilbert\" as model_type, found none",
+                         json->path);
+    if (expect_text(json, "model_type", "distilbert",
+                    ": only DistilBERT can be converted, not its relatives", error))
+        return -1;
+    if (hf_json_member(json->root, "architectures", &value)) {
+        json_iter_init(&iter, value);
+        first = value;
+        for (size_t i = 0; json_iter_next(&iter); i++) {
+            first = i == 0 ? iter.value : first;
+            listed |= json_string_is(iter.value, "DistilBertForSequenceClassification");
+        }
+        if (!listed)
+            return conv_fail(error,
+                             "%s: expected DistilBertForSequenceClassification in architectures, "
+                             "found %s: fine-tune it as a sequence classifier first",
+                             json->path, hf_json_excerpt(found, first));
+    }
+    if (expect_text(json, "activation", "gelu", "", error))
+        return -1;
+    return expect_text(json, "problem_type", "single_label_classification",
+                       ": probabilities here are a softmax over labels, one label a text", error);
+}
+
+static int read_shape(hf_config *config, const hf_json *json, conv_error *error)
+{
+    /* DistilBERT's own names, and those common to all models that the library maps to them. */
+    static const struct {
+        const char *name, *alias;
+        uint32_t min, max;
+    } fields[] = {
+        {"dim", "hidden_size", 32, DISTIL_BLOB_MAX_DIM},
+        {"hidden_dim", "hidden_dim", 32, DISTIL_BLOB_MAX_HIDDEN},
+        {"n_layers", "num_hidden_layers", 1, DISTIL_BLOB_MAX_LAYERS},
+        {"n_heads", "num_attention_heads", 1, DISTIL_BLOB_MAX_DIM / 32},
+        {"vocab_size", "vocab_size", 1, DISTIL_BLOB_MAX_VOCAB},
+        {"max_position_embeddings", "max_position_embeddings", 3, DISTIL_BLOB_MAX_POSITIONS},
+    };
+    uint32_t *const out[] = {&config->dim,     &config->hidden_dim, &config->n_layers,
+                             &config->n_heads, &config->vocab_size, &config->max_positions};
+    json_value value;
+
+    for (size_t i = 0; i < sizeof out / sizeof out[0]; i++) {
+        const char *name =
+            hf_json_member(json->root, fields[i].name, &value) ? fields[i].name : fields[i].alias;
+
+        if (!hf_json_member(json->root, name, &value))
+            name = fields[i].name;
+        if (hf_json_count(out[i], json, json->root, name, fields[i].min, fields[i].max, error))
+            return -1;
+    }
+    if (config->dim % 32 || config->hidden_dim % 32)
+        return conv_fail(error,
+                         "%s: expected multiples of 32 as dim and hidden_dim, found %u and %u",
+                         json->path, config->dim, config->hidden_dim);
+    if (config->dim % config->n_heads ||
+        (config->dim / config->n_heads != 32 && config->dim / config->n_heads != 64))
+        return conv_fail(error, "%s: expected heads of size 32 or 64, found dim %u over n_heads %u",
+                         json->path, config->dim, config->n_heads);
+    return 0;
+}
+
+/* id2label: keys 0 .. n - 1, each once. */
+static int read_id2label(hf_config *config, const hf_json *json, json_value map,
+                         conv_memory *memory, conv_error *error)
+{
+    json_iter iter;
+    uint32_t count = 0;
+
+    if (map.type != JSON_OBJECT)
+        return conv_fail(error, "%s: expected an object as id2label, found %s", json->path,
+                         json_type_name(map.type));
+    json_iter_init(&iter, map);
+    while (json_iter_next(&iter))
+        count++;
+    if (count < 2 || count > DISTIL_BLOB_MAX_LABELS)
+        return conv_fail(error, "%s: expected 2 to %d labels in id2label, found %u", json->path,
+                         DISTIL_BLOB_MAX_LABELS, count);
+    config->labels = conv_new(memory, count, sizeof config->labels[0], error);
+    if (!config->labels)
+        return -1;
+    for (uint32_t i = 0; i < count; i++) {
+        json_value value;
+        char key[16];
+
+        snprintf(key, sizeof key, "%u", i);
+        if (!json_get(map, key, &value))
+            return conv_fail(error, "%s: expected labels 0 to %u in id2label, found no %s",
+                             json->path, count - 1, key);
+        config->labels[i] = hf_json_text(value, json, "a label of id2label", memory, error);
+        if (!config->labels[i])
+            return -1;
+    }
+    config->n_labels = count;
+    return 0;
+}
+
+int hf_config_read(hf_config *config, const char *directory, conv_memory *memory,
+                   conv_record *record, conv_error *error)
+{
+    hf_json json;
+    json_value value;
+    int found = hf_json_open(&json, directory, "config.json", memory, record, error);
+
+    memset(config, 0, sizeof *config);
+    if (found < 0)
+        return -1;
+    if (found == 0)
+        return conv_fail(error,
+                         "%s: expected a Hugging Face folder with a config.json, found none: give "
+                         "the folder that save_pretrained wrote",
+                         directory);
+    config->path = json.path;
+    if (check_kind(&json, error) || read_shape(config, &json, error))
+        return -1;
+    if (hf_json_member(json.root, "id2label", &value))
+        return read_id2label(config, &json, value, memory, error);
+    if (hf_json_member(json.root, "num_labels", &value))
+        return hf_json_count(&config->n_labels, &json, json.root, "num_labels", 2,
+                             DISTIL_BLOB_MAX_LABELS, error);
+    return 0;
+}
+
+int hf_config_settle_labels(hf_config *config, uint64_t classifier_rows, const char *tensor_path,
+                            conv_memory *memory, conv_error *error)
+{
+    if (config->n_labels == 0 && classifier_rows >= 2 && classifier_rows <= DISTIL_BLOB_MAX_LABELS)
+        config->n_labels = (uint32_t)classifier_rows;
+    if (config->n_labels == 0)
+        return conv_fail(error, "%s: tensor classifier.weight: expected 2 to %d rows, found %llu",
+                         tensor_path, DISTIL_BLOB_MAX_LABELS, (unsigned long long)classifier_rows);
+    if (config->n_labels != classifier_rows)
+        return conv_fail(error,
+                         "%s: tensor classifier.weight: expected %u rows, the labels of %s, found "
+                         "%llu",
+                         tensor_path, config->n_labels, config->path,
+                         (unsigned long long)classifier_rows);
+    if (config->labels)
+        return 0;
+    config->labels = conv_new(memory, config->n_labels, sizeof config->labels[0], error);
+    if (!config->labels)
+        return -1;
+    for (uint32_t i = 0; i < config->n_labels; i++) {
+        char name[32];
+        int length = snprintf(name, sizeof name, "LABEL_%u", i);
+
+        config->labels[i] = conv_copy_text(memory, name, (size_t)length, error);
+        if (!config->labels[i])
+            return -1;
+    }
+    return 0;
+}
