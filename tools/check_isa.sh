@@ -30,6 +30,7 @@ vex='^v[^e]|^ve[^r]'
 bmi='^(andn|bextr|blsi|blsmsk|blsr|bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx|lzcnt|popcnt)'
 ssse3='^(pshufb|pmaddubsw|phadd|palignr|pmulld|ptest|round[ps][sd]|blend|insertps|extractps|crc32|pcmpgtq|pmov[sz]x|pextr[bdq]|pinsr[bdq]|pm(in|ax)(s[bd]|u[wd]))'
 
+tab=$(printf '\t')
 found=0
 for object in $objects; do
     case $object in
@@ -43,7 +44,7 @@ for object in $objects; do
         continue
     fi
     # "  1c:<tab>vmovaps %ymm0,(%rdi)" to the part after the tab
-    leaked=$(objdump -d --no-show-raw-insn "$object" | sed -n 's/^ *[0-9a-f]*:	//p' |
+    leaked=$(objdump -d --no-show-raw-insn "$object" | sed -n "s/^ *[0-9a-f]*:$tab//p" |
         grep -E -- "$forbidden" | sort | uniq -c | sort -rn | head -n 3)
     if [ -n "$leaked" ]; then
         echo "$object uses instructions that its name does not promise:"
