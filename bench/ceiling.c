@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ceilings: see ceiling.h. The loops are inline assembly, so that this file needs no instruction-set
- * flags and no compiler changes the mix; the caller asks for a level only where the CPU has it.
+ * Ceilings: see ceiling.h. The loops are inline assembly, so that this file needs no flags of an
+ * instruction set and no compiler changes the mix; the caller asks only for levels the CPU has.
  */
 #include "bench/ceiling.h"
 

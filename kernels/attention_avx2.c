@@ -4,7 +4,7 @@
  *
  * K is transposed and V copied once into blocks of 16 columns, [block][row of the product][16]: a
  * product then reads 64 bytes a step from one place, whatever the stride of the caller's matrix
- * (which at 3 * 768 floats would use 4 of a first cache's 64 sets). Both products are the same tile:
+ * (at 3 * 768 floats it would use 4 of a first cache's 64 sets). Both products are the same tile:
  *   c[r][0 .. 15] = factor[r] * (chain over k of fma(a[r][k], b[k][0 .. 15], c))
  * of up to 6 rows: 12 sums, 2 of b, 1 broadcast, 15 of 16 registers; 12 FMA on 8 loads, so the two
  * FMA ports are the bound. Query rows are cut into such tiles as evenly as possible; one tile's

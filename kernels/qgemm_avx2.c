@@ -2,12 +2,12 @@
 /*
  * int8 matrix product, AVX2: contract in kernels.h, inner loop in qtile_avx2.S.
  *
- * Loops: pair of panels outside, row tiles inside, whole depth at once. A pair (24 KiB at depth 768)
- * stays in the first or second cache while all rows pass; weights are read from memory once.
+ * Loops: pair of panels outside, row tiles inside, whole depth at once. A pair (24 KiB at depth
+ * 768) stays in the first or second cache while all rows pass; weights are read from memory once.
  *
  * Prefetch: the work on one pair is a stretch of tiles * 2 * quads quads, in which the 2 * quads
- * lines of the next pair are fetched evenly, so that memory never waits for arithmetic nor the other
- * way round (at 16 rows from memory: 1.3 times the speed of fetching during the last tile only).
+ * lines of the next pair are fetched evenly, so that memory never waits for arithmetic nor the
+ * other way round (at 16 rows from memory: 1.3 times the speed of fetching during the last tile).
  * With a single tile every line is used once and the fetch runs a fixed distance ahead.
  */
 #include "kernels/kernels.h"

@@ -18,7 +18,7 @@ int harness_init(const char *name, int argc, char **argv);
 /* Name the case that follows; 0 if the filter excludes it (or --list printed it). */
 int harness_case(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Report the current case. A case that had no failing CHECK passes at the next case or at the end. */
+/* Report the current case. One that had no failing CHECK passes at the next case or at the end. */
 void harness_fail(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void harness_skip(const char *reason);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The operations of kernels.h once more, in the most direct way and in double precision, to hold the
- * scalar kernels to something that shares no code with them.
+ * The operations of kernels.h once more, in the most direct way and in double precision, to hold
+ * the scalar kernels to something that shares no code with them.
  */
 #ifndef DISTIL_TESTS_SUPPORT_NAIVE_H
 #define DISTIL_TESTS_SUPPORT_NAIVE_H

@@ -24,11 +24,12 @@ fi
 zmm='%zmm|%k[0-7]|%[xy]mm(1[6-9]|2[0-9]|3[01])|\{%k'
 ymm='%ymm'
 vnni='^vpdp'
-# VEX and EVEX mnemonics begin with v; verr and verw are older. (tzcnt is absent: compilers write bsf
-# in its encoding.)
+# VEX and EVEX mnemonics begin with v; verr and verw are older. (tzcnt is absent: compilers write
+# bsf in its encoding.)
 vex='^v[^e]|^ve[^r]'
 bmi='^(andn|bextr|blsi|blsmsk|blsr|bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx|lzcnt|popcnt)'
-ssse3='^(pshufb|pmaddubsw|phadd|palignr|pmulld|ptest|round[ps][sd]|blend|insertps|extractps|crc32|pcmpgtq|pmov[sz]x|pextr[bdq]|pinsr[bdq]|pm(in|ax)(s[bd]|u[wd]))'
+sse4='^(pshufb|pmaddubsw|phadd|palignr|pmulld|ptest|round[ps][sd]|blend|insertps|extractps|crc32)'
+sse4="$sse4|^(pcmpgtq|pmov[sz]x|pextr[bdq]|pinsr[bdq]|pm(in|ax)(s[bd]|u[wd]))"
 
 tab=$(printf '\t')
 found=0
@@ -38,7 +39,7 @@ for object in $objects; do
     *_avx512.o) forbidden=$vnni ;;
     *_avxvnni.o) forbidden=$zmm ;;
     *_avx2.o) forbidden="$zmm|$vnni" ;;
-    *) forbidden="$zmm|$ymm|$vnni|$vex|$bmi|$ssse3" ;;
+    *) forbidden="$zmm|$ymm|$vnni|$vex|$bmi|$sse4" ;;
     esac
     if [ -z "$forbidden" ]; then
         continue
