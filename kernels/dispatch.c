@@ -15,8 +15,8 @@ enum {
 
 /* Most rows of an activation tile: the height of the level's qgemm register tile. */
 static const unsigned char tile_rows[DISTIL_LEVEL_COUNT] = {
-    [DISTIL_LEVEL_SCALAR] = 4, [DISTIL_LEVEL_AVX2] = 3,       [DISTIL_LEVEL_AVXVNNI] = 3,
-    [DISTIL_LEVEL_AVX512] = 3, [DISTIL_LEVEL_AVX512VNNI] = 3,
+    [DISTIL_LEVEL_SCALAR] = 4, [DISTIL_LEVEL_AVX2] = 3,        [DISTIL_LEVEL_AVXVNNI] = 3,
+    [DISTIL_LEVEL_AVX512] = 6, [DISTIL_LEVEL_AVX512VNNI] = 12,
 };
 
 /* Whether a CPU of `level` surely runs kernels of `part`: the AVX-512 levels do not promise

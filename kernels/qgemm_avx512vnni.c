@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * int8 matrix product, AVX-512 VNNI: contract in kernels.h.
+ *
+ * vpdpbusd adds four u8 x s8 products to an int32 lane exactly, so the lane group does not matter
+ * here; only the quad order does. The tile is up to 12 rows x 32 columns, both panels of a pair:
+ * 24 sums, 2 of weights, 1 broadcast of activations, 27 of 32 registers. A quad of the full tile is
+ * 24 vpdpbusd on two ports, 12 cycles, beside 14 loads and 2 prefetches on two or three ports: the
+ * multiplier is the bound, 128 multiply-adds a cycle.
+ *
+ * One to three rows have too few sums to cover the instruction's latency (5 cycles on two ports
+ * wants 10): their quads go to 4 or 2 sets of sums in turn, joined at the end.
+ */
+enum { TILE_ROWS = 12, MAX_SUMS = 12 /* rows x sets */ };
+
+#include "kernels/simd_qgemm_avx512.h"
+
+/* sum (rows, 32) = tile x pair, for a constant number of rows, quads dealt to `sets` sets. */
+__attribute__((always_inline)) static inline void
+multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets)
+{
+    const size_t panel_bytes = t->quads * LINE;
+    const int8_t *b = t->panel;
+    const uint16_t *order = t->order;
+    uintptr_t prefetch = t->prefetch;
+    __m512i low[MAX_SUMS], high[MAX_SUMS];
+
+    DISTIL_UNROLL
+    for (size_t i = 0; i < rows * sets; i++)
+        low[i] = high[i] = _mm512_setzero_si512();
+    for (size_t quad = 0; quad < t->quads; quad += sets) {
+        DISTIL_UNROLL
+        for (size_t s = 0; s < sets; s++) {
+            const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
+            __m512i b_low = _mm512_load_si512(b);
+            __m512i b_high = _mm512_load_si512(b + panel_bytes);
+
+            _mm_prefetch((const char *)prefetch, _MM_HINT_T0);
+            _mm_prefetch((const char *)(prefetch + panel_bytes), _MM_HINT_T0);
+            DISTIL_UNROLL
+            for (size_t r = 0; r < rows; r++) {
+                __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
+
+                low[s * rows + r] = _mm512_dpbusd_epi32(low[s * rows + r], x, b_low);
+                high[s * rows + r] = _mm512_dpbusd_epi32(high[s * rows + r], x, b_high);
+            }
+            b += LINE;
+            prefetch += t->step;
+        }
+    }
+    DISTIL_UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        DISTIL_UNROLL
+        for (size_t s = 1; s < sets; s++) {
+            low[r] = _mm512_add_epi32(low[r], low[s * rows + r]);
+            high[r] = _mm512_add_epi32(high[r], high[s * rows + r]);
+        }
+        _mm512_store_si512(sum + r * 2 * COLS, low[r]);
+        _mm512_store_si512(sum + r * 2 * COLS + COLS, high[r]);
+    }
+}
+
+static void multiply_tile(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group)
+{
+    (void)group;
+    switch (rows) {
+    case 1:
+        multiply_rows(sum, t, 1, 4);
+        break;
+    case 2:
+        multiply_rows(sum, t, 2, 4);
+        break;
+    case 3:
+        multiply_rows(sum, t, 3, 2);
+        break;
+    case 4:
+        multiply_rows(sum, t, 4, 2);
+        break;
+    case 5:
+        multiply_rows(sum, t, 5, 1);
+        break;
+    case 6:
+        multiply_rows(sum, t, 6, 1);
+        break;
+    case 7:
+        multiply_rows(sum, t, 7, 1);
+        break;
+    case 8:
+        multiply_rows(sum, t, 8, 1);
+        break;
+    case 9:
+        multiply_rows(sum, t, 9, 1);
+        break;
+    case 10:
+        multiply_rows(sum, t, 10, 1);
+        break;
+    case 11:
+        multiply_rows(sum, t, 11, 1);
+        break;
+    default:
+        multiply_rows(sum, t, 12, 1);
+        break;
+    }
+}
+
+void distil_qgemm_avx512vnni(float *restrict c, size_t c_stride, const distil_qrows *a,
+                             const distil_qmatrix *w, size_t pair_begin, size_t pair_end,
+                             distil_epilogue epilogue)
+{
+    multiply_all(c, c_stride, a, w, pair_begin, pair_end, epilogue);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows to u8 with a scale and a zero point each, AVX-512: contract in kernels.h. */
+#include "kernels/kernels.h"
+#include "kernels/simd_avx512.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Least and greatest element, at most and at least 0. */
+static void find_range(float *lo, float *hi, const float *x, size_t depth)
+{
+    __m512 min[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+    __m512 max[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+
+    for (size_t k = 0; k < depth; k += 32) {
+        DISTIL_UNROLL
+        for (size_t v = 0; v < 2; v++) {
+            __m512 t = _mm512_loadu_ps(x + k + 16 * v);
+
+            min[v] = _mm512_min_ps(min[v], t);
+            max[v] = _mm512_max_ps(max[v], t);
+        }
+    }
+    *lo = _mm512_reduce_min_ps(_mm512_min_ps(min[0], min[1]));
+    *hi = _mm512_reduce_max_ps(_mm512_max_ps(max[0], max[1]));
+}
+
+/* 4 quads of one row as bytes. */
+static inline __m128i quantize_16(const float *x, __m512 inverse, __m512i zero)
+{
+    __m512i q =
+        _mm512_add_epi32(_mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x), inverse)), zero);
+
+    return _mm512_cvtusepi32_epi8(_mm512_max_epi32(q, _mm512_setzero_si512()));
+}
+
+static inline void store_quad(uint8_t *q, int quad)
+{
+    memcpy(q, &quad, sizeof quad);
+}
+
+/* One row; its quads are quad_bytes apart. */
+static void quantize_row(uint8_t *q, size_t quad_bytes, const float *x, __m512 inverse,
+                         __m512i zero, size_t depth)
+{
+    for (size_t k = 0; k < depth; k += 16, q += 4 * quad_bytes) {
+        __m128i bytes = quantize_16(x + k, inverse, zero);
+
+        store_quad(q, _mm_cvtsi128_si32(bytes));
+        store_quad(q + quad_bytes, _mm_extract_epi32(bytes, 1));
+        store_quad(q + 2 * quad_bytes, _mm_extract_epi32(bytes, 2));
+        store_quad(q + 3 * quad_bytes, _mm_extract_epi32(bytes, 3));
+    }
+}
+
+/* Four adjacent rows of a tile: their quads lie side by side, 16 bytes in one store. */
+static void quantize_4_rows(uint8_t *q, size_t quad_bytes, const float *x, size_t x_stride,
+                            const __m512 inverse[4], const __m512i zero[4], size_t depth)
+{
+    for (size_t k = 0; k < depth; k += 16, q += 4 * quad_bytes) {
+        __m128i r0 = quantize_16(x + k, inverse[0], zero[0]);
+        __m128i r1 = quantize_16(x + x_stride + k, inverse[1], zero[1]);
+        __m128i r2 = quantize_16(x + 2 * x_stride + k, inverse[2], zero[2]);
+        __m128i r3 = quantize_16(x + 3 * x_stride + k, inverse[3], zero[3]);
+        __m128i low01 = _mm_unpacklo_epi32(r0, r1), high01 = _mm_unpackhi_epi32(r0, r1);
+        __m128i low23 = _mm_unpacklo_epi32(r2, r3), high23 = _mm_unpackhi_epi32(r2, r3);
+
+        _mm_storeu_si128((__m128i *)q, _mm_unpacklo_epi64(low01, low23));
+        _mm_storeu_si128((__m128i *)(q + quad_bytes), _mm_unpackhi_epi64(low01, low23));
+        _mm_storeu_si128((__m128i *)(q + 2 * quad_bytes), _mm_unpacklo_epi64(high01, high23));
+        _mm_storeu_si128((__m128i *)(q + 3 * quad_bytes), _mm_unpackhi_epi64(high01, high23));
+    }
+}
+
+/* Scale, zero point and the factor to multiply a row with. */
+static float choose_scale(float *scale, int32_t *zero_point, const float *x, size_t depth)
+{
+    float lo, hi, range, inverse;
+
+    find_range(&lo, &hi, x, depth);
+    range = hi - lo;
+    *scale = 1.0f;
+    *zero_point = 0;
+    if (!(range >= 1e-30f))
+        return 0.0f;
+    inverse = 255.0f / range;
+    *scale = range / 255.0f;
+    *zero_point = (int32_t)lrintf(-lo * inverse);
+    return inverse;
+}
+
+void distil_quantize_avx512(uint8_t *restrict q, float *restrict scale,
+                            int32_t *restrict zero_point, const float *restrict x, size_t x_stride,
+                            size_t rows, size_t depth)
+{
+    size_t quad_bytes = rows * DISTIL_QUAD, r = 0;
+
+    assert(rows >= 1 && rows <= DISTIL_MAX_TILE_ROWS);
+    assert(depth % 32 == 0);
+    for (; r + 4 <= rows; r += 4) {
+        __m512 inverse[4];
+        __m512i zero[4];
+
+        for (size_t i = 0; i < 4; i++) {
+            inverse[i] = _mm512_set1_ps(
+                choose_scale(scale + r + i, zero_point + r + i, x + (r + i) * x_stride, depth));
+            zero[i] = _mm512_set1_epi32(zero_point[r + i]);
+        }
+        quantize_4_rows(q + r * DISTIL_QUAD, quad_bytes, x + r * x_stride, x_stride, inverse, zero,
+                        depth);
+    }
+    for (; r < rows; r++) {
+        const float *row = x + r * x_stride;
+        __m512 inverse = _mm512_set1_ps(choose_scale(scale + r, zero_point + r, row, depth));
+
+        quantize_row(q + r * DISTIL_QUAD, quad_bytes, row, inverse,
+                     _mm512_set1_epi32(zero_point[r]), depth);
+    }
+}
