@@ -187,7 +187,7 @@ static void check_attention(const kernel_case *c, worst_error *worst)
     }
 }
 
-/* depth roundings of partial sums, each at most the sum of magnitudes; they add up as noise does. */
+/* depth roundings of partial sums, each at most the sum of magnitudes; they add up like noise. */
 static void check_dense(const kernel_case *c, worst_error *worst)
 {
     const float *x = kernel_in_float(c, 0);
