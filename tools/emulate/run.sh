@@ -97,7 +97,7 @@ for file in "$work"/data/*; do
     [ ! -e "$file" ] || set -- "$@" "data/${file##*/}=$file"
 done
 "$dir/pack" "$work/initramfs" "$arguments" "$@" || fail "cannot make the initramfs"
-split -b $block_bytes -a 1 -d "$work/initramfs" "$work/initramfs." || fail "cannot cut the initramfs"
+split -b $block_bytes -a 1 -d "$work/initramfs" "$work/initramfs." || fail "cannot cut it"
 [ ! -e "$work/initramfs.2" ] || fail "program and files take more than 16 MiB"
 
 {

@@ -6,8 +6,8 @@
 #     tools/emulate/setup.sh
 #
 # Fetches two Debian packages, checked by apt against Debian's signatures, without installing them:
-# the source of Bochs 3.0, which is compiled (about two minutes), and a Linux kernel. What is already
-# there is kept, so that running it again costs nothing and needs no network.
+# the source of Bochs 3.0, which is compiled (about two minutes), and a Linux kernel. What is there
+# already is kept, so that running it again costs nothing and needs no network.
 #
 # Environment: EMULATE_DIR     where to (build/emulate)
 #              EMULATE_MIRROR  address of a Debian mirror (the one that apt uses here)
