@@ -15,7 +15,7 @@ enum {
 
 /* Most rows of an activation tile: the height of the level's qgemm register tile. */
 static const unsigned char tile_rows[DISTIL_LEVEL_COUNT] = {
-    [DISTIL_LEVEL_SCALAR] = 4, [DISTIL_LEVEL_AVX2] = 3,        [DISTIL_LEVEL_AVXVNNI] = 3,
+    [DISTIL_LEVEL_SCALAR] = 4, [DISTIL_LEVEL_AVX2] = 3,        [DISTIL_LEVEL_AVXVNNI] = 6,
     [DISTIL_LEVEL_AVX512] = 6, [DISTIL_LEVEL_AVX512VNNI] = 12,
 };
 
