@@ -45,7 +45,7 @@ need() { # the tools that compile and fetch; as root on Debian they are installe
     packages='gcc g++ make binutils xz-utils tar util-linux libc6-dev debian-archive-keyring'
     if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
         die "missing:$missing; the parts come as Debian packages" \
-            "run it on Debian 12 or later, or in a container of it, and keep $dir"
+            "run it on Debian 12 or in a container of it, then set EMULATE_DIR to its result"
     fi
     if [ "$(id -u)" -ne 0 ] || [ -n "${tried-}" ]; then
         die "missing:$missing" "as root: apt-get install $packages"
@@ -96,8 +96,8 @@ open_apt() {
         printf 'Dir::Etc::%s "/dev/null";\n' sourcelist preferences preferencesparts
         printf 'Dir::Etc::sourceparts "%s";\nDir::State::lists "%s";\nDir::Cache "%s";\n' \
             "$apt/sources" "$apt/lists" "$apt/cache"
-        printf 'Acquire::Languages "none";\nAcquire::Retries "3";\nAPT::Sandbox::User "%s";\n' \
-            "$(id -un)"
+        printf 'Acquire::Languages "none";\nAcquire::Retries "3";\n'
+        printf 'APT::Update::Error-Mode "any";\nAPT::Sandbox::User "%s";\n' "$(id -un)"
     } >"$apt/configuration"
     {
         printf 'Types: deb-src\nURIs: %s\nSuites: %s\nComponents: main\nTargets: Sources\n' \
