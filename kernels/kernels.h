@@ -24,9 +24,10 @@
 /* ---- levels ------------------------------------------------------------------------------- */
 
 /*
- * Instruction-set levels, worst to best. A level is a whole set of features, never a loose bit:
+ * Instruction-set levels, worst to best, and what their files are compiled with. A level is a whole
+ * set of features, never a loose bit:
  *   scalar      x86-64 baseline
- *   avx2        AVX2, FMA, BMI2 with ymm state enabled by the OS   compiled with -mavx2 -mfma -mbmi2
+ *   avx2        AVX2, FMA, BMI2 with ymm state enabled by the OS     -mavx2 -mfma -mbmi2
  *   avxvnni     avx2 + AVX-VNNI                                      ... -mavxvnni
  *   avx512      avx2 + AVX-512 F, BW, DQ, VL with zmm state enabled  ... -mavx512{f,bw,dq,vl}
  *   avx512vnni  avx512 + AVX-512 VNNI                                ... -mavx512vnni

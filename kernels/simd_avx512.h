@@ -14,6 +14,7 @@
 /* Before a loop of constant count over an array of vectors: unrolled, the array is registers. */
 #ifdef __clang__
 #define DISTIL_UNROLL _Pragma("clang loop unroll(full)")
+#pragma clang diagnostic ignored "-Wpass-failed" /* a sanitizer may keep it from it */
 #else
 #define DISTIL_UNROLL _Pragma("GCC unroll 16")
 #endif
@@ -31,7 +32,9 @@ static inline float distil_avx512_tree(__m512 x)
 /* Lanes below n set, for masked loads and stores; n may be 16 or more. */
 static inline __mmask16 distil_avx512_mask(size_t n)
 {
-    return n < 16 ? (__mmask16)((1u << n) - 1) : (__mmask16)0xffff;
+    unsigned mask = n < 16 ? (1u << n) - 1 : 0xffff;
+
+    return (__mmask16)mask;
 }
 
 /* distil_exp_neg on 16 lanes. */
