@@ -2,8 +2,8 @@
 /*
  * fp32 product of one row with a matrix, AVX-512: contract in kernels.h.
  *
- * The weights (2.25 MiB at 768 x 768) are read once and in order, four rows at a time; the sums wait
- * in out, which stays in the first cache.
+ * The weights (2.25 MiB at 768 x 768) are read once and in order, four rows at a time; the sums
+ * wait in out, which stays in the first cache.
  */
 #include "kernels/kernels.h"
 #include "kernels/simd_avx512.h"

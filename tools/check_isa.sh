@@ -27,7 +27,7 @@ vnni='^vpdp'
 # VEX and EVEX mnemonics begin with v; verr and verw are older. (tzcnt is absent: compilers write
 # bsf in its encoding.)
 vex='^v[^e]|^ve[^r]'
-bmi='^(andn|bextr|blsi|blsmsk|blsr|bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx|lzcnt|popcnt)'
+bmi='^(andn|bextr|blsi|blsmsk|blsr|bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx|lzcnt|popcnt)[wlq]? '
 sse4='^(pshufb|pmaddubsw|phadd|palignr|pmulld|ptest|round[ps][sd]|blend|insertps|extractps|crc32)'
 sse4="$sse4|^(pcmpgtq|pmov[sz]x|pextr[bdq]|pinsr[bdq]|pm(in|ax)(s[bd]|u[wd]))"
 
