@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Latency of the whole forward pass by number of tokens, one thread, pinned; with --profile also
- * each operation's share of the time.
+ * Latency of the whole forward pass by number of tokens, one thread, pinned, or several; with
+ * --profile also each operation's share of the time.
  *
  * The profile costs the product nothing: it is a table of kernels whose entries read the clock
  * around the real ones, given to the same encoder.
@@ -15,14 +15,18 @@
 #include "kernels/kernels.h"
 #include "model/blob.h"
 #include "runtime/encoder.h"
+#include "runtime/pool.h"
 
 static const char usage[] =
-    "usage: bench_model [-m BLOB] [--isa LEVEL] [--texts N] [--profile] [--json] [TOKENS...]\n"
-    "Milliseconds of one forward pass, one thread, pinned to one CPU: median and minimum.\n"
+    "usage: bench_model [-m BLOB] [--isa LEVEL] [--texts N] [--threads N] [--profile] [--json]\n"
+    "                   [TOKENS...]\n"
+    "Milliseconds of one forward pass: median and minimum. One thread, pinned to one CPU, or\n"
+    "several, free to move.\n"
     "  -m BLOB       the model (default build/sst2.distil)\n"
     "  --isa LEVEL   scalar, avx2, avxvnni, avx512, avx512vnni (default: the best here)\n"
     "  --texts N     N texts of TOKENS tokens in each pass (default 1)\n"
-    "  --profile     share of each operation\n"
+    "  --threads N   1 to 256 threads (default 1)\n"
+    "  --profile     share of each operation; with one thread only\n"
     "  --json        one JSON object a line\n"
     "Without TOKENS: 8 16 32 64 128 256 512.\n"
     "example: bench_model --isa avx2 --profile 32 128\n";
@@ -95,7 +99,7 @@ static void timed_softmax(float *x, size_t n)
 typedef struct settings {
     const char *blob;
     distil_level level;
-    size_t texts;
+    size_t texts, threads;
     int profile, json;
 } settings;
 
@@ -157,25 +161,34 @@ static int run(bench *b, size_t tokens)
     size_t rows = tokens * s->texts;
     distil_encoder encoder = {&b->weights, &b->kernels, NULL, NULL};
     distil_scratch scratch;
-    void *memory = aligned_alloc(64, distil_enc_layout(NULL, NULL, &b->weights, rows));
+    void *memory = aligned_alloc(64, distil_enc_layout(NULL, NULL, &b->weights, rows, s->threads));
+    void *pool_memory;
     bench_stats stats;
 
     b->ids = malloc(rows * sizeof *b->ids);
     b->lengths = malloc(s->texts * sizeof *b->lengths);
     b->logits = malloc(s->texts * b->weights.n_labels * sizeof *b->logits);
-    if (!memory || !b->ids || !b->lengths || !b->logits) {
+    pool_memory = aligned_alloc(64, (distil_pool_bytes(s->threads) + 64) / 64 * 64);
+    if (!memory || !b->ids || !b->lengths || !b->logits || !pool_memory) {
         fprintf(stderr, "bench_model: out of memory for %zu rows\n", rows);
         return -1;
     }
-    distil_enc_layout(&scratch, memory, &b->weights, rows);
+    distil_enc_layout(&scratch, memory, &b->weights, rows, s->threads);
+    if (s->threads > 1) {
+        scratch.pool = distil_pool_start(pool_memory, s->threads);
+        if (!scratch.pool) {
+            fprintf(stderr, "bench_model: cannot start %zu threads\n", s->threads);
+            return -1;
+        }
+    }
     fill_ids(b, rows);
     for (size_t t = 0; t < s->texts; t++)
         b->lengths[t] = tokens;
     stats = measure(b, &encoder, &scratch);
     if (s->json)
         printf("{\"bench\":\"model\",\"level\":\"%s\",\"tokens\":%zu,\"texts\":%zu,"
-               "\"median_ms\":%.4f,\"min_ms\":%.4f}\n",
-               distil_level_name(s->level), tokens, s->texts, stats.median * 1e-6,
+               "\"threads\":%zu,\"median_ms\":%.4f,\"min_ms\":%.4f}\n",
+               distil_level_name(s->level), tokens, s->texts, s->threads, stats.median * 1e-6,
                stats.min * 1e-6);
     else
         printf("%6zu %10.3f %10.3f %14.0f\n", tokens, stats.median * 1e-6, stats.min * 1e-6,
@@ -186,6 +199,8 @@ static int run(bench *b, size_t tokens)
         measure(b, &encoder, &scratch);
         print_profile(b, tokens);
     }
+    distil_pool_stop(scratch.pool);
+    free(pool_memory);
     free(memory);
     free(b->ids);
     free(b->lengths);
@@ -221,10 +236,17 @@ static int parse(settings *s, int argc, char **argv)
                 return -1;
         } else if (strcmp(argv[i], "--texts") == 0 && i + 1 < argc && atoi(argv[i + 1]) > 0)
             s->texts = (size_t)atoi(argv[++i]);
+        else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc && atoi(argv[i + 1]) > 0 &&
+                 atoi(argv[i + 1]) <= DISTIL_POOL_MAX_THREADS)
+            s->threads = (size_t)atoi(argv[++i]);
         else {
             fputs(usage, strcmp(argv[i], "--help") == 0 ? stdout : stderr);
             return -1;
         }
+    }
+    if (s->profile && s->threads > 1) {
+        fputs("bench_model: --profile is for one thread\n", stderr);
+        return -1;
     }
     return i;
 }
@@ -232,12 +254,12 @@ static int parse(settings *s, int argc, char **argv)
 int main(int argc, char **argv)
 {
     static const size_t usual[] = {8, 16, 32, 64, 128, 256, 512};
-    bench b = {.settings = {.blob = "build/sst2.distil", .texts = 1}};
+    bench b = {.settings = {.blob = "build/sst2.distil", .texts = 1, .threads = 1}};
     distil_blob blob;
     distil_blob_error error;
     distil_cpuid cpu;
     const char *missing;
-    int first, cpu_number, failed = 0;
+    int first, failed = 0;
 
     distil_cpuid_read(&cpu);
     b.settings.level = distil_cpuid_best(&cpu, DISTIL_LEVEL_AVX512VNNI);
@@ -261,10 +283,11 @@ int main(int argc, char **argv)
     b.timed = (distil_kernels){timed_embed,   timed_layer_norm,    timed_quantize,
                                timed_qgemm,   timed_attention,     timed_dense,
                                timed_softmax, b.kernels.tile_rows, b.kernels.level};
-    cpu_number = bench_pin(-1);
+    if (b.settings.threads == 1)
+        (void)bench_pin(-1);
     if (!b.settings.json) {
-        printf("%s, level %s, CPU %d, one thread\n", cpu.brand, distil_level_name(b.settings.level),
-               cpu_number);
+        printf("%s, level %s, %zu thread%s\n", cpu.brand, distil_level_name(b.settings.level),
+               b.settings.threads, b.settings.threads == 1 ? ", pinned" : "s");
         printf("model %s: %zu layers of %zu, feed-forward %zu; %zu text%s a pass\n",
                b.settings.blob, b.weights.n_layers, b.weights.dim, b.weights.hidden_dim,
                b.settings.texts, b.settings.texts == 1 ? "" : "s");

@@ -10,7 +10,9 @@
 
 #include "kernels/kernels.h"
 #include "model/blob.h"
+#include "runtime/cpus.h"
 #include "runtime/encoder.h"
+#include "runtime/pool.h"
 #include "runtime/tokenizer.h"
 #include "runtime/weights.h"
 
@@ -34,6 +36,7 @@ struct distil_context {
     uint8_t *truncated; /* (max_texts + 1) */
     float *logits;      /* (max_texts, n_labels) */
     float *probabilities; /* (n_labels) */
+    void *pool_memory;    /* of scratch.pool, if there is one */
 };
 
 /* ---- memory --------------------------------------------------------------------------------- */
@@ -263,26 +266,35 @@ distil_status distil_tokenize(const distil_model *model, int32_t *ids, size_t ca
 
 enum { MAX_BATCH_TOKENS = 65536 };
 
-static distil_status batch_tokens(size_t *tokens, const distil_model *model,
+/* What the options come to: tokens of a pass and number of threads. */
+static distil_status context_size(size_t *tokens, size_t *threads, const distil_model *model,
                                   const distil_context_options *options)
 {
-    size_t asked = options ? options->max_batch_tokens : 0;
+    size_t rows = options ? options->max_batch_tokens : 0;
+    size_t asked = options ? options->threads : 0;
 
-    if (asked == 0)
-        asked = model->weights.max_positions;
-    if (asked < model->weights.max_positions || asked > MAX_BATCH_TOKENS)
+    if (rows == 0)
+        rows = model->weights.max_positions;
+    if (rows < model->weights.max_positions || rows > MAX_BATCH_TOKENS)
         return DISTIL_BAD_ARGUMENT;
-    *tokens = asked;
+    if (asked == DISTIL_THREADS_AUTO) {
+        asked = distil_cpus_usable();
+        asked = asked < DISTIL_POOL_MAX_THREADS ? asked : DISTIL_POOL_MAX_THREADS;
+    }
+    if (asked > DISTIL_POOL_MAX_THREADS)
+        return DISTIL_BAD_ARGUMENT;
+    *tokens = rows;
+    *threads = asked > 1 ? asked : 1;
     return DISTIL_OK;
 }
 
 /* Bytes of the context's one allocation; with base, which is that allocation, sets the pointers. */
 static size_t lay_out(distil_context *c, unsigned char *base, const distil_model *model,
-                      size_t tokens)
+                      size_t tokens, size_t threads)
 {
     const distil_weights *w = &model->weights;
     size_t max_texts = tokens / 2; /* a text has [CLS] and [SEP] at least */
-    size_t at[6], used = align_up(sizeof(distil_context));
+    size_t at[7], used = align_up(sizeof(distil_context));
 
     at[0] = used;
     used = align_up(used + (tokens + w->max_positions) * sizeof(int32_t));
@@ -295,6 +307,8 @@ static size_t lay_out(distil_context *c, unsigned char *base, const distil_model
     at[4] = used;
     used = align_up(used + w->n_labels * sizeof(float));
     at[5] = used;
+    used = align_up(used + distil_pool_bytes(threads));
+    at[6] = used;
     if (base) {
         c->max_texts = max_texts;
         c->ids = (int32_t *)(void *)(base + at[0]);
@@ -302,22 +316,23 @@ static size_t lay_out(distil_context *c, unsigned char *base, const distil_model
         c->truncated = base + at[2];
         c->logits = (float *)(void *)(base + at[3]);
         c->probabilities = (float *)(void *)(base + at[4]);
+        c->pool_memory = base + at[5];
     }
-    return used +
-           distil_enc_layout(base ? &c->scratch : NULL, base ? base + at[5] : NULL, w, tokens);
+    return used + distil_enc_layout(base ? &c->scratch : NULL, base ? base + at[6] : NULL, w,
+                                    tokens, threads);
 }
 
 distil_status distil_context_bytes(const distil_model *model, size_t *bytes,
                                    const distil_context_options *options)
 {
-    size_t tokens;
+    size_t tokens, threads;
     distil_status status;
 
     if (!model || !bytes)
         return DISTIL_BAD_ARGUMENT;
-    status = batch_tokens(&tokens, model, options);
+    status = context_size(&tokens, &threads, model, options);
     if (status == DISTIL_OK)
-        *bytes = lay_out(NULL, NULL, model, tokens);
+        *bytes = lay_out(NULL, NULL, model, tokens, threads);
     return status;
 }
 
@@ -326,22 +341,29 @@ distil_status distil_context_new(distil_context **context, const distil_model *m
 {
     const distil_allocator *allocator;
     distil_context *c;
-    size_t tokens;
+    size_t tokens, threads;
     distil_status status;
 
     if (!context || !model)
         return DISTIL_BAD_ARGUMENT;
-    status = batch_tokens(&tokens, model, options);
+    status = context_size(&tokens, &threads, model, options);
     if (status != DISTIL_OK)
         return status;
     allocator = options && options->allocator ? options->allocator : &model->allocator;
-    c = allocator->allocate(allocator->user, lay_out(NULL, NULL, model, tokens));
+    c = allocator->allocate(allocator->user, lay_out(NULL, NULL, model, tokens, threads));
     if (!c)
         return DISTIL_NO_MEMORY;
     c->allocator = *allocator;
     c->model = model;
     c->encoder = (distil_encoder){&model->weights, &model->kernels, NULL, NULL};
-    lay_out(c, (unsigned char *)c, model, tokens);
+    lay_out(c, (unsigned char *)c, model, tokens, threads);
+    if (threads > 1) {
+        c->scratch.pool = distil_pool_start(c->pool_memory, threads);
+        if (!c->scratch.pool) {
+            allocator->release(allocator->user, c);
+            return DISTIL_NO_THREAD;
+        }
+    }
     *context = c;
     return DISTIL_OK;
 }
@@ -352,6 +374,7 @@ void distil_context_free(distil_context *context)
 
     if (!context)
         return;
+    distil_pool_stop(context->scratch.pool);
     allocator = context->allocator;
     allocator.release(allocator.user, context);
 }
@@ -402,9 +425,11 @@ static void report(distil_context *c, distil_result *result, const distil_scores
         memcpy(scores->probabilities, c->probabilities, n * sizeof(float));
 }
 
-/* One pass over the first `texts` texts in c->ids and c->lengths. */
-static distil_status run_pass(distil_context *c, distil_result *results,
-                              const distil_scores *scores, size_t texts)
+/* Rounding to nearest even, nothing traps, denormals are kept. */
+enum { MXCSR_DEFAULT = 0x1f80 };
+
+static distil_status run_pass_here(distil_context *c, distil_result *results,
+                                   const distil_scores *scores, size_t texts)
 {
     size_t n_labels = c->model->weights.n_labels;
 
@@ -415,6 +440,20 @@ static distil_status run_pass(distil_context *c, distil_result *results,
         report(c, &results[t], scores ? &scores[t] : NULL, c->logits + t * n_labels, c->lengths[t],
                c->truncated[t]);
     return DISTIL_OK;
+}
+
+/* One pass over the first `texts` texts in c->ids and c->lengths, its arithmetic not what the caller
+ * has set for its own. */
+static distil_status run_pass(distil_context *c, distil_result *results,
+                              const distil_scores *scores, size_t texts)
+{
+    unsigned callers = __builtin_ia32_stmxcsr();
+    distil_status status;
+
+    __builtin_ia32_ldmxcsr(MXCSR_DEFAULT);
+    status = run_pass_here(c, results, scores, texts);
+    __builtin_ia32_ldmxcsr(callers);
+    return status;
 }
 
 distil_status distil_classify_batch(distil_context *c, distil_result *results,

@@ -15,14 +15,16 @@
  * used in place: opening reads no weights, and processes share its pages.
  *
  * Promises. The logits of a text depend on the text and the blob alone: not on CPU, compiler,
- * batch mates, order or context. After distil_model_open and distil_context_new the library
+ * batch mates, order, context, number of threads or the caller's rounding mode. After distil_model_open and distil_context_new the library
  * allocates nothing, opens nothing, reads no environment or locale and never prints or exits. A
  * malformed blob or text gives a status, never a crash. (One thing cannot be promised of a mapped
  * file: if another process truncates it while it is open, reading it raises SIGBUS. Replace a blob
  * by renaming a new file over it.)
  *
  * Threads. A model is immutable: any number of threads may use it at once, until it is closed. A
- * context is scratch memory for one call at a time: one context for each thread.
+ * context is scratch memory for one call at a time: one context for each thread. On request a context
+ * has helper threads of its own, for the time of a call (distil_context_options); then a call makes
+ * futex system calls, and none otherwise. No call but distil_model_open is a cancellation point.
  *
  * Functions return a status that must not be ignored; on error outputs are untouched except
  * distil_error. Argument order: object, outputs, inputs; a length follows its pointer.
@@ -67,7 +69,8 @@ typedef enum distil_status {
     DISTIL_TOO_MANY_TOKENS = 32, /* more token ids than the model has positions, or none */
     DISTIL_NOT_FINITE = 33,      /* a logit is not finite: the blob's weights are damaged */
     DISTIL_NO_MEMORY = 40,       /* the allocator returned NULL */
-    DISTIL_BAD_CPU = 41 /* max_isa names a level that this CPU cannot run, with exact_isa */
+    DISTIL_BAD_CPU = 41,  /* max_isa names a level that this CPU cannot run, with exact_isa */
+    DISTIL_NO_THREAD = 42 /* the system refused a thread: ask for fewer or raise its limits */
 } distil_status;
 
 /* One line for a person, never NULL; "unknown status" for other values. */
@@ -199,16 +202,28 @@ DISTIL_CHECKED distil_status distil_tokenize(const distil_model *model, int32_t 
 
 typedef struct distil_context distil_context;
 
+/* As many threads as CPUs that the calling thread may use: its affinity mask, and of a control
+ * group's CPU quota the whole CPUs; never the host's number. Found out by distil_context_new, which
+ * then reads /proc and the control groups' files. */
+#define DISTIL_THREADS_AUTO ((size_t)-1)
+
+/* Zero is the default of each. */
 typedef struct distil_context_options {
     /* Most tokens that one pass over the weights takes; texts of a batch are packed into passes of
      * at most so many. At least the model's max_positions, at most 65536; 0: max_positions. More is
      * faster for batches of short texts and costs scratch memory in proportion. */
     size_t max_batch_tokens;
+    /* Threads that compute a call together, the caller among them: at most 256, or
+     * DISTIL_THREADS_AUTO. 0 or 1: the caller alone; nothing is created, locked or shared. More makes
+     * one call faster; for many texts at once contexts in threads of your own do better. Helpers
+     * sleep between calls, block signals, and live until distil_context_free. Use no more than
+     * there are free CPUs: docs/threads.md. */
+    size_t threads;
     const distil_allocator *allocator; /* NULL: the model's */
 } distil_context_options;
 
-/* All scratch memory for classifying, in one allocation. options may be NULL. The model must
- * outlive the context. */
+/* All scratch memory for classifying, in one allocation, and the threads asked for. options may be
+ * NULL. The model must outlive the context. */
 DISTIL_CHECKED distil_status distil_context_new(distil_context **context, const distil_model *model,
                                                 const distil_context_options *options);
 
@@ -216,7 +231,8 @@ DISTIL_CHECKED distil_status distil_context_new(distil_context **context, const 
 DISTIL_CHECKED distil_status distil_context_bytes(const distil_model *model, size_t *bytes,
                                                   const distil_context_options *options);
 
-/* NULL is allowed. */
+/* Ends the context's threads. NULL is allowed. In a forked child an inherited context may be used,
+ * by the calling thread alone whatever its threads were, and freed. */
 DISTIL_API void distil_context_free(distil_context *context);
 
 typedef struct distil_text {

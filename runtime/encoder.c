@@ -2,6 +2,10 @@
 /*
  * Token ids to logits. Each step names the shape it leaves behind; n is the number of rows of the
  * pass, that is, of all its texts' tokens.
+ *
+ * A step is a loop that threads may share: a function over a part of its range, and a job that says
+ * on what. Steps that work on rows one by one and feed a product go over the product's row tiles and
+ * quantise each on the spot, which saves a barrier and a walk through memory.
  */
 #include "runtime/encoder.h"
 
@@ -17,7 +21,8 @@ static void *carve(void *base, size_t *used, size_t bytes)
     return p;
 }
 
-size_t distil_enc_layout(distil_scratch *scratch, void *base, const distil_weights *w, size_t rows)
+size_t distil_enc_layout(distil_scratch *scratch, void *base, const distil_weights *w, size_t rows,
+                         size_t threads)
 {
     size_t widest = 3 * w->dim > w->hidden_dim ? 3 * w->dim : w->hidden_dim;
     size_t deepest = w->dim > w->hidden_dim ? w->dim : w->hidden_dim;
@@ -30,112 +35,304 @@ size_t distil_enc_layout(distil_scratch *scratch, void *base, const distil_weigh
     s.quantized = carve(base, &used, rows * deepest);
     s.row_scale = carve(base, &used, rows * sizeof(float));
     s.row_zero = carve(base, &used, rows * sizeof(int32_t));
-    s.attention =
-        carve(base, &used, distil_attention_scratch(w->max_positions, w->head_dim) * sizeof(float));
-    s.pooled_dense = carve(base, &used, w->dim * sizeof(float));
-    s.logits = carve(base, &used, w->label_cols * sizeof(float));
+    s.attention_floats = distil_attention_scratch(w->max_positions, w->head_dim);
+    s.attention = carve(base, &used, threads * s.attention_floats * sizeof(float));
+    s.pooled_dense = carve(base, &used, threads * w->dim * sizeof(float));
+    s.logits = carve(base, &used, threads * w->label_cols * sizeof(float));
     s.rows = rows;
+    s.threads = threads;
+    s.pool = NULL;
     if (base)
         *scratch = s;
     return used;
 }
 
-/* Quantise (rows, depth) floats that lie densely into scratch->quantized. */
-static distil_qrows quantize_rows(const distil_kernels *k, distil_scratch *s, const float *x,
-                                  size_t rows, size_t depth)
-{
-    size_t tiles = distil_tile_count(rows, k->tile_rows);
+/* One pass: what every step of it needs. */
+typedef struct pass {
+    const distil_encoder *e;
+    distil_scratch *s;
+    const int32_t *ids;    /* (n) */
+    const size_t *lengths; /* (texts) */
+    size_t texts;
+} pass;
 
-    for (size_t t = 0; t < tiles; t++) {
+/* ---- sharing -------------------------------------------------------------------------------- */
+
+/*
+ * Into how many parts a loop of n is worth cutting that takes about `work` nanoseconds on one thread:
+ * some for each thread, so that one which is held up leaves its share to others, but none as short
+ * as the hand-over, about half a microsecond.
+ */
+enum { PARTS_PER_THREAD = 4, PART_NS = 2000 };
+
+/* What a nanosecond brings, roughly, on CPUs of the last ten years. */
+enum { QUANTIZED_PER_NS = 2, MACS_PER_NS = 128, FLOAT_MACS_PER_NS = 16 };
+
+static size_t count_parts(const distil_scratch *s, size_t n, size_t work)
+{
+    size_t parts = work / PART_NS, most = s->threads * PARTS_PER_THREAD;
+
+    parts = parts < most ? parts : most;
+    parts = parts < n ? parts : n;
+    return parts > 1 ? parts : 1;
+}
+
+static void share(const distil_scratch *s, distil_pool_fn *step, void *job, size_t n, size_t work)
+{
+    distil_pool_run(s->pool, step, job, n, s->pool ? count_parts(s, n, work) : 1);
+}
+
+/* ---- products ------------------------------------------------------------------------------- */
+
+/* Quantise tiles begin .. end of (rows, depth) floats that lie densely into s->quantized. */
+static void quantize_tiles(const pass *p, const float *x, size_t rows, size_t depth, size_t begin,
+                           size_t end)
+{
+    const distil_kernels *k = p->e->kernels;
+    distil_scratch *s = p->s;
+
+    for (size_t t = begin; t < end; t++) {
         size_t first = distil_tile_first(rows, k->tile_rows, t);
-        size_t end = distil_tile_first(rows, k->tile_rows, t + 1);
+        size_t last = distil_tile_first(rows, k->tile_rows, t + 1);
 
         k->quantize(s->quantized + first * depth, s->row_scale + first, s->row_zero + first,
-                    x + first * depth, depth, end - first, depth);
-    }
-    return (distil_qrows){s->quantized, s->row_scale, s->row_zero, rows, k->tile_rows};
-}
-
-/* c (rows, w->cols) = epilogue(x (rows, w->depth) . w + bias), x quantised on the way. */
-static void linear(const distil_kernels *k, distil_scratch *s, float *c, const float *x,
-                   size_t rows, const distil_qmatrix *w, distil_epilogue epilogue)
-{
-    distil_qrows a = quantize_rows(k, s, x, rows, w->depth);
-
-    k->qgemm(c, w->cols, &a, w, 0, w->cols / DISTIL_PAIR_COLS, epilogue);
-}
-
-/* hidden (rows, dim) = layer_norm(hidden + s->context) */
-static void add_and_norm(const distil_encoder *e, distil_scratch *s, size_t rows, distil_norm norm)
-{
-    const distil_weights *w = e->weights;
-
-    for (size_t r = 0; r < rows; r++) {
-        float *row = s->hidden + r * w->dim;
-
-        e->kernels->layer_norm(row, s->context + r * w->dim, row, norm.gamma, norm.beta, w->dim,
-                               w->layer_norm_eps);
+                    x + first * depth, depth, last - first, depth);
     }
 }
 
-/* hidden (n, dim): word and position embedding of each token, normalised. */
-static void embed(const distil_encoder *e, distil_scratch *s, const int32_t *ids,
-                  const size_t *lengths, size_t texts)
+typedef struct quantize_job {
+    const pass *p;
+    const float *x; /* (rows, depth) */
+    size_t rows, depth;
+} quantize_job;
+
+static void quantize_step(void *job, size_t thread, size_t begin, size_t end)
 {
-    const distil_weights *w = e->weights;
-    float *out = s->hidden;
+    const quantize_job *j = job;
 
-    for (size_t t = 0; t < texts; t++)
-        for (size_t position = 0; position < lengths[t]; position++, out += w->dim) {
-            size_t row = w->embed_row[*ids++];
+    (void)thread;
+    quantize_tiles(j->p, j->x, j->rows, j->depth, begin, end);
+}
 
-            e->kernels->embed(out, w->embed_word + row * w->dim, w->embed_scale[row],
-                              w->embed_position + position * w->dim, w->dim);
-            e->kernels->layer_norm(out, out, NULL, w->embed_norm.gamma, w->embed_norm.beta, w->dim,
-                                   w->layer_norm_eps);
+static void quantize(const pass *p, const float *x, size_t rows, size_t depth)
+{
+    quantize_job j = {p, x, rows, depth};
+
+    share(p->s, quantize_step, &j, distil_tile_count(rows, p->e->kernels->tile_rows),
+          rows * depth / QUANTIZED_PER_NS);
+}
+
+typedef struct multiply_job {
+    const distil_kernels *k;
+    float *c;
+    size_t c_stride;
+    distil_qrows a;
+    const distil_qmatrix *w;
+    size_t first_pair; /* where the loop's 0 is */
+    distil_epilogue epilogue;
+} multiply_job;
+
+static void multiply_step(void *job, size_t thread, size_t begin, size_t end)
+{
+    const multiply_job *j = job;
+
+    (void)thread;
+    j->k->qgemm(j->c, j->c_stride, &j->a, j->w, j->first_pair + begin, j->first_pair + end,
+                j->epilogue);
+}
+
+/* c = epilogue(s->quantized (rows, w->depth) . w + bias) in column pairs begin .. end of w. */
+static void multiply(const pass *p, float *c, size_t c_stride, size_t rows, const distil_qmatrix *w,
+                     size_t begin, size_t end, distil_epilogue epilogue)
+{
+    const distil_kernels *k = p->e->kernels;
+    distil_scratch *s = p->s;
+    multiply_job j = {.k = k,
+                      .c = c,
+                      .c_stride = c_stride,
+                      .a = {s->quantized, s->row_scale, s->row_zero, rows, k->tile_rows},
+                      .w = w,
+                      .first_pair = begin,
+                      .epilogue = epilogue};
+    /* up to about 8 rows take as long as one: the weights have to come from memory */
+    size_t macs = (rows > 8 ? rows : 8) * w->depth * (end - begin) * DISTIL_PAIR_COLS;
+
+    share(s, multiply_step, &j, end - begin, macs / MACS_PER_NS);
+}
+
+/* c (rows, w->cols) = epilogue(s->quantized (rows, w->depth) . w + bias) */
+static void multiply_all(const pass *p, float *c, size_t rows, const distil_qmatrix *w,
+                         distil_epilogue epilogue)
+{
+    multiply(p, c, w->cols, rows, w, 0, w->cols / DISTIL_PAIR_COLS, epilogue);
+}
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+typedef struct norm_job {
+    const pass *p;
+    size_t rows;
+    distil_norm norm;
+} norm_job;
+
+static void norm_step(void *job, size_t thread, size_t begin, size_t end)
+{
+    const norm_job *j = job;
+    const distil_weights *w = j->p->e->weights;
+    const distil_kernels *k = j->p->e->kernels;
+    distil_scratch *s = j->p->s;
+
+    (void)thread;
+    for (size_t t = begin; t < end; t++) {
+        size_t last = distil_tile_first(j->rows, k->tile_rows, t + 1);
+
+        for (size_t r = distil_tile_first(j->rows, k->tile_rows, t); r < last; r++) {
+            float *row = s->hidden + r * w->dim;
+
+            k->layer_norm(row, s->context + r * w->dim, row, j->norm.gamma, j->norm.beta, w->dim,
+                          w->layer_norm_eps);
         }
-}
-
-/* All heads of one text: out (query_rows, dim) from its rows of q, k, v (length, 3 * dim). */
-static void attend(const distil_encoder *e, distil_scratch *s, float *out, const float *qkv,
-                   size_t query_rows, size_t length)
-{
-    const distil_weights *w = e->weights;
-
-    for (size_t h = 0; h < w->n_heads; h++) {
-        const float *q = qkv + h * w->head_dim;
-
-        e->kernels->attention(out + h * w->head_dim, w->dim, q, q + w->dim, q + 2 * w->dim,
-                              3 * w->dim, query_rows, length, w->head_dim, w->attention_scale,
-                              s->attention);
+        quantize_tiles(j->p, s->hidden, j->rows, w->dim, t, t + 1);
     }
 }
+
+/* hidden (rows, dim) = layer_norm(hidden + s->context), and quantised */
+static void add_and_norm(const pass *p, size_t rows, distil_norm norm)
+{
+    norm_job j = {p, rows, norm};
+
+    share(p->s, norm_step, &j, distil_tile_count(rows, p->e->kernels->tile_rows),
+          2 * rows * p->e->weights->dim / QUANTIZED_PER_NS);
+}
+
+static void embed_step(void *job, size_t thread, size_t begin, size_t end)
+{
+    const pass *p = job;
+    const distil_weights *w = p->e->weights;
+    const distil_kernels *k = p->e->kernels;
+    size_t n = 0, text = 0, text_row = 0; /* the text of row r and its first row */
+    size_t r, last;
+
+    (void)thread;
+    for (size_t t = 0; t < p->texts; t++)
+        n += p->lengths[t];
+    r = distil_tile_first(n, k->tile_rows, begin);
+    last = distil_tile_first(n, k->tile_rows, end);
+    for (; r < last; r++) {
+        float *out = p->s->hidden + r * w->dim;
+        size_t row = w->embed_row[p->ids[r]];
+
+        while (r - text_row >= p->lengths[text])
+            text_row += p->lengths[text++];
+        k->embed(out, w->embed_word + row * w->dim, w->embed_scale[row],
+                 w->embed_position + (r - text_row) * w->dim, w->dim);
+        k->layer_norm(out, out, NULL, w->embed_norm.gamma, w->embed_norm.beta, w->dim,
+                      w->layer_norm_eps);
+    }
+    quantize_tiles(p, p->s->hidden, n, w->dim, begin, end);
+}
+
+/* hidden (n, dim): word and position embedding of each token, normalised, and quantised. */
+static void embed(pass *p, size_t n)
+{
+    share(p->s, embed_step, p, distil_tile_count(n, p->e->kernels->tile_rows),
+          3 * n * p->e->weights->dim / QUANTIZED_PER_NS);
+}
+
+/* ---- attention ------------------------------------------------------------------------------ */
+
+enum { MIN_BLOCK_ROWS = 32 };
+
+typedef struct attend_job {
+    const pass *p;
+    size_t blocks;  /* the queries of a head are cut into so many */
+    int first_rows; /* queries of each text's first row alone; they lie in s->context */
+} attend_job;
+
+/* Queries of one head of one text, from its row of q, k, v (length, 3 * dim). */
+static void attend_block(const attend_job *j, float *scratch, float *out, const float *q,
+                         size_t length, size_t block)
+{
+    const distil_weights *w = j->p->e->weights;
+    size_t queries = j->first_rows ? 1 : length, stride = 3 * w->dim;
+    size_t begin = queries * block / j->blocks, end = queries * (block + 1) / j->blocks;
+
+    if (begin < end)
+        j->p->e->kernels->attention(out + begin * w->dim, w->dim, q + begin * stride, q + w->dim,
+                                    q + 2 * w->dim, stride, end - begin, length, w->head_dim,
+                                    w->attention_scale, scratch);
+}
+
+/* Over texts x heads x blocks. */
+static void attend_step(void *job, size_t thread, size_t begin, size_t end)
+{
+    const attend_job *j = job;
+    const distil_weights *w = j->p->e->weights;
+    distil_scratch *s = j->p->s;
+    size_t text = 0, row = 0; /* its first */
+
+    for (size_t i = begin; i < end; i++) {
+        size_t head = i / j->blocks % w->n_heads;
+        float *q, *out;
+
+        for (; text < i / (j->blocks * w->n_heads); text++)
+            row += j->p->lengths[text];
+        q = s->projected + row * 3 * w->dim + head * w->head_dim;
+        out = s->context + (j->first_rows ? text : row) * w->dim + head * w->head_dim;
+        if (j->first_rows)
+            memcpy(q, out, w->head_dim * sizeof(float));
+        attend_block(j, s->attention + thread * s->attention_floats, out, q, j->p->lengths[text],
+                     i % j->blocks);
+    }
+}
+
+/* s->context (n, dim) from q, k, v in s->projected (n, 3 * dim); with first_rows (texts, dim), its
+ * q from s->context. */
+static void attend(const pass *p, int first_rows)
+{
+    const distil_weights *w = p->e->weights;
+    size_t heads = p->texts * w->n_heads, work = 0, longest = 0;
+    attend_job j = {p, 1, first_rows};
+
+    for (size_t t = 0; t < p->texts; t++) {
+        size_t length = p->lengths[t];
+
+        work += 2 * (first_rows ? 1 : length) * length * w->dim;
+        longest = length > longest ? length : longest;
+    }
+    /* fewer heads than threads can share evenly: cut them */
+    if (!first_rows && heads < 2 * p->s->threads && p->s->pool) {
+        j.blocks = (2 * p->s->threads + heads - 1) / heads;
+        if (j.blocks > longest / MIN_BLOCK_ROWS)
+            j.blocks = longest / MIN_BLOCK_ROWS > 1 ? longest / MIN_BLOCK_ROWS : 1;
+    }
+    share(p->s, attend_step, &j, heads * j.blocks, work / FLOAT_MACS_PER_NS);
+}
+
+/* ---- layers --------------------------------------------------------------------------------- */
 
 /* Output projection and feed-forward part, on `rows` rows: attention output in s->context, residual
- * stream in s->hidden. */
-static void finish_layer(const distil_encoder *e, distil_scratch *s, const distil_layer *layer,
-                         size_t rows)
+ * stream in s->hidden. Leaves hidden (rows, dim), quantised too. */
+static void finish_layer(const pass *p, const distil_layer *layer, size_t rows)
 {
-    const distil_kernels *k = e->kernels;
+    const distil_weights *w = p->e->weights;
+    distil_scratch *s = p->s;
 
-    linear(k, s, s->context, s->context, rows, &layer->attention_out, DISTIL_EPILOGUE_BIAS);
-    add_and_norm(e, s, rows, layer->attention_norm); /* (rows, dim) */
-    linear(k, s, s->projected, s->hidden, rows, &layer->ffn_in,
-           DISTIL_EPILOGUE_GELU); /* hidden_dim */
-    linear(k, s, s->context, s->projected, rows, &layer->ffn_out, DISTIL_EPILOGUE_BIAS);
-    add_and_norm(e, s, rows, layer->ffn_norm); /* (rows, dim) */
+    quantize(p, s->context, rows, w->dim);
+    multiply_all(p, s->context, rows, &layer->attention_out, DISTIL_EPILOGUE_BIAS);
+    add_and_norm(p, rows, layer->attention_norm); /* (rows, dim) */
+    multiply_all(p, s->projected, rows, &layer->ffn_in, DISTIL_EPILOGUE_GELU);
+    quantize(p, s->projected, rows, w->hidden_dim); /* (rows, hidden_dim) */
+    multiply_all(p, s->context, rows, &layer->ffn_out, DISTIL_EPILOGUE_BIAS);
+    add_and_norm(p, rows, layer->ffn_norm); /* (rows, dim) */
 }
 
-/* One transformer layer over all n rows. */
-static void run_layer(const distil_encoder *e, distil_scratch *s, const distil_layer *layer,
-                      const size_t *lengths, size_t texts, size_t n)
+/* One transformer layer over all n rows, of s->hidden and quantised. */
+static void run_layer(const pass *p, const distil_layer *layer, size_t n)
 {
-    size_t dim = e->weights->dim, row = 0;
-
-    linear(e->kernels, s, s->projected, s->hidden, n, &layer->qkv, DISTIL_EPILOGUE_BIAS);
-    for (size_t t = 0; t < texts; row += lengths[t++])
-        attend(e, s, s->context + row * dim, s->projected + row * 3 * dim, lengths[t], lengths[t]);
-    finish_layer(e, s, layer, n);
+    multiply_all(p, p->s->projected, n, &layer->qkv, DISTIL_EPILOGUE_BIAS); /* (n, 3 * dim) */
+    attend(p, 0);                                                           /* (n, dim) */
+    finish_layer(p, layer, n);
 }
 
 /*
@@ -143,65 +340,73 @@ static void run_layer(const distil_encoder *e, distil_scratch *s, const distil_l
  * values of every row, everything else of `texts` rows. A row's bits depend on no other row but
  * through attention, so they are those of run_layer. Leaves hidden (texts, dim).
  */
-static void run_last_layer(const distil_encoder *e, distil_scratch *s, const distil_layer *layer,
-                           const size_t *lengths, size_t texts, size_t n)
+static void run_last_layer(const pass *p, const distil_layer *layer, size_t n)
 {
-    const distil_kernels *k = e->kernels;
-    size_t dim = e->weights->dim, pairs = dim / DISTIL_PAIR_COLS, row = 0;
-    distil_qrows a = quantize_rows(k, s, s->hidden, n, dim);
+    distil_scratch *s = p->s;
+    size_t dim = p->e->weights->dim, pairs = dim / DISTIL_PAIR_COLS, row = 0;
 
-    k->qgemm(s->projected, 3 * dim, &a, &layer->qkv, pairs, 3 * pairs, DISTIL_EPILOGUE_BIAS);
-
-    for (size_t t = 0; t < texts; row += lengths[t++])
+    multiply(p, s->projected, 3 * dim, n, &layer->qkv, pairs, 3 * pairs, DISTIL_EPILOGUE_BIAS);
+    for (size_t t = 0; t < p->texts; row += p->lengths[t++])
         memmove(s->hidden + t * dim, s->hidden + row * dim, dim * sizeof(float));
-    a = quantize_rows(k, s, s->hidden, texts, dim);
-    k->qgemm(s->context, dim, &a, &layer->qkv, 0, pairs, DISTIL_EPILOGUE_BIAS); /* q (texts, dim) */
-
-    row = 0;
-    for (size_t t = 0; t < texts; row += lengths[t++]) {
-        float *qkv = s->projected + row * 3 * dim;
-
-        memcpy(qkv, s->context + t * dim, dim * sizeof(float));
-        attend(e, s, s->context + t * dim, qkv, 1, lengths[t]);
-    }
-    finish_layer(e, s, layer, texts);
+    quantize(p, s->hidden, p->texts, dim);
+    multiply(p, s->context, dim, p->texts, &layer->qkv, 0, pairs, DISTIL_EPILOGUE_BIAS); /* q */
+    attend(p, 1); /* (texts, dim) */
+    finish_layer(p, layer, p->texts);
 }
 
-/* logits (n_labels) of one pooled row: dense, ReLU, output layer. */
-static void classify(const distil_encoder *e, distil_scratch *s, float *logits, const float *pooled)
-{
-    const distil_weights *w = e->weights;
+/* ---- head ----------------------------------------------------------------------------------- */
 
-    e->kernels->dense(s->pooled_dense, pooled, w->dense_weight, w->dense_bias, w->dim, w->dim, 1);
-    e->kernels->dense(s->logits, s->pooled_dense, w->out_weight, w->out_bias, w->dim, w->label_cols,
-                      0);
-    memcpy(logits, s->logits, w->n_labels * sizeof(float));
+typedef struct classify_job {
+    const pass *p;
+    float *logits; /* (texts, n_labels) */
+    int all_rows;  /* hidden is (n, dim), else (texts, dim) */
+} classify_job;
+
+/* logits of texts begin .. end: dense, ReLU, output layer. */
+static void classify_step(void *job, size_t thread, size_t begin, size_t end)
+{
+    const classify_job *j = job;
+    const distil_weights *w = j->p->e->weights;
+    const distil_kernels *k = j->p->e->kernels;
+    distil_scratch *s = j->p->s;
+    float *dense = s->pooled_dense + thread * w->dim, *logits = s->logits + thread * w->label_cols;
+    size_t row = 0;
+
+    for (size_t t = 0; t < end; t++) {
+        if (t >= begin) {
+            k->dense(dense, s->hidden + row * w->dim, w->dense_weight, w->dense_bias, w->dim,
+                     w->dim, 1);
+            k->dense(logits, dense, w->out_weight, w->out_bias, w->dim, w->label_cols, 0);
+            memcpy(j->logits + t * w->n_labels, logits, w->n_labels * sizeof(float));
+        }
+        row += j->all_rows ? j->p->lengths[t] : 1;
+    }
 }
 
 void distil_enc_run(const distil_encoder *e, distil_scratch *s, float *logits, const int32_t *ids,
                     const size_t *lengths, size_t texts)
 {
     const distil_weights *w = e->weights;
-    size_t n = 0, row = 0;
-    int all_rows = e->trace != NULL;
+    pass p = {e, s, ids, lengths, texts};
+    classify_job head = {&p, logits, e->trace != NULL};
+    size_t n = 0;
 
     for (size_t t = 0; t < texts; t++)
         n += lengths[t];
     assert(n <= s->rows);
 
-    embed(e, s, ids, lengths, texts);
+    distil_pool_wake(s->pool);
+    embed(&p, n);
     if (e->trace)
         e->trace(e->trace_user, 0, s->hidden, n);
     for (size_t l = 0; l < w->n_layers; l++) {
-        if (l + 1 < w->n_layers || all_rows)
-            run_layer(e, s, &w->layers[l], lengths, texts, n);
+        if (l + 1 < w->n_layers || e->trace)
+            run_layer(&p, &w->layers[l], n);
         else
-            run_last_layer(e, s, &w->layers[l], lengths, texts, n);
+            run_last_layer(&p, &w->layers[l], n);
         if (e->trace)
             e->trace(e->trace_user, l + 1, s->hidden, n);
     }
-    for (size_t t = 0; t < texts; t++) {
-        classify(e, s, logits + t * w->n_labels, s->hidden + row * w->dim);
-        row += all_rows ? lengths[t] : 1;
-    }
+    share(s, classify_step, &head, texts, texts * w->dim * w->dim / FLOAT_MACS_PER_NS);
+    distil_pool_rest(s->pool);
 }

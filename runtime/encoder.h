@@ -5,6 +5,10 @@
  * Texts of a pass are concatenated, never padded: row r of every activation matrix belongs to one
  * token of one text, and only attention knows where a text begins. A row's bits therefore do not
  * depend on what else is in the pass.
+ *
+ * With a pool the threads share each step: products by pairs of columns, attention by text and head,
+ * the rest by rows. Every element of a result is computed by one kernel call whoever makes it, so
+ * threads cannot change a bit either.
  */
 #ifndef DISTIL_RUNTIME_ENCODER_H
 #define DISTIL_RUNTIME_ENCODER_H
@@ -13,20 +17,25 @@
 #include <stdint.h>
 
 #include "kernels/kernels.h"
+#include "runtime/pool.h"
 #include "runtime/weights.h"
 
-/* Scratch of one context; carved by distil_enc_layout, sizes for `rows` tokens. */
+/* Scratch of one context; carved by distil_enc_layout, sizes for `rows` tokens and `threads`
+ * threads. The last three arrays are for each thread. */
 typedef struct distil_scratch {
     float *hidden;    /* (rows, dim) residual stream */
     float *projected; /* (rows, max(3 * dim, hidden_dim)) q, k, v; then the feed-forward layer */
     float *context;   /* (rows, dim) attention output; then what a sublayer adds to the residual */
-    uint8_t *quantized;  /* (rows, max(dim, hidden_dim)) */
-    float *row_scale;    /* (rows) */
-    int32_t *row_zero;   /* (rows) */
-    float *attention;    /* distil_attention_scratch(max_positions, head_dim) */
-    float *pooled_dense; /* (dim) */
-    float *logits;       /* (label_cols) */
-    size_t rows;         /* capacity */
+    uint8_t *quantized;      /* (rows, max(dim, hidden_dim)) */
+    float *row_scale;        /* (rows) */
+    int32_t *row_zero;       /* (rows) */
+    float *attention;        /* (threads, attention_floats) */
+    float *pooled_dense;     /* (threads, dim) */
+    float *logits;           /* (threads, label_cols) */
+    size_t attention_floats; /* distil_attention_scratch(max_positions, head_dim) */
+    size_t rows;             /* capacity */
+    size_t threads;
+    distil_pool *pool; /* of that many threads; NULL after distil_enc_layout: the caller alone */
 } distil_scratch;
 
 /* Called after the embeddings (layer 0) and after each layer 1 .. n_layers with the rows of the
@@ -40,10 +49,10 @@ typedef struct distil_encoder {
     void *trace_user;
 } distil_encoder;
 
-/* Bytes of scratch for passes of `rows` tokens; with base (64-byte aligned, that many bytes)
- * also sets the pointers. */
+/* Bytes of scratch for passes of `rows` tokens on `threads` (at least 1) threads; with base (64-byte
+ * aligned, that many bytes) also sets the pointers. */
 size_t distil_enc_layout(distil_scratch *scratch, void *base, const distil_weights *weights,
-                         size_t rows);
+                         size_t rows, size_t threads);
 
 /*
  * One pass. ids (sum of lengths) concatenated, ids below the vocabulary size; lengths (texts), each

@@ -42,6 +42,8 @@ const char *distil_status_str(distil_status status)
         return "out of memory";
     case DISTIL_BAD_CPU:
         return "this CPU lacks the instruction set asked for";
+    case DISTIL_NO_THREAD:
+        return "the system refused to create a thread; ask for fewer";
     }
     return "unknown status";
 }

@@ -26,7 +26,7 @@ for file in libdistil.a libdistil.so distil; do
     fi
 done
 
-# One a line. Memory and strings; mapping a file; correctly rounded float functions.
+# One a line. Memory and strings; files; correctly rounded float functions; threads.
 imports='
 malloc free posix_memalign aligned_alloc
 memchr memcmp memcpy memmove memset strcmp strlen strncmp
@@ -34,6 +34,8 @@ snprintf vsnprintf
 open close fstat mmap munmap madvise posix_madvise pread read __errno_location
 fmaf sqrtf lrintf rintf nearbyintf
 _GLOBAL_OFFSET_TABLE_ __stack_chk_fail
+pthread_create pthread_join pthread_sigmask pthread_setcancelstate sigfillset sigdelset
+getpid sched_getaffinity syscall
 __memcpy_chk __memmove_chk __memset_chk __snprintf_chk __vsnprintf_chk
 '
 printf '%s\n' $imports | sort -u >"$work/allowed"
