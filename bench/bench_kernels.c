@@ -28,6 +28,7 @@ enum { MAX_SAMPLES = 201, MIN_SAMPLES = 5, SCALAR_MAX_ROWS = 32 };
 
 static const double sample_ns = 200e3; /* a sample's length, by repeating the call */
 static const double probe_ns = 50e3;
+static const double read_bytes = 1e6;
 
 typedef struct bench {
     const char *filter;
@@ -41,6 +42,7 @@ typedef struct bench {
 
 typedef struct measurement {
     bench_stats kernel, probe; /* ns a call; ns a multiply-add, 0 without ceiling */
+    bench_stats read;          /* ns of reading the weights alone; qgemm, else 0 */
 } measurement;
 
 /* ---- sampling ------------------------------------------------------------------------------ */
@@ -80,27 +82,46 @@ static double time_probe(const bench_ceiling *ceiling)
     return (bench_thread_ns() - start) / ((double)rounds * ceiling->macs);
 }
 
+/* ns of reading the weights of one call: the same ones, or with `at` the next ones. */
+static double time_read(const bench *b, kernel_case *c, size_t *at)
+{
+    size_t bytes = c->w.depth * c->w.cols;
+    size_t passes = (size_t)(read_bytes / (double)bytes) + 1;
+    double start = bench_thread_ns();
+
+    for (size_t i = 0; i < passes; i++) {
+        if (at != NULL)
+            next_weights(b, c, at);
+        bench_read(c->w.panels, bytes);
+    }
+    return (bench_thread_ns() - start) / (double)passes;
+}
+
 static measurement measure(const bench *b, kernel_case *c, const distil_kernels *table,
                            const bench_ceiling *ceiling, int cold)
 {
-    double kernel[MAX_SAMPLES], probe[MAX_SAMPLES];
+    double kernel[MAX_SAMPLES], probe[MAX_SAMPLES], read[MAX_SAMPLES];
     size_t position = 0;
     size_t *at = cold ? &position : NULL;
     double once = time_calls(b, c, table, 1, at);
     size_t calls = (size_t)(sample_ns / once) + 1;
     double stop = bench_now_ns() + b->seconds * 1e9;
-    measurement result = {{0.0, 0.0}, {0.0, 0.0}};
+    measurement result = {{0.0, 0.0}, {0.0, 0.0}, {0.0, 0.0}};
     size_t n = 0;
 
     while (n < MAX_SAMPLES && (n < MIN_SAMPLES || bench_now_ns() < stop)) {
         kernel[n] = time_calls(b, c, table, calls, at);
         if (ceiling != NULL)
             probe[n] = time_probe(ceiling);
+        if (c->op == KERNEL_OP_qgemm)
+            read[n] = time_read(b, c, at);
         n++;
     }
     result.kernel = bench_summarize(kernel, n);
     if (ceiling != NULL)
         result.probe = bench_summarize(probe, n);
+    if (c->op == KERNEL_OP_qgemm)
+        result.read = bench_summarize(read, n);
     return result;
 }
 
@@ -153,6 +174,18 @@ static double fraction(const subject *s, const measurement *m)
     return s->ceiling == NULL ? 0.0 : m->probe.median * rate(s, m->kernel.median);
 }
 
+/* Of the speed at which the weights can be read. */
+static double read_fraction(const measurement *m)
+{
+    return m->read.median / m->kernel.median;
+}
+
+/* Bytes of weights for each ns, reading alone. */
+static double read_rate(const subject *s, const measurement *m)
+{
+    return (double)(s->shape.depth * s->shape.cols) / m->read.median;
+}
+
 static void print_table_line(const char *name, const subject *s, const measurement *warm,
                              const measurement *cold, double scalar_ns)
 {
@@ -163,9 +196,10 @@ static void print_table_line(const char *name, const subject *s, const measureme
     else
         printf(" %8s %6s", "", "");
     if (cold != NULL)
-        printf(" %8.2f %5.1f%%", rate(s, cold->kernel.median), 100.0 * fraction(s, cold));
+        printf(" %8.2f %5.1f%% %6.1f %5.1f%%", rate(s, cold->kernel.median),
+               100.0 * fraction(s, cold), read_rate(s, cold), 100.0 * read_fraction(cold));
     else
-        printf(" %8s %6s", "", "");
+        printf(" %8s %6s %6s %6s", "", "", "", "");
     printf(" %7.1f\n", scalar_ns / warm->kernel.median);
     fflush(stdout);
 }
@@ -184,6 +218,9 @@ static void print_json_line(const bench *b, const subject *s, const measurement 
     if (s->ceiling != NULL)
         printf(",\"ceiling\":\"%s\",\"ceiling_giga_per_second\":%.3f,\"fraction\":%.4f",
                s->ceiling->mix, 1.0 / m->probe.median, fraction(s, m));
+    if (s->variant->op == KERNEL_OP_qgemm)
+        printf(",\"read_gigabytes_per_second\":%.2f,\"read_fraction\":%.4f", read_rate(s, m),
+               read_fraction(m));
     printf(",\"times_scalar\":%.2f,\"cpu\":\"%s\"}\n", scalar_ns / m->kernel.median, b->cpu.brand);
     fflush(stdout);
 }
@@ -257,24 +294,36 @@ static int too_slow(const kernel_variant *variant, size_t rows)
     return variant->level == DISTIL_LEVEL_SCALAR && rows > SCALAR_MAX_ROWS;
 }
 
-static void bench_gemms(bench *b, const kernel_variant *variant)
+static void bench_gemm(bench *b, const kernel_variant *variant, const gemm_shape *g, size_t rows,
+                       size_t group)
 {
+    subject s = {variant, {0}, g->model, 0.0, bench_qgemm_ceiling(variant->level, group)};
     distil_kernels own;
 
     distil_kernels_fill(&own, variant->level);
+    s.shape = (kernel_shape){.rows = rows,
+                             .depth = g->depth,
+                             .cols = g->cols,
+                             .tile_rows = own.tile_rows,
+                             .group = group,
+                             .flag = g->epilogue};
+    s.work = (double)rows * (double)g->depth * (double)g->cols;
+    bench_subject(b, &s);
+}
+
+/* Lane groups of 4, which nearly all panels have; at one row count of 2 and 1 as well, where the
+ * level's arithmetic has lanes that could overflow. */
+static void bench_gemms(bench *b, const kernel_variant *variant)
+{
+    int has_lanes = variant->level == DISTIL_LEVEL_AVX2 || variant->level == DISTIL_LEVEL_AVX512;
+
     for (size_t i = 0; i < COUNT(gemms); i++) {
         for (size_t r = 0; r < COUNT(row_counts) && !too_slow(variant, row_counts[r]); r++) {
-            const gemm_shape *g = &gemms[i];
-            subject s = {variant, {0}, g->model, 0.0, bench_qgemm_ceiling(variant->level, 4)};
-
-            s.shape = (kernel_shape){.rows = row_counts[r],
-                                     .depth = g->depth,
-                                     .cols = g->cols,
-                                     .tile_rows = own.tile_rows,
-                                     .group = 4,
-                                     .flag = g->epilogue};
-            s.work = (double)row_counts[r] * (double)g->depth * (double)g->cols;
-            bench_subject(b, &s);
+            bench_gemm(b, variant, &gemms[i], row_counts[r], 4);
+            if (has_lanes && row_counts[r] == 32) {
+                bench_gemm(b, variant, &gemms[i], row_counts[r], 2);
+                bench_gemm(b, variant, &gemms[i], row_counts[r], 1);
+            }
         }
     }
 }
@@ -408,13 +457,15 @@ int main(int argc, char **argv)
     if (b.cold)
         make_ring(&b);
     if (!b.json) {
-        printf("%s, CPU %d, best level %s; rates are 10^9 multiply-adds (qgemm, attention, dense)\n"
-               "or elements a second by the median; cold: weights from %zu MB of memory\n\n",
-               b.cpu.brand, cpu,
-               distil_level_name(distil_cpuid_best(&b.cpu, DISTIL_LEVEL_AVX512VNNI)),
-               b.ring_bytes / 1000000);
-        printf("%-44s %10s %10s %8s %8s %6s %8s %6s %7s\n", "kernel/level/shape", "median us",
-               "min us", "rate", "ceiling", "of it", "cold", "of it", "xscalar");
+        printf(
+            "%s, CPU %d, best level %s; rates are 10^9 multiply-adds (qgemm, attention, dense)\n"
+            "or elements a second by the median; cold: weights from %zu MB of memory; read: GB/s\n"
+            "of reading those weights alone\n\n",
+            b.cpu.brand, cpu, distil_level_name(distil_cpuid_best(&b.cpu, DISTIL_LEVEL_AVX512VNNI)),
+            b.ring_bytes / 1000000);
+        printf("%-44s %10s %10s %8s %8s %6s %8s %6s %6s %6s %7s\n", "kernel/level/shape",
+               "median us", "min us", "rate", "ceiling", "of it", "cold", "of it", "read", "of it",
+               "xscalar");
     }
     for (size_t i = 0; i < kernel_variant_count; i++)
         bench_variant(&b, &kernel_variants[i]);

@@ -5,6 +5,9 @@
  */
 #include "bench/ceiling.h"
 
+/* A loop body is one string; both compilers take longer ones than C promises. */
+#pragma GCC diagnostic ignored "-Woverlength-strings"
+
 /* ---- AVX2 u8 x s8: the registers and order of kernels/qtile_avx2.S with 3 rows ------------- */
 
 #define MADDUBS_FIRST                                                                              \
@@ -40,15 +43,15 @@
         "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
 
 /* Registers are zeroed first: their values then are no denormals, and no operand is stale. */
-#define LOOP(body)                                                                                 \
-    __asm__ volatile("vzeroall\n\t"                                                                \
-                     ".p2align 5\n"                                                                \
+#define LOOP_CLOBBERING(zero_rest, body, ...)                                                      \
+    __asm__ volatile("vzeroall\n\t" zero_rest ".p2align 6\n"                                       \
                      "1:\n\t" body "sub $1, %0\n\t"                                                \
                      "jnz 1b\n\t"                                                                  \
                      "vzeroupper"                                                                  \
                      : "+r"(rounds)                                                                \
                      :                                                                             \
-                     : CLOBBERS)
+                     : __VA_ARGS__)
+#define LOOP(body) LOOP_CLOBBERING("", body, CLOBBERS)
 
 static void run_maddubs_1(size_t rounds)
 {
@@ -65,45 +68,155 @@ static void run_maddubs_4(size_t rounds)
     LOOP(MADDUBS_FIRST MADDUBS_NEXT MADDUBS_NEXT MADDUBS_NEXT JOIN);
 }
 
-/* ---- AVX2 fp32: 12 chains of 8 lanes ------------------------------------------------------- */
+/* ---- 12 chains of ymm: AVX2 fp32, and AVX-VNNI u8 x s8 as in kernels/qgemm_avxvnni.c ------- */
 
-#define FMA(sum) "vfmadd231ps %%ymm12, %%ymm13, %%" sum "\n\t"
-#define FMA_12                                                                                     \
-    FMA("ymm0")                                                                                    \
-    FMA("ymm1")                                                                                    \
-    FMA("ymm2")                                                                                    \
-    FMA("ymm3")                                                                                    \
-    FMA("ymm4")                                                                                    \
-    FMA("ymm5")                                                                                    \
-    FMA("ymm6")                                                                                    \
-    FMA("ymm7")                                                                                    \
-    FMA("ymm8")                                                                                    \
-    FMA("ymm9")                                                                                    \
-    FMA("ymm10")                                                                                   \
-    FMA("ymm11")
+#define CHAINS_YMM(op)                                                                             \
+    op("ymm0") op("ymm1") op("ymm2") op("ymm3") op("ymm4") op("ymm5") op("ymm6") op("ymm7")        \
+        op("ymm8") op("ymm9") op("ymm10") op("ymm11")
+#define FMA_YMM(sum) "vfmadd231ps %%ymm12, %%ymm13, %%" sum "\n\t"
+#define DOT_YMM(sum) "%{vex%} vpdpbusd %%ymm12, %%ymm13, %%" sum "\n\t"
 
 static void run_fma_ymm(size_t rounds)
 {
-    LOOP(FMA_12);
+    LOOP(CHAINS_YMM(FMA_YMM));
 }
+
+static void run_dot_ymm(size_t rounds)
+{
+    LOOP(CHAINS_YMM(DOT_YMM));
+}
+
+/* ---- 512 bits ------------------------------------------------------------------------------ */
+
+#define WITH_ZMM __attribute__((target("avx512f")))
+#define CLOBBERS_ZMM                                                                               \
+    CLOBBERS, "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24",     \
+        "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31"
+#define ZERO_ZMM(n) "vpxord %%zmm" n ", %%zmm" n ", %%zmm" n "\n\t"
+#define ZERO_HIGH_ZMM                                                                              \
+    ZERO_ZMM("16")                                                                                 \
+    ZERO_ZMM("17")                                                                                 \
+    ZERO_ZMM("18") ZERO_ZMM("19") ZERO_ZMM("20") ZERO_ZMM("21") ZERO_ZMM("22") ZERO_ZMM("23")      \
+        ZERO_ZMM("24") ZERO_ZMM("25") ZERO_ZMM("26") ZERO_ZMM("27") ZERO_ZMM("28") ZERO_ZMM("29")  \
+            ZERO_ZMM("30") ZERO_ZMM("31")
+#define LOOP_ZMM(body) LOOP_CLOBBERING(ZERO_HIGH_ZMM, body, CLOBBERS_ZMM)
+
+/* 24 chains, as the tiles of kernels/qgemm_avx512vnni.c and attention_avx512.c with 12 rows. */
+#define CHAINS_ZMM(op)                                                                             \
+    op("zmm0") op("zmm1") op("zmm2") op("zmm3") op("zmm4") op("zmm5") op("zmm6") op("zmm7")        \
+        op("zmm8") op("zmm9") op("zmm10") op("zmm11") op("zmm12") op("zmm13") op("zmm14")          \
+            op("zmm15") op("zmm16") op("zmm17") op("zmm18") op("zmm19") op("zmm20") op("zmm21")    \
+                op("zmm22") op("zmm23")
+#define FMA_ZMM(sum) "vfmadd231ps %%zmm24, %%zmm25, %%" sum "\n\t"
+#define DOT_ZMM(sum) "vpdpbusd %%zmm24, %%zmm25, %%" sum "\n\t"
+
+WITH_ZMM static void run_fma_zmm(size_t rounds)
+{
+    LOOP_ZMM(CHAINS_ZMM(FMA_ZMM));
+}
+
+WITH_ZMM static void run_dot_zmm(size_t rounds)
+{
+    LOOP_ZMM(CHAINS_ZMM(DOT_ZMM));
+}
+
+/* u8 x s8 without VNNI, 6 rows as in kernels/qgemm_avx512.c: sums 0-11, partial sums 12-23. */
+#define PARTS_ZMM(op)                                                                              \
+    op("zmm12", "zmm0") op("zmm13", "zmm1") op("zmm14", "zmm2") op("zmm15", "zmm3")                \
+        op("zmm16", "zmm4") op("zmm17", "zmm5") op("zmm18", "zmm6") op("zmm19", "zmm7")            \
+            op("zmm20", "zmm8") op("zmm21", "zmm9") op("zmm22", "zmm10") op("zmm23", "zmm11")
+#define FIRST_ZMM(part, sum) "vpmaddubsw %%zmm24, %%zmm25, %%" part "\n\t"
+#define NEXT_ZMM(part, sum)                                                                        \
+    "vpmaddubsw %%zmm24, %%zmm25, %%zmm26\n\t"                                                     \
+    "vpaddw %%zmm26, %%" part ", %%" part "\n\t"
+#define JOIN_ZMM(part, sum)                                                                        \
+    "vpmaddwd %%zmm27, %%" part ", %%" part "\n\t"                                                 \
+    "vpaddd %%" part ", %%" sum ", %%" sum "\n\t"
+#define QUADS_1 PARTS_ZMM(FIRST_ZMM) PARTS_ZMM(JOIN_ZMM)
+#define QUADS_2 PARTS_ZMM(FIRST_ZMM) PARTS_ZMM(NEXT_ZMM) PARTS_ZMM(JOIN_ZMM)
+#define QUADS_4                                                                                    \
+    PARTS_ZMM(FIRST_ZMM)                                                                           \
+    PARTS_ZMM(NEXT_ZMM) PARTS_ZMM(NEXT_ZMM) PARTS_ZMM(NEXT_ZMM) PARTS_ZMM(JOIN_ZMM)
+
+WITH_ZMM static void run_maddubs_zmm_1(size_t rounds)
+{
+    LOOP_ZMM(QUADS_1 QUADS_1 QUADS_1 QUADS_1);
+}
+
+WITH_ZMM static void run_maddubs_zmm_2(size_t rounds)
+{
+    LOOP_ZMM(QUADS_2 QUADS_2);
+}
+
+WITH_ZMM static void run_maddubs_zmm_4(size_t rounds)
+{
+    LOOP_ZMM(QUADS_4);
+}
+
+/* ---- which ----------------------------------------------------------------------------------- */
 
 const bench_ceiling *bench_qgemm_ceiling(distil_level level, size_t group)
 {
-    /* 4 quads of 3 rows and 16 columns a round */
-    static const bench_ceiling maddubs[] = {
-        {"vpmaddubsw k=1", DISTIL_LEVEL_AVX2, 768, run_maddubs_1},
-        {"vpmaddubsw k=2", DISTIL_LEVEL_AVX2, 768, run_maddubs_2},
-        {"vpmaddubsw k=4", DISTIL_LEVEL_AVX2, 768, run_maddubs_4},
+    /* 4 quads of 3 rows and 16 columns a round, or of 6 rows and 32 columns */
+    static const bench_ceiling maddubs_ymm[] = {
+        {"vpmaddubsw ymm k=1", DISTIL_LEVEL_AVX2, 768, run_maddubs_1},
+        {"vpmaddubsw ymm k=2", DISTIL_LEVEL_AVX2, 768, run_maddubs_2},
+        {"vpmaddubsw ymm k=4", DISTIL_LEVEL_AVX2, 768, run_maddubs_4},
     };
+    static const bench_ceiling maddubs_zmm[] = {
+        {"vpmaddubsw zmm k=1", DISTIL_LEVEL_AVX512, 3072, run_maddubs_zmm_1},
+        {"vpmaddubsw zmm k=2", DISTIL_LEVEL_AVX512, 3072, run_maddubs_zmm_2},
+        {"vpmaddubsw zmm k=4", DISTIL_LEVEL_AVX512, 3072, run_maddubs_zmm_4},
+    };
+    static const bench_ceiling dot_ymm = {"vpdpbusd ymm", DISTIL_LEVEL_AVXVNNI, 384, run_dot_ymm};
+    static const bench_ceiling dot_zmm = {"vpdpbusd zmm", DISTIL_LEVEL_AVX512VNNI, 1536,
+                                          run_dot_zmm};
 
-    if (level == DISTIL_LEVEL_AVX2)
-        return &maddubs[group / 2];
+    switch (level) {
+    case DISTIL_LEVEL_AVX2:
+        return &maddubs_ymm[group / 2];
+    case DISTIL_LEVEL_AVXVNNI:
+        return &dot_ymm;
+    case DISTIL_LEVEL_AVX512:
+        return &maddubs_zmm[group / 2];
+    case DISTIL_LEVEL_AVX512VNNI:
+        return &dot_zmm;
+    case DISTIL_LEVEL_SCALAR:
+        break;
+    }
     return NULL;
 }
 
 const bench_ceiling *bench_fma_ceiling(distil_level level)
 {
     static const bench_ceiling fma_ymm = {"vfmadd ymm", DISTIL_LEVEL_AVX2, 96, run_fma_ymm};
+    static const bench_ceiling fma_zmm = {"vfmadd zmm", DISTIL_LEVEL_AVX512, 384, run_fma_zmm};
 
-    return level == DISTIL_LEVEL_AVX2 || level == DISTIL_LEVEL_AVXVNNI ? &fma_ymm : NULL;
+    if (level == DISTIL_LEVEL_SCALAR)
+        return NULL;
+    return level == DISTIL_LEVEL_AVX2 || level == DISTIL_LEVEL_AVXVNNI ? &fma_ymm : &fma_zmm;
+}
+
+/* ---- reading memory -------------------------------------------------------------------------- */
+
+void bench_read(const void *p, size_t bytes)
+{
+    const char *at = p;
+    size_t blocks = bytes / 256;
+
+    __asm__ volatile("1:\n\t"
+                     "prefetcht1 4096(%0)\n\t"
+                     "movdqa (%0), %%xmm0\n\t"
+                     "prefetcht1 4160(%0)\n\t"
+                     "movdqa 64(%0), %%xmm1\n\t"
+                     "prefetcht1 4224(%0)\n\t"
+                     "movdqa 128(%0), %%xmm2\n\t"
+                     "prefetcht1 4288(%0)\n\t"
+                     "movdqa 192(%0), %%xmm3\n\t"
+                     "add $256, %0\n\t"
+                     "sub $1, %1\n\t"
+                     "jnz 1b"
+                     : "+r"(at), "+r"(blocks)
+                     :
+                     : "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3");
 }
