@@ -9,7 +9,7 @@
 #include "tools/convert/hf_json.h"
 #include "tools/convert/source_file.h"
 
-enum { MAX_VOCAB_BYTES = 256 << 20, MAX_WORD_CHARS = 1 << 20, NO_ID = -1 };
+enum { MAX_VOCAB_BYTES = 256 << 20, NO_ID = -1 };
 
 /* What stands in the folder besides the vocabulary. */
 typedef struct folder {
@@ -212,7 +212,7 @@ static int take_model(hf_tokenizer *t, folder *f)
                          t->path, hf_json_excerpt(found, value));
     if (hf_json_member(model, "max_input_chars_per_word", &value) &&
         hf_json_count(&t->max_word_chars, &f->model, model, "max_input_chars_per_word", 1,
-                      MAX_WORD_CHARS, f->error))
+                      DISTIL_BLOB_MAX_WORD_CHARS, f->error))
         return -1;
     f->has_unk = hf_json_member(model, "unk_token", &f->unk);
     if (!hf_json_member(model, "vocab", &value))

@@ -16,11 +16,11 @@ enum { HASH_CHUNK = 1 << 16 };
 
 char *conv_join_path(const char *directory, const char *name)
 {
-    size_t bytes = strlen(directory) + strlen(name) + 2;
+    size_t bytes = (directory ? strlen(directory) : 0) + strlen(name) + 2;
     char *path = malloc(bytes);
 
     if (path)
-        snprintf(path, bytes, "%s/%s", directory, name);
+        snprintf(path, bytes, "%s%s%s", directory ? directory : "", directory ? "/" : "", name);
     return path;
 }
 
@@ -43,7 +43,7 @@ int conv_source_open(conv_source *source, const char *directory, const char *nam
     source->fd = -1;
     source->path = conv_join_path(directory, name);
     if (!source->path)
-        return conv_fail(error, "%s/%s: out of memory", directory, name);
+        return conv_fail(error, "%s: out of memory", name);
     /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
     source->fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (source->fd < 0 || fstat(source->fd, &status)) {

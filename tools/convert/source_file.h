@@ -17,13 +17,13 @@ typedef struct conv_source {
     uint64_t bytes; /* size when opened */
 } conv_source;
 
-/* directory "/" name, malloc'd; NULL without memory. */
+/* directory "/" name, or name alone where directory is NULL; malloc'd, NULL without memory. */
 char *conv_join_path(const char *directory, const char *name);
 
 /* 1 if something is there under this name. */
 int conv_source_exists(const char *directory, const char *name);
 
-/* Open a regular file. 0, or -1 with *error filled. */
+/* Open a regular file; directory as for conv_join_path. 0, or -1 with *error filled. */
 int conv_source_open(conv_source *source, const char *directory, const char *name,
                      conv_error *error);
 void conv_source_close(conv_source *source);

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rounding within lanes, and the scale that makes it least costly. The converter spends half of its
+ * time here, so that the inner loop uses SSE2, which every x86-64 compiler has by default.
+ */
+#include "tools/convert/column_fit.h"
+
+#include <emmintrin.h>
+#include <math.h>
+
+#include "tools/convert/lane_search.h"
+
+enum { FIT_PATIENCE = 3 };
+
+void conv_packed_positions(uint16_t *k_of, const uint16_t *order, size_t depth)
+{
+    size_t out = 0;
+
+    for (size_t group = 0; group < depth / 16; group++)
+        for (size_t half = 0; half < 2; half++)
+            for (size_t i = 0; i < CONV_LANE_WEIGHTS; i++)
+                k_of[out++] =
+                    (uint16_t)(4 * order[CONV_GROUP_QUADS * group + i / 2] + 2 * half + i % 2);
+}
+
+void conv_lane_lower(float *rounded, const float *value, const float *cost, size_t count, int limit)
+{
+    int sum = 0;
+
+    for (size_t i = 0; i < count; i++)
+        sum += (int)rounded[i];
+    for (; sum > limit; sum--) {
+        size_t best = 0;
+        float least = INFINITY;
+
+        /* (e + 1)^2 - e^2 for the error e = value - rounded */
+        for (size_t i = 0; i < count; i++) {
+            float rise = (2 * (value[i] - rounded[i]) + 1) * cost[i];
+
+            if (rounded[i] > 0 && rise < least) {
+                least = rise;
+                best = i;
+            }
+        }
+        rounded[best] -= 1;
+    }
+}
+
+/* Lower the integers of one sign of a lane. */
+static void lower_sign(float *r, const float *v, float sign)
+{
+    static const float even[CONV_LANE_WEIGHTS] = {1, 1, 1, 1, 1, 1, 1, 1};
+    float value[CONV_LANE_WEIGHTS], rounded[CONV_LANE_WEIGHTS];
+
+    for (size_t i = 0; i < CONV_LANE_WEIGHTS; i++) {
+        int mine = r[i] * sign > 0;
+
+        value[i] = mine ? v[i] * sign : 0;
+        rounded[i] = mine ? r[i] * sign : 0;
+    }
+    conv_lane_lower(rounded, value, even, CONV_LANE_WEIGHTS, CONV_LANE_LIMIT);
+    for (size_t i = 0; i < CONV_LANE_WEIGHTS; i++)
+        if (r[i] * sign > 0)
+            r[i] = rounded[i] * sign;
+}
+
+/*
+ * Both sums of a lane at once: nonzero if one exceeds the limit. r holds its eight integers in
+ * -127 .. 127; saturation to u8 keeps either the positive ones or the negated negative ones.
+ */
+static int exceeds(__m128i r_low, __m128i r_high)
+{
+    const __m128i zero = _mm_setzero_si128();
+    __m128i r = _mm_packs_epi32(r_low, r_high);
+    __m128i magnitudes = _mm_packus_epi16(r, _mm_sub_epi16(zero, r));
+    __m128i sums = _mm_sad_epu8(magnitudes, zero);
+
+    return _mm_movemask_epi8(_mm_cmpgt_epi32(sums, _mm_set1_epi32(CONV_LANE_LIMIT)));
+}
+
+double conv_column_round(int8_t *q, const float *w, size_t depth, float scale)
+{
+    const __m128 max = _mm_set1_ps(CONV_WEIGHT_MAX);
+    const __m128 min = _mm_set1_ps(-CONV_WEIGHT_MAX);
+    const __m128 inverse = _mm_set1_ps(1 / scale);
+    __m128 error[2] = {_mm_setzero_ps(), _mm_setzero_ps()};
+    float errors[CONV_LANE_WEIGHTS];
+    double total = 0;
+
+    for (size_t lane = 0; lane < depth; lane += CONV_LANE_WEIGHTS) {
+        __m128 v[2], r[2];
+        __m128i n[2];
+
+        for (size_t i = 0; i < 2; i++) {
+            v[i] = _mm_mul_ps(_mm_loadu_ps(w + lane + 4 * i), inverse);
+            n[i] = _mm_cvtps_epi32(_mm_max_ps(_mm_min_ps(v[i], max), min));
+            r[i] = _mm_cvtepi32_ps(n[i]);
+        }
+        if (exceeds(n[0], n[1])) {
+            float value[CONV_LANE_WEIGHTS], rounded[CONV_LANE_WEIGHTS];
+
+            for (size_t i = 0; i < 2; i++) {
+                _mm_storeu_ps(value + 4 * i, v[i]);
+                _mm_storeu_ps(rounded + 4 * i, r[i]);
+            }
+            lower_sign(rounded, value, 1);
+            lower_sign(rounded, value, -1);
+            for (size_t i = 0; i < 2; i++)
+                r[i] = _mm_loadu_ps(rounded + 4 * i);
+        }
+        for (size_t i = 0; i < 2; i++) {
+            __m128 e = _mm_sub_ps(v[i], r[i]);
+
+            error[i] = _mm_add_ps(error[i], _mm_mul_ps(e, e));
+        }
+        if (q) {
+            float rounded[CONV_LANE_WEIGHTS];
+
+            _mm_storeu_ps(rounded, r[0]);
+            _mm_storeu_ps(rounded + 4, r[1]);
+            for (size_t i = 0; i < CONV_LANE_WEIGHTS; i++)
+                q[lane + i] = (int8_t)rounded[i];
+        }
+    }
+    _mm_storeu_ps(errors, error[0]);
+    _mm_storeu_ps(errors + 4, error[1]);
+    for (size_t i = 0; i < CONV_LANE_WEIGHTS; i++)
+        total += (double)errors[i];
+    return total;
+}
+
+static double loss(const float *w, size_t depth, float scale)
+{
+    double units = conv_column_round(NULL, w, depth, scale);
+
+    return units * (double)scale * (double)scale;
+}
+
+float conv_column_fit(const float *w, size_t depth, float scale, float step)
+{
+    double least = loss(w, depth, scale);
+    float best = scale;
+
+    /* The error is not smooth: a direction is given up after some steps without gain. */
+    for (int up = 1; up >= 0; up--) {
+        float next = scale;
+
+        for (int left = FIT_PATIENCE; left > 0; left--) {
+            double error;
+
+            next = up ? next * step : next / step;
+            error = loss(w, depth, next);
+            if (error < least) {
+                least = error;
+                best = next;
+                left = FIT_PATIENCE;
+            }
+        }
+    }
+    return best;
+}

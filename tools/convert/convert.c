@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The conversion, step by step: read, embed, quantise layer by layer, write. */
+#include "tools/convert/convert.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "runtime/distil.h"
+#include "tools/convert/blob_writer.h"
+#include "tools/convert/calibration.h"
+#include "tools/convert/compensate.h"
+#include "tools/convert/conv_memory.h"
+#include "tools/convert/forward.h"
+#include "tools/convert/hf_config.h"
+#include "tools/convert/hf_tokenizer.h"
+#include "tools/convert/hf_weights.h"
+#include "tools/convert/quantizer.h"
+#include "tools/convert/source_record.h"
+
+/* DistilBERT's: the reference has it in its code, not in its configuration. */
+#define LAYER_NORM_EPS 1e-12f
+
+typedef struct conversion {
+    const conv_options *options;
+    conv_error *error;
+    conv_memory memory;
+    conv_record record;
+    hf_config config;
+    hf_tokenizer tokenizer;
+    hf_weights weights;
+    conv_model model;
+    conv_texts texts; /* with options->calibrate */
+    conv_forward forward;
+    conv_inputs inputs[CONV_LAYER_MATRICES];
+    conv_layer_weights layer;
+    conv_fineness fineness;
+    float *word; /* embeddings as they are in the checkpoint; freed when quantised and looked up */
+    double work, work_done; /* in weights of layers */
+} conversion;
+
+static void report(const conversion *c, const char *what)
+{
+    if (c->options->progress)
+        c->options->progress(c->options->user, what, c->work > 0 ? c->work_done / c->work : 0);
+}
+
+static float *new_floats(conversion *c, size_t count)
+{
+    return conv_new(&c->memory, count, sizeof(float), c->error);
+}
+
+/* ---- reading -------------------------------------------------------------------------------- */
+
+/* The output must not be one of the files that are read. */
+static int check_output(const conversion *c)
+{
+    const st_checkpoint *checkpoint = &c->weights.checkpoint;
+    struct stat output, source;
+
+    if (stat(c->options->output, &output))
+        return 0;
+    for (size_t i = 0; i < checkpoint->file_count; i++) {
+        const char *path = checkpoint->files[i].source.path;
+
+        if (stat(path, &source) == 0 && source.st_dev == output.st_dev &&
+            source.st_ino == output.st_ino)
+            return conv_fail(c->error, "%s: expected another file as output, found the weights %s",
+                             c->options->output, path);
+    }
+    return 0;
+}
+
+static int record_weights(conversion *c)
+{
+    const st_checkpoint *checkpoint = &c->weights.checkpoint;
+    char hex[65];
+
+    for (size_t i = 0; i < checkpoint->file_count; i++)
+        if (conv_source_sha256(&checkpoint->files[i].source, hex, c->error) ||
+            conv_record_line(&c->record, c->error, "source", "%s %s", hex,
+                             checkpoint->files[i].name))
+            return -1;
+    return 0;
+}
+
+static int read_folder(conversion *c)
+{
+    const char *directory = c->options->directory;
+
+    report(c, "reading");
+    if (conv_record_line(&c->record, c->error, "converter", "distil %s", distil_version()) ||
+        hf_config_read(&c->config, directory, &c->memory, &c->record, c->error) ||
+        hf_tokenizer_read(&c->tokenizer, directory, c->config.vocab_size, &c->memory, &c->record,
+                          c->error) ||
+        hf_weights_open(&c->weights, directory, &c->config, &c->memory, c->error) ||
+        check_output(c) || record_weights(c) ||
+        conv_record_line(&c->record, c->error, "rounding", "%s",
+                         c->options->calibrate ? "compensated" : "nearest"))
+        return -1;
+    if (!c->options->calibrate)
+        return 0;
+    return conv_texts_read(&c->texts, c->options->calibrate, &c->tokenizer, c->config.max_positions,
+                           &c->memory, &c->record, c->error);
+}
+
+static void describe(conversion *c)
+{
+    conv_model *m = &c->model;
+    const hf_config *config = &c->config;
+    const hf_tokenizer *t = &c->tokenizer;
+
+    m->dim = config->dim;
+    m->hidden_dim = config->hidden_dim;
+    m->n_layers = config->n_layers;
+    m->n_heads = config->n_heads;
+    m->vocab_size = config->vocab_size;
+    m->max_positions = config->max_positions;
+    m->n_labels = config->n_labels;
+    m->layer_norm_eps = LAYER_NORM_EPS;
+    m->labels = config->labels;
+    m->tokenizer_flags = t->flags;
+    m->max_word_chars = t->max_word_chars;
+    m->pad_id = t->pad_id;
+    m->unk_id = t->unk_id;
+    m->cls_id = t->cls_id;
+    m->sep_id = t->sep_id;
+    m->mask_id = t->mask_id;
+    m->tokens = t->tokens;
+    m->token_bytes = t->token_bytes;
+    m->specials = t->specials;
+    m->special_count = t->special_count;
+    m->provenance = c->record.text;
+    c->work = (double)m->n_layers * m->dim * (4.0 * m->dim + 2.0 * m->hidden_dim);
+}
+
+/* ---- embeddings ----------------------------------------------------------------------------- */
+
+typedef struct counted {
+    uint64_t frequency;
+    uint32_t id;
+} counted;
+
+static int by_frequency(const void *a, const void *b)
+{
+    const counted *x = a;
+    const counted *y = b;
+
+    if (x->frequency != y->frequency)
+        return x->frequency > y->frequency ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* Rows in the order of use, so that the embeddings of one text lie on few pages: by count where
+ * there are texts, else by id (a WordPiece vocabulary is written from frequent to rare). */
+static uint32_t *order_rows(conversion *c)
+{
+    uint32_t size = c->config.vocab_size;
+    uint32_t *row = conv_new(&c->memory, size, sizeof *row, c->error);
+    counted *ranks = conv_new(&c->memory, size, sizeof *ranks, c->error);
+
+    if (!row || !ranks)
+        return NULL;
+    for (uint32_t id = 0; id < size; id++) {
+        ranks[id].frequency = c->texts.frequency ? c->texts.frequency[id] : 0;
+        ranks[id].id = id;
+    }
+    qsort(ranks, size, sizeof ranks[0], by_frequency);
+    for (uint32_t i = 0; i < size; i++)
+        row[ranks[i].id] = i;
+    return row;
+}
+
+static int read_embeddings(conversion *c)
+{
+    size_t size = c->config.vocab_size, dim = c->config.dim, positions = c->config.max_positions;
+    float *position = new_floats(c, positions * dim);
+    float *norm = new_floats(c, 2 * dim);
+    float *scale = new_floats(c, size);
+    int8_t *rows = conv_new(&c->memory, size, dim, c->error);
+    uint32_t *row = order_rows(c);
+
+    c->word = malloc(size * dim * sizeof(float));
+    if (!position || !norm || !scale || !rows || !row)
+        return -1;
+    if (!c->word)
+        return conv_fail(c->error, "out of memory for %zu embeddings", size);
+    if (hf_weights_read(&c->weights, c->word, "embeddings.word_embeddings.weight", size, dim,
+                        c->error) ||
+        hf_weights_read(&c->weights, position, "embeddings.position_embeddings.weight", positions,
+                        dim, c->error) ||
+        hf_weights_read(&c->weights, norm, "embeddings.LayerNorm.weight", dim, 0, c->error) ||
+        hf_weights_read(&c->weights, norm + dim, "embeddings.LayerNorm.bias", dim, 0, c->error))
+        return -1;
+    conv_quantize_rows(rows, scale, c->word, row, size, dim);
+    c->model.embed_row = row;
+    c->model.embed_scale = scale;
+    c->model.embed_word = rows;
+    c->model.embed_position = position;
+    c->model.embed_norm.gamma = norm;
+    c->model.embed_norm.beta = norm + dim;
+    if (c->options->calibrate &&
+        conv_forward_init(&c->forward, &c->texts, &c->model, c->word, &c->memory, c->error))
+        return -1;
+    free(c->word);
+    c->word = NULL;
+    return 0;
+}
+
+/* ---- layers --------------------------------------------------------------------------------- */
+
+static int quantize_matrix(conversion *c, conv_matrix *matrix, size_t layer, size_t index)
+{
+    const conv_linear *linear = &c->layer.matrix[index];
+    conv_inputs *inputs = c->options->calibrate ? &c->inputs[index] : NULL;
+
+    if (inputs && conv_inputs_factor(inputs, c->error))
+        return -1;
+    matrix->cols = linear->cols;
+    matrix->depth = linear->depth;
+    if (conv_quantize(matrix, &c->memory, linear->weights, linear->bias, inputs,
+                      layer * CONV_LAYER_MATRICES + index, &c->fineness, c->error))
+        return -1;
+    c->work_done += (double)linear->cols * (double)linear->depth;
+    return 0;
+}
+
+static int convert_layer(conversion *c, size_t index)
+{
+    conv_layer *out = &c->model.layers[index];
+    conv_matrix *const matrices[CONV_LAYER_MATRICES] = {&out->qkv, &out->attention_out,
+                                                        &out->ffn_in, &out->ffn_out};
+    static const char *const names[CONV_LAYER_MATRICES] = {"attention", "attention output",
+                                                           "feed-forward", "feed-forward output"};
+    float *norms = new_floats(c, 4 * (size_t)c->config.dim);
+
+    report(c, "reading weights");
+    if (!norms || hf_layer_read(&c->layer, norms, &c->weights, index, c->error))
+        return -1;
+    if (c->options->calibrate) {
+        report(c, "running the sentences");
+        conv_forward_layer(&c->forward, &c->layer, c->inputs);
+    }
+    for (size_t i = 0; i < CONV_LAYER_MATRICES; i++) {
+        report(c, names[i]);
+        if (quantize_matrix(c, matrices[i], index, i))
+            return -1;
+    }
+    out->attention_norm = c->layer.attention_norm;
+    out->ffn_norm = c->layer.ffn_norm;
+    return 0;
+}
+
+static int convert_layers(conversion *c)
+{
+    if (hf_layer_init(&c->layer, &c->config, &c->memory, c->error))
+        return -1;
+    for (size_t i = 0; i < CONV_LAYER_MATRICES && c->options->calibrate; i++)
+        if (conv_inputs_init(&c->inputs[i], c->layer.matrix[i].depth, c->error))
+            return -1;
+    for (size_t i = 0; i < c->config.n_layers; i++)
+        if (convert_layer(c, i))
+            return -1;
+    return 0;
+}
+
+/* ---- head ----------------------------------------------------------------------------------- */
+
+/* Read (rows, cols), which maps cols inputs to rows outputs, as [in][out]. */
+static float *read_transposed(conversion *c, const char *name, size_t rows, size_t cols)
+{
+    float *stored = new_floats(c, rows * cols);
+    float *out = new_floats(c, rows * cols);
+
+    if (!stored || !out || hf_weights_read_head(&c->weights, stored, name, rows, cols, c->error))
+        return NULL;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t k = 0; k < cols; k++)
+            out[k * rows + r] = stored[r * cols + k];
+    return out;
+}
+
+static int read_head(conversion *c)
+{
+    size_t dim = c->config.dim, labels = c->config.n_labels;
+    float *dense_bias = new_floats(c, dim);
+    float *out_bias = new_floats(c, labels);
+
+    c->model.dense_weight = read_transposed(c, "pre_classifier.weight", dim, dim);
+    if (!c->model.dense_weight || !dense_bias || !out_bias)
+        return -1;
+    c->model.out_weight = read_transposed(c, "classifier.weight", labels, dim);
+    if (!c->model.out_weight ||
+        hf_weights_read_head(&c->weights, dense_bias, "pre_classifier.bias", dim, 0, c->error) ||
+        hf_weights_read_head(&c->weights, out_bias, "classifier.bias", labels, 0, c->error))
+        return -1;
+    c->model.dense_bias = dense_bias;
+    c->model.out_bias = out_bias;
+    return 0;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+static int run(conversion *c)
+{
+    if (read_folder(c))
+        return -1;
+    describe(c);
+    if (read_embeddings(c) || convert_layers(c) || read_head(c))
+        return -1;
+    report(c, "writing");
+    return conv_blob_write(c->options->output, &c->model, c->error);
+}
+
+static void summarise(conv_summary *summary, const conversion *c)
+{
+    struct stat status;
+
+    memset(summary, 0, sizeof *summary);
+    if (stat(c->options->output, &status) == 0)
+        summary->blob_bytes = (uint64_t)status.st_size;
+    summary->dim = c->config.dim;
+    summary->hidden_dim = c->config.hidden_dim;
+    summary->n_layers = c->config.n_layers;
+    summary->n_heads = c->config.n_heads;
+    summary->vocab_size = c->config.vocab_size;
+    summary->n_labels = c->config.n_labels;
+    summary->mean_range = c->fineness.range_sum / (double)c->fineness.columns;
+    summary->texts = c->texts.count;
+    summary->tokens = c->texts.tokens;
+}
+
+int conv_convert(const conv_options *options, conv_summary *summary, conv_error *error)
+{
+    conversion *c = calloc(1, sizeof *c);
+    int failed;
+
+    if (!c)
+        return conv_fail(error, "out of memory");
+    c->options = options;
+    c->error = error;
+    failed = run(c);
+    if (!failed && summary)
+        summarise(summary, c);
+    for (size_t i = 0; i < CONV_LAYER_MATRICES; i++)
+        conv_inputs_free(&c->inputs[i]);
+    free(c->word);
+    hf_weights_close(&c->weights);
+    conv_memory_free(&c->memory);
+    free(c);
+    return failed ? -1 : 0;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tensors by name. */
+#include "tools/convert/hf_weights.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_BYTES = 160 };
+
+/* Where a missing tensor should have been. */
+static const char *checkpoint_path(const st_checkpoint *checkpoint)
+{
+    return checkpoint->index_path ? checkpoint->index_path : checkpoint->files[0].source.path;
+}
+
+static int read_named(const st_checkpoint *checkpoint, float *out, const char *name, size_t rows,
+                      size_t cols, conv_error *error)
+{
+    uint64_t shape[2] = {rows, cols};
+    size_t rank = cols ? 2 : 1;
+    const st_tensor *tensor = st_find(checkpoint, name);
+    char expected[64], found[128];
+
+    st_shape_text(expected, sizeof expected, shape, rank);
+    if (!tensor)
+        return conv_fail(error, "%s: tensor %s: expected it with shape %s, found none",
+                         checkpoint_path(checkpoint), name, expected);
+    if (tensor->rank != rank || memcmp(tensor->shape, shape, rank * sizeof shape[0]) != 0)
+        return conv_fail(error, "%s: tensor %s: expected shape %s by config.json, found %s",
+                         st_path(checkpoint, tensor), name, expected,
+                         st_shape_text(found, sizeof found, tensor->shape, tensor->rank));
+    return st_read(checkpoint, tensor, out, error);
+}
+
+int hf_weights_read(const hf_weights *weights, float *out, const char *name, size_t rows,
+                    size_t cols, conv_error *error)
+{
+    char full[NAME_BYTES];
+
+    snprintf(full, sizeof full, "%s%s", weights->prefix, name);
+    return read_named(&weights->checkpoint, out, full, rows, cols, error);
+}
+
+int hf_weights_read_head(const hf_weights *weights, float *out, const char *name, size_t rows,
+                         size_t cols, conv_error *error)
+{
+    return read_named(&weights->checkpoint, out, name, rows, cols, error);
+}
+
+/* The embeddings tell the prefix, the classifier the labels, and no layer may be left over. */
+static int check_names(hf_weights *weights, hf_config *config, conv_memory *memory,
+                       conv_error *error)
+{
+    const st_checkpoint *checkpoint = &weights->checkpoint;
+    const st_tensor *classifier = st_find(checkpoint, "classifier.weight");
+    char name[NAME_BYTES];
+
+    weights->prefix = st_find(checkpoint, "embeddings.word_embeddings.weight") ? "" : "distilbert.";
+    if (!classifier)
+        return conv_fail(error,
+                         "%s: tensor classifier.weight: expected it, found none: the checkpoint "
+                         "has no classification head; fine-tune it as a sequence classifier first",
+                         checkpoint_path(checkpoint));
+    if (hf_config_settle_labels(config, classifier->rank == 2 ? classifier->shape[0] : 0,
+                                st_path(checkpoint, classifier), memory, error))
+        return -1;
+    snprintf(name, sizeof name, "%stransformer.layer.%u.attention.q_lin.weight", weights->prefix,
+             config->n_layers);
+    if (st_find(checkpoint, name))
+        return conv_fail(error,
+                         "%s: expected %u layers by n_layers of config.json, found tensor %s",
+                         checkpoint_path(checkpoint), config->n_layers, name);
+    return 0;
+}
+
+int hf_weights_open(hf_weights *weights, const char *directory, hf_config *config,
+                    conv_memory *memory, conv_error *error)
+{
+    memset(weights, 0, sizeof *weights);
+    weights->config = config;
+    if (st_open(&weights->checkpoint, directory, error))
+        return -1;
+    if (check_names(weights, config, memory, error)) {
+        hf_weights_close(weights);
+        return -1;
+    }
+    return 0;
+}
+
+void hf_weights_close(hf_weights *weights)
+{
+    st_close(&weights->checkpoint);
+}
+
+/* ---- layers --------------------------------------------------------------------------------- */
+
+int hf_layer_init(conv_layer_weights *layer, const hf_config *config, conv_memory *memory,
+                  conv_error *error)
+{
+    size_t dim = config->dim, hidden = config->hidden_dim;
+    const size_t shapes[CONV_LAYER_MATRICES][2] = {
+        {3 * dim, dim}, {dim, dim}, {hidden, dim}, {dim, hidden}};
+
+    memset(layer, 0, sizeof *layer);
+    for (size_t i = 0; i < CONV_LAYER_MATRICES; i++) {
+        conv_linear *linear = &layer->matrix[i];
+
+        linear->cols = shapes[i][0];
+        linear->depth = shapes[i][1];
+        linear->weights = conv_new(memory, linear->cols * linear->depth, sizeof(float), error);
+        linear->bias = conv_new(memory, linear->cols, sizeof(float), error);
+        if (!linear->weights || !linear->bias)
+            return -1;
+    }
+    return 0;
+}
+
+/* Weight and bias of a linear layer, cols outputs from output `first` on. */
+static int read_linear(const hf_weights *weights, conv_linear *linear, size_t index,
+                       const char *name, size_t first, size_t cols, conv_error *error)
+{
+    char full[NAME_BYTES];
+
+    snprintf(full, sizeof full, "transformer.layer.%zu.%s.weight", index, name);
+    if (hf_weights_read(weights, linear->weights + first * linear->depth, full, cols, linear->depth,
+                        error))
+        return -1;
+    snprintf(full, sizeof full, "transformer.layer.%zu.%s.bias", index, name);
+    return hf_weights_read(weights, linear->bias + first, full, cols, 0, error);
+}
+
+/* Gamma and beta, (2, dim). */
+static int read_norm(const hf_weights *weights, conv_norm *norm, float *out, size_t index,
+                     const char *name, conv_error *error)
+{
+    size_t dim = weights->config->dim;
+    char full[NAME_BYTES];
+
+    norm->gamma = out;
+    norm->beta = out + dim;
+    snprintf(full, sizeof full, "transformer.layer.%zu.%s.weight", index, name);
+    if (hf_weights_read(weights, out, full, dim, 0, error))
+        return -1;
+    snprintf(full, sizeof full, "transformer.layer.%zu.%s.bias", index, name);
+    return hf_weights_read(weights, out + dim, full, dim, 0, error);
+}
+
+int hf_layer_read(conv_layer_weights *layer, float *norms, const hf_weights *weights, size_t index,
+                  conv_error *error)
+{
+    size_t dim = weights->config->dim, hidden = weights->config->hidden_dim;
+    conv_linear *m = layer->matrix;
+
+    if (read_linear(weights, &m[CONV_QKV], index, "attention.q_lin", 0, dim, error) ||
+        read_linear(weights, &m[CONV_QKV], index, "attention.k_lin", dim, dim, error) ||
+        read_linear(weights, &m[CONV_QKV], index, "attention.v_lin", 2 * dim, dim, error) ||
+        read_linear(weights, &m[CONV_ATTENTION_OUT], index, "attention.out_lin", 0, dim, error) ||
+        read_linear(weights, &m[CONV_FFN_IN], index, "ffn.lin1", 0, hidden, error) ||
+        read_linear(weights, &m[CONV_FFN_OUT], index, "ffn.lin2", 0, dim, error))
+        return -1;
+    if (read_norm(weights, &layer->attention_norm, norms, index, "sa_layer_norm", error))
+        return -1;
+    return read_norm(weights, &layer->ffn_norm, norms + 2 * dim, index, "output_layer_norm", error);
+}
