@@ -169,10 +169,10 @@ $(TOOLS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libprog.a $(BUILD)/libdistil.a
 	$(SAY) "  LD    $@"
 	$(LINK)
 
-# Converting writes to a temporary name first: an interrupted make leaves no half blob behind.
+# The converter renames a finished file into place: an interrupted make leaves no half blob behind.
 $(BLOB): $(BUILD)/distil $(filter-out %.md,$(call src,model/sst2/*))
 	$(SAY) "  BLOB  $@"
-	$(Q)$(BUILD)/distil convert model/sst2 -o $@.tmp && mv -f $@.tmp $@
+	$(Q)$(BUILD)/distil convert model/sst2 -o $@
 
 -include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(TEST_LIB_SRC) \
     $(TEST_SRC) $(FUZZ_SRC) tests/fuzz/driver.c $(BENCH_SRC) $(BENCH_LIB_SRC) $(TOOL_SRC)))
