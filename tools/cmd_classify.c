@@ -161,11 +161,13 @@ static int flush_answers(void *user)
 static int run(job *j)
 {
     const cmd_options *o = j->options;
+    int one_by_one = o->stream || j->alone;
     const cmd_pipeline pipeline = {
         .model = j->model->model,
         .n_labels = j->model->info.n_labels,
         .batch = o->stream ? 1 : o->batch,
-        .threads = o->stream ? 1 : o->threads,
+        .threads = one_by_one ? 1 : o->threads,
+        .helpers = one_by_one ? o->threads : 1,
         .flags = o->flags,
         .user = j,
         .next = next_text,

@@ -300,6 +300,7 @@ static int run(job *j)
         .n_labels = j->model->info.n_labels,
         .batch = j->options->batch,
         .threads = j->options->threads,
+        .helpers = 1,
         .flags = j->options->flags,
         .user = j,
         .next = next_row,

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "runtime/cpus.h"
 #include "tools/cmd_util.h"
 #include "tools/commands.h"
 
@@ -35,11 +35,11 @@ static const option vocabulary[CMD_OPT_COUNT] = {
     [CMD_OPT_JSONL] = {0, "jsonl", NULL, "one JSON object (or array of ids) a line"},
     [CMD_OPT_STREAM] = {0, "stream", NULL,
                         "write each answer before reading the next line" MORE
-                        "(one text at a time: no batches, no threads)"},
+                        "(one text at a time; threads share its work)"},
     [CMD_OPT_BATCH] = {0, "batch", "N", "texts a pass, 1 to 4096 (default 32)"},
     [CMD_OPT_THREADS] = {0, "threads", "N",
                          "worker threads, 1 to 256 (default 1: none is made);" MORE
-                         "0: one for each CPU. Answers keep the order of the texts"},
+                         "0: one for each CPU it may use. Answers keep their order"},
     [CMD_OPT_STRICT] = {0, "strict", NULL,
                         "report a text that is not UTF-8 (default: bytes that are" MORE
                         "not become U+FFFD)"},
@@ -229,13 +229,6 @@ static int take_argument(cmd_options *options, const cmd_manual *manual, int arg
     return take(options, manual, id, value);
 }
 
-static size_t cpu_count(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-    return n < 1 ? 1 : n > CMD_MAX_THREADS ? (size_t)CMD_MAX_THREADS : (size_t)n;
-}
-
 int cmd_options_parse(cmd_options *options, const cmd_manual *manual, int argc, char **argv)
 {
     int only_words = 0;
@@ -264,7 +257,9 @@ int cmd_options_parse(cmd_options *options, const cmd_manual *manual, int argc, 
         }
     }
     if (options->threads == 0)
-        options->threads = cpu_count();
+        options->threads = distil_cpus_usable();
+    if (options->threads > CMD_MAX_THREADS)
+        options->threads = CMD_MAX_THREADS;
     return -1;
 }
 

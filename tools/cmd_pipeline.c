@@ -271,6 +271,7 @@ static void stop_workers(ring *r)
 
 static int ring_init(ring *r, const cmd_pipeline *pipeline)
 {
+    distil_context_options options = {0};
     distil_status status;
 
     memset(r, 0, sizeof *r);
@@ -293,7 +294,8 @@ static int ring_init(ring *r, const cmd_pipeline *pipeline)
     }
     if (pipeline->threads > 1)
         return start_workers(r);
-    status = distil_context_new(&r->context, pipeline->model, NULL);
+    options.threads = pipeline->helpers;
+    status = distil_context_new(&r->context, pipeline->model, &options);
     if (status == DISTIL_OK)
         return 0;
     cmd_error("cannot make a context: %s", distil_status_str(status));

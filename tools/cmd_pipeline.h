@@ -4,8 +4,9 @@
  *
  * The calling thread takes texts from `next`, gathers them into batches, and gives every text with
  * its answer to `answer`, in order. With one thread it also classifies; with more, workers with a
- * context each do, while at most 2 * threads + 1 batches exist. Nothing is held back while input
- * is awaited: whatever has been read is answered and flushed first.
+ * context each do, while at most 2 * threads + 1 batches exist. Workers are best for many texts,
+ * helpers for few. Nothing is held back while input is awaited: whatever has been read is answered
+ * and flushed first.
  */
 #ifndef DISTIL_TOOLS_CMD_PIPELINE_H
 #define DISTIL_TOOLS_CMD_PIPELINE_H
@@ -30,7 +31,8 @@ typedef struct cmd_pipeline {
     const distil_model *model;
     size_t n_labels;
     size_t batch;   /* texts a batch, at least 1 */
-    size_t threads; /* at least 1 */
+    size_t threads; /* workers, each for whole batches; 1: none, the caller classifies ... */
+    size_t helpers; /* ... with so many threads sharing each batch, itself among them */
     uint32_t flags; /* DISTIL_SPLIT_SPECIAL_TOKENS */
     void *user;
     cmd_input_status (*next)(void *user, cmd_text *text, int may_wait);
