@@ -75,14 +75,20 @@ fi
 
 # ---- the same bytes, in order ----
 for options in "--batch 1" "--batch 7" "--threads 4 --batch 7" "--threads 3 --batch 1" \
-    "--threads 0" "--stream" "--stream --threads 4" "--isa scalar --threads 2" "--verify crc" \
-    "--verify=sha256"; do
+    "--threads 0" "--stream" "--stream --threads 4" "--verify crc" "--verify=sha256"; do
     # shellcheck disable=SC2086
     run_in texts classify --jsonl $options
     check "same bytes: $options" same out plain
 done
-DISTIL_ISA=scalar "$distil" classify --jsonl -f texts >out 2>err
-check "same bytes: DISTIL_ISA=scalar, -f" same out plain
+head -n 5 texts >few # scalar code is slow
+head -n 5 plain >plain.few
+DISTIL_ISA=scalar "$distil" classify --jsonl -f few >out 2>err
+check "same bytes: DISTIL_ISA=scalar, -f" same out plain.few
+run_in few classify --jsonl --isa scalar --threads 2 --batch 2
+check "same bytes: --isa scalar, threads" same out plain.few
+"$distil" classify --jsonl --threads 3 "$(sed -n 4p texts)" >out 2>err
+sed -n 4p plain >want
+check "same bytes: threads share one text" same out want
 head -n 20 texts >texts.a
 tail -n +21 texts >texts.b
 run classify --jsonl --file texts.a --file=texts.b
