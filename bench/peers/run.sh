@@ -81,7 +81,7 @@ if [ "$stop" = --report-only ]; then
 fi
 
 step "library and command"
-make -s "$build/distil" "$build/libdistil.so" "$build/sst2.distil" "$build/tools/make_checkpoint"
+make -s "$build/distil" "$build/libdistil.so"
 mkdir -p "$out"
 
 if ! cmp -s bench/peers/requirements.txt "$out/venv/requirements.txt"; then
@@ -108,6 +108,7 @@ prepare()
 for model in $models; do
     case $model in
     base)
+        make -s "$build/tools/make_checkpoint"
         if [ "$build/tools/make_checkpoint" -nt "$out/base.distil" ]; then
             step "base: synthetic checkpoint and blob"
             rm -rf "$out/base-checkpoint"
@@ -117,6 +118,7 @@ for model in $models; do
         prepare base "$out/base-checkpoint" "$out/base.distil"
         ;;
     sst2)
+        make -s "$build/sst2.distil"
         prepare sst2 model/sst2 "$build/sst2.distil" --golden tests/golden/sst2_dev.tsv
         ;;
     *)
