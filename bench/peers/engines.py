@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Callable, Protocol, Sequence
+from collections.abc import Callable, Sequence  # not typing: it would count in the start time
 
 Run = Callable[[], object]
 
 
-class Engine(Protocol):
+class Engine:
     version: str
     detail: str  # what it chose by itself, for the record
 
-    def bind(self, ids: Sequence[int]) -> Run: ...
+    def bind(self, ids: Sequence[int]) -> Run:
+        raise NotImplementedError
 
-    def logits(self) -> list[float]: ...
+    def logits(self) -> list[float]:
+        raise NotImplementedError
 
 
 class _Options(ctypes.Structure):
@@ -73,7 +75,7 @@ class _Scores(ctypes.Structure):
     ]
 
 
-class Distil:
+class Distil(Engine):
     """runtime/distil.h through ctypes; the structures above mirror that header."""
 
     def __init__(self, library: str, blob: str, isa: str = "best") -> None:
@@ -131,7 +133,7 @@ class Distil:
         return self._lib.distil_model_label(self._model, self._result.label).decode()
 
 
-class OnnxRuntime:
+class OnnxRuntime(Engine):
     def __init__(self, path: str) -> None:
         import onnxruntime
 
@@ -159,7 +161,7 @@ class OnnxRuntime:
         return self._binding.copy_outputs_to_cpu()[0][0].tolist()
 
 
-class OpenVino:
+class OpenVino(Engine):
     def __init__(self, path: str) -> None:
         import openvino
 
