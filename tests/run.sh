@@ -13,7 +13,7 @@
 #
 # Environment: DISTIL_BUILD  the build directory (build)
 #              JOBS          how many run at once (number of processors)
-#              TEST_TIMEOUT  seconds for one program (300; 3600 with DISTIL_TEST_FULL)
+#              TEST_TIMEOUT  seconds for one program (900; 3600 with DISTIL_TEST_FULL)
 # Programs get DISTIL_TEST_ROOT, DISTIL_BUILD, DISTIL (the command) and DISTIL_TEST_FULL.
 
 set -u
@@ -55,7 +55,7 @@ JOBS=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 if [ -n "${DISTIL_TEST_FULL-}" ]; then
     TEST_TIMEOUT=${TEST_TIMEOUT:-3600}
 else
-    TEST_TIMEOUT=${TEST_TIMEOUT:-300}
+    TEST_TIMEOUT=${TEST_TIMEOUT:-900}
 fi
 results=$(mktemp -d) || exit 1
 trap 'rm -rf "$results"' EXIT
