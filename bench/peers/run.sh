@@ -109,7 +109,8 @@ for model in $models; do
     case $model in
     base)
         make -s "$build/tools/make_checkpoint"
-        if [ "$build/tools/make_checkpoint" -nt "$out/base.distil" ]; then
+        if [ "$build/tools/make_checkpoint" -nt "$out/base.distil" ] ||
+            [ "$build/distil" -nt "$out/base.distil" ]; then
             step "base: synthetic checkpoint and blob"
             rm -rf "$out/base-checkpoint"
             "$build/tools/make_checkpoint" "$out/base-checkpoint"
