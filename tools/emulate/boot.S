@@ -11,10 +11,10 @@
  * header, and links it at 0xf0000, which is where the CPU sees the ROM below 1 MiB.
  */
 
-/* Where run.sh has the emulator load things; both multiples of 8 MiB, see run.sh. */
+/* Where run.sh has the emulator load things, and how much memory there is. */
 #define KERNEL 0x01000000
 #define INITRAMFS 0x08000000
-#define MEMORY_END 0x10000000
+#define MEMORY_END 0x20000000
 
 /* The page before the archive holds its size in bytes and the kernel's arguments, see pack.c. */
 #define INITRAMFS_SIZE (INITRAMFS + 0)

@@ -29,14 +29,11 @@ dir=${EMULATE_DIR:-$here/../../build/emulate}
 arguments='console=ttyS0 quiet panic=-1 reboot=t nokaslr acpi=off pci=off clearcpuid=580'
 arguments="$arguments cryptomgr.notests mitigations=off"
 
-# boot.S has the same figures. The emulator's memory comes in blocks of at most 8 MiB, and it reads
-# a file into one block only: hence files of at most that size, each at the beginning of a block.
-memory_mib=256
-kernel_0=0x01000000
-kernel_1=0x01800000
-initramfs_0=0x08000000
-initramfs_1=0x08800000
-block_bytes=8388608
+# boot.S has the same figures. All memory is one block of the emulator's, see setup.sh.
+memory_mib=512
+kernel_address=0x01000000
+initramfs_address=0x08000000
+initramfs_mib=$(((memory_mib - 128) / 2)) # at most: it is unpacked into memory too
 
 fail() { # MESSAGE
     echo "emulate/run: $1" >&2
@@ -97,21 +94,20 @@ for file in "$work"/data/*; do
     [ ! -e "$file" ] || set -- "$@" "data/${file##*/}=$file"
 done
 "$dir/pack" "$work/initramfs" "$arguments" "$@" || fail "cannot make the initramfs"
-split -b $block_bytes -a 1 -d "$work/initramfs" "$work/initramfs." || fail "cannot cut it"
-[ ! -e "$work/initramfs.2" ] || fail "program and files take more than 16 MiB"
+[ "$(wc -c <"$work/initramfs")" -le $((initramfs_mib << 20)) ] ||
+    fail "program and files take more than $initramfs_mib MiB"
 
-{
-    cat <<END
+cat >"$work/machine" <<END
 config_interface: textconfig
 display_library: nogui
 cpu: model=$cpu, count=1, ips=100000000, reset_on_triple_fault=0
 clock: sync=none, time0=utc
-memory: guest=$memory_mib, host=$memory_mib, block_size=$((block_bytes / 1024))
+memory: guest=$memory_mib, host=$memory_mib, block_size=$((memory_mib * 1024))
 romimage: file="$dir/boot.rom", address=0xffff0000
 vgaromimage: file="$dir/vga.rom"
 vga: extension=none
-optramimage1: file="$dir/kernel.0", address=$kernel_0
-optramimage3: file="$work/initramfs.0", address=$initramfs_0
+optramimage1: file="$dir/kernel", address=$kernel_address
+optramimage2: file="$work/initramfs", address=$initramfs_address
 com1: enabled=1, mode=file, dev="$work/console"
 port_e9_hack: enabled=1
 panic: action=fatal
@@ -120,11 +116,6 @@ info: action=ignore
 debug: action=ignore
 log: "$work/log"
 END
-    [ ! -e "$dir/kernel.1" ] ||
-        echo "optramimage2: file=\"$dir/kernel.1\", address=$kernel_1"
-    [ ! -e "$work/initramfs.1" ] ||
-        echo "optramimage4: file=\"$work/initramfs.1\", address=$initramfs_1"
-} >"$work/machine"
 
 timeout -k 5 "$seconds" "$dir/bochs" -q -f "$work/machine" \
     </dev/null >"$work/output" 2>"$work/errors" &

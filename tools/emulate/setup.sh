@@ -23,6 +23,7 @@ jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 # Fixed whatever release this machine runs, so that the emulated machine is the same everywhere.
 bochs_suite=trixie    # has Bochs 3.0: AVX-VNNI, and F16C and XSAVE done right, which 2.7 lacks
 kernel_suite=bookworm # Linux 6.1
+recipe=2 # raised when Bochs or the kernel must be made again
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 die() { # MESSAGE REMEDY
@@ -115,6 +116,7 @@ open_apt() {
 # ---- parts ----------------------------------------------------------------------------------
 
 # No devices but those a PC cannot be without, and no debugger: the emulator is built for its CPUs.
+# One limit is lifted: it reads a file into one block of its memory, and blocks end at 8 MiB.
 make_bochs() {
     [ ! -x "$dir/bochs" ] || return 0
     open_apt
@@ -125,6 +127,9 @@ make_bochs() {
     tar -C "$dir/source" --strip-components=1 -xJf "$dir/source"/bochs_3.*.orig.tar.xz ||
         die "the source is not that of Bochs 3 in .tar.xz ($(ls "$dir/source"))" \
             "set bochs_suite in $0 to the Debian release that has it"
+    sed -i '/"block_size",/,/128);/s/ 4, 8192,/ 4, 1048576,/' "$dir/source/config.cc"
+    grep -q ' 4, 1048576,' "$dir/source/config.cc" ||
+        die "config.cc of Bochs has no block_size of at most 8192 KiB" "adapt $0 to this version"
     echo "emulate/setup: compiling Bochs, about two minutes (log: $dir/bochs.log)"
     (
         cd "$dir/source"
@@ -150,7 +155,7 @@ number() { # FILE OFFSET SIZE
 }
 
 # The kernel image is a setup part of 512-byte sectors, whose header describes the rest, and the
-# part that runs in 32-bit mode. The emulator loads files of at most 8 MiB: the latter is cut.
+# part that runs in 32-bit mode.
 make_kernel() {
     [ ! -e "$dir/kernel.header" ] || return 0
     open_apt
@@ -167,8 +172,7 @@ make_kernel() {
         die "$image does not have the boot protocol 2.12" "report this"
     setup_bytes=$((($(number "$image" $((0x1f1)) 1) + 1) * 512))
     header_end=$((0x202 + $(number "$image" $((0x201)) 1)))
-    tail -c +$((setup_bytes + 1)) "$image" | split -b 8388608 -a 1 -d - "$dir/kernel."
-    [ ! -e "$dir/kernel.2" ] || die "the kernel is larger than 16 MiB" "report this"
+    tail -c +$((setup_bytes + 1)) "$image" >"$dir/kernel"
     tail -c +$((0x1f1 + 1)) "$image" | head -c $((header_end - 0x1f1)) >"$dir/kernel.tmp"
     echo "$kernel" >"$dir/kernel.name"
     mv "$dir/kernel.tmp" "$dir/kernel.header"
@@ -216,6 +220,10 @@ dir=$(cd "$dir" && pwd)
 need
 exec 9>"$dir/lock"
 flock 9 # a second one waits, and then finds everything made
+if [ "$(cat "$dir/recipe" 2>/dev/null)" != $recipe ]; then
+    rm -f "$dir/bochs" "$dir"/kernel* "$dir/boot.rom"
+    echo $recipe >"$dir/recipe"
+fi
 make_bochs
 make_kernel
 make_own
