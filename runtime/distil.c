@@ -442,8 +442,8 @@ static distil_status run_pass_here(distil_context *c, distil_result *results,
     return DISTIL_OK;
 }
 
-/* One pass over the first `texts` texts in c->ids and c->lengths, its arithmetic not what the caller
- * has set for its own. */
+/* One pass over the first `texts` texts in c->ids and c->lengths, its arithmetic not what the
+ * caller has set for its own. */
 static distil_status run_pass(distil_context *c, distil_result *results,
                               const distil_scores *scores, size_t texts)
 {

@@ -15,16 +15,16 @@
  * used in place: opening reads no weights, and processes share its pages.
  *
  * Promises. The logits of a text depend on the text and the blob alone: not on CPU, compiler,
- * batch mates, order, context, number of threads or the caller's rounding mode. After distil_model_open and distil_context_new the library
- * allocates nothing, opens nothing, reads no environment or locale and never prints or exits. A
- * malformed blob or text gives a status, never a crash. (One thing cannot be promised of a mapped
- * file: if another process truncates it while it is open, reading it raises SIGBUS. Replace a blob
- * by renaming a new file over it.)
+ * batch mates, order, context, number of threads or the caller's rounding mode. After
+ * distil_model_open and distil_context_new the library allocates nothing, opens nothing, reads no
+ * environment or locale and never prints or exits. A malformed blob or text gives a status, never
+ * a crash. (One thing cannot be promised of a mapped file: if another process truncates it while
+ * it is open, reading it raises SIGBUS. Replace a blob by renaming a new file over it.)
  *
  * Threads. A model is immutable: any number of threads may use it at once, until it is closed. A
- * context is scratch memory for one call at a time: one context for each thread. On request a context
- * has helper threads of its own, for the time of a call (distil_context_options); then a call makes
- * futex system calls, and none otherwise. No call but distil_model_open is a cancellation point.
+ * context is scratch memory for one call at a time: one context for each thread. On request a
+ * context has threads of its own that help with a call (distil_context_options); then a call makes
+ * futex system calls, and none otherwise. Only the open functions are cancellation points.
  *
  * Functions return a status that must not be ignored; on error outputs are untouched except
  * distil_error. Argument order: object, outputs, inputs; a length follows its pointer.
@@ -203,8 +203,8 @@ DISTIL_CHECKED distil_status distil_tokenize(const distil_model *model, int32_t 
 typedef struct distil_context distil_context;
 
 /* As many threads as CPUs that the calling thread may use: its affinity mask, and of a control
- * group's CPU quota the whole CPUs; never the host's number. Found out by distil_context_new, which
- * then reads /proc and the control groups' files. */
+ * group's CPU quota the whole CPUs; never the host's number. Found out by distil_context_new,
+ * which then reads /proc and the control groups' files. */
 #define DISTIL_THREADS_AUTO ((size_t)-1)
 
 /* Zero is the default of each. */
@@ -214,10 +214,10 @@ typedef struct distil_context_options {
      * faster for batches of short texts and costs scratch memory in proportion. */
     size_t max_batch_tokens;
     /* Threads that compute a call together, the caller among them: at most 256, or
-     * DISTIL_THREADS_AUTO. 0 or 1: the caller alone; nothing is created, locked or shared. More makes
-     * one call faster; for many texts at once contexts in threads of your own do better. Helpers
-     * sleep between calls, block signals, and live until distil_context_free. Use no more than
-     * there are free CPUs: docs/threads.md. */
+     * DISTIL_THREADS_AUTO. 0 or 1: the caller alone; nothing is created, locked or shared. More
+     * makes one call faster; for many texts at once contexts in threads of your own do better. The
+     * others sleep between calls, block signals, and live until distil_context_free. Ask for no
+     * more than there are free CPUs: docs/threads.md. */
     size_t threads;
     const distil_allocator *allocator; /* NULL: the model's */
 } distil_context_options;

@@ -3,9 +3,9 @@
  * Token ids to logits. Each step names the shape it leaves behind; n is the number of rows of the
  * pass, that is, of all its texts' tokens.
  *
- * A step is a loop that threads may share: a function over a part of its range, and a job that says
- * on what. Steps that work on rows one by one and feed a product go over the product's row tiles and
- * quantise each on the spot, which saves a barrier and a walk through memory.
+ * A step is a loop that threads may share: a function over a part of its range, and a job that
+ * says on what. Steps that work on rows one by one and feed a product go over the product's row
+ * tiles and quantise each on the spot, which saves a barrier and a walk through memory.
  */
 #include "runtime/encoder.h"
 
@@ -59,9 +59,9 @@ typedef struct pass {
 /* ---- sharing -------------------------------------------------------------------------------- */
 
 /*
- * Into how many parts a loop of n is worth cutting that takes about `work` nanoseconds on one thread:
- * some for each thread, so that one which is held up leaves its share to others, but none as short
- * as the hand-over, about half a microsecond.
+ * Into how many parts a loop of n is worth cutting that takes about `work` nanoseconds on one
+ * thread: some for each thread, so that one which is held up leaves its share to others, but none
+ * as short as the hand-over, about half a microsecond.
  */
 enum { PARTS_PER_THREAD = 4, PART_NS = 2000 };
 
@@ -311,8 +311,8 @@ static void attend(const pass *p, int first_rows)
 
 /* ---- layers --------------------------------------------------------------------------------- */
 
-/* Output projection and feed-forward part, on `rows` rows: attention output in s->context, residual
- * stream in s->hidden. Leaves hidden (rows, dim), quantised too. */
+/* Output projection and feed-forward part, on `rows` rows: attention output in s->context,
+ * residual stream in s->hidden. Leaves hidden (rows, dim), quantised too. */
 static void finish_layer(const pass *p, const distil_layer *layer, size_t rows)
 {
     const distil_weights *w = p->e->weights;

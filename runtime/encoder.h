@@ -6,9 +6,9 @@
  * token of one text, and only attention knows where a text begins. A row's bits therefore do not
  * depend on what else is in the pass.
  *
- * With a pool the threads share each step: products by pairs of columns, attention by text and head,
- * the rest by rows. Every element of a result is computed by one kernel call whoever makes it, so
- * threads cannot change a bit either.
+ * With a pool the threads share each step: products by pairs of columns, attention by text and
+ * head, the rest by rows. Every element of a result is computed by one kernel call whoever makes
+ * it, so threads cannot change a bit either.
  */
 #ifndef DISTIL_RUNTIME_ENCODER_H
 #define DISTIL_RUNTIME_ENCODER_H
@@ -49,14 +49,14 @@ typedef struct distil_encoder {
     void *trace_user;
 } distil_encoder;
 
-/* Bytes of scratch for passes of `rows` tokens on `threads` (at least 1) threads; with base (64-byte
- * aligned, that many bytes) also sets the pointers. */
+/* Bytes of scratch for passes of `rows` tokens on `threads` (at least 1) threads; with base
+ * (64-byte aligned, that many bytes) also sets the pointers. */
 size_t distil_enc_layout(distil_scratch *scratch, void *base, const distil_weights *weights,
                          size_t rows, size_t threads);
 
 /*
- * One pass. ids (sum of lengths) concatenated, ids below the vocabulary size; lengths (texts), each
- * 1 .. max_positions, their sum at most scratch->rows; logits (texts, n_labels).
+ * One pass. ids (sum of lengths) concatenated, ids below the vocabulary size; lengths (texts),
+ * each 1 .. max_positions, their sum at most scratch->rows; logits (texts, n_labels).
  */
 void distil_enc_run(const distil_encoder *encoder, distil_scratch *scratch, float *logits,
                     const int32_t *ids, const size_t *lengths, size_t texts);

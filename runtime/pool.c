@@ -3,14 +3,15 @@
  * The pool's one rule: whoever moves `ticket` on by one owns that part of the loop it belongs to.
  *
  * ticket holds turn (32 bits), parts (16) and the next part (16), so one compare-and-swap proves
- * that the loop read from fn, job and n is the one the part belongs to: the caller changes them only
- * after all parts of the last loop were claimed and done, and from then on the old ticket cannot be
- * moved. A worker may stand still between any two instructions (until turn has gone around, 2^32
- * loops) and do no harm.
+ * that the loop read from fn, job and n is the one the part belongs to: the caller changes them
+ * only after all parts of the last loop were claimed and done, and from then on the old ticket
+ * cannot be moved. A worker may stand still between any two instructions (until turn has gone
+ * around, 2^32 loops) and do no harm.
  *
- * Sleeping is a futex on turn for workers and on pending for the caller. Both sides follow the same
- * order, all of it sequentially consistent: who sleeps announces it and then looks at the word
- * again; who wakes changes the word and then looks for announcements. One of the two sees the other.
+ * Sleeping is a futex on turn for workers and on pending for the caller. Both sides follow the
+ * same order, all of it sequentially consistent: who sleeps announces it and then looks at the
+ * word again; who wakes changes the word and then looks for announcements. One of the two sees the
+ * other.
  */
 #include "runtime/pool.h"
 

@@ -2,14 +2,15 @@
 /*
  * A few threads that share the loops of one forward pass.
  *
- * A pass is a sequence of loops with a barrier after each. distil_pool_run cuts a loop's range into
- * parts; the calling thread and the workers claim parts one by one until none is left. The caller
- * waits for parts in work, never for a worker: one that sleeps, is late or does not exist costs
- * nothing but its help. So a pool also works where its workers are gone, in the child of a fork.
+ * A pass is a sequence of loops with a barrier after each. distil_pool_run cuts a loop's range
+ * into parts; the calling thread and the workers claim parts one by one until none is left. The
+ * caller waits for parts in work, never for a worker: one that sleeps, is late or does not exist
+ * costs nothing but its help. So a pool also works where its workers are gone, in the child of a
+ * fork.
  *
  * Between distil_pool_wake and distil_pool_rest workers spin for a bounded time before they sleep;
- * at all other times they sleep on a futex. Which thread computes what is left to chance; loops must
- * give the same result whoever runs a part.
+ * at all other times they sleep on a futex. Which thread computes what is left to chance; loops
+ * must give the same result whoever runs a part.
  *
  * One pass at a time: wake, run and rest belong to one thread, which may change between passes. No
  * function here is a cancellation point.

@@ -51,7 +51,7 @@ static const char gorgeous[] = "A gorgeous, witty, seductive movie.";
 
 /* ---- helpers -------------------------------------------------------------------------------- */
 
-/* Threads of this process before any was made: a sanitizer may have one of its own. */
+/* Threads of this process that are no context's: a sanitizer may have one of its own. */
 static size_t tasks_at_start;
 
 static size_t count_tasks(void)
@@ -77,6 +77,23 @@ static int tasks_become(size_t expected)
         nanosleep(&pause, NULL);
     }
     return 0;
+}
+
+static void *do_nothing(void *argument)
+{
+    return argument;
+}
+
+/* After a first thread, with which a sanitizer starts its own, is gone. */
+static void count_at_start(void)
+{
+    const struct timespec pause = {0, 50000000};
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, do_nothing, NULL) != 0 || pthread_join(thread, NULL) != 0)
+        exit(1);
+    nanosleep(&pause, NULL);
+    tasks_at_start = count_tasks();
 }
 
 static distil_context *make_context(const distil_model *model, size_t threads, size_t tokens)
@@ -302,7 +319,9 @@ static void test_rounding(const distil_model *model, const corpus *c)
             continue;
         __builtin_ia32_ldmxcsr(odd);
         context = make_context(model, threads, 0);
-        right = works(context, c);
+        right = 1;
+        for (int i = 0; i < 20; i++) /* a busy machine may give the workers nothing to do */
+            right &= works(context, c);
         distil_context_free(context);
         after = __builtin_ia32_stmxcsr();
         __builtin_ia32_ldmxcsr(before);
@@ -748,7 +767,7 @@ int main(int argc, char **argv)
     distil_context *alone;
 
     harness_init("test_threads", argc, argv);
-    tasks_at_start = count_tasks();
+    count_at_start();
     test_pool();
     model = support_model_open(DISTIL_ISA_BEST);
     sentences = support_sentences_read();
