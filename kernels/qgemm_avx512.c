@@ -15,46 +15,49 @@ enum { TILE_ROWS = 6 };
 
 /* sum (rows, 32) = tile x pair, for a constant number of rows. */
 __attribute__((always_inline)) static inline void
-multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group)
+multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group, int near)
 {
     const size_t panel_bytes = t->quads * LINE;
     const __m512i ones = _mm512_set1_epi16(1);
     const int8_t *b = t->panel;
     const uint16_t *order = t->order;
-    uintptr_t prefetch = t->prefetch;
+    size_t quad = 0;
     __m512i low[TILE_ROWS], high[TILE_ROWS];
 
     DISTIL_UNROLL
     for (size_t r = 0; r < rows; r++)
         low[r] = high[r] = _mm512_setzero_si512();
-    for (size_t quad = 0; quad < t->quads; quad += group) {
-        __m512i part_low[TILE_ROWS], part_high[TILE_ROWS];
+    for (size_t part = 0; part < 2; part++) {
+        uintptr_t prefetch = t->fetch[part].from;
 
-        DISTIL_UNROLL
-        for (size_t r = 0; r < rows; r++)
-            part_low[r] = part_high[r] = _mm512_setzero_si512();
-        DISTIL_UNROLL
-        for (size_t g = 0; g < group; g++) {
-            const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
-            __m512i b_low = _mm512_load_si512(b);
-            __m512i b_high = _mm512_load_si512(b + panel_bytes);
+        for (; quad < t->fetch[part].quads; quad += group) {
+            __m512i part_low[TILE_ROWS], part_high[TILE_ROWS];
 
-            _mm_prefetch((const char *)prefetch, _MM_HINT_T0);
-            _mm_prefetch((const char *)(prefetch + panel_bytes), _MM_HINT_T0);
+            DISTIL_UNROLL
+            for (size_t r = 0; r < rows; r++)
+                part_low[r] = part_high[r] = _mm512_setzero_si512();
+            DISTIL_UNROLL
+            for (size_t g = 0; g < group; g++) {
+                const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
+                __m512i b_low = _mm512_load_si512(b);
+                __m512i b_high = _mm512_load_si512(b + panel_bytes);
+
+                fetch_lines(prefetch, panel_bytes, near);
+                DISTIL_UNROLL
+                for (size_t r = 0; r < rows; r++) {
+                    __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
+
+                    part_low[r] = _mm512_add_epi16(part_low[r], _mm512_maddubs_epi16(x, b_low));
+                    part_high[r] = _mm512_add_epi16(part_high[r], _mm512_maddubs_epi16(x, b_high));
+                }
+                b += LINE;
+                prefetch += t->step;
+            }
             DISTIL_UNROLL
             for (size_t r = 0; r < rows; r++) {
-                __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
-
-                part_low[r] = _mm512_add_epi16(part_low[r], _mm512_maddubs_epi16(x, b_low));
-                part_high[r] = _mm512_add_epi16(part_high[r], _mm512_maddubs_epi16(x, b_high));
+                low[r] = _mm512_add_epi32(low[r], _mm512_madd_epi16(part_low[r], ones));
+                high[r] = _mm512_add_epi32(high[r], _mm512_madd_epi16(part_high[r], ones));
             }
-            b += LINE;
-            prefetch += t->step;
-        }
-        DISTIL_UNROLL
-        for (size_t r = 0; r < rows; r++) {
-            low[r] = _mm512_add_epi32(low[r], _mm512_madd_epi16(part_low[r], ones));
-            high[r] = _mm512_add_epi32(high[r], _mm512_madd_epi16(part_high[r], ones));
         }
     }
     DISTIL_UNROLL
@@ -64,37 +67,26 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t gro
     }
 }
 
-/* For a constant number of rows: the usual group as a constant too. */
-__attribute__((always_inline)) static inline void
-multiply_grouped(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group)
-{
-    if (group == 4)
-        multiply_rows(sum, t, rows, 4);
-    else
-        multiply_rows(sum, t, rows, group);
-}
+#define TILE_OF_GROUP(rows, group)                                                                 \
+    case 8 * (rows) + (group):                                                                     \
+        if (t->near)                                                                               \
+            multiply_rows(sum, t, rows, group, 1);                                                 \
+        else                                                                                       \
+            multiply_rows(sum, t, rows, group, 0);                                                 \
+        break;
+#define TILE(rows) TILE_OF_GROUP(rows, 4) TILE_OF_GROUP(rows, 2) TILE_OF_GROUP(rows, 1)
 
 static void multiply_tile(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group)
 {
-    switch (rows) {
-    case 1:
-        multiply_grouped(sum, t, 1, group);
-        break;
-    case 2:
-        multiply_grouped(sum, t, 2, group);
-        break;
-    case 3:
-        multiply_grouped(sum, t, 3, group);
-        break;
-    case 4:
-        multiply_grouped(sum, t, 4, group);
-        break;
-    case 5:
-        multiply_grouped(sum, t, 5, group);
-        break;
+    switch (8 * rows + group) {
+        TILE(1)
+        TILE(2)
+        TILE(3)
+        TILE(4)
+        TILE(5)
+        TILE(6)
     default:
-        multiply_grouped(sum, t, 6, group);
-        break;
+        assert(!"rows and group of a tile");
     }
 }
 

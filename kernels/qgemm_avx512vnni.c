@@ -17,35 +17,38 @@ enum { TILE_ROWS = 12, MAX_SUMS = 12 /* rows x sets */ };
 
 /* sum (rows, 32) = tile x pair, for a constant number of rows, quads dealt to `sets` sets. */
 __attribute__((always_inline)) static inline void
-multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets)
+multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets, int near)
 {
     const size_t panel_bytes = t->quads * LINE;
     const int8_t *b = t->panel;
     const uint16_t *order = t->order;
-    uintptr_t prefetch = t->prefetch;
+    size_t quad = 0;
     __m512i low[MAX_SUMS], high[MAX_SUMS];
 
     DISTIL_UNROLL
     for (size_t i = 0; i < rows * sets; i++)
         low[i] = high[i] = _mm512_setzero_si512();
-    for (size_t quad = 0; quad < t->quads; quad += sets) {
-        DISTIL_UNROLL
-        for (size_t s = 0; s < sets; s++) {
-            const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
-            __m512i b_low = _mm512_load_si512(b);
-            __m512i b_high = _mm512_load_si512(b + panel_bytes);
+    for (size_t part = 0; part < 2; part++) {
+        uintptr_t prefetch = t->fetch[part].from;
 
-            _mm_prefetch((const char *)prefetch, _MM_HINT_T0);
-            _mm_prefetch((const char *)(prefetch + panel_bytes), _MM_HINT_T0);
+        for (; quad < t->fetch[part].quads; quad += sets) {
             DISTIL_UNROLL
-            for (size_t r = 0; r < rows; r++) {
-                __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
+            for (size_t s = 0; s < sets; s++) {
+                const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
+                __m512i b_low = _mm512_load_si512(b);
+                __m512i b_high = _mm512_load_si512(b + panel_bytes);
 
-                low[s * rows + r] = _mm512_dpbusd_epi32(low[s * rows + r], x, b_low);
-                high[s * rows + r] = _mm512_dpbusd_epi32(high[s * rows + r], x, b_high);
+                fetch_lines(prefetch, panel_bytes, near);
+                DISTIL_UNROLL
+                for (size_t r = 0; r < rows; r++) {
+                    __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
+
+                    low[s * rows + r] = _mm512_dpbusd_epi32(low[s * rows + r], x, b_low);
+                    high[s * rows + r] = _mm512_dpbusd_epi32(high[s * rows + r], x, b_high);
+                }
+                b += LINE;
+                prefetch += t->step;
             }
-            b += LINE;
-            prefetch += t->step;
         }
     }
     DISTIL_UNROLL
@@ -60,46 +63,32 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t set
     }
 }
 
+#define TILE(rows, sets)                                                                           \
+    case 2 * (rows):                                                                               \
+        multiply_rows(sum, t, rows, sets, 0);                                                      \
+        break;                                                                                     \
+    case 2 * (rows) + 1:                                                                           \
+        multiply_rows(sum, t, rows, sets, 1);                                                      \
+        break;
+
 static void multiply_tile(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group)
 {
     (void)group;
-    switch (rows) {
-    case 1:
-        multiply_rows(sum, t, 1, 4);
-        break;
-    case 2:
-        multiply_rows(sum, t, 2, 4);
-        break;
-    case 3:
-        multiply_rows(sum, t, 3, 2);
-        break;
-    case 4:
-        multiply_rows(sum, t, 4, 2);
-        break;
-    case 5:
-        multiply_rows(sum, t, 5, 1);
-        break;
-    case 6:
-        multiply_rows(sum, t, 6, 1);
-        break;
-    case 7:
-        multiply_rows(sum, t, 7, 1);
-        break;
-    case 8:
-        multiply_rows(sum, t, 8, 1);
-        break;
-    case 9:
-        multiply_rows(sum, t, 9, 1);
-        break;
-    case 10:
-        multiply_rows(sum, t, 10, 1);
-        break;
-    case 11:
-        multiply_rows(sum, t, 11, 1);
-        break;
+    switch (2 * rows + t->near) {
+        TILE(1, 4)
+        TILE(2, 4)
+        TILE(3, 2)
+        TILE(4, 2)
+        TILE(5, 1)
+        TILE(6, 1)
+        TILE(7, 1)
+        TILE(8, 1)
+        TILE(9, 1)
+        TILE(10, 1)
+        TILE(11, 1)
+        TILE(12, 1)
     default:
-        multiply_rows(sum, t, 12, 1);
-        break;
+        assert(!"rows of a tile");
     }
 }
 

@@ -41,7 +41,7 @@ multiply_rows(int32_t *sum, const uint8_t *a, const int8_t *panel, const uint16_
             __m256i b_low = _mm256_load_si256((const __m256i *)panel);
             __m256i b_high = _mm256_load_si256((const __m256i *)(panel + LINE / 2));
 
-            _mm_prefetch((const char *)prefetch, _MM_HINT_T0);
+            _mm_prefetch((const char *)prefetch, _MM_HINT_T1);
             DISTIL_UNROLL
             for (size_t r = 0; r < rows; r++) {
                 __m256i x = broadcast_quad(at + r * DISTIL_QUAD);

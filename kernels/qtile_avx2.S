@@ -9,7 +9,8 @@
  *
  * sum (ROWS, 16) receives sum_k a[row][k] * panel[k][col]; 32-byte aligned. a, panel and order are
  * as in distil_qrows and distil_qmatrix; quads is a positive multiple of 4. For each quad the line
- * at `prefetch` is fetched, which then moves on by `step` bytes; it may point anywhere.
+ * at `prefetch` is fetched to the second cache, which then moves on by `step` bytes; it may point
+ * anywhere.
  *
  * vpmaddubsw adds two products in an int16 lane, vpaddw adds those of GROUP quads with wrapping,
  * and vpmaddwd by ones widens to int32. No lane overflows, by the proof in the panel (kernels.h).
@@ -50,13 +51,13 @@ ones:   .fill   16, 2, 1
         vmovdqa ymm12, [rdx + 64 * \index]
         vmovdqa ymm13, [rdx + 64 * \index + 32]
         .if     \index == 0
-        prefetcht0 [r9]
+        prefetcht1 [r9]
         .elseif \index == 1
-        prefetcht0 [r9 + r10]
+        prefetcht1 [r9 + r10]
         .elseif \index == 2
-        prefetcht0 [r9 + 2 * r10]
+        prefetcht1 [r9 + 2 * r10]
         .else
-        prefetcht0 [r9 + r11]
+        prefetcht1 [r9 + r11]
         .endif
         .if     \rows == 3
         lea     rax, [rax + 2 * rax]
