@@ -21,43 +21,41 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t gro
     const __m512i ones = _mm512_set1_epi16(1);
     const int8_t *b = t->panel;
     const uint16_t *order = t->order;
-    size_t quad = 0;
+    uintptr_t prefetch = t->prefetch;
     __m512i low[TILE_ROWS], high[TILE_ROWS];
 
     DISTIL_UNROLL
     for (size_t r = 0; r < rows; r++)
         low[r] = high[r] = _mm512_setzero_si512();
-    for (size_t part = 0; part < 2; part++) {
-        uintptr_t prefetch = t->fetch[part].from;
+    for (size_t quad = 0; quad < t->quads; quad += group) {
+        if (near && quad == t->turn)
+            prefetch = t->next;
+        __m512i part_low[TILE_ROWS], part_high[TILE_ROWS];
 
-        for (; quad < t->fetch[part].quads; quad += group) {
-            __m512i part_low[TILE_ROWS], part_high[TILE_ROWS];
+        DISTIL_UNROLL
+        for (size_t r = 0; r < rows; r++)
+            part_low[r] = part_high[r] = _mm512_setzero_si512();
+        DISTIL_UNROLL
+        for (size_t g = 0; g < group; g++) {
+            const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
+            __m512i b_low = _mm512_load_si512(b);
+            __m512i b_high = _mm512_load_si512(b + panel_bytes);
 
-            DISTIL_UNROLL
-            for (size_t r = 0; r < rows; r++)
-                part_low[r] = part_high[r] = _mm512_setzero_si512();
-            DISTIL_UNROLL
-            for (size_t g = 0; g < group; g++) {
-                const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
-                __m512i b_low = _mm512_load_si512(b);
-                __m512i b_high = _mm512_load_si512(b + panel_bytes);
-
-                fetch_lines(prefetch, panel_bytes, near);
-                DISTIL_UNROLL
-                for (size_t r = 0; r < rows; r++) {
-                    __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
-
-                    part_low[r] = _mm512_add_epi16(part_low[r], _mm512_maddubs_epi16(x, b_low));
-                    part_high[r] = _mm512_add_epi16(part_high[r], _mm512_maddubs_epi16(x, b_high));
-                }
-                b += LINE;
-                prefetch += t->step;
-            }
+            fetch_lines(prefetch, panel_bytes, near);
             DISTIL_UNROLL
             for (size_t r = 0; r < rows; r++) {
-                low[r] = _mm512_add_epi32(low[r], _mm512_madd_epi16(part_low[r], ones));
-                high[r] = _mm512_add_epi32(high[r], _mm512_madd_epi16(part_high[r], ones));
+                __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
+
+                part_low[r] = _mm512_add_epi16(part_low[r], _mm512_maddubs_epi16(x, b_low));
+                part_high[r] = _mm512_add_epi16(part_high[r], _mm512_maddubs_epi16(x, b_high));
             }
+            b += LINE;
+            prefetch += t->step;
+        }
+        DISTIL_UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            low[r] = _mm512_add_epi32(low[r], _mm512_madd_epi16(part_low[r], ones));
+            high[r] = _mm512_add_epi32(high[r], _mm512_madd_epi16(part_high[r], ones));
         }
     }
     DISTIL_UNROLL

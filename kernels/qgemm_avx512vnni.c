@@ -22,33 +22,31 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t set
     const size_t panel_bytes = t->quads * LINE;
     const int8_t *b = t->panel;
     const uint16_t *order = t->order;
-    size_t quad = 0;
+    uintptr_t prefetch = t->prefetch;
     __m512i low[MAX_SUMS], high[MAX_SUMS];
 
     DISTIL_UNROLL
     for (size_t i = 0; i < rows * sets; i++)
         low[i] = high[i] = _mm512_setzero_si512();
-    for (size_t part = 0; part < 2; part++) {
-        uintptr_t prefetch = t->fetch[part].from;
+    for (size_t quad = 0; quad < t->quads; quad += sets) {
+        if (near && quad == t->turn)
+            prefetch = t->next;
+        DISTIL_UNROLL
+        for (size_t s = 0; s < sets; s++) {
+            const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
+            __m512i b_low = _mm512_load_si512(b);
+            __m512i b_high = _mm512_load_si512(b + panel_bytes);
 
-        for (; quad < t->fetch[part].quads; quad += sets) {
+            fetch_lines(prefetch, panel_bytes, near);
             DISTIL_UNROLL
-            for (size_t s = 0; s < sets; s++) {
-                const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
-                __m512i b_low = _mm512_load_si512(b);
-                __m512i b_high = _mm512_load_si512(b + panel_bytes);
+            for (size_t r = 0; r < rows; r++) {
+                __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
 
-                fetch_lines(prefetch, panel_bytes, near);
-                DISTIL_UNROLL
-                for (size_t r = 0; r < rows; r++) {
-                    __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
-
-                    low[s * rows + r] = _mm512_dpbusd_epi32(low[s * rows + r], x, b_low);
-                    high[s * rows + r] = _mm512_dpbusd_epi32(high[s * rows + r], x, b_high);
-                }
-                b += LINE;
-                prefetch += t->step;
+                low[s * rows + r] = _mm512_dpbusd_epi32(low[s * rows + r], x, b_low);
+                high[s * rows + r] = _mm512_dpbusd_epi32(high[s * rows + r], x, b_high);
             }
+            b += LINE;
+            prefetch += t->step;
         }
     }
     DISTIL_UNROLL

@@ -29,21 +29,17 @@ enum {
     BLOCK_BYTES = 384 << 10                 /* of activations that stay in the second cache */
 };
 
-/* Up to position `quads` of the tile, fetch from `from` on in the first panel. */
-typedef struct fetch_part {
-    size_t quads;
-    uintptr_t from;
-} fetch_part;
-
 /* One tile's work against one pair of panels. */
 typedef struct tile_work {
     const uint8_t *a;      /* the tile's activations */
     const int8_t *panel;   /* the pair's first panel */
     const uint16_t *order; /* (quads) */
     size_t quads;
-    fetch_part fetch[2]; /* the second panel's lines are quads * LINE further */
-    size_t step;         /* bytes that fetching moves on by a quad */
-    unsigned near;       /* 1: what is fetched is used at once, 0: after this pair */
+    uintptr_t prefetch; /* in the first panel; the second one's line is quads * LINE further */
+    size_t step;        /* bytes that prefetch moves on by a quad */
+    unsigned near;      /* 1: what is fetched is used at once, 0: after this pair */
+    size_t turn;        /* near: from this quad on, a multiple of 4, fetch from `next` on */
+    uintptr_t next;
 } tile_work;
 
 /* Fetch a line of each panel, to the first cache if near, else to the second: the first is full
@@ -91,21 +87,22 @@ static void multiply_pair(float *restrict c, size_t c_stride, const distil_qrows
     tile_work t = {.panel = w->panels + pair * 2 * quads * LINE,
                    .order = w->order + pair * quads,
                    .quads = quads,
-                   .fetch = {{quads, (uintptr_t)next}, {quads, 0}},
+                   .prefetch = (uintptr_t)next,
                    .step = (LINE + tiles - 1) / tiles};
     alignas(64) int32_t sum[TILE_ROWS * 2 * COLS];
 
     if (tiles == 1) {
-        t.fetch[0] = (fetch_part){quads - ahead, (uintptr_t)(t.panel + ahead * LINE)};
-        t.fetch[1].from = (uintptr_t)next;
         t.near = 1;
+        t.prefetch = (uintptr_t)(t.panel + ahead * LINE);
+        t.turn = quads - ahead;
+        t.next = (uintptr_t)next;
     }
     for (size_t tile = block.begin; tile < block.end; tile++) {
         size_t last = distil_tile_first(a->rows, a->tile_rows, tile + 1);
 
         t.a = a->q + first * w->depth;
         multiply_tile(sum, &t, last - first, w->group[pair]);
-        t.fetch[0].from += quads * t.step;
+        t.prefetch += quads * t.step;
         distil_avx512_finish(c + first * c_stride + n, c_stride, sum, a->scale + first,
                              a->zero_point + first, last - first, panel, epilogue);
         first = last;
