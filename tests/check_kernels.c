@@ -241,6 +241,8 @@ static void check_qgemm(const kernel_variant *variant)
             check_two_fills(variant, &shape);
         }
     }
+    /* activations larger than the blocks of rows that variants take at a time */
+    check_two_fills(variant, &(kernel_shape){.rows = 203, .depth = 3072, .cols = 64, .gap = 3});
     /* the deepest matrix there may be: sums come within a factor of 4 of int32 */
     check_two_fills(variant, &(kernel_shape){.rows = 3, .depth = 16384, .cols = 32, .group = 1});
 }
