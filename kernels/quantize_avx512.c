@@ -53,11 +53,47 @@ static void quantize_row(uint8_t *q, size_t quad_bytes, const float *x, __m512 i
     }
 }
 
+/* 16 quads of one row: quad 4 * j + i in the 32-bit lane j of the 128-bit lane i. */
+static inline __m512i quantize_64(const float *x, __m512 inverse, __m512i zero)
+{
+    __m512i q[4];
+
+    DISTIL_UNROLL
+    for (size_t j = 0; j < 4; j++)
+        q[j] = _mm512_add_epi32(
+            _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(x + 16 * j), inverse)), zero);
+    return _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
+}
+
+/* Quads 0, 1, 2, 3 of four rows to their places, quad_bytes apart. */
+static inline void store_4_quads(uint8_t *q, size_t quad_bytes, __m512i quads)
+{
+    _mm_storeu_si128((__m128i *)q, _mm512_castsi512_si128(quads));
+    _mm_storeu_si128((__m128i *)(q + quad_bytes), _mm512_extracti32x4_epi32(quads, 1));
+    _mm_storeu_si128((__m128i *)(q + 2 * quad_bytes), _mm512_extracti32x4_epi32(quads, 2));
+    _mm_storeu_si128((__m128i *)(q + 3 * quad_bytes), _mm512_extracti32x4_epi32(quads, 3));
+}
+
 /* Four adjacent rows of a tile: their quads lie side by side, 16 bytes in one store. */
 static void quantize_4_rows(uint8_t *q, size_t quad_bytes, const float *x, size_t x_stride,
                             const __m512 inverse[4], const __m512i zero[4], size_t depth)
 {
-    for (size_t k = 0; k < depth; k += 16, q += 4 * quad_bytes) {
+    size_t k = 0;
+
+    for (; k + 64 <= depth; k += 64, q += 16 * quad_bytes) {
+        __m512i r0 = quantize_64(x + k, inverse[0], zero[0]);
+        __m512i r1 = quantize_64(x + x_stride + k, inverse[1], zero[1]);
+        __m512i r2 = quantize_64(x + 2 * x_stride + k, inverse[2], zero[2]);
+        __m512i r3 = quantize_64(x + 3 * x_stride + k, inverse[3], zero[3]);
+        __m512i low01 = _mm512_unpacklo_epi32(r0, r1), high01 = _mm512_unpackhi_epi32(r0, r1);
+        __m512i low23 = _mm512_unpacklo_epi32(r2, r3), high23 = _mm512_unpackhi_epi32(r2, r3);
+
+        store_4_quads(q, quad_bytes, _mm512_unpacklo_epi64(low01, low23));
+        store_4_quads(q + 4 * quad_bytes, quad_bytes, _mm512_unpackhi_epi64(low01, low23));
+        store_4_quads(q + 8 * quad_bytes, quad_bytes, _mm512_unpacklo_epi64(high01, high23));
+        store_4_quads(q + 12 * quad_bytes, quad_bytes, _mm512_unpackhi_epi64(high01, high23));
+    }
+    for (; k < depth; k += 16, q += 4 * quad_bytes) {
         __m128i r0 = quantize_16(x + k, inverse[0], zero[0]);
         __m128i r1 = quantize_16(x + x_stride + k, inverse[1], zero[1]);
         __m128i r2 = quantize_16(x + 2 * x_stride + k, inverse[2], zero[2]);
