@@ -5,9 +5,9 @@
 # emulated CPUs (tools/emulate). On each CPU below
 #
 #   detect   `distil isa` finds exactly the levels that the CPU and its operating system can run;
+#   answer   `distil classify` takes the CPU's best level and gives this machine's bytes;
 #   kernels  check_kernels passes for the levels named, and every variant that kernels/kernels.inc
-#            lists for them was compared, none skipped: levels added there are picked up here;
-#   answer   `distil classify` takes the CPU's best level and gives this machine's bytes.
+#            lists for them was compared, none skipped: levels added there are picked up here.
 #
 # An instruction in a kernel whose level does not promise it raises SIGILL on the first CPU that
 # lacks it. Small shapes only: an emulated CPU does a hundred million instructions a second. With
@@ -25,23 +25,23 @@ LC_ALL=C
 export LC_ALL
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
-run=$root/tools/emulate/run.sh
 EMULATE_DIR=${EMULATE_DIR:-$root/build/emulate}
 export EMULATE_DIR
 
-# name, CPU (run.sh -l), kernel arguments, levels that run, levels whose kernels are checked
+# name, CPU (run.sh -l), kernel arguments, levels that run, levels whose kernels are checked; those
+# that take longest first.
 #
 # The operating system can keep registers from programs that the CPU has: noxsave leaves only xmm,
 # clearcpuid=304 (AVX-512F) leaves zmm out, though CPUID still tells programs of AVX-512.
 cpus='
 penryn core2_penryn_t9600 - scalar scalar
-sandybridge corei7_sandy_bridge_2600k - scalar -
 haswell corei7_haswell_4770 - scalar,avx2 avx2
-zen ryzen - scalar,avx2 -
 arrowlake arrow_lake - scalar,avx2,avxvnni avxvnni
 skylakex corei7_skylake_x - scalar,avx2,avx512 avx512
 tigerlake tigerlake - scalar,avx2,avx512,avx512vnni avx512vnni
 sapphire sapphire_rapids - scalar,avx2,avxvnni,avx512,avx512vnni avxvnni,avx512vnni
+sandybridge corei7_sandy_bridge_2600k - scalar -
+zen ryzen - scalar,avx2 -
 noymm sapphire_rapids noxsave scalar -
 nozmm sapphire_rapids clearcpuid=580,304 scalar,avx2,avxvnni -
 '
@@ -55,62 +55,87 @@ close_with() { # PASSED FAILED SKIPPED
     exit
 }
 
-# ---- one machine: prints "ok WHAT" or "not ok WHAT: ..." lines -------------------------------
+# ---- one CPU: prints "ok WHAT" and "not ok WHAT: ..." lines ------------------------------------
 
-emulated() { # PROGRAM ARGUMENTS...
-    "$run" -m "$cpu" -t 280 ${kernel:+-k "$kernel"} "$@"
+verdict() { # WHAT FAULT: no fault is a pass
+    if [ -z "$2" ]; then
+        echo "ok $name/$1"
+    else
+        echo "not ok $name/$1: $2"
+    fi
 }
 
-check_detection() {
-    if ! answer=$(emulated "$work/distil" isa --json); then
-        echo "not ok $name/detect: $answer"
-        return
-    fi
+judge_detection() {
+    answer=$(grep -a '^{"cpu":' "$log")
     found=$(printf '%s\n' "$answer" | tr '{' '\n' |
         sed -n 's/^"level":"\([a-z0-9]*\)","runs":true.*/\1/p' | tr '\n' ',')
     if [ "$found" = "$levels," ]; then
-        echo "ok $name/detect"
+        verdict detect ''
     else
-        echo "not ok $name/detect: runs $found instead of $levels: $answer"
+        verdict detect "runs '$found' instead of '$levels,': $answer"
     fi
 }
 
-check_kernels() { # LEVEL FILTER
-    operations=$(sed -n "s/^KERNEL(\([a-z_]*\), $1)\$/\1/p" kernels/kernels.inc)
-    [ -n "$operations" ] || return 0
-    log=$work/$name.$1.${2%/*}
-    if ! emulated "$work/check_kernels" -v --filter "*/$1/*/$2" >"$log" 2>&1; then
-        echo "not ok $name/kernels/$1/$2:"
-        grep -v '^ok ' "$log" | head -n 10 | sed 's/^/    /'
-        tail -n 1 "$log" | sed 's/^/    /'
-        return
+judge_answer() {
+    answer=$(grep -a '^{"label":' "$log")
+    if [ "$answer" = "$(cat "$work/answer")" ]; then
+        verdict answer ''
+    else
+        verdict answer "'$answer' instead of '$(cat "$work/answer")'"
     fi
-    for operation in $operations; do
-        if grep -q "^ok $operation/$1/" "$log"; then
-            echo "ok $name/kernels/$operation/$1/$2"
+}
+
+judge_kernels() { # LEVEL FILTER
+    for operation in $(operations "$1"); do
+        if grep -aq "^not ok $operation/$1/.*/$2:" "$log"; then
+            verdict "kernels/$operation/$1/$2" "$(grep -am 3 "^not ok $operation/$1/.*/$2:" "$log")"
+        elif ! grep -aq "^ok $operation/$1/.*/$2\$" "$log"; then
+            verdict "kernels/$operation/$1/$2" "no case ran"
         else
-            echo "not ok $name/kernels/$operation/$1/$2: no case ran"
+            verdict "kernels/$operation/$1/$2" ''
         fi
     done
 }
 
-check_answer() {
-    if answer=$(emulated -f "$work/sst2.distil" "$work/distil" classify --jsonl \
-        -m sst2.distil "$text") && [ "$answer" = "$(cat "$work/answer")" ]; then
-        echo "ok $name/answer"
-    else
-        echo "not ok $name/answer: '$answer' instead of '$(cat "$work/answer")'"
+operations() { # LEVEL: those that have a variant for it
+    sed -n "s/^KERNEL(\([a-z_]*\), $1)\$/\1/p" kernels/kernels.inc
+}
+
+run_cpu() { # NAME CPU KERNEL-ARGUMENTS LEVELS CHECKED
+    name=$1 cpu=$2 kernel=${3#-} levels=$4 checked=
+    [ -n "${DISTIL_TEST_FULL-}" ] && [ "$5" != - ] && set -- "$1" "$2" "$3" "$4" "$4"
+    for level in $(echo "${5#-}" | tr ',' ' '); do
+        [ -z "$(operations "$level")" ] || checked="$checked $level"
+    done
+
+    log=$work/$name.log
+    set -- "$work/distil" isa --json \
+        --next "$work/distil" classify --jsonl -m sst2.distil "$text"
+    for level in $checked; do
+        for filter in $filters; do
+            set -- "$@" --next "$work/check_kernels" -v --filter "*/$level/*/$filter"
+        done
+    done
+    tools/emulate/run.sh -m "$cpu" ${kernel:+-k "$kernel"} -t "$seconds" \
+        -f "$work/sst2.distil" "$@" >"$log" 2>&1
+    status=$?
+
+    judge_detection
+    judge_answer
+    for level in $checked; do
+        for filter in $filters; do
+            judge_kernels "$level" "$filter"
+        done
+    done
+    if [ $status -ne 0 ]; then
+        verdict "status" "$status; its last lines:"
+        grep -av '^ok ' "$log" | tail -n 10 | sed 's/^/    /'
     fi
 }
 
-if [ "${1-}" = --one ]; then # TASK NAME CPU KERNEL-ARGUMENTS LEVELS [LEVEL FILTER]
+if [ "${1-}" = --cpu ]; then
     shift
-    task=$1 name=$2 cpu=$3 kernel=${4#-} levels=$5
-    case $task in
-    detect) check_detection ;;
-    kernels) check_kernels "$6" "$7" ;;
-    answer) check_answer ;;
-    esac
+    run_cpu "$@"
     exit 0
 fi
 
@@ -125,16 +150,18 @@ if [ ! -e "$EMULATE_DIR/boot.rom" ]; then
     close_with 0 0 1
 fi
 build=${DISTIL_BUILD:-$root/build}
+seconds=150 # for one machine: ten times what it takes
+[ -z "${DISTIL_TEST_FULL-}" ] || seconds=1500
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
-export work
+export work seconds
 
 link() { # NAME OBJECT LIBRARY...
     name=$1 object=$2
     shift 2
     if ! ${CC:-cc} -static -o "$work/$name" "$build/obj/$object" "$@" -lm -pthread; then
-        echo "not ok link: $name from $build; make tests builds what it needs"
+        echo "not ok link: $name from $build; make all tests builds what it needs"
         close_with 0 1 0
     fi
 }
@@ -146,25 +173,16 @@ if ! "$work/distil" classify --jsonl -m "$work/sst2.distil" "$text" >"$work/answ
     close_with 0 1 0
 fi
 
-# ---- all of them -----------------------------------------------------------------------------
+# ---- all CPUs --------------------------------------------------------------------------------
 
-# Long tasks first, so that the processors finish together.
-printf '%s\n' "$cpus" | while read -r name cpu kernel levels checked; do
-    [ -n "$name" ] || continue
-    machine="$name $cpu $kernel $levels"
-    [ -z "${DISTIL_TEST_FULL-}" ] || [ "$checked" = - ] || checked=$levels
-    for level in $(echo "${checked#-}" | tr ',' ' '); do
-        for filter in $filters; do
-            echo "1 kernels $machine $level $filter"
-        done
-    done
-    echo "2 answer $machine"
-    echo "3 detect $machine"
-done | sort -s -n -k 1,1 | cut -d ' ' -f 2- >"$work/tasks"
-xargs -P "${JOBS:-$(nproc 2>/dev/null || echo 2)}" -L 1 sh "$root/tests/test_emulated.sh" --one \
-    <"$work/tasks" >"$work/results" 2>&1
-
-grep -v '^ok ' "$work/results"
+printf '%s\n' "$cpus" | sed '/^$/d' >"$work/cpus"
+xargs -P "${JOBS:-$(nproc 2>/dev/null || echo 2)}" -L 1 sh "$root/tests/test_emulated.sh" --cpu \
+    <"$work/cpus" 2>&1 | tee "$work/results" | grep --line-buffered -v '^ok '
 passed=$(grep -c '^ok ' "$work/results")
 failed=$(grep -c '^not ok ' "$work/results")
+judged=$(grep -c '^ok .*/answer$\|^not ok .*/answer:' "$work/results")
+if [ "$judged" -ne "$(wc -l <"$work/cpus")" ]; then
+    echo "not ok emulator: $judged of $(wc -l <"$work/cpus") CPUs came to an end"
+    failed=$((failed + 1))
+fi
 close_with "$passed" "$failed" 0

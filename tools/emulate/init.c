@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * First and only program of the emulated machine: runs /program with the arguments of /arguments
- * (each ends with a NUL), hands its output and its exit status to run.sh, and stops the machine.
+ * Process 1 of the emulated machine: runs the commands of /commands one after the other, hands their
+ * output and the first exit status that is not 0 to run.sh, and stops the machine. /commands has
+ * words that end with a NUL; the word --next separates commands.
  *
  * Both go through the emulator's port 0xE9, whose bytes appear on the emulator's standard output:
  *
- *     "\n@@emulate output@@\n"  what the program writes to stdout and stderr
+ *     "\n@@emulate output@@\n"  what the programs write to stdout and stderr
  *     "\n@@emulate status N@@\n"  N = exit status, 128 + n if signal n killed it
  *
  * A port needs no driver, no interrupt and no emulated baud rate.
@@ -25,8 +26,8 @@
 enum {
     OUTPUT_PORT = 0xe9,
     STOP_PORT = 0x8900, /* the emulator ends when "Shutdown" is written here */
-    MAX_ARGUMENTS = 1024,
-    ARGUMENT_BYTES = 1 << 17,
+    MAX_WORDS = 1024,
+    WORD_BYTES = 1 << 17,
     CANNOT_RUN = 127 /* as a shell's */
 };
 
@@ -70,26 +71,26 @@ static void mount_on(const char *directory, const char *type)
         fail(directory);
 }
 
-/* The program's arguments, argv[0] first; they stay valid. */
-static char **read_arguments(void)
+/* The words of /commands, NULL-terminated; they stay valid. */
+static char **read_commands(void)
 {
-    static char bytes[ARGUMENT_BYTES];
-    static char *argv[MAX_ARGUMENTS + 2] = {"/program"};
-    int count = 1;
-    int file = open("/arguments", O_RDONLY);
+    static char bytes[WORD_BYTES];
+    static char *words[MAX_WORDS + 1];
+    int count = 0;
+    int file = open("/commands", O_RDONLY);
     ssize_t size = read(file, bytes, sizeof bytes - 1);
 
     if (size < 0)
-        fail("/arguments");
+        fail("/commands");
     for (char *next = bytes; next < bytes + size; next += strlen(next) + 1) {
-        if (count > MAX_ARGUMENTS) {
+        if (count == MAX_WORDS) {
             errno = E2BIG;
-            fail("/arguments");
+            fail("/commands");
         }
-        argv[count++] = next;
+        words[count++] = next;
     }
     close(file);
-    return argv;
+    return words;
 }
 
 static _Noreturn void run_program(char **argv, int output)
@@ -121,21 +122,12 @@ static void relay(int from)
     }
 }
 
-int main(void)
+/* Run one command to its end; its exit status as a shell gives it. */
+static int run_command(char **argv)
 {
-    static const char marker[] = "\n@@emulate output@@\n";
     int ends[2], status;
-    char **argv;
     pid_t child;
 
-    if (iopl(3) != 0)
-        reboot(RB_POWER_OFF); /* without ports nothing can be said */
-    send(marker, sizeof marker - 1);
-    mount_on("/dev", "devtmpfs");
-    mount_on("/proc", "proc");
-    mount_on("/sys", "sysfs");
-    mount_on("/tmp", "tmpfs");
-    argv = read_arguments();
     if (pipe(ends) != 0)
         fail("pipe");
     child = fork();
@@ -145,7 +137,42 @@ int main(void)
         run_program(argv, ends[1]);
     close(ends[1]);
     relay(ends[0]);
+    close(ends[0]);
     while (waitpid(child, &status, 0) != child) {
     }
-    finish(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Cut the words at --next and run each command; the first status that is not 0. */
+static int run_commands(char **words)
+{
+    int first = 0;
+
+    while (*words != NULL) {
+        char **argv = words;
+        int status;
+
+        while (*words != NULL && strcmp(*words, "--next") != 0)
+            words++;
+        if (*words != NULL)
+            *words++ = NULL;
+        status = run_command(argv);
+        if (first == 0)
+            first = status;
+    }
+    return first;
+}
+
+int main(void)
+{
+    static const char marker[] = "\n@@emulate output@@\n";
+
+    if (iopl(3) != 0)
+        reboot(RB_POWER_OFF); /* without ports nothing can be said */
+    send(marker, sizeof marker - 1);
+    mount_on("/dev", "devtmpfs");
+    mount_on("/proc", "proc");
+    mount_on("/sys", "sysfs");
+    mount_on("/tmp", "tmpfs");
+    finish(run_commands(read_commands()));
 }

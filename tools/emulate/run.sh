@@ -3,7 +3,7 @@
 #
 # Run a statically linked Linux x86-64 program on an emulated CPU; see README.md.
 #
-#     run.sh [-m CPU] [-t SECONDS] [-k ARGUMENTS] [-f FILE]... BINARY [ARGS...]
+#     run.sh [-m CPU] [-t SECONDS] [-k ARGUMENTS] [-f FILE]... BINARY [ARGS...] [--next BINARY...]
 #     run.sh -l
 #
 #     -m CPU        the emulated CPU (sapphire_rapids)
@@ -12,9 +12,11 @@
 #                   the last one counts: clearcpuid must repeat the 580 below
 #     -f FILE       copy FILE into the program's working directory
 #     -l            list the CPUs
+#     --next        begins another command, which the same machine runs after the one before
 #
 # Writes what the program writes, stdout and stderr together, and exits with its exit status, or
-# 128 + n if signal n killed it: 132 is an instruction that the CPU lacks. Own exit statuses:
+# 128 + n if signal n killed it: 132 is an instruction that the CPU lacks. Of several commands all
+# are run, and the first exit status that is not 0 is given. Own exit statuses:
 # 124 no end after SECONDS, 125 the machine could not be started or stopped by itself, wrong usage.
 #
 # Environment: EMULATE_DIR  what setup.sh made (build/emulate)
@@ -76,20 +78,31 @@ while getopts m:t:k:f:l option; do
 done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || fail "no program named"
-if [ ! -f "$1" ] || [ ! -x "$1" ]; then
-    fail "$1 is not a program"
-fi
-program=$1
-shift
-
 # ---- the machine ----------------------------------------------------------------------------
 
-if [ $# -gt 0 ]; then
-    printf '%s\0' "$@" >"$work/arguments"
-else
-    : >"$work/arguments"
-fi
-set -- "init=$dir/init" "program=$program" "arguments=$work/arguments"
+# The words are taken from the front and what pack is to be told goes to the end.
+left=$#
+number=0
+begins=true
+: >"$work/commands"
+while [ $left -gt 0 ]; do
+    word=$1
+    shift
+    left=$((left - 1))
+    if [ "$word" = --next ]; then
+        begins=true
+    elif $begins; then
+        if [ ! -f "$word" ] || [ ! -x "$word" ]; then
+            fail "$word is not a program"
+        fi
+        number=$((number + 1))
+        set -- "$@" "program.$number=$word"
+        word=/program.$number
+        begins=false
+    fi
+    printf '%s\0' "$word" >>"$work/commands"
+done
+set -- "$@" "init=$dir/init" "commands=$work/commands"
 for file in "$work"/data/*; do
     [ ! -e "$file" ] || set -- "$@" "data/${file##*/}=$file"
 done
