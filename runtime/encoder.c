@@ -4,13 +4,25 @@
  * pass, that is, of all its texts' tokens.
  *
  * A step is a loop that threads may share: a function over a part of its range, and a job that
- * says on what. Steps that work on rows one by one and feed a product go over the product's row
- * tiles and quantise each on the spot, which saves a barrier and a walk through memory.
+ * says on what. Two ways to share a layer:
+ *   columns  few rows or one thread: products by pairs of columns, the rest by heads and row tiles.
+ *            Every weight is read once; nine steps a layer, and each thread reads what the others
+ *            wrote. Steps that work on rows one by one and feed a product go over its row tiles and
+ *            quantise each on the spot, which saves a step and a walk through memory.
+ *   blocks   rows enough for each thread: a thread takes a block of rows from the attention of one
+ *            layer to the keys and values of the next, in memory of its own. Two steps a layer;
+ *            every thread reads all weights, at a rate that caches and memory have to spare.
  */
 #include "runtime/encoder.h"
 
 #include <assert.h>
 #include <string.h>
+
+/*
+ * Rows of a block. With fewer than the least a product is bound by the weights it reads; with more
+ * than the most a block's activations (64 x 3072 floats) and a panel leave the second cache.
+ */
+enum { MIN_BLOCK_ROWS = 16, MAX_BLOCK_ROWS = 64 };
 
 /* One carve of the context's single allocation; counts only while base is NULL. */
 static void *carve(void *base, size_t *used, size_t bytes)
@@ -39,6 +51,11 @@ size_t distil_enc_layout(distil_scratch *scratch, void *base, const distil_weigh
     s.attention = carve(base, &used, threads * s.attention_floats * sizeof(float));
     s.pooled_dense = carve(base, &used, threads * w->dim * sizeof(float));
     s.logits = carve(base, &used, threads * w->label_cols * sizeof(float));
+    s.block_rows = threads > 1 ? MAX_BLOCK_ROWS : 0;
+    s.block_hidden = carve(base, &used, threads * s.block_rows * w->hidden_dim * sizeof(float));
+    s.block_quantized = carve(base, &used, threads * s.block_rows * deepest);
+    s.block_scale = carve(base, &used, threads * s.block_rows * sizeof(float));
+    s.block_zero = carve(base, &used, threads * s.block_rows * sizeof(int32_t));
     s.rows = rows;
     s.threads = threads;
     s.pool = NULL;
@@ -60,17 +77,17 @@ typedef struct pass {
 
 /*
  * Into how many parts a loop of n is worth cutting that takes about `work` nanoseconds on one
- * thread: some for each thread, so that one which is held up leaves its share to others, but none
- * as short as the hand-over, about half a microsecond.
+ * thread: one for each thread, none as short as the hand-over, about half a microsecond. More parts
+ * cost more: each breaks the stream of weights.
  */
-enum { PARTS_PER_THREAD = 4, PART_NS = 2000 };
+enum { PART_NS = 2000 };
 
 /* What a nanosecond brings, roughly, on CPUs of the last ten years. */
 enum { QUANTIZED_PER_NS = 2, MACS_PER_NS = 128, FLOAT_MACS_PER_NS = 16 };
 
-static size_t count_parts(const distil_scratch *s, size_t n, size_t work)
+static size_t count_parts(size_t most, size_t n, size_t work)
 {
-    size_t parts = work / PART_NS, most = s->threads * PARTS_PER_THREAD;
+    size_t parts = work / PART_NS;
 
     parts = parts < most ? parts : most;
     parts = parts < n ? parts : n;
@@ -79,7 +96,7 @@ static size_t count_parts(const distil_scratch *s, size_t n, size_t work)
 
 static void share(const distil_scratch *s, distil_pool_fn *step, void *job, size_t n, size_t work)
 {
-    distil_pool_run(s->pool, step, job, n, s->pool ? count_parts(s, n, work) : 1);
+    distil_pool_run(s->pool, step, job, n, s->pool ? count_parts(s->threads, n, work) : 1);
 }
 
 /* ---- products ------------------------------------------------------------------------------- */
@@ -169,56 +186,27 @@ static void multiply_all(const pass *p, float *c, size_t rows, const distil_qmat
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-typedef struct norm_job {
-    const pass *p;
-    size_t rows;
-    distil_norm norm;
-} norm_job;
-
-static void norm_step(void *job, size_t thread, size_t begin, size_t end)
+/* hidden = layer_norm(hidden + s->context) in rows begin .. end */
+static void norm_rows(const pass *p, distil_norm norm, size_t begin, size_t end)
 {
-    const norm_job *j = job;
-    const distil_weights *w = j->p->e->weights;
-    const distil_kernels *k = j->p->e->kernels;
-    distil_scratch *s = j->p->s;
+    const distil_weights *w = p->e->weights;
 
-    (void)thread;
-    for (size_t t = begin; t < end; t++) {
-        size_t last = distil_tile_first(j->rows, k->tile_rows, t + 1);
+    for (size_t r = begin; r < end; r++) {
+        float *row = p->s->hidden + r * w->dim;
 
-        for (size_t r = distil_tile_first(j->rows, k->tile_rows, t); r < last; r++) {
-            float *row = s->hidden + r * w->dim;
-
-            k->layer_norm(row, s->context + r * w->dim, row, j->norm.gamma, j->norm.beta, w->dim,
-                          w->layer_norm_eps);
-        }
-        quantize_tiles(j->p, s->hidden, j->rows, w->dim, t, t + 1);
+        p->e->kernels->layer_norm(row, p->s->context + r * w->dim, row, norm.gamma, norm.beta,
+                                  w->dim, w->layer_norm_eps);
     }
 }
 
-/* hidden (rows, dim) = layer_norm(hidden + s->context), and quantised */
-static void add_and_norm(const pass *p, size_t rows, distil_norm norm)
+/* Word and position embedding of tokens begin .. end, normalised. */
+static void embed_rows(const pass *p, size_t begin, size_t end)
 {
-    norm_job j = {p, rows, norm};
-
-    share(p->s, norm_step, &j, distil_tile_count(rows, p->e->kernels->tile_rows),
-          2 * rows * p->e->weights->dim / QUANTIZED_PER_NS);
-}
-
-static void embed_step(void *job, size_t thread, size_t begin, size_t end)
-{
-    const pass *p = job;
     const distil_weights *w = p->e->weights;
     const distil_kernels *k = p->e->kernels;
-    size_t n = 0, text = 0, text_row = 0; /* the text of row r and its first row */
-    size_t r, last;
+    size_t text = 0, text_row = 0; /* the text of row r and its first row */
 
-    (void)thread;
-    for (size_t t = 0; t < p->texts; t++)
-        n += p->lengths[t];
-    r = distil_tile_first(n, k->tile_rows, begin);
-    last = distil_tile_first(n, k->tile_rows, end);
-    for (; r < last; r++) {
+    for (size_t r = begin; r < end; r++) {
         float *out = p->s->hidden + r * w->dim;
         size_t row = w->embed_row[p->ids[r]];
 
@@ -229,19 +217,55 @@ static void embed_step(void *job, size_t thread, size_t begin, size_t end)
         k->layer_norm(out, out, NULL, w->embed_norm.gamma, w->embed_norm.beta, w->dim,
                       w->layer_norm_eps);
     }
-    quantize_tiles(p, p->s->hidden, n, w->dim, begin, end);
 }
 
-/* hidden (n, dim): word and position embedding of each token, normalised, and quantised. */
-static void embed(pass *p, size_t n)
+typedef struct rows_job {
+    const pass *p;
+    size_t rows;
+    const distil_norm *norm; /* NULL: embed */
+} rows_job;
+
+static void rows_step(void *job, size_t thread, size_t begin, size_t end)
 {
-    share(p->s, embed_step, p, distil_tile_count(n, p->e->kernels->tile_rows),
+    const rows_job *j = job;
+    size_t tile_rows = j->p->e->kernels->tile_rows;
+
+    (void)thread;
+    for (size_t t = begin; t < end; t++) {
+        size_t first = distil_tile_first(j->rows, tile_rows, t);
+        size_t last = distil_tile_first(j->rows, tile_rows, t + 1);
+
+        if (j->norm)
+            norm_rows(j->p, *j->norm, first, last);
+        else
+            embed_rows(j->p, first, last);
+        quantize_tiles(j->p, j->p->s->hidden, j->rows, j->p->e->weights->dim, t, t + 1);
+    }
+}
+
+/* hidden (rows, dim) = layer_norm(hidden + s->context), and quantised */
+static void add_and_norm(const pass *p, size_t rows, distil_norm norm)
+{
+    rows_job j = {p, rows, &norm};
+
+    share(p->s, rows_step, &j, distil_tile_count(rows, p->e->kernels->tile_rows),
+          2 * rows * p->e->weights->dim / QUANTIZED_PER_NS);
+}
+
+/* hidden (n, dim): embeddings, normalised, and quantised. */
+static void embed(const pass *p, size_t n)
+{
+    rows_job j = {p, n, NULL};
+
+    share(p->s, rows_step, &j, distil_tile_count(n, p->e->kernels->tile_rows),
           3 * n * p->e->weights->dim / QUANTIZED_PER_NS);
 }
 
 /* ---- attention ------------------------------------------------------------------------------ */
 
-enum { MIN_BLOCK_ROWS = 32 };
+/* Texts differ in length: parts for each thread that even that out. And fewer queries at a time are
+ * not worth the packing of keys and values. */
+enum { ATTEND_PARTS = 4, MIN_QUERIES = 32 };
 
 typedef struct attend_job {
     const pass *p;
@@ -291,7 +315,7 @@ static void attend_step(void *job, size_t thread, size_t begin, size_t end)
 static void attend(const pass *p, int first_rows)
 {
     const distil_weights *w = p->e->weights;
-    size_t heads = p->texts * w->n_heads, work = 0, longest = 0;
+    size_t heads = p->texts * w->n_heads, work = 0, longest = 0, parts = 1;
     attend_job j = {p, 1, first_rows};
 
     for (size_t t = 0; t < p->texts; t++) {
@@ -303,13 +327,41 @@ static void attend(const pass *p, int first_rows)
     /* fewer heads than threads can share evenly: cut them */
     if (!first_rows && heads < 2 * p->s->threads && p->s->pool) {
         j.blocks = (2 * p->s->threads + heads - 1) / heads;
-        if (j.blocks > longest / MIN_BLOCK_ROWS)
-            j.blocks = longest / MIN_BLOCK_ROWS > 1 ? longest / MIN_BLOCK_ROWS : 1;
+        if (j.blocks > longest / MIN_QUERIES)
+            j.blocks = longest / MIN_QUERIES > 1 ? longest / MIN_QUERIES : 1;
     }
-    share(p->s, attend_step, &j, heads * j.blocks, work / FLOAT_MACS_PER_NS);
+    if (p->s->pool)
+        parts = count_parts(p->s->threads * (p->texts > 1 ? ATTEND_PARTS : 1), heads * j.blocks,
+                            work / FLOAT_MACS_PER_NS);
+    distil_pool_run(p->s->pool, attend_step, &j, heads * j.blocks, parts);
 }
 
 /* ---- layers --------------------------------------------------------------------------------- */
+
+/*
+ * The last layer is computed for the first token of each text, which is all that the head reads:
+ * keys and values of every row, everything else of `texts` rows. A row's bits depend on no other
+ * row but through attention, so they are those of the whole layer.
+ */
+static int first_rows_only(const pass *p, size_t layer)
+{
+    return layer + 1 == p->e->weights->n_layers && !p->e->trace;
+}
+
+/* The first pair of columns of a layer's q, k, v that all rows need. */
+static size_t first_pair(const pass *p, size_t layer)
+{
+    return first_rows_only(p, layer) ? p->e->weights->dim / DISTIL_PAIR_COLS : 0;
+}
+
+/* q, k and v (n, 3 * dim) of the quantised residual stream, what of them all rows need. */
+static void project(const pass *p, size_t layer, size_t n)
+{
+    const distil_qmatrix *qkv = &p->e->weights->layers[layer].qkv;
+
+    multiply(p, p->s->projected, qkv->cols, n, qkv, first_pair(p, layer),
+             qkv->cols / DISTIL_PAIR_COLS, DISTIL_EPILOGUE_BIAS);
+}
 
 /* Output projection and feed-forward part, on `rows` rows: attention output in s->context,
  * residual stream in s->hidden. Leaves hidden (rows, dim), quantised too. */
@@ -327,31 +379,128 @@ static void finish_layer(const pass *p, const distil_layer *layer, size_t rows)
     add_and_norm(p, rows, layer->ffn_norm); /* (rows, dim) */
 }
 
-/* One transformer layer over all n rows, of s->hidden and quantised. */
-static void run_layer(const pass *p, const distil_layer *layer, size_t n)
-{
-    multiply_all(p, p->s->projected, n, &layer->qkv, DISTIL_EPILOGUE_BIAS); /* (n, 3 * dim) */
-    attend(p, 0);                                                           /* (n, dim) */
-    finish_layer(p, layer, n);
-}
-
-/*
- * The last layer for the first token of each text, which is all that the head reads: keys and
- * values of every row, everything else of `texts` rows. A row's bits depend on no other row but
- * through attention, so they are those of run_layer. Leaves hidden (texts, dim).
- */
-static void run_last_layer(const pass *p, const distil_layer *layer, size_t n)
+/* The last layer after its keys and values. Leaves hidden (texts, dim). */
+static void finish_first_rows(const pass *p, const distil_layer *layer)
 {
     distil_scratch *s = p->s;
-    size_t dim = p->e->weights->dim, pairs = dim / DISTIL_PAIR_COLS, row = 0;
+    size_t dim = p->e->weights->dim, row = 0;
 
-    multiply(p, s->projected, 3 * dim, n, &layer->qkv, pairs, 3 * pairs, DISTIL_EPILOGUE_BIAS);
     for (size_t t = 0; t < p->texts; row += p->lengths[t++])
         memmove(s->hidden + t * dim, s->hidden + row * dim, dim * sizeof(float));
     quantize(p, s->hidden, p->texts, dim);
-    multiply(p, s->context, dim, p->texts, &layer->qkv, 0, pairs, DISTIL_EPILOGUE_BIAS); /* q */
-    attend(p, 1); /* (texts, dim) */
+    multiply(p, s->context, dim, p->texts, &layer->qkv, 0, dim / DISTIL_PAIR_COLS,
+             DISTIL_EPILOGUE_BIAS); /* q (texts, dim) */
+    attend(p, 1);                   /* (texts, dim) */
     finish_layer(p, layer, p->texts);
+}
+
+/* ---- blocks --------------------------------------------------------------------------------- */
+
+/* Blocks that n rows are cut into, about equal and as many for each thread; 0: share by columns. */
+static size_t count_blocks(const distil_scratch *s, size_t n)
+{
+    size_t rounds = (n + s->threads * MAX_BLOCK_ROWS - 1) / (s->threads * MAX_BLOCK_ROWS);
+    size_t blocks = rounds * s->threads;
+
+    return s->pool && n / blocks >= MIN_BLOCK_ROWS ? blocks : 0;
+}
+
+typedef struct block_job {
+    const pass *p;
+    size_t n, blocks;
+    size_t layer; /* to go on to; 0: from the tokens on, n_layers: to the end */
+} block_job;
+
+/* x (rows, depth) quantised into the thread's own memory. */
+static distil_qrows quantize_block(const pass *p, size_t thread, const float *x, size_t rows,
+                                   size_t depth)
+{
+    const distil_kernels *k = p->e->kernels;
+    const distil_weights *w = p->e->weights;
+    const distil_scratch *s = p->s;
+    size_t deepest = w->dim > w->hidden_dim ? w->dim : w->hidden_dim;
+    uint8_t *q = s->block_quantized + thread * s->block_rows * deepest;
+    float *scale = s->block_scale + thread * s->block_rows;
+    int32_t *zero = s->block_zero + thread * s->block_rows;
+
+    for (size_t t = 0; t < distil_tile_count(rows, k->tile_rows); t++) {
+        size_t first = distil_tile_first(rows, k->tile_rows, t);
+        size_t last = distil_tile_first(rows, k->tile_rows, t + 1);
+
+        k->quantize(q + first * depth, scale + first, zero + first, x + first * depth, depth,
+                    last - first, depth);
+    }
+    return (distil_qrows){q, scale, zero, rows, k->tile_rows};
+}
+
+/* c (rows, w->cols) = epilogue(x (rows, w->depth) . w + bias), from column pair `pair` on */
+static void multiply_block(const pass *p, size_t thread, float *c, const float *x, size_t rows,
+                           const distil_qmatrix *w, size_t pair, distil_epilogue epilogue)
+{
+    distil_qrows a = quantize_block(p, thread, x, rows, w->depth);
+
+    p->e->kernels->qgemm(c, w->cols, &a, w, pair, w->cols / DISTIL_PAIR_COLS, epilogue);
+}
+
+/* As finish_layer, for rows begin .. end. */
+static void finish_block(const pass *p, size_t thread, const distil_layer *layer, size_t begin,
+                         size_t end)
+{
+    const distil_weights *w = p->e->weights;
+    const distil_scratch *s = p->s;
+    float *context = s->context + begin * w->dim;
+    float *wide = s->block_hidden + thread * s->block_rows * w->hidden_dim;
+    size_t rows = end - begin;
+
+    multiply_block(p, thread, context, context, rows, &layer->attention_out, 0,
+                   DISTIL_EPILOGUE_BIAS);
+    norm_rows(p, layer->attention_norm, begin, end);
+    multiply_block(p, thread, wide, s->hidden + begin * w->dim, rows, &layer->ffn_in, 0,
+                   DISTIL_EPILOGUE_GELU);
+    multiply_block(p, thread, context, wide, rows, &layer->ffn_out, 0, DISTIL_EPILOGUE_BIAS);
+    norm_rows(p, layer->ffn_norm, begin, end);
+}
+
+/* From attention output, or the tokens, to the q, k and v of j->layer. */
+static void block_step(void *job, size_t thread, size_t begin, size_t end)
+{
+    const block_job *j = job;
+    const pass *p = j->p;
+    const distil_weights *w = p->e->weights;
+
+    for (size_t b = begin; b < end; b++) {
+        size_t first = j->n * b / j->blocks, last = j->n * (b + 1) / j->blocks;
+
+        if (j->layer == 0)
+            embed_rows(p, first, last);
+        else
+            finish_block(p, thread, &w->layers[j->layer - 1], first, last);
+        if (j->layer < w->n_layers)
+            multiply_block(p, thread, p->s->projected + first * 3 * w->dim,
+                           p->s->hidden + first * w->dim, last - first, &w->layers[j->layer].qkv,
+                           first_pair(p, j->layer), DISTIL_EPILOGUE_BIAS);
+    }
+}
+
+/* ---- the pass ------------------------------------------------------------------------------- */
+
+/* Up to q, k and v of a layer: from attention output of the one before or, for 0, from tokens. */
+static void advance(const pass *p, size_t layer, size_t n)
+{
+    size_t blocks = count_blocks(p->s, n);
+
+    if (blocks > 0) {
+        block_job j = {p, n, blocks, layer};
+
+        distil_pool_run(p->s->pool, block_step, &j, blocks, blocks);
+        return;
+    }
+    if (layer == 0)
+        embed(p, n);
+    else
+        finish_layer(p, &p->e->weights->layers[layer - 1], n);
+    if (layer < p->e->weights->n_layers)
+        project(p, layer, n);
 }
 
 /* ---- head ----------------------------------------------------------------------------------- */
@@ -396,14 +545,16 @@ void distil_enc_run(const distil_encoder *e, distil_scratch *s, float *logits, c
     assert(n <= s->rows);
 
     distil_pool_wake(s->pool);
-    embed(&p, n);
+    advance(&p, 0, n);
     if (e->trace)
         e->trace(e->trace_user, 0, s->hidden, n);
     for (size_t l = 0; l < w->n_layers; l++) {
-        if (l + 1 < w->n_layers || e->trace)
-            run_layer(&p, &w->layers[l], n);
-        else
-            run_last_layer(&p, &w->layers[l], n);
+        if (first_rows_only(&p, l)) {
+            finish_first_rows(&p, &w->layers[l]);
+            break;
+        }
+        attend(&p, 0); /* (n, dim) */
+        advance(&p, l + 1, n);
         if (e->trace)
             e->trace(e->trace_user, l + 1, s->hidden, n);
     }

@@ -6,9 +6,9 @@
  * token of one text, and only attention knows where a text begins. A row's bits therefore do not
  * depend on what else is in the pass.
  *
- * With a pool the threads share each step: products by pairs of columns, attention by text and
- * head, the rest by rows. Every element of a result is computed by one kernel call whoever makes
- * it, so threads cannot change a bit either.
+ * With a pool the threads share each step, by rows, by pairs of columns or by text and head. Every
+ * element of a result is computed by one kernel call whoever makes it, so threads cannot change a
+ * bit either.
  */
 #ifndef DISTIL_RUNTIME_ENCODER_H
 #define DISTIL_RUNTIME_ENCODER_H
@@ -21,17 +21,23 @@
 #include "runtime/weights.h"
 
 /* Scratch of one context; carved by distil_enc_layout, sizes for `rows` tokens and `threads`
- * threads. The last three arrays are for each thread. */
+ * threads. The arrays from attention on are for each thread; those of blocks only where there are
+ * several. */
 typedef struct distil_scratch {
     float *hidden;    /* (rows, dim) residual stream */
     float *projected; /* (rows, max(3 * dim, hidden_dim)) q, k, v; then the feed-forward layer */
     float *context;   /* (rows, dim) attention output; then what a sublayer adds to the residual */
-    uint8_t *quantized;      /* (rows, max(dim, hidden_dim)) */
-    float *row_scale;        /* (rows) */
-    int32_t *row_zero;       /* (rows) */
-    float *attention;        /* (threads, attention_floats) */
-    float *pooled_dense;     /* (threads, dim) */
-    float *logits;           /* (threads, label_cols) */
+    uint8_t *quantized;       /* (rows, max(dim, hidden_dim)) */
+    float *row_scale;         /* (rows) */
+    int32_t *row_zero;        /* (rows) */
+    float *attention;         /* (threads, attention_floats) */
+    float *pooled_dense;      /* (threads, dim) */
+    float *logits;            /* (threads, label_cols) */
+    float *block_hidden;      /* (threads, block_rows, hidden_dim) */
+    uint8_t *block_quantized; /* (threads, block_rows, max(dim, hidden_dim)) */
+    float *block_scale;       /* (threads, block_rows) */
+    int32_t *block_zero;      /* (threads, block_rows) */
+    size_t block_rows;
     size_t attention_floats; /* distil_attention_scratch(max_positions, head_dim) */
     size_t rows;             /* capacity */
     size_t threads;
