@@ -37,7 +37,10 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t set
             __m512i b_low = _mm512_load_si512(b);
             __m512i b_high = _mm512_load_si512(b + panel_bytes);
 
-            fetch_lines(prefetch, panel_bytes, near);
+            if (near)
+                FETCH_LINES(prefetch, panel_bytes, _MM_HINT_T0);
+            else
+                FETCH_LINES(prefetch, panel_bytes, _MM_HINT_T1);
             DISTIL_UNROLL
             for (size_t r = 0; r < rows; r++) {
                 __m512i x = broadcast_quad(a + r * DISTIL_QUAD);

@@ -43,17 +43,13 @@ typedef struct tile_work {
 } tile_work;
 
 /* Fetch a line of each panel, to the first cache if near, else to the second: the first is full
- * with what is being used. */
-static inline void fetch_lines(uintptr_t at, size_t panel_bytes, int near)
-{
-    if (near) {
-        _mm_prefetch((const char *)at, _MM_HINT_T0);
-        _mm_prefetch((const char *)(at + panel_bytes), _MM_HINT_T0);
-    } else {
-        _mm_prefetch((const char *)at, _MM_HINT_T1);
-        _mm_prefetch((const char *)(at + panel_bytes), _MM_HINT_T1);
-    }
-}
+ * with what is being used. A macro: gcc takes a function that only prefetches for one without
+ * effect, and drops the calls. */
+#define FETCH_LINES(at, panel_bytes, hint)                                                         \
+    do {                                                                                           \
+        _mm_prefetch((const char *)(at), hint);                                                    \
+        _mm_prefetch((const char *)((at) + (panel_bytes)), hint);                                  \
+    } while (0)
 
 /* One quad of one row in every lane. */
 static inline __m512i broadcast_quad(const uint8_t *a)
