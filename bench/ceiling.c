@@ -96,9 +96,10 @@ static void run_dot_ymm(size_t rounds)
 #define ZERO_HIGH_ZMM                                                                              \
     ZERO_ZMM("16")                                                                                 \
     ZERO_ZMM("17")                                                                                 \
-    ZERO_ZMM("18") ZERO_ZMM("19") ZERO_ZMM("20") ZERO_ZMM("21") ZERO_ZMM("22") ZERO_ZMM("23")      \
-        ZERO_ZMM("24") ZERO_ZMM("25") ZERO_ZMM("26") ZERO_ZMM("27") ZERO_ZMM("28") ZERO_ZMM("29")  \
-            ZERO_ZMM("30") ZERO_ZMM("31")
+    ZERO_ZMM("18")                                                                                 \
+    ZERO_ZMM("19") ZERO_ZMM("20") ZERO_ZMM("21") ZERO_ZMM("22") ZERO_ZMM("23") ZERO_ZMM("24")      \
+        ZERO_ZMM("25") ZERO_ZMM("26") ZERO_ZMM("27") ZERO_ZMM("28") ZERO_ZMM("29") ZERO_ZMM("30")  \
+            ZERO_ZMM("31")
 #define LOOP_ZMM(body) LOOP_CLOBBERING(ZERO_HIGH_ZMM, body, CLOBBERS_ZMM)
 
 /* 24 chains, as the tiles of kernels/qgemm_avx512vnni.c and attention_avx512.c with 12 rows. */
