@@ -88,7 +88,7 @@ judge_answer() {
 judge_kernels() { # LEVEL FILTER
     for operation in $(operations "$1"); do
         if grep -aq "^not ok $operation/$1/.*/$2:" "$log"; then
-            verdict "kernels/$operation/$1/$2" "$(grep -am 3 "^not ok $operation/$1/.*/$2:" "$log")"
+            verdict "kernels/$operation/$1/$2" "$(grep -am 1 "^not ok $operation/$1/.*/$2:" "$log")"
         elif ! grep -aq "^ok $operation/$1/.*/$2\$" "$log"; then
             verdict "kernels/$operation/$1/$2" "no case ran"
         else
@@ -128,8 +128,8 @@ run_cpu() { # NAME CPU KERNEL-ARGUMENTS LEVELS CHECKED
         done
     done
     if [ $status -ne 0 ]; then
-        verdict "status" "$status; its last lines:"
-        grep -av '^ok ' "$log" | tail -n 10 | sed 's/^/    /'
+        verdict "status" "$status; the last lines:"
+        grep -av -e '^ok ' -e '^{' "$log" | tail -n 10 | sed 's/^/    /'
     fi
 }
 
