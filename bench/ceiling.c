@@ -92,14 +92,10 @@ static void run_dot_ymm(size_t rounds)
 #define CLOBBERS_ZMM                                                                               \
     CLOBBERS, "xmm16", "xmm17", "xmm18", "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24",     \
         "xmm25", "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31"
-#define ZERO_ZMM(n) "vpxord %%zmm" n ", %%zmm" n ", %%zmm" n "\n\t"
 #define ZERO_HIGH_ZMM                                                                              \
-    ZERO_ZMM("16")                                                                                 \
-    ZERO_ZMM("17")                                                                                 \
-    ZERO_ZMM("18")                                                                                 \
-    ZERO_ZMM("19") ZERO_ZMM("20") ZERO_ZMM("21") ZERO_ZMM("22") ZERO_ZMM("23") ZERO_ZMM("24")      \
-        ZERO_ZMM("25") ZERO_ZMM("26") ZERO_ZMM("27") ZERO_ZMM("28") ZERO_ZMM("29") ZERO_ZMM("30")  \
-            ZERO_ZMM("31")
+    ".irp n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31\n\t"                   \
+    "vpxord %%zmm\\n, %%zmm\\n, %%zmm\\n\n\t"                                                      \
+    ".endr\n\t"
 #define LOOP_ZMM(body) LOOP_CLOBBERING(ZERO_HIGH_ZMM, body, CLOBBERS_ZMM)
 
 /* 24 chains, as the tiles of kernels/qgemm_avx512vnni.c and attention_avx512.c with 12 rows. */

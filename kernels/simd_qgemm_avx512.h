@@ -10,7 +10,7 @@
  *
  * Prefetch: while tiles use one pair, the next pair's lines are fetched evenly over that work, both
  * panels side by side (one after the other: 0.85 of the speed at 16 rows from memory). A single
- * tile uses each line once: lines are fetched AHEAD quads before, at the end those of the next pair.
+ * tile uses each line once: lines are fetched AHEAD quads before, in the end the next pair's.
  */
 #ifndef DISTIL_KERNELS_SIMD_QGEMM_AVX512_H
 #define DISTIL_KERNELS_SIMD_QGEMM_AVX512_H

@@ -122,8 +122,8 @@ verdict() { # LEVEL CPU MULTIPLIES+PREFETCHES CYCLES
         return
     fi
     # shellcheck disable=SC2046
-    set -- "$1" "$2" "$3" "$4" $(awk -F '\t' -v l="$1" -v c="$2" '$1 == l && $2 == c { print $3, $4 }' \
-        "$golden")
+    set -- "$1" "$2" "$3" "$4" $(awk -F '\t' -v l="$1" -v c="$2" \
+        '$1 == l && $2 == c { print $3, $4 }' "$golden")
     if [ $# -eq 6 ] && [ "$3" = "$5" ] &&
         awk -v a="$4" -v b="$6" -v t=$tolerance 'BEGIN { exit !(a <= b * (1 + t / 100)) }'; then
         passed=$((passed + 1))
