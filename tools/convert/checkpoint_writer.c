@@ -339,6 +339,8 @@ static int write_vocab(const checkpoint *c, conv_error *error)
         (void)fputs("{\"version\":\"1.0\",\"normalizer\":{\"type\":\"BertNormalizer\","
                     "\"clean_text\":true,\"handle_chinese_chars\":true,\"strip_accents\":null,"
                     "\"lowercase\":true},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
+                    "\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"[SEP]\",102],"
+                    "\"cls\":[\"[CLS]\",101]},"
                     "\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\","
                     "\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":100,"
                     "\"vocab\":{",
