@@ -116,6 +116,7 @@ def main() -> None:
     if stamp.is_file() and stamp.read_text(encoding="ascii") == fingerprint:
         return
     args.target.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
     tokenizer = BertWordPieceTokenizer(str(args.vocab))
 
     def encode(text: str) -> list[int]:
