@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Process 1 of the emulated machine: runs the commands of /commands one after the other, hands their
- * output and the first exit status that is not 0 to run.sh, and stops the machine. /commands has
- * words that end with a NUL; the word --next separates commands.
+ * Process 1 of the emulated machine: runs the commands of /commands one after the other, hands
+ * their output and the first exit status that is not 0 to run.sh, and stops the machine. /commands
+ * has words that end with a NUL; the word --next separates commands.
  *
  * Both go through the emulator's port 0xE9, whose bytes appear on the emulator's standard output:
  *
