@@ -87,7 +87,7 @@ static void multiply_tile(int32_t *restrict sum, const tile_work *t, size_t rows
         TILE(5)
         TILE(6)
     default:
-        assert(!"rows and group of a tile");
+        assert(0 && "rows and group of a tile");
     }
 }
 

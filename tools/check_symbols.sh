@@ -29,7 +29,7 @@ done
 # One a line. Memory and strings; files; correctly rounded float functions; threads.
 imports='
 malloc free posix_memalign aligned_alloc
-memchr memcmp memcpy memmove memset strchr strcmp strlen strncmp strrchr strstr
+bcmp memchr memcmp memcpy memmove memset strchr strcmp strlen strncmp strrchr strstr
 snprintf vsnprintf
 open close fstat mmap munmap madvise posix_madvise pread read __errno_location
 fmaf sqrtf lrintf rintf nearbyintf
