@@ -4,7 +4,8 @@
  * by ones and in batches of any size and order, in one thread and in several at once, and equal to
  * the recorded ones (tests/golden/logits.sha256), whichever compiler built this.
  *
- * The scalar level takes part with every 16th sentence; with DISTIL_TEST_FULL=1 with all of them.
+ * The scalar level takes part with every 16th sentence, a build with sanitizers with every 8th on
+ * the other levels too; with DISTIL_TEST_FULL=1 all of them on all levels.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -16,6 +17,18 @@
 #include "runtime/distil.h"
 #include "tests/harness.h"
 #include "tests/support_model.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SLOW_BUILD 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SLOW_BUILD 1
+#endif
+#ifndef SLOW_BUILD
+#define SLOW_BUILD 0
+#endif
 
 enum { LABELS = 2, MAX_THREADS = 4 };
 
@@ -102,7 +115,11 @@ static void test_level(distil_isa isa, const support_sentences *sentences,
                        const logits_row *expected)
 {
     static const size_t batches[] = {1, 7, 64};
-    size_t step = isa == DISTIL_ISA_SCALAR && !support_full() ? 16 : 1, count = 0;
+    size_t step = support_full()             ? 1
+                  : isa == DISTIL_ISA_SCALAR ? 16
+                  : SLOW_BUILD               ? 8
+                                             : 1,
+           count = 0;
     size_t *order = malloc(sentences->count * sizeof *order);
     logits_row *logits = malloc(sentences->count * sizeof *logits);
     distil_model *model = support_model_open(isa);
