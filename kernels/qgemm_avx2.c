@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * int8 matrix product, AVX2: contract in kernels.h, inner loop in qtile_avx2.S, the walk around it
- * in simd_qgemm_avx2.h.
+ * in qgemm_avx2.inc.
  */
 enum { TILE_ROWS = 3 };
 
-#include "kernels/simd_qgemm_avx2.h"
+#include "kernels/qgemm_avx2.inc"
 
 /* qtile_avx2.S: r is rows, g is the lane group. */
 qtile_fn distil_qtile_avx2_r1g1, distil_qtile_avx2_r1g2, distil_qtile_avx2_r1g4;

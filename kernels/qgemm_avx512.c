@@ -11,7 +11,7 @@
  */
 enum { TILE_ROWS = 6 };
 
-#include "kernels/simd_qgemm_avx512.h"
+#include "kernels/qgemm_avx512.inc"
 
 /* sum (rows, 32) = tile x pair, for a constant number of rows. */
 __attribute__((always_inline)) static inline void

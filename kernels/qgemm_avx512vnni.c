@@ -13,7 +13,7 @@
  */
 enum { TILE_ROWS = 12, MAX_SUMS = 12 /* rows x sets */ };
 
-#include "kernels/simd_qgemm_avx512.h"
+#include "kernels/qgemm_avx512.inc"
 
 /* sum (rows, 32) = tile x pair, for a constant number of rows, quads dealt to `sets` sets. */
 __attribute__((always_inline)) static inline void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * int8 matrix product, AVX-VNNI: contract in kernels.h, the walk around the inner loop in
- * simd_qgemm_avx2.h.
+ * qgemm_avx2.inc.
  *
  * vpdpbusd adds four u8 x s8 products to an int32 lane exactly, so the lane group does not matter
  * here; only the quad order does. The tile is up to 6 rows x 16 columns: 12 sums, 2 of weights, 1
@@ -11,7 +11,7 @@
  */
 enum { TILE_ROWS = 6, MAX_SUMS = 6 /* rows x sets */ };
 
-#include "kernels/simd_qgemm_avx2.h"
+#include "kernels/qgemm_avx2.inc"
 
 #include <string.h>
 

@@ -25,8 +25,8 @@ grep -rn --include='*.[chS]' --include='*.inc' '^[[:space:]]*#[[:space:]]*includ
         # The public header stands alone.
         runtime/distil.h:*) complain "the public header includes no other header of the project" ;;
         # Files of one level know their own helpers only.
-        kernels/*_avx*.[ch]:kernels/kernels.h | kernels/*_avx*.[ch]:kernels/poly.h) ;;
-        kernels/*_avx*.[chS]:kernels/simd_*.h | kernels/*_avx*.[chS]:kernels/*_avx*.inc) ;;
+        kernels/*_avx*.[chi]*:kernels/kernels.h | kernels/*_avx*.[chi]*:kernels/poly.h) ;;
+        kernels/*_avx*.[chSi]*:kernels/simd_*.h | kernels/*_avx*.[chS]:kernels/*_avx*.inc) ;;
         kernels/*_avx*:*) complain "level files include kernels.h, poly.h and simd_*.h only" ;;
         kernels/*:kernels/simd_*) complain "simd_*.h is for the files of its level" ;;
         kernels/*:kernels/*) ;;
