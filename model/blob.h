@@ -89,7 +89,8 @@ typedef struct distil_blob_matrix {
 distil_blob_matrix distil_blob_get_matrix(const distil_blob *blob, distil_section_kind kind,
                                           uint32_t layer);
 
-/* "provenance", "labels", ... "qkv", ...: the names of docs/blob-format.md; NULL for other values. */
+/* "provenance", "labels", ... "qkv", ...: the names of docs/blob-format.md; NULL for other
+ * values. */
 const char *distil_section_name(uint32_t kind);
 
 /* Label i < n_labels, UTF-8 without a zero byte, not NUL-terminated. */

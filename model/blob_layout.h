@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where everything lies in a blob, as a function of the model's shape: used by the reader to compare
- * and by the converter to write.
+ * Where everything lies in a blob, as a function of the model's shape: used by the reader to
+ * compare and by the converter to write.
  */
 #ifndef DISTIL_MODEL_BLOB_LAYOUT_H
 #define DISTIL_MODEL_BLOB_LAYOUT_H

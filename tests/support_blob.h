@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Small synthetic models and blobs: any shape, a real little vocabulary, random weights that satisfy
- * the int16-lane bound and touch it. The same seed and shape give the same bytes on every machine.
+ * Small synthetic models and blobs: any shape, a real little vocabulary, random weights that
+ * satisfy the int16-lane bound and touch it. The same seed and shape give the same bytes on
+ * every machine.
  */
 #ifndef DISTIL_TESTS_SUPPORT_BLOB_H
 #define DISTIL_TESTS_SUPPORT_BLOB_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a blob: refused, or every view of it is in bounds and the engine runs on it, whatever
- * its weights are.
+ * Any bytes as a blob: refused, or every view of it is in bounds and the engine runs on it,
+ * whatever its weights are.
  *
  * Each input is tried as it is and once more with file_bytes and the header's CRC made right, or no
  * mutation of header and tables would ever come past the checksum.

@@ -17,8 +17,8 @@
 
 enum { CONV_LANE_WEIGHTS = 8, CONV_WEIGHT_MAX = 127 };
 
-/* The nearest integer, ties to even, of |x| < 2^22: adding 1.5 * 2^23 leaves no room for a fraction.
- * (rintf is a call without SSE4.1.) */
+/* The nearest integer, ties to even, of |x| < 2^22: adding 1.5 * 2^23 leaves no room for a
+ * fraction. (rintf is a call without SSE4.1.) */
 static inline float conv_rint(float x)
 {
     return (x + 0x1.8p+23f) - 0x1.8p+23f;
