@@ -38,7 +38,8 @@ static int create_aside(aside *file, const char *target, conv_error *error)
     }
     if (file->fd >= 0)
         return 0;
-    conv_fail(error, "%s: cannot be created: %s", file->path, strerror(found_errno));
+    conv_fail(error, "%s: cannot be created: %s (is its folder there and writable?)", target,
+              strerror(found_errno));
     free(file->path);
     return -1;
 }
