@@ -160,7 +160,7 @@ static conv_matrix make_matrix(support_blob *blob, uint64_t *state, size_t depth
     for (size_t pair = 0; pair < pairs; pair++) {
         uint16_t *table = order + pair * quads;
 
-        groups[pair] = group != 0 ? group : (uint8_t)(1 << next_random(state) % 3);
+        groups[pair] = (uint8_t)(group != 0 ? group : 1u << next_random(state) % 3);
         shuffle_u16(state, table, quads);
         for (size_t col = 32 * pair; col < 32 * (pair + 1); col++) {
             int limit = 64 / groups[pair];
