@@ -89,7 +89,7 @@ static void multiply_tile(int32_t *restrict sum, const tile_work *t, size_t rows
         TILE(11, 1)
         TILE(12, 1)
     default:
-        assert(!"rows of a tile");
+        assert(0 && "rows of a tile");
     }
 }
 
