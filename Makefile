@@ -1,10 +1,12 @@
 # distilbert.c
 # SPDX-License-Identifier: Apache-2.0
 #
-# `make` builds ./distil, the libraries and the shipped model's blob; `make help` lists the rest.
+# `make` builds ./distil, ./bootstrap, the libraries and the shipped model's blob; `make help` lists
+# the rest.
 # Sources are found by place and name, so that adding a file needs no edit here:
 #   kernels/*.c kernels/*.S model/*.c runtime/*.c   the library (runtime/json.c: programs only)
 #   tools/distil.c tools/cmd_*.c tools/convert/*.c  the command ./distil
+#   lambda/*.c                                      the function ./bootstrap (of tls_*.c one)
 #   tests/test_*.c tests/check_*.c                  one test program each
 #   tests/test_*.sh                                 one test script each
 #   tests/fuzz/fuzz_*.c                             one fuzz target each, seeds in corpus/<name>/
@@ -34,6 +36,7 @@ INCDIR  ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share
 DESTDIR ?=
 FUZZ_SECONDS ?= 600
+TLS     ?= none
 V       ?= 0
 Q   := $(if $(filter 1,$(V)),,@)
 SAY := @$(if $(filter 1,$(V)),:,echo)
@@ -54,9 +57,9 @@ ISA_avx512vnni := $(ISA_avx512) -mavx512vnni
 level = $(lastword $(subst _, ,$(basename $(notdir $(1)))))
 isa_flags = $(if $(filter kernels/%,$(1)),$(ISA_$(level)))
 
-# The library's asserts state what its callers in the tree must keep: they are on in sanitizer
-# builds and with DEBUG=1, off in what is shipped.
-shipped = $(filter kernels/% model/% runtime/%,$(1))
+# Asserts state what callers in the tree must keep: they are on in sanitizer builds and with
+# DEBUG=1, off in what is shipped.
+shipped = $(filter kernels/% model/% runtime/% lambda/%,$(1))
 assert_flags = $(if $(SANITIZE)$(DEBUG),,$(if $(shipped),-DNDEBUG))
 
 HARDEN_LD := -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
@@ -70,12 +73,19 @@ src = $(sort $(wildcard $(1)))
 LIB_SRC   := $(filter-out runtime/json.c,$(call src,kernels/*.c kernels/*.S model/*.c runtime/*.c))
 PROG_SRC  := $(call src,runtime/json.c tools/convert/*.c tools/cmd_*.c)
 CMD_SRC   := $(call src,tools/distil.c)
+BOOT_SRC  := $(call src,lambda/main.c)
+LAMBDA_SRC := $(filter-out $(BOOT_SRC) lambda/tls_%,$(call src,lambda/*.c)) \
+    $(wildcard lambda/tls_$(TLS).c)
 TEST_LIB_SRC := $(call src,tests/harness.c tests/kernel_*.c tests/support_*.c)
 TEST_SRC  := $(call src,tests/test_*.c tests/check_*.c)
 FUZZ_SRC  := $(call src,tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(call src,bench/bench_*.c)
 BENCH_LIB_SRC := $(filter-out $(BENCH_SRC),$(call src,bench/*.c))
 TOOL_SRC  := $(call src,tools/make_*.c)
+
+ifeq ($(wildcard lambda/tls_$(TLS).c),)
+$(error TLS=$(TLS): none or openssl)
+endif
 
 obj = $(patsubst %,$(BUILD)/obj/%.o,$(basename $(1)))
 exe = $(patsubst %.c,$(BUILD)/%,$(1))
@@ -88,13 +98,14 @@ SCRIPTS := $(call src,tests/test_*.sh)
 SHARED := $(BUILD)/libdistil.so
 LIBS   := $(BUILD)/libdistil.a $(SHARED) $(BUILD)/libdistil.so.$(MAJOR)
 BLOB   := $(BUILD)/sst2.distil
-# Only the plain build owns ./distil; a build elsewhere has its own $(BUILD)/distil and leaves it.
+# Only the plain build owns ./distil and ./bootstrap; a build elsewhere has its own and leaves them.
 COMMAND := $(BUILD)/distil $(if $(filter build,$(BUILD)),distil)
+BOOTSTRAP := $(if $(BOOT_SRC),$(BUILD)/bootstrap $(if $(filter build,$(BUILD)),bootstrap))
 
 # ---- build ----
 .PHONY: all tests
-## all: ./distil, build/libdistil.{a,so} and the shipped model's blob (the default)
-all: $(COMMAND) $(LIBS) $(BLOB)
+## all: ./distil, ./bootstrap, build/libdistil.{a,so}, the shipped model's blob (the default)
+all: $(COMMAND) $(BOOTSTRAP) $(LIBS) $(BLOB)
 
 ## tests: every test program, fuzz replay and generator, not run
 tests: $(TESTS) $(FUZZERS) $(TOOLS)
@@ -102,7 +113,8 @@ tests: $(TESTS) $(FUZZERS) $(TOOLS)
 # Flags, compiler and lists of sources are remembered: what changes them rebuilds what they made.
 export DISTIL_FLAGS := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(BASE) $(CPPFLAGS) \
     $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni)
-export DISTIL_SOURCES := $(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(TEST_LIB_SRC) $(BENCH_LIB_SRC)
+export DISTIL_SOURCES := $(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(LAMBDA_SRC) $(BOOT_SRC) \
+    $(TEST_LIB_SRC) $(BENCH_LIB_SRC)
 remember = @mkdir -p $(@D); printf '%s\n' "$$$(1)" | cmp -s - $@ || printf '%s\n' "$$$(1)" >$@
 .PHONY: FORCE
 $(BUILD)/flags: FORCE
@@ -128,6 +140,9 @@ $(BUILD)/libdistil.a: $(call obj,$(LIB_SRC)) $(BUILD)/sources
 $(BUILD)/libprog.a: $(call obj,$(PROG_SRC)) $(BUILD)/sources
 	$(SAY) "  AR    $@"
 	$(ARCHIVE)
+$(BUILD)/liblambda.a: $(call obj,$(LAMBDA_SRC)) $(BUILD)/sources
+	$(SAY) "  AR    $@"
+	$(ARCHIVE)
 $(BUILD)/libtest.a: $(call obj,$(TEST_LIB_SRC)) $(BUILD)/sources
 	$(SAY) "  AR    $@"
 	$(ARCHIVE)
@@ -140,8 +155,12 @@ $(SHARED): $(call obj,$(LIB_SRC)) $(BUILD)/sources
 $(BUILD)/libdistil.so.$(MAJOR): $(SHARED)
 	$(Q)ln -sf libdistil.so $@
 
+# What the TLS library needs; only objects that call it pull it in.
+LIBS_none    :=
+LIBS_openssl := -lssl -lcrypto
+# libtest, libprog and liblambda use each other's functions, hence the group.
 LINK = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) $(HARDEN_LD) -o $@ \
-    $(filter %.o,$^) $(filter %.a,$^) -lm -pthread
+    $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_$(TLS)) -lm -pthread
 $(BUILD)/distil: $(call obj,$(CMD_SRC)) $(BUILD)/libprog.a $(BUILD)/libdistil.a
 	$(SAY) "  LD    $@"
 	$(LINK)
@@ -150,7 +169,18 @@ distil: $(BUILD)/distil
 	$(Q)cp $< $@.tmp && mv -f $@.tmp $@
 endif
 
-TEST_LIBS := $(BUILD)/libtest.a $(BUILD)/libprog.a $(BUILD)/libdistil.a
+# The function, for an image that holds nothing else: static, at a fixed address (no relocation to
+# do at the start). A sanitizer's run-time library wants a dynamic program.
+$(BUILD)/bootstrap: $(call obj,$(BOOT_SRC)) $(BUILD)/liblambda.a $(BUILD)/obj/runtime/json.o \
+    $(BUILD)/libdistil.a
+	$(SAY) "  LD    $@"
+	$(LINK) $(if $(SANITIZE),,-static -no-pie -Wl,--gc-sections)
+ifeq ($(BUILD),build)
+bootstrap: $(BUILD)/bootstrap
+	$(Q)cp $< $@.tmp && mv -f $@.tmp $@
+endif
+
+TEST_LIBS := $(BUILD)/libtest.a $(BUILD)/libprog.a $(BUILD)/liblambda.a $(BUILD)/libdistil.a
 $(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(TEST_LIBS)
 	$(SAY) "  LD    $@"
 	$(LINK)
@@ -174,8 +204,9 @@ $(BLOB): $(BUILD)/distil $(filter-out %.md,$(call src,model/sst2/*))
 	$(SAY) "  BLOB  $@"
 	$(Q)$(BUILD)/distil convert model/sst2 -o $@
 
--include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(TEST_LIB_SRC) \
-    $(TEST_SRC) $(FUZZ_SRC) tests/fuzz/driver.c $(BENCH_SRC) $(BENCH_LIB_SRC) $(TOOL_SRC)))
+-include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(LAMBDA_SRC) \
+    $(BOOT_SRC) $(TEST_LIB_SRC) $(TEST_SRC) $(FUZZ_SRC) tests/fuzz/driver.c $(BENCH_SRC) \
+    $(BENCH_LIB_SRC) $(TOOL_SRC)))
 
 # ---- tests ----
 .PHONY: check check-full asan ubsan sanitize fuzz lint
@@ -265,12 +296,12 @@ package: all
 
 # ---- rest ----
 .PHONY: clean help
-## clean: remove build/ and ./distil
+## clean: remove build/, ./distil and ./bootstrap
 clean:
-	$(Q)rm -rf $(BUILD) $(if $(filter build,$(BUILD)),distil)
+	$(Q)rm -rf $(BUILD) $(if $(filter build,$(BUILD)),distil bootstrap)
 ## help: this list
 help:
 	@sed -n 's/^## \([^:]*\): */  \1\t/p' Makefile | expand -t 16
 	@echo
-	@echo "  Settings: CC CFLAGS CPPFLAGS LDFLAGS AR BUILD=dir DEBUG=1 V=1 PREFIX DESTDIR"
+	@echo "  Settings: CC CFLAGS CPPFLAGS LDFLAGS AR BUILD=dir DEBUG=1 TLS=openssl V=1 PREFIX DESTDIR"
 	@echo "  Sanitizer, fuzz and other-BUILD builds have directories of their own."

@@ -2,8 +2,9 @@
 /*
  * A text under construction in memory that somebody else owns: requests, answers, log lines.
  *
- * Nothing is allocated. What does not fit is dropped and remembered in `overflow`, so that a writer
- * checks once, at the end; a buffer that has overflowed must not be sent.
+ * Nothing is allocated. A piece is written whole or not at all: the first that does not fit sets
+ * `overflow`, and nothing is added from then on, so that a writer checks once, at the end. A buffer
+ * that has overflowed must not be sent; putting an earlier `size` and overflow = 0 back undoes it.
  */
 #ifndef DISTIL_LAMBDA_BUFFER_H
 #define DISTIL_LAMBDA_BUFFER_H

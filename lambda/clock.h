@@ -13,7 +13,7 @@
 int64_t clock_now_ns(void);  /* monotonic */
 int64_t clock_unix_ms(void); /* real time */
 
-/* Nanoseconds of `ms` milliseconds; a deadline so far from now. */
+/* The deadline `ms` milliseconds from now; CLOCK_NEVER where that is beyond the clock. */
 int64_t clock_after_ms(int64_t ms);
 
 /* Sleep until a monotonic time. Returns at once if it has passed. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1.1 messages (RFC 9112) over a buffer: heads of responses and requests, and bodies by length,
- * by chunks or up to the end of the connection.
+ * HTTP/1.1 messages (RFC 9112) over a buffer: heads of responses and requests, and bodies by
+ * length, by chunks or up to the end of the connection.
  *
  * Pure functions: no allocation, no I/O. Bytes may arrive split anywhere; a parser is called again
  * with more of the same bytes until it is done. What the RFC lets a lenient reader accept and an
- * attacker abuse is refused: bare CR, white space before a colon, folded lines, a length beside
- * chunks, two different lengths, a length that is no plain decimal number.
+ * attacker abuse is refused: bare CR or LF, white space before a colon, folded lines, a length
+ * beside chunks, two different lengths, a length that is no plain decimal number, another coding
+ * than chunked; in a request also no Host, or two.
  */
 #ifndef DISTIL_LAMBDA_HTTP_H
 #define DISTIL_LAMBDA_HTTP_H

@@ -7,6 +7,9 @@
  * a response is opened once more and the request sent again where `resend` allows it: a server may
  * close an idle connection at any time, and a frozen process wakes up with dead ones.
  *
+ * A server may answer before it has read all of the request, and close: its answer counts, and the
+ * connection is not used again. So it is with one that sends more than its response.
+ *
  * Memory is bounded: a response that does not fit is HTTP_CLIENT_TOO_LARGE. One thread at a time.
  */
 #ifndef DISTIL_LAMBDA_HTTP_CLIENT_H
@@ -22,6 +25,7 @@ typedef struct http_client {
     size_t capacity;
     int64_t connect_ms;   /* most milliseconds that connecting may take */
     unsigned connections; /* opened so far */
+    unsigned exchanges;   /* completed on the connection that is open now */
 } http_client;
 
 typedef enum http_client_status {
@@ -35,7 +39,8 @@ typedef enum http_client_status {
 } http_client_status;
 
 typedef struct http_response {
-    http_head head;  /* slices point into the client's memory */
+    http_head head;  /* slices point into the client's memory; status 0: none came. With a failure
+                        it tells what there was: of a response that is too large or broken */
     http_slice body; /* the same; valid until the client's next exchange */
     char why[160];   /* of a failure, for a log line: never bytes of a body */
 } http_response;

@@ -2,7 +2,7 @@
 /*
  * Log lines: one JSON object a line on standard output, written with one write(2) each.
  *
- *     {"timestamp":"2026-01-15T12:34:56.789Z","level":"ERROR","message":"...","requestId":"...",...}
+ *     {"timestamp":"2026-01-15T12:34:56.789Z","level":"ERROR","message":"...","requestId":"..."}
  *
  * A line holds what this program says and identifiers it was given, never a user's text; every
  * string is escaped, so no value can begin a line of its own. A line longer than LOG_LINE_BYTES

@@ -56,4 +56,8 @@ int net_stale(net_stream *s);
 /* Close; a stream that is not connected stays so. */
 void net_close(net_stream *s);
 
+/* For the layers below: wait until fd is ready for the poll events (or broken). NET_OK, NET_TIMEOUT
+ * or NET_FAILED with errno. */
+net_status net_wait(int fd, short events, int64_t deadline_ns);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Client of the AWS Lambda Runtime API, version 2018-06-01: next event, response, error, init error.
+ * Client of the AWS Lambda Runtime API, version 2018-06-01: next event, response, error, init
+ * error.
  *
  * `next` waits without limit: between events the process is frozen. Rules for each status code are
  * in docs/lambda.md; they come down to RAPI_OK (go on), RAPI_DROP (this invocation is over, go on

@@ -7,8 +7,9 @@
  *
  * The writer is the request id with the record's place in the event, the same on each of Lambda's
  * retries of an event: a write whose reply was lost is recognised as this writer's own when it is
- * tried again, and counts as updated, not as a duplicate. Retries, back-off, clock skew, credentials
- * and signing happen inside; docs/lambda.md has the table of errors. No allocation after store_init.
+ * tried again, and counts as updated, not as a duplicate. Retries, back-off, clock skew,
+ * credentials and signing happen inside; docs/lambda.md has the table of errors. No allocation
+ * after store_init.
  */
 #ifndef DISTIL_LAMBDA_STORE_H
 #define DISTIL_LAMBDA_STORE_H

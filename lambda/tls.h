@@ -26,6 +26,12 @@ net_status tls_send(void *tls, int fd, const char *bytes, size_t size, int64_t d
                     char *why, size_t why_bytes);
 net_status tls_receive(void *tls, int fd, char *out, size_t capacity, size_t *received,
                        int64_t deadline_ns, char *why, size_t why_bytes);
-void tls_free(void *tls);
+
+/* 1 if an idle connection cannot be used again. Records of the protocol itself, such as session
+ * tickets, may wait to be read and do not count. */
+int tls_stale(void *tls, int fd);
+
+/* Say goodbye if that needs no waiting, and release. The fd stays the caller's. */
+void tls_free(void *tls, int fd);
 
 #endif
