@@ -11,6 +11,7 @@
 #   tests/test_*.sh                                 one test script each
 #   tests/fuzz/fuzz_*.c                             one fuzz target each, seeds in corpus/<name>/
 #   bench/bench_*.c                                 one benchmark each; other bench/*.c are shared
+#   bench/harness/*.c                               distil-bench, which `distil bench` runs
 #   tools/make_*.c                                  one generator of test inputs each
 
 .DEFAULT_GOAL := all
@@ -81,6 +82,7 @@ TEST_SRC  := $(call src,tests/test_*.c tests/check_*.c)
 FUZZ_SRC  := $(call src,tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(call src,bench/bench_*.c)
 BENCH_LIB_SRC := $(filter-out $(BENCH_SRC),$(call src,bench/*.c))
+HARNESS_SRC := $(call src,bench/harness/*.c)
 TOOL_SRC  := $(call src,tools/make_*.c)
 
 ifeq ($(wildcard lambda/tls_$(TLS).c),)
@@ -103,18 +105,20 @@ COMMAND := $(BUILD)/distil $(if $(filter build,$(BUILD)),distil)
 BOOTSTRAP := $(if $(BOOT_SRC),$(BUILD)/bootstrap $(if $(filter build,$(BUILD)),bootstrap))
 
 # ---- build ----
-.PHONY: all tests
+.PHONY: all tests bench-tools
 ## all: ./distil, ./bootstrap, build/libdistil.{a,so}, the shipped model's blob (the default)
 all: $(COMMAND) $(BOOTSTRAP) $(LIBS) $(BLOB)
 
 ## tests: every test program, fuzz replay and generator, not run
-tests: $(TESTS) $(FUZZERS) $(TOOLS)
+tests: $(TESTS) $(FUZZERS) $(TOOLS) bench-tools
+## bench-tools: distil-bench, which ./distil bench runs
+bench-tools: $(BUILD)/distil-bench $(BUILD)/bench/empty
 
 # Flags, compiler and lists of sources are remembered: what changes them rebuilds what they made.
 export DISTIL_FLAGS := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(BASE) $(CPPFLAGS) \
     $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni)
 export DISTIL_SOURCES := $(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(LAMBDA_SRC) $(BOOT_SRC) \
-    $(TEST_LIB_SRC) $(BENCH_LIB_SRC)
+    $(TEST_LIB_SRC) $(BENCH_LIB_SRC) $(HARNESS_SRC)
 remember = @mkdir -p $(@D); printf '%s\n' "$$$(1)" | cmp -s - $@ || printf '%s\n' "$$$(1)" >$@
 .PHONY: FORCE
 $(BUILD)/flags: FORCE
@@ -195,6 +199,13 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/%.o $(FUZZ_MAIN) $(TEST_LIBS)
 $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,$(BENCH_LIB_SRC)) $(TEST_LIBS)
 	$(SAY) "  LD    $@"
 	$(LINK)
+$(BUILD)/distil-bench: $(call obj,$(HARNESS_SRC) $(BENCH_LIB_SRC)) $(BUILD)/libprog.a \
+    $(BUILD)/libdistil.a
+	$(SAY) "  LD    $@"
+	$(LINK)
+$(BUILD)/bench/empty: $(call obj,bench/probes/empty.c)
+	$(SAY) "  LD    $@"
+	$(LINK) -static
 $(TOOLS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libprog.a $(BUILD)/libdistil.a
 	$(SAY) "  LD    $@"
 	$(LINK)
@@ -206,7 +217,7 @@ $(BLOB): $(BUILD)/distil $(filter-out %.md,$(call src,model/sst2/*))
 
 -include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(LAMBDA_SRC) \
     $(BOOT_SRC) $(TEST_LIB_SRC) $(TEST_SRC) $(FUZZ_SRC) tests/fuzz/driver.c $(BENCH_SRC) \
-    $(BENCH_LIB_SRC) $(TOOL_SRC)))
+    $(BENCH_LIB_SRC) $(HARNESS_SRC) bench/probes/empty.c $(TOOL_SRC)))
 
 # ---- tests ----
 .PHONY: check check-full asan ubsan sanitize fuzz lint

@@ -19,7 +19,7 @@ _distil_words() {
 _distil() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]-} options
-    local commands="classify tokenize eval convert inspect verify isa help"
+    local commands="classify tokenize eval convert inspect verify isa bench help"
     local common="-m --model -f --file --json --jsonl --split-special-tokens --strict -h --help"
     COMPREPLY=()
 
@@ -72,6 +72,10 @@ _distil() {
         ;;
     isa)
         options="--isa --json -h --help"
+        ;;
+    bench)
+        options="run compare cold --list --budgets --only -m --model --build --seconds -o --revision"
+        options="$options --tokens --no-start --old-model --new-model --json --runs --cpu -h --help"
         ;;
     convert)
         options="-o --output --calibrate -h --help"

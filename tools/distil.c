@@ -21,6 +21,7 @@ static const command commands[] = {
     {"inspect", cmd_inspect, "what a model file contains"},
     {"verify", cmd_verify, "check a model file: checksums and overflow proof"},
     {"isa", cmd_isa, "what this CPU has, which code is chosen and why"},
+    {"bench", cmd_bench, "speed budgets and comparisons that hold on noisy machines"},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Programs under measurement: see child.h. */
+#define _GNU_SOURCE /* accept4, pipe2 */
+#include "bench/harness/child.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/clock.h"
+
+enum { FIRST_BYTES_MS = 10000 };
+
+/* In the child: standard streams, extra environment, exec. */
+static void become(char *const argv[], char *const environment[], int in, int out)
+{
+    for (size_t i = 0; environment && environment[i]; i++)
+        putenv(environment[i]);
+    if (in >= 0)
+        dup2(in, 0);
+    if (out >= 0)
+        dup2(out, 1);
+    execv(argv[0], argv);
+    fprintf(stderr, "distil bench: %s: %s\n", argv[0], strerror(errno));
+    _exit(127);
+}
+
+int child_run(child_usage *usage, char *const argv[], char *const environment[])
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC), status = 0;
+    double start = bench_now_ns();
+    struct rusage used;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        become(argv, environment, null, null);
+    close(null);
+    if (pid < 0 || wait4(pid, &status, 0, &used) != pid)
+        return -1;
+    usage->wall_ns = bench_now_ns() - start;
+    usage->resident_bytes = (double)used.ru_maxrss * 1024;
+    usage->faults = (double)(used.ru_minflt + used.ru_majflt);
+    if (status != 0) {
+        fprintf(stderr, "distil bench: %s: ended with status %d\n", argv[0],
+                WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+        return -1;
+    }
+    return 0;
+}
+
+int child_capture(char *out, size_t capacity, char *const argv[], char *const environment[])
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC), fd[2], status = -1;
+    char rest[512];
+    size_t got = 0;
+    ssize_t n;
+    pid_t pid;
+
+    if (pipe2(fd, O_CLOEXEC) != 0)
+        return -1;
+    pid = fork();
+    if (pid == 0) {
+        dup2(fd[1], 2);
+        become(argv, environment, null, null);
+    }
+    close(fd[1]);
+    close(null);
+    while ((n = read(fd[0], got + 1 < capacity ? out + got : rest,
+                     got + 1 < capacity ? capacity - 1 - got : sizeof rest)) > 0)
+        got += got + 1 < capacity ? (size_t)n : 0;
+    out[got] = '\0';
+    close(fd[0]);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+        return -1;
+    return WEXITSTATUS(status);
+}
+
+int child_start(child_worker *w, char *const argv[], char *const environment[])
+{
+    int in[2], out[2];
+
+    if (pipe2(in, O_CLOEXEC) != 0)
+        return -1;
+    if (pipe2(out, O_CLOEXEC) != 0) {
+        close(in[0]);
+        close(in[1]);
+        return -1;
+    }
+    w->pid = fork();
+    if (w->pid == 0)
+        become(argv, environment, in[0], out[1]);
+    close(in[0]);
+    close(out[1]);
+    w->to = in[1];
+    w->from = out[0];
+    return w->pid > 0 ? 0 : -1;
+}
+
+double child_ask(child_worker *w, const char *line, size_t size)
+{
+    double start = bench_now_ns();
+    size_t got = 0;
+
+    if (write(w->to, line, size) != (ssize_t)size)
+        return -1;
+    do {
+        ssize_t n = read(w->from, w->reply + got, sizeof w->reply - 1 - got);
+
+        if (n <= 0)
+            return -1;
+        got += (size_t)n;
+    } while (w->reply[got - 1] != '\n' && got < sizeof w->reply - 1);
+    w->reply[got] = '\0';
+    return bench_now_ns() - start;
+}
+
+void child_stop(child_worker *w)
+{
+    close(w->to);
+    close(w->from);
+    waitpid(w->pid, NULL, 0);
+}
+
+double child_mapped_bytes(pid_t pid, const char *file)
+{
+    char name[64], line[4352];
+    double bytes = -1;
+    int inside = 0;
+    FILE *smaps;
+
+    snprintf(name, sizeof name, "/proc/%ld/smaps", (long)pid);
+    smaps = fopen(name, "r");
+    if (!smaps)
+        return -1;
+    while (fgets(line, sizeof line, smaps)) {
+        unsigned long kilobytes;
+
+        line[strcspn(line, "\n")] = '\0';
+        if (strchr(line, '-') && strchr(line, ':') && strchr(line, '-') < strchr(line, ':')) {
+            const char *path = strchr(line, '/'); /* a mapping's first line */
+
+            inside = path && strcmp(path, file) == 0;
+        } else if (inside && sscanf(line, "Rss: %lu kB", &kilobytes) == 1)
+            bytes = (bytes < 0 ? 0 : bytes) + (double)kilobytes * 1024;
+    }
+    fclose(smaps);
+    return bytes;
+}
+
+/* A listening socket on a free port of loopback. */
+static int listen_somewhere(unsigned *port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && bind(fd, (struct sockaddr *)&at, size) == 0 && listen(fd, 4) == 0 &&
+        getsockname(fd, (struct sockaddr *)&at, &size) == 0) {
+        *port = ntohs(at.sin_port);
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* Wait until fd can be read, the program's end or the time limit: 1 if it can. */
+static int wait_for(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    return poll(&p, 1, FIRST_BYTES_MS) == 1;
+}
+
+double child_first_bytes(char *const argv[], char *const environment[], const char *variable)
+{
+    unsigned port = 0;
+    int listening = listen_somewhere(&port), null = open("/dev/null", O_RDWR | O_CLOEXEC), fd = -1;
+    char assignment[128], byte;
+    double start = bench_now_ns(), ns = -1;
+    pid_t pid = listening < 0 ? -1 : fork();
+
+    if (pid == 0) {
+        snprintf(assignment, sizeof assignment, "%s=127.0.0.1:%u", variable, port);
+        putenv(assignment);
+        become(argv, environment, null, null);
+    }
+    if (pid > 0 && wait_for(listening))
+        fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0 && wait_for(fd) && recv(fd, &byte, 1, 0) == 1)
+        ns = bench_now_ns() - start;
+    if (pid > 0) {
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+    }
+    if (fd >= 0)
+        close(fd);
+    if (listening >= 0)
+        close(listening);
+    close(null);
+    return ns;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Programs under measurement: started, timed, watched. They inherit the CPU that the harness is
+ * pinned to.
+ */
+#ifndef DISTIL_BENCH_HARNESS_CHILD_H
+#define DISTIL_BENCH_HARNESS_CHILD_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* What the system says of an ended program. */
+typedef struct child_usage {
+    double wall_ns;
+    double resident_bytes; /* at its peak */
+    double faults;         /* minor and major */
+} child_usage;
+
+/* Run to the end, output dropped. environment: extra "NAME=value" strings ending with NULL, or
+ * NULL. 0, or -1 with a message on stderr where it cannot be started or ends with a status other
+ * than 0. */
+int child_run(child_usage *usage, char *const argv[], char *const environment[]);
+
+/* Run to the end and keep what it writes to standard error: at most capacity - 1 bytes and a NUL.
+ * Its exit status, or -1. */
+int child_capture(char *out, size_t capacity, char *const argv[], char *const environment[]);
+
+/* A program that answers each line on its standard input with a line: `distil classify --stream`. */
+typedef struct child_worker {
+    pid_t pid;
+    int to, from;
+    char reply[4096]; /* the last line, NUL-terminated */
+} child_worker;
+
+int child_start(child_worker *w, char *const argv[], char *const environment[]);
+
+/* Send a line (with its line feed), wait for the reply. Nanoseconds, or -1. */
+double child_ask(child_worker *w, const char *line, size_t size);
+
+/* Close its input and wait for the end. */
+void child_stop(child_worker *w);
+
+/* Bytes of file's mappings that are in the process's memory, by /proc/PID/smaps; -1 where that
+ * cannot be read. */
+double child_mapped_bytes(pid_t pid, const char *file);
+
+/* Run a program that connects to a port of ours, until its first bytes arrive (then it is killed):
+ * nanoseconds from fork, or -1. variable is the environment variable that gets "127.0.0.1:PORT". */
+double child_first_bytes(char *const argv[], char *const environment[], const char *variable);
+
+#endif

@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * distil-bench, which `distil bench` runs: budgets and comparisons that hold on noisy machines.
+ * docs/benchmarking.md says how it judges.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/clock.h"
+#include "bench/harness/cold.h"
+#include "bench/harness/compare.h"
+#include "bench/harness/result.h"
+#include "kernels/kernels.h"
+#include "runtime/distil.h"
+
+/* Exit statuses: scripts rely on them. */
+enum { PASSED = 0, REFUSED = 1, USAGE = 2, INCONCLUSIVE = 3 };
+
+enum { MAX_BUDGET_FILE = 1 << 20, PATH_BYTES = 4096 };
+
+static const char usage[] =
+    "usage: distil bench run [options]\n"
+    "       distil bench compare [options] OLD NEW\n"
+    "       distil bench cold [options]\n"
+    "       distil bench --list\n"
+    "Budgets and comparisons that hold on noisy machines. Everything runs on one CPU.\n"
+    "\n"
+    "run: measure what the budgets file names and hold it against its limits\n"
+    "  --budgets FILE   default bench/budgets.json\n"
+    "  --only PREFIX    budgets whose name begins so; may be given again\n"
+    "  -m, --model FILE default: the shipped model\n"
+    "  --build DIR      where distil-bench, distil and size/FILE are; default: its own directory\n"
+    "  --seconds S      most for each figure (6)\n"
+    "  -o FILE          results as JSON; bench/report.py turns them into other forms\n"
+    "  --revision TEXT  noted in the results\n"
+    "\n"
+    "compare: two builds of the command, interleaved\n"
+    "  --tokens LIST    lengths of texts (8,32,128)\n"
+    "  --no-start       leave out starting\n"
+    "  -m FILE          model of both\n"
+    "  --old-model FILE of one of them\n"
+    "  --new-model FILE\n"
+    "  --seconds S      most for each line (6)\n"
+    "  --json           one JSON object instead of the table\n"
+    "\n"
+    "cold: cold starts on a timeline, the model in the page cache and evicted from it\n"
+    "  -m, --model FILE on a disk that can be evicted from\n"
+    "  --runs N         fresh processes of each kind (20)\n"
+    "  -o FILE          phases as JSON\n"
+    "\n"
+    "  --cpu N          run on this CPU; default: the last one allowed\n"
+    "  --list           what can be measured\n"
+    "\n"
+    "exit status: 0 within all budgets, or not slower; 1 over one, or slower; 2 wrong usage or a\n"
+    "wrong budgets file; 3 the machine was too busy to tell\n"
+    "\n"
+    "example: distil bench run --only latency/ -o results.json\n"
+    "         distil bench compare --tokens 32,128 /tmp/before/distil ./distil\n";
+
+typedef struct options {
+    const char *budgets, *model, *build, *output, *revision;
+    const char *only[16];
+    size_t only_count;
+    double seconds;
+    int cpu, json;
+    size_t runs;
+    compare_plan compare;
+} options;
+
+static int complain(const char *what, const char *value)
+{
+    fprintf(stderr, "distil bench: %s%s%s\n", what, value ? ": " : "", value ? value : "");
+    return USAGE;
+}
+
+/* The same where the command line is wrong. */
+static int misused(const char *what, const char *value)
+{
+    complain(what, value);
+    fputs("        `distil bench --help` lists what there is\n", stderr);
+    return USAGE;
+}
+
+/* ---- run ------------------------------------------------------------------------------------ */
+
+/* The directory of this program. */
+static void own_directory(char out[PATH_BYTES])
+{
+    ssize_t n = readlink("/proc/self/exe", out, PATH_BYTES - 1);
+
+    out[n > 0 ? n : 0] = '\0';
+    if (strrchr(out, '/'))
+        *strrchr(out, '/') = '\0';
+}
+
+/* DIRECTORY/NAME, or NULL where there is no such file. To be freed. */
+static char *find_file(const char *directory, const char *name)
+{
+    char path[PATH_BYTES + 64];
+
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    return access(path, R_OK) == 0 ? strdup(path) : NULL;
+}
+
+static char *read_file(const char *path, size_t *bytes)
+{
+    FILE *file = fopen(path, "rb");
+    char *text = malloc(MAX_BUDGET_FILE);
+
+    *bytes = file && text ? fread(text, 1, MAX_BUDGET_FILE, file) : 0;
+    if (!file || !text || ferror(file) || !feof(file)) {
+        fprintf(stderr, "distil bench: %s: %s\n", path,
+                file ? "cannot be read whole" : strerror(errno));
+        free(text);
+        text = NULL;
+    }
+    if (file)
+        fclose(file);
+    return text;
+}
+
+/* The service's objectives hold whatever a budgets file says. */
+static void add_objectives(budget_list *list)
+{
+    static const budget objectives[] = {
+        {"p95_ms/512", "the service's objective for inference", 500},
+        {"cold_start_ms", "the service's objective for a cold start", 5000}};
+
+    for (size_t o = 0; o < sizeof objectives / sizeof objectives[0]; o++) {
+        size_t i = 0;
+
+        while (i < list->count && strcmp(list->items[i].name, objectives[o].name) != 0)
+            i++;
+        if (i == list->count && list->count < BUDGET_MAX)
+            list->items[list->count++] = objectives[o];
+    }
+}
+
+static int wanted(const options *o, const char *name)
+{
+    for (size_t i = 0; i < o->only_count; i++)
+        if (strncmp(name, o->only[i], strlen(o->only[i])) == 0)
+            return 1;
+    return o->only_count == 0;
+}
+
+static int load_budgets(budget_list *list, const options *o, const char *cpu)
+{
+    char why[512];
+    size_t bytes;
+    char *text = read_file(o->budgets, &bytes);
+    int status = USAGE;
+
+    if (!text)
+        return USAGE;
+    if (budget_parse(list, o->budgets, text, bytes, cpu, why, sizeof why) == 0) {
+        add_objectives(list);
+        status = 0;
+    } else
+        complain(why, NULL);
+    free(text);
+    return status;
+}
+
+static FILE *open_aside(const char *output, char aside[PATH_BYTES])
+{
+    snprintf(aside, PATH_BYTES, "%s.tmp", output);
+    return fopen(aside, "w");
+}
+
+/* Flush, sync, rename: a reader sees the whole file or none. */
+static int put_in_place(FILE *out, const char *aside, const char *output)
+{
+    int failed = fflush(out) != 0 || fsync(fileno(out)) != 0;
+
+    if ((fclose(out) != 0) | failed || rename(aside, output) != 0)
+        return complain(output, strerror(errno));
+    return 0;
+}
+
+static int write_results(const options *o, const result_host *host, const result *results,
+                         size_t count, double seconds)
+{
+    char aside[PATH_BYTES];
+    FILE *out = open_aside(o->output, aside);
+
+    if (!out)
+        return complain(aside, strerror(errno));
+    result_write_json(out, host, results, count, seconds);
+    return put_in_place(out, aside, o->output);
+}
+
+static int sum_up(const result *results, size_t count)
+{
+    size_t seen[4] = {0}, absent = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (results[i].measured.status == MEASURE_ABSENT)
+            absent++;
+        else
+            seen[results[i].verdict]++;
+    printf("%zu within budget, %zu over, %zu inconclusive, %zu not measured here\n",
+           seen[VERDICT_PASS], seen[VERDICT_FAIL], seen[VERDICT_INCONCLUSIVE], absent);
+    return seen[VERDICT_FAIL] ? REFUSED : seen[VERDICT_INCONCLUSIVE] ? INCONCLUSIVE : PASSED;
+}
+
+static int run_subject(const options *o, const measure_subject *subject)
+{
+    static budget_list list;
+    static result results[BUDGET_MAX];
+    distil_cpuid cpu;
+    result_host host = {.revision = o->revision, .version = distil_version()};
+    double start = bench_now_ns();
+    size_t count = 0;
+    int status;
+
+    distil_cpuid_read(&cpu);
+    snprintf(host.cpu, sizeof host.cpu, "%s", cpu.brand);
+    host.level = distil_level_name(distil_cpuid_best(&cpu, DISTIL_LEVEL_AVX512VNNI));
+    if (load_budgets(&list, o, host.cpu) != 0)
+        return USAGE;
+    result_print_head(stdout, &host);
+    for (size_t i = 0; i < list.count; i++) {
+        result *r = &results[count];
+
+        if (!wanted(o, list.items[i].name))
+            continue;
+        r->budget = &list.items[i];
+        measure_run(&r->measured, &r->verdict, r->budget, subject);
+        result_print(stdout, r);
+        fflush(stdout);
+        count++;
+    }
+    if (count == 0)
+        return complain("no budget has a name that begins with what --only says", NULL);
+    status = sum_up(results, count);
+    if (o->output && write_results(o, &host, results, count, (bench_now_ns() - start) * 1e-9) != 0)
+        return USAGE;
+    return status;
+}
+
+static int run(const options *o)
+{
+    char directory[PATH_BYTES];
+    measure_subject s = {.seconds = o->seconds};
+    char *program, *bootstrap, *empty, *model;
+    int status;
+
+    own_directory(directory);
+    s.directory = o->build ? o->build : directory;
+    s.program = program = find_file(s.directory, "distil");
+    s.bootstrap = bootstrap = find_file(s.directory, "bootstrap");
+    s.empty = empty = find_file(s.directory, "bench/empty");
+    s.model = model = o->model ? strdup(o->model) : find_file(s.directory, "sst2.distil");
+    if (!program || !model)
+        status = complain("no distil or no sst2.distil there; run make", s.directory);
+    else
+        status = run_subject(o, &s);
+    free(program);
+    free(bootstrap);
+    free(empty);
+    free(model);
+    return status;
+}
+
+/* ---- compare -------------------------------------------------------------------------------- */
+
+static int compare(const options *o)
+{
+    static compare_result outcome;
+
+    if (compare_run(&outcome, &o->compare) != 0)
+        return USAGE;
+    if (o->json)
+        compare_print_json(stdout, &outcome);
+    else
+        compare_print(stdout, &outcome);
+    return outcome.verdict == VERDICT_FAIL           ? REFUSED
+           : outcome.verdict == VERDICT_INCONCLUSIVE ? INCONCLUSIVE
+                                                     : PASSED;
+}
+
+static int parse_lengths(compare_plan *plan, const char *list)
+{
+    for (plan->lengths = 0; *list; plan->lengths++) {
+        char *end;
+        unsigned long n = strtoul(list, &end, 10);
+
+        if (end == list || n < 3 || n > 512 || (*end && *end != ',') ||
+            plan->lengths == COMPARE_MAX_LENGTHS)
+            return -1;
+        plan->tokens[plan->lengths] = n;
+        list = *end ? end + 1 : end;
+    }
+    return plan->lengths > 0 ? 0 : -1;
+}
+
+/* ---- cold ----------------------------------------------------------------------------------- */
+
+static int cold(const options *o, const char *model)
+{
+    static cold_result warm, evicted;
+    char aside[PATH_BYTES];
+    int have_evicted;
+    FILE *out;
+
+    if (cold_run(&warm, model, o->runs, 0) != 0)
+        return complain(model, "a start failed");
+    puts("page cache warm");
+    cold_print(stdout, &warm);
+    have_evicted = cold_run(&evicted, model, o->runs, 1) == 0;
+    if (have_evicted) {
+        puts("blob evicted from the page cache before each start");
+        cold_print(stdout, &evicted);
+    }
+    if (!o->output)
+        return PASSED;
+    out = open_aside(o->output, aside);
+    if (!out)
+        return complain(aside, strerror(errno));
+    fputs("{\"version\":1,\"starts\":[\n", out);
+    cold_write_json(out, &warm, "warm");
+    if (have_evicted) {
+        fputs(",\n", out);
+        cold_write_json(out, &evicted, "evicted");
+    }
+    fputs("\n]}\n", out);
+    return put_in_place(out, aside, o->output);
+}
+
+static int cold_command(const options *o)
+{
+    char directory[PATH_BYTES], *model;
+    int status;
+
+    own_directory(directory);
+    model = o->model ? strdup(o->model) : find_file(directory, "sst2.distil");
+    status = model ? cold(o, model) : complain("no sst2.distil there; run make", directory);
+    free(model);
+    return status;
+}
+
+/* ---- command line --------------------------------------------------------------------------- */
+
+static int list_kinds(void)
+{
+    for (const measure_kind *k = measure_kinds; k->name; k++)
+        printf("%s%s%s\n    %s\n    unit: %s%s\n", k->name, *k->parameters ? "/" : "",
+               k->parameters, k->help, k->unit,
+               k->portable ? "" : " (absolute: for a named machine only)");
+    return PASSED;
+}
+
+/* Where the value of an option goes, if it has one. */
+static const char **text_option(options *o, const char *name)
+{
+    static const struct {
+        const char *name;
+        size_t offset;
+    } known[] = {{"--budgets", offsetof(options, budgets)},
+                 {"-m", offsetof(options, model)},
+                 {"--model", offsetof(options, model)},
+                 {"--build", offsetof(options, build)},
+                 {"-o", offsetof(options, output)},
+                 {"--revision", offsetof(options, revision)},
+                 {"--old-model", offsetof(options, compare.old_model)},
+                 {"--new-model", offsetof(options, compare.new_model)}};
+
+    if (strcmp(name, "--only") == 0 && o->only_count < sizeof o->only / sizeof o->only[0])
+        return &o->only[o->only_count++];
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(name, known[i].name) == 0)
+            return (const char **)(void *)((char *)o + known[i].offset);
+    return NULL;
+}
+
+/* One option at argv[i]; the index of the next argument, or -1, reported. */
+static int parse_option(options *o, int argc, char **argv, int i)
+{
+    const char *name = argv[i], *value = i + 1 < argc ? argv[i + 1] : NULL, **text;
+    char *end = NULL;
+
+    if (strcmp(name, "--json") == 0)
+        return o->json = 1, i + 1;
+    if (strcmp(name, "--no-start") == 0)
+        return o->compare.start = 0, i + 1;
+    if (!value)
+        return misused("unknown option, or its value is missing", name), -1;
+    text = text_option(o, name);
+    if (text)
+        return *text = value, i + 2;
+    if (strcmp(name, "--seconds") == 0) {
+        o->seconds = strtod(value, &end);
+        if (*value && !*end && o->seconds > 0 && o->seconds <= 3600)
+            return i + 2;
+    } else if (strcmp(name, "--cpu") == 0) {
+        o->cpu = (int)strtol(value, &end, 10);
+        if (*value && !*end && o->cpu >= 0)
+            return i + 2;
+    } else if (strcmp(name, "--runs") == 0) {
+        o->runs = strtoul(value, &end, 10);
+        if (*value && !*end && o->runs >= 1 && o->runs <= COLD_MAX_RUNS)
+            return i + 2;
+    } else if (strcmp(name, "--tokens") == 0) {
+        if (parse_lengths(&o->compare, value) == 0)
+            return i + 2;
+    } else
+        return misused("unknown option", name), -1;
+    fprintf(stderr, "distil bench: %s: '%s' is no value for it\n", name, value);
+    return -1;
+}
+
+static int compare_arguments(options *o, int argc, char **argv, int i)
+{
+    if (argc - i != 2)
+        return misused("compare takes two programs, OLD and NEW", NULL);
+    o->compare.old_program = argv[i];
+    o->compare.new_program = argv[i + 1];
+    if (!o->compare.old_model)
+        o->compare.old_model = o->model;
+    if (!o->compare.new_model)
+        o->compare.new_model = o->model;
+    o->compare.seconds = o->seconds;
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    options o = {.budgets = "bench/budgets.json",
+                 .revision = "",
+                 .seconds = 6,
+                 .cpu = -1,
+                 .runs = 20,
+                 .compare = {.tokens = {8, 32, 128}, .lengths = 3, .start = 1}};
+    const char *command = argc > 1 ? argv[1] : "";
+    int i = 2;
+
+    if (strcmp(command, "--list") == 0)
+        return list_kinds();
+    if (strcmp(command, "--cold-child") == 0 && argc == 3)
+        return cold_child(argv[2]);
+    if (strcmp(command, "run") != 0 && strcmp(command, "compare") != 0 &&
+        strcmp(command, "cold") != 0) {
+        int help = strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0;
+
+        if (help || !*command)
+            return fputs(usage, help ? stdout : stderr), help ? PASSED : USAGE;
+        return misused("unknown command or option", command);
+    }
+    while (i > 0 && i < argc && argv[i][0] == '-') {
+        if (strcmp(argv[i], "--help") == 0)
+            return fputs(usage, stdout), PASSED;
+        i = parse_option(&o, argc, argv, i);
+    }
+    if (i < 0)
+        return USAGE;
+    signal(SIGPIPE, SIG_IGN);
+    if (bench_pin(o.cpu) < 0)
+        return complain("the CPU of --cpu is not one this process may use", NULL);
+    if (strcmp(command, "compare") == 0)
+        return compare_arguments(&o, argc, argv, i) != 0 ? USAGE : compare(&o);
+    if (i < argc)
+        return misused("unexpected argument", argv[i]);
+    return strcmp(command, "cold") == 0 ? cold_command(&o) : run(&o);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Order statistics and bootstrap intervals: see stats.h. */
+#include "bench/harness/stats.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* splitmix64 (Steele, Lea and Flood 2014). */
+static uint64_t next(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+size_t stats_random(uint64_t *state, size_t n)
+{
+    /* 32 random bits: the bias is below n / 2^32 */
+    return (size_t)((next(state) >> 32) * n >> 32);
+}
+
+double stats_uniform(uint64_t *state)
+{
+    return ((double)(next(state) >> 12) + 0.5) * 0x1p-52;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+double stats_quantile(double *samples, size_t n, double q)
+{
+    double at = q * (double)(n - 1), below = floor(at);
+    size_t i = (size_t)below;
+
+    assert(n >= 1 && q >= 0 && q <= 1);
+    qsort(samples, n, sizeof *samples, ascending);
+    return i + 1 < n ? samples[i] + (at - below) * (samples[i + 1] - samples[i]) : samples[n - 1];
+}
+
+/* The q-quantile of a resample of sorted samples. Which of them are drawn is all that matters, so
+ * they are counted, not sorted. */
+static double resampled(const double *sorted, size_t n, double q, uint64_t *state)
+{
+    uint16_t drawn[STATS_MAX_SAMPLES];
+    double at = q * (double)(n - 1);
+    size_t rank = (size_t)at, seen = 0, i = 0;
+    double low;
+
+    memset(drawn, 0, n * sizeof *drawn);
+    for (size_t k = 0; k < n; k++)
+        drawn[stats_random(state, n)]++;
+    while (seen + drawn[i] <= rank)
+        seen += drawn[i++];
+    low = sorted[i];
+    if (rank + 1 >= n)
+        return low;
+    for (seen += drawn[i]; seen <= rank + 1 && i + 1 < n; seen += drawn[i])
+        i++;
+    return low + (at - (double)rank) * (sorted[i] - low);
+}
+
+static stats_interval cut(double *estimates, double value, double confidence)
+{
+    double tail = (1 - confidence) / 2;
+
+    return (stats_interval){stats_quantile(estimates, STATS_RESAMPLES, tail), value,
+                            stats_quantile(estimates, STATS_RESAMPLES, 1 - tail)};
+}
+
+static void sorted_copy(double *to, const double *from, size_t n)
+{
+    assert(n >= 1 && n <= STATS_MAX_SAMPLES);
+    memcpy(to, from, n * sizeof *to);
+    qsort(to, n, sizeof *to, ascending);
+}
+
+stats_interval stats_bootstrap(const double *samples, size_t n, double q, double confidence,
+                               uint64_t seed)
+{
+    double sorted[STATS_MAX_SAMPLES], estimates[STATS_RESAMPLES];
+
+    sorted_copy(sorted, samples, n);
+    for (size_t i = 0; i < STATS_RESAMPLES; i++)
+        estimates[i] = resampled(sorted, n, q, &seed);
+    return cut(estimates, stats_quantile(sorted, n, q), confidence);
+}
+
+stats_interval stats_bootstrap_ratio(const double *a, size_t a_count, const double *b,
+                                     size_t b_count, double confidence, uint64_t seed)
+{
+    double a_sorted[STATS_MAX_SAMPLES], b_sorted[STATS_MAX_SAMPLES], estimates[STATS_RESAMPLES];
+
+    sorted_copy(a_sorted, a, a_count);
+    sorted_copy(b_sorted, b, b_count);
+    for (size_t i = 0; i < STATS_RESAMPLES; i++)
+        estimates[i] =
+            resampled(a_sorted, a_count, 0.5, &seed) / resampled(b_sorted, b_count, 0.5, &seed);
+    return cut(estimates,
+               stats_quantile(a_sorted, a_count, 0.5) / stats_quantile(b_sorted, b_count, 0.5),
+               confidence);
+}
