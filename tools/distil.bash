@@ -74,8 +74,9 @@ _distil() {
         options="--isa --json -h --help"
         ;;
     bench)
-        options="run compare cold --list --budgets --only -m --model --build --seconds -o --revision"
-        options="$options --tokens --no-start --old-model --new-model --json --runs --cpu -h --help"
+        options="run compare cold --list --budgets --only -m --model --build --seconds -o"
+        options="$options --revision --tokens --no-start --old-model --new-model --json --runs"
+        options="$options --cpu -h --help"
         ;;
     convert)
         options="-o --output --calibrate -h --help"

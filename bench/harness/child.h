@@ -25,7 +25,8 @@ int child_run(child_usage *usage, char *const argv[], char *const environment[])
  * Its exit status, or -1. */
 int child_capture(char *out, size_t capacity, char *const argv[], char *const environment[]);
 
-/* A program that answers each line on its standard input with a line: `distil classify --stream`. */
+/* A program that answers each line on its standard input with a line, such as
+ * `distil classify --stream`. */
 typedef struct child_worker {
     pid_t pid;
     int to, from;

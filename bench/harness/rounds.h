@@ -2,11 +2,11 @@
 /*
  * Two things timed in turn, until the ratio of their times is known well enough.
  *
- * A round is A B B A (the next B A A B), a block each: both sides meet the same drift of clock and neighbours, and a
- * linear drift cancels. A block repeats its call until about block_ns have passed; a side of a
- * round counts as the median of its calls. A probe, a fixed piece of work on registers, runs at
- * both ends of each round: a round is quiet if neither was more than 5 % slower than the fastest
- * probe of the run.
+ * A round is A B B A, the next one B A A B, a block each: both sides meet the same drift of clock
+ * and neighbours, and a linear drift cancels. A block repeats its call until about block_ns have
+ * passed; a side of a round counts as the median of its calls. A probe, a fixed piece of work on
+ * registers, runs at both ends of each round: a round is quiet if neither was more than 5 % slower
+ * than the fastest probe of the run.
  */
 #ifndef DISTIL_BENCH_HARNESS_ROUNDS_H
 #define DISTIL_BENCH_HARNESS_ROUNDS_H

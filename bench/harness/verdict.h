@@ -35,7 +35,8 @@ verdict verdict_of_budget(stats_interval ratio, double quiet);
 /* `ratio` of new to old. */
 verdict verdict_of_pair(stats_interval ratio);
 
-/* "pass", "faster", "fail", "inconclusive"; of a pair "same", "faster", "slower", "inconclusive". */
+/* "pass", "faster", "fail", "inconclusive"; of a pair "same", "faster", "slower",
+ * "inconclusive". */
 const char *verdict_name(verdict v);
 const char *verdict_pair_name(verdict v);
 
