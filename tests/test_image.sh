@@ -1,0 +1,152 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# The container image: assembled twice to the same bytes, accepted by the gate, understood by tools
+# that nobody here wrote; and for every rule of the gate an image that breaks it and is refused.
+# Starting images needs root, runc and umoci; the rest needs Python and a static libc.
+
+# shellcheck source=tests/support_cli.sh
+. "$(dirname "$0")/support_cli.sh"
+image=$root/tools/image
+gate=$root/tools/check_image
+breaker=$root/tests/image/break_image.py
+export PYTHONDONTWRITEBYTECODE=1
+# What the image says about itself, fixed here: the tree may be no clone.
+export REVISION=0123456789abcdef0123456789abcdef01234567 SOURCE_DATE_EPOCH=1700000000
+export SOURCE=https://git.example/distilbert.c
+
+if [ -n "${SANITIZE-}" ] || nm "$distil" 2>/dev/null | grep -q __asan_init; then
+    skip image "sanitizers are not for static programs, and the scripts are the same"
+    finish test_image
+fi
+for tool in python3 tar gzip sha256sum strip; do
+    have $tool && continue
+    skip image "$tool is not installed"
+    finish test_image
+done
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || {
+    skip image "no Python 3.9 here"
+    finish test_image
+}
+${CC:-cc} -std=c11 -D_DEFAULT_SOURCE -O1 -static -o stand_in "$root/tests/image/stand_in.c" || {
+    skip image "no static libc here"
+    finish test_image
+}
+
+command_of() { # COMMAND...: sets rc, files out and err
+    "$@" >out 2>err </dev/null
+    rc=$?
+}
+
+# ---- assembling -----------------------------------------------------------------------------
+
+seq 1000 >model.blob
+command_of "$image/assemble.sh" -b stand_in -m model.blob -o first
+check "assembles" ended 0
+check "prints the digest" matches out 'sha256:[0-9a-f]{64}'
+cp out digest
+mkdir elsewhere
+cp stand_in model.blob elsewhere/
+touch elsewhere/*
+chmod 700 elsewhere/*
+(
+    umask 077
+    cd elsewhere && TZ=Asia/Kathmandu HOME=/nonexistent "$image/assemble.sh" -b stand_in \
+        -m model.blob -o ../second >../out 2>../err
+)
+check "same digest from other place, time, mode, umask" same out digest
+check "same archive, bit for bit" same first.tar second.tar
+SOURCE_DATE_EPOCH=1700000001 command_of "$image/assemble.sh" -b stand_in -m model.blob -o second
+check "another commit, another digest" eval '! same out digest'
+layers_of() { # LAYOUT
+    sed -n 's/.*tar+gzip","digest":"\([^"]*\)".*/\1/p' "$1"/blobs/sha256/* | sort
+}
+layers_of first >layers
+layers_of second >out
+check "the same layers though" same out layers
+check "two of them" lines 2 layers
+command_of "$image/assemble.sh" -b absent -m model.blob -o third
+check "no program" ended 1
+check "says which" says err 'absent: no such file'
+command_of "$image/assemble.sh" -b model.blob -m model.blob -o third
+check "a program that is none" ended 1
+check "says what" says err 'strip'
+
+# ---- the gate, reading ----------------------------------------------------------------------
+
+command_of "$gate" --no-start --release first.tar
+check "the gate takes the archive" ended 0
+check "every rule holds" says out ', 0 failed, 0 skipped'
+command_of "$gate" --no-start first
+check "and the layout" ended 0
+command_of "$gate" --no-start model.blob
+check "no image" ended 2
+tar -C first -cf docker.tar manifest.json blobs
+command_of "$gate" --no-start docker.tar
+check "Docker's old archive" ended 2
+check "names the way out" says err 'skopeo copy docker-archive:'
+command_of "$gate"
+check "no argument" ended 2
+
+refused() { # BREAKAGE RULE OPTIONS...: the gate names the rule, and only it decides
+    breakage=$1
+    rule=$2
+    shift 2
+    command_of "$gate" "$@" "broken/$breakage"
+    check "$breakage is refused" ended 1
+    check "$breakage: names $rule" matches_one out "FAIL  $rule: .*"
+}
+matches_one() { # FILE EXTENDED-REGEX: one line is of this form
+    [ "$(grep -cxE -e "$2" "$1")" -eq 1 ]
+}
+
+python3 "$breaker" --list >breakages
+command_of python3 "$breaker" first broken
+check "images are broken" ended 0
+"$gate" --rules | sed 's/ .*//' | sort >rules
+sed 's/.* //' breakages | sort -u | cmp -s - rules
+rc=$?
+check "every rule has an image that breaks it" ended 0
+starting='unpacks|answers|read-only|unprivileged|any-user|memory'
+grep -vE " ($starting)\$" breakages >reading
+while read -r breakage rule; do
+    refused "$breakage" "$rule" --no-start
+done <reading
+command_of "$gate" --no-start broken/none
+check "what the breaker writes unbroken is taken" ended 0
+REVISION=$REVISION-dirty "$image/assemble.sh" -b stand_in -m model.blob -o dirty >/dev/null
+command_of "$gate" --no-start dirty
+check "an image of uncommitted work" ended 0
+command_of "$gate" --no-start --release dirty
+check "is not for release" matches_one out 'FAIL  labels: .*'
+if echo 'int main(void) { return 0; }' | ${CC:-cc} -x c -o dynamic -; then
+    "$image/assemble.sh" -b dynamic -m model.blob -o interpreted >/dev/null
+    command_of "$gate" --no-start interpreted
+    check "a dynamic program" matches_one out 'FAIL  static-program: .*interpreter.*'
+fi
+
+# ---- the gate, starting ---------------------------------------------------------------------
+
+command_of "$gate" first.tar
+if grep -q '^SKIP' out; then
+    skip start "$(sed -n 's/^SKIP  [^:]*: //p' out | head -n 1)"
+else
+    check "the gate starts it" ended 0
+    grep -E " ($starting)\$" breakages >starts
+    while read -r breakage rule; do
+        refused "$breakage" "$rule" --seconds 1
+    done <starts
+fi
+
+# ---- others' tools --------------------------------------------------------------------------
+
+if have skopeo; then
+    command_of skopeo inspect --format '{{.Digest}}' oci-archive:first.tar
+    check "skopeo finds the same digest" same out digest
+    command_of skopeo inspect --config --format '{{.Config.Entrypoint}}' docker-archive:first.tar
+    check "and Docker's archive in it" is out '[/app/bootstrap]\n'
+else
+    skip skopeo "skopeo is not installed"
+fi
+
+finish test_image
