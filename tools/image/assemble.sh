@@ -10,7 +10,7 @@
 #     -o NAME   writes NAME/, an OCI image layout, and NAME.tar, the same for `podman load`,
 #               `docker load` (it has Docker's own manifest.json too) and `skopeo copy oci-archive:`
 #
-# Prints the digest of the image. Environment: see facts.sh. What AWS Lambda asks of the format is in
+# Prints the digest of the image. Environment: see facts.sh. What AWS Lambda asks of the format:
 # docs/image.md; tools/check_image holds the result against it.
 
 set -eu
