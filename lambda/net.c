@@ -18,6 +18,38 @@
 
 enum { NS_PER_MS = 1000000 };
 
+/* A port of 1 to 65535 as decimal digits; 0 for anything else. */
+static unsigned parse_port(const char *text)
+{
+    unsigned port = 0;
+
+    for (; *text >= '0' && *text <= '9' && port <= UINT16_MAX; text++)
+        port = port * 10 + (unsigned)(*text - '0');
+    return *text == '\0' && port <= UINT16_MAX ? port : 0;
+}
+
+int net_endpoint_parse(net_endpoint *to, const char *text)
+{
+    const char *colon = strrchr(text, ':'), *host = text;
+    size_t size = colon != NULL ? (size_t)(colon - text) : 0;
+
+    if (size >= 2 && host[0] == '[' && host[size - 1] == ']') {
+        host++;
+        size -= 2;
+    } else if (memchr(host, ':', size) != NULL) {
+        return -1; /* an IPv6 address without brackets: where does it end? */
+    }
+    if (size == 0 || size >= NET_HOST_BYTES || parse_port(colon + 1) == 0)
+        return -1;
+    for (size_t i = 0; i < size; i++)
+        if (host[i] <= ' ' || host[i] > '~' || strchr("/?#@[]\\", host[i]) != NULL)
+            return -1;
+    memset(to, 0, sizeof *to);
+    memcpy(to->host, host, size);
+    to->port = (uint16_t)parse_port(colon + 1);
+    return 0;
+}
+
 void net_init(net_stream *s)
 {
     s->fd = -1;

@@ -14,6 +14,7 @@
 #include "lambda/http_client.h"
 
 enum {
+    RAPI_HEAD_BYTES = 1024,         /* more than the head of a request takes */
     RAPI_MAX_EVENT_BYTES = 6291556, /* 6 MiB + 100, the limit both ways */
     RAPI_MAX_REQUEST_ID_BYTES = 128,
     RAPI_MAX_ERROR_BYTES = 65536 /* of an error document */
@@ -26,7 +27,8 @@ typedef struct rapi {
     buffer request;                          /* head, and a copy of the body behind it */
     char last_id[RAPI_MAX_REQUEST_ID_BYTES]; /* of the last event */
     int answered;                            /* the last event has been answered */
-    char why[192];
+    const char *host;                        /* host:port, for the Host header */
+    char why[192];                           /* what decided the last status, for a log line */
 } rapi;
 
 typedef struct rapi_invocation {
@@ -35,17 +37,20 @@ typedef struct rapi_invocation {
     http_slice trace_id;                        /* empty where absent */
     http_slice event;                           /* may be empty or no JSON */
     int repeated; /* 1: the same id again without an answer between: answer it with an error */
+    int oversize; /* 1: the event is larger than memory and was not read: answer with an error */
 } rapi_invocation;
 
-/* host_port: the value of AWS_LAMBDA_RUNTIME_API. memory and request_memory are for a response
- * (RAPI_MAX_EVENT_BYTES and a head) and a request of that size. -1 where host_port is malformed. */
+/* host_port: the value of AWS_LAMBDA_RUNTIME_API; it outlives api. memory and request_memory are for
+ * a response (RAPI_MAX_EVENT_BYTES and a head) and a request of that size; at least
+ * RAPI_MAX_ERROR_BYTES and a head. -1 where host_port is malformed. */
 int rapi_init(rapi *api, const char *host_port, char *memory, size_t capacity, char *request_memory,
               size_t request_capacity);
 
 /* Wait for an event. Slices are valid until the next call on api. */
 rapi_status rapi_next(rapi *api, rapi_invocation *invocation);
 
-/* Answer it. type is of the form Function.BadEvent. */
+/* Answer it. type is of the form Function.BadEvent. An answer of more than RAPI_MAX_EVENT_BYTES is
+ * posted as the error Function.ResponseSizeTooLarge. message is cut at 8 KiB. */
 rapi_status rapi_respond(rapi *api, const char *request_id, const char *body, size_t size);
 rapi_status rapi_fail(rapi *api, const char *request_id, const char *type, const char *message);
 

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests to the Runtime API, and the one table of what its answers mean. */
+#include "lambda/rapi.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lambda/clock.h"
+#include "runtime/distil.h"
+#include "runtime/json.h"
+
+enum {
+    CONNECT_MS = 1000,
+    POST_MS = 10000,      /* to post an answer of up to 6 MiB on the loopback interface */
+    INIT_ERROR_MS = 2000, /* the process ends anyway */
+    NEXT_ATTEMPTS = 3,
+    NEXT_PAUSE_MS = 50,      /* before the second attempt, twice that before the third */
+    MAX_MESSAGE_BYTES = 8192 /* of an error: six times as much when all of it is escaped */
+};
+
+#define API "/2018-06-01/runtime/"
+
+/* ---- what a status means (docs/lambda.md) ---------------------------------------------------- */
+
+typedef enum rapi_call { CALL_NEXT = 1, CALL_RESPONSE = 2, CALL_ERROR = 4 } rapi_call;
+
+enum { CALL_POST = CALL_RESPONSE | CALL_ERROR };
+
+/* What to do: the three of rapi_status, or ask again. */
+typedef enum rapi_action { DO_GO_ON, DO_DROP, DO_EXIT, DO_RETRY } rapi_action;
+
+typedef struct rapi_rule {
+    unsigned calls;
+    int least, most;        /* status */
+    const char *error_type; /* in the answer's document; NULL: whatever it is */
+    rapi_action action;
+    const char *meaning;
+} rapi_rule;
+
+/* The first row that matches decides. */
+static const rapi_rule rules[] = {
+    {CALL_NEXT, 200, 200, NULL, DO_GO_ON, "event"},
+    {CALL_NEXT, 403, 403, NULL, DO_EXIT, "this process is in a state that must not be"},
+    {CALL_NEXT, 500, 599, NULL, DO_RETRY, "fault of the platform"},
+    {CALL_POST, 202, 202, NULL, DO_GO_ON, "accepted"},
+    {CALL_POST, 400, 400, "InvalidRequestID", DO_DROP, "the invocation is over"},
+    {CALL_POST, 403, 403, NULL, DO_DROP, "the invocation has been answered"},
+    {CALL_RESPONSE, 413, 413, NULL, DO_DROP, "too large: the caller has been told"},
+    {CALL_POST, 410, 410, NULL, DO_DROP, "too late: the invocation is over"},
+    {CALL_POST, 500, 599, NULL, DO_EXIT, "the environment is unusable"},
+    {CALL_NEXT | CALL_POST, 100, 599, NULL, DO_EXIT, "not what this API answers"},
+};
+
+/* errorType of an error document; empty where there is none. */
+static void read_error_type(char *out, size_t capacity, http_slice body)
+{
+    json_value root, type;
+    size_t size = 0;
+
+    if (json_parse(&root, body.at, body.size, NULL) == 0 && json_get(root, "errorType", &type))
+        size = json_string(type, out, capacity - 1);
+    out[size < capacity ? size : capacity - 1] = '\0';
+}
+
+static const rapi_rule *find_rule(rapi_call call, const http_response *response)
+{
+    const rapi_rule *rule = rules;
+    char type[64];
+
+    read_error_type(type, sizeof type, response->body);
+    while ((rule->calls & call) == 0 || response->head.status < rule->least ||
+           response->head.status > rule->most ||
+           (rule->error_type != NULL && strcmp(rule->error_type, type) != 0))
+        rule++; /* the last row takes every call and every status there is */
+    return rule;
+}
+
+/* ---- requests -------------------------------------------------------------------------------- */
+
+int rapi_init(rapi *api, const char *host_port, char *memory, size_t capacity, char *request_memory,
+              size_t request_capacity)
+{
+    net_endpoint to;
+
+    if (net_endpoint_parse(&to, host_port) != 0)
+        return -1;
+    memset(api, 0, sizeof *api);
+    http_client_init(&api->client, &to, memory, capacity, CONNECT_MS);
+    buffer_init(&api->request, request_memory, request_capacity);
+    api->host = host_port;
+    api->answered = 1;
+    return 0;
+}
+
+/* The head up to the length: "POST /path" may have a request id in it. */
+static void begin_request(rapi *api, const char *method, const char *path, const char *request_id,
+                          const char *suffix)
+{
+    buffer *b = &api->request;
+
+    buffer_clear(b);
+    buffer_text(b, method);
+    buffer_text(b, " " API);
+    buffer_text(b, path);
+    buffer_text(b, request_id);
+    buffer_text(b, suffix);
+    buffer_text(b, " HTTP/1.1\r\nHost: ");
+    buffer_text(b, api->host);
+    buffer_text(b, "\r\nUser-Agent: distilbert.c/");
+    buffer_text(b, distil_version());
+}
+
+static void end_request(rapi *api, const char *error_type, const char *body, size_t size)
+{
+    buffer *b = &api->request;
+
+    if (body != NULL)
+        buffer_text(b, "\r\nContent-Type: application/json");
+    if (error_type != NULL) {
+        buffer_text(b, "\r\nLambda-Runtime-Function-Error-Type: ");
+        buffer_text(b, error_type);
+    }
+    buffer_format(b, "\r\nContent-Length: %zu\r\n\r\n", size);
+    if (body != NULL)
+        buffer_add(b, body, size);
+}
+
+static http_client_status send_request(rapi *api, http_response *response, http_resend resend,
+                                       int64_t deadline_ns)
+{
+    http_client_status status = http_client_exchange(&api->client, response, api->request.data,
+                                                     api->request.size, resend, deadline_ns);
+
+    if (status != HTTP_CLIENT_OK)
+        snprintf(api->why, sizeof api->why, "%s", response->why);
+    return status;
+}
+
+/* Remember for the log what a status made us do. */
+static rapi_action decide(rapi *api, const char *call, const rapi_rule *rule, int status)
+{
+    snprintf(api->why, sizeof api->why, "%s: status %d, %s", call, status, rule->meaning);
+    return rule->action;
+}
+
+/* ---- next ------------------------------------------------------------------------------------ */
+
+/* A decimal number of milliseconds; INT64_MAX for anything else. */
+static int64_t parse_deadline(http_slice value)
+{
+    int64_t ms = 0;
+
+    if (value.size == 0 || value.size > 18)
+        return INT64_MAX;
+    for (size_t i = 0; i < value.size; i++) {
+        if (value.at[i] < '0' || value.at[i] > '9')
+            return INT64_MAX;
+        ms = ms * 10 + (value.at[i] - '0');
+    }
+    return ms;
+}
+
+/* The id goes back as part of a path: no byte that would end it. */
+static int take_request_id(rapi_invocation *invocation, http_slice id)
+{
+    if (id.size == 0 || id.size >= sizeof invocation->request_id)
+        return -1;
+    for (size_t i = 0; i < id.size; i++)
+        if (id.at[i] <= ' ' || id.at[i] > '~' || strchr("/?#%", id.at[i]) != NULL)
+            return -1;
+    memcpy(invocation->request_id, id.at, id.size);
+    invocation->request_id[id.size] = '\0';
+    return 0;
+}
+
+static rapi_status take_event(rapi *api, rapi_invocation *invocation, const http_response *response,
+                              int oversize)
+{
+    const http_head *head = &response->head;
+
+    memset(invocation, 0, sizeof *invocation);
+    if (take_request_id(invocation, http_get(head, "Lambda-Runtime-Aws-Request-Id")) != 0) {
+        snprintf(api->why, sizeof api->why, "next: an event without a usable request id");
+        return RAPI_EXIT;
+    }
+    invocation->deadline_unix_ms = parse_deadline(http_get(head, "Lambda-Runtime-Deadline-Ms"));
+    invocation->trace_id = http_get(head, "Lambda-Runtime-Trace-Id");
+    if (!oversize)
+        invocation->event = response->body;
+    invocation->oversize = oversize;
+    invocation->repeated = !api->answered && strcmp(invocation->request_id, api->last_id) == 0;
+    memcpy(api->last_id, invocation->request_id, sizeof api->last_id);
+    api->answered = 0;
+    return RAPI_OK;
+}
+
+/* One attempt. An event that is too large is one all the same: it has an id and can be failed, else
+ * it would come again and again. */
+static rapi_action ask_next(rapi *api, http_response *response, int *oversize)
+{
+    http_client_status status;
+
+    begin_request(api, "GET", "invocation/next", "", "");
+    end_request(api, NULL, NULL, 0);
+    status = send_request(api, response, HTTP_RESEND_REUSED, CLOCK_NEVER);
+    *oversize = status == HTTP_CLIENT_TOO_LARGE && response->head.status == 200;
+    if (status != HTTP_CLIENT_OK)
+        return *oversize ? DO_GO_ON : DO_RETRY;
+    return decide(api, "next", find_rule(CALL_NEXT, response), response->head.status);
+}
+
+rapi_status rapi_next(rapi *api, rapi_invocation *invocation)
+{
+    for (int attempt = 1; attempt <= NEXT_ATTEMPTS; attempt++) {
+        http_response response;
+        rapi_action action;
+        int oversize;
+
+        if (attempt > 1)
+            clock_sleep_until(clock_after_ms(NEXT_PAUSE_MS * (attempt - 1)));
+        action = ask_next(api, &response, &oversize);
+        if (action == DO_GO_ON)
+            return take_event(api, invocation, &response, oversize);
+        if (action == DO_EXIT)
+            break;
+        http_client_close(&api->client);
+    }
+    return RAPI_EXIT;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+/* Send what is in api->request, and once more where the connection was lost before a status: then
+ * nobody knows whether the first one arrived, and every refusal says that it did. */
+static rapi_status post(rapi *api, rapi_call call, const char *name)
+{
+    int64_t deadline_ns = clock_after_ms(POST_MS);
+    int lost = 0;
+
+    for (int attempt = 1; attempt <= 2; attempt++) {
+        http_response response;
+        http_client_status status = send_request(api, &response, HTTP_RESEND_NEVER, deadline_ns);
+
+        if (status == HTTP_CLIENT_OK) {
+            rapi_action action =
+                decide(api, name, find_rule(call, &response), response.head.status);
+
+            api->answered = 1;
+            if (action == DO_GO_ON)
+                return RAPI_OK;
+            if (lost && (response.head.status == 400 || response.head.status == 403))
+                return RAPI_OK;
+            return action == DO_DROP ? RAPI_DROP : RAPI_EXIT;
+        }
+        lost |= status != HTTP_CLIENT_CONNECT;
+    }
+    return RAPI_EXIT;
+}
+
+rapi_status rapi_respond(rapi *api, const char *request_id, const char *body, size_t size)
+{
+    begin_request(api, "POST", "invocation/", request_id, "/response");
+    end_request(api, NULL, body, size);
+    if (size > RAPI_MAX_EVENT_BYTES || api->request.overflow)
+        return rapi_fail(api, request_id, "Function.ResponseSizeTooLarge",
+                         "the answer is larger than 6 MiB");
+    return post(api, CALL_RESPONSE, "response");
+}
+
+/* At most `most` bytes of a text, cut before a character that does not fit. */
+static size_t cut_text(const char *text, size_t most)
+{
+    size_t size = strnlen(text, most + 1);
+
+    if (size <= most)
+        return size;
+    size = most;
+    while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80)
+        size--;
+    return size;
+}
+
+static void add_error(rapi *api, const char *type, const char *message)
+{
+    char document[RAPI_MAX_ERROR_BYTES];
+    buffer b;
+
+    buffer_init(&b, document, sizeof document);
+    buffer_text(&b, "{\"errorMessage\":");
+    buffer_json(&b, message, cut_text(message, MAX_MESSAGE_BYTES));
+    buffer_text(&b, ",\"errorType\":");
+    buffer_json_text(&b, type);
+    buffer_text(&b, ",\"stackTrace\":[]}");
+    end_request(api, type, b.data, b.size);
+}
+
+rapi_status rapi_fail(rapi *api, const char *request_id, const char *type, const char *message)
+{
+    begin_request(api, "POST", "invocation/", request_id, "/error");
+    add_error(api, type, message);
+    return post(api, CALL_ERROR, "error");
+}
+
+void rapi_init_error(rapi *api, const char *type, const char *message)
+{
+    http_response response;
+
+    begin_request(api, "POST", "init/error", "", "");
+    add_error(api, type, message);
+    send_request(api, &response, HTTP_RESEND_ONCE, clock_after_ms(INIT_ERROR_MS));
+}
