@@ -67,8 +67,8 @@ static net_status receive_more(reading *r, size_t *received)
 }
 
 /* A head at the beginning of memory, complete. A parse begins anew each time, so it is tried only
- * when a line has been completed: a peer that sends byte by byte costs a parse a line, not a parse a
- * byte. */
+ * when a line has been completed: a peer that sends byte by byte costs a parse a line, not a parse
+ * a byte. */
 static http_client_status read_whole_head(reading *r)
 {
     http_client *client = r->client;

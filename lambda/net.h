@@ -20,8 +20,8 @@ typedef struct net_endpoint {
     int tls; /* 1: TLS 1.2 or later, certificate and host name verified */
 } net_endpoint;
 
-/* "host:port" or "[address]:port", of printable ASCII, both parts given, as plain TCP. 0, or -1 with
- * *to untouched. */
+/* "host:port" or "[address]:port", of printable ASCII, both parts given, as plain TCP. 0, or -1
+ * with *to untouched. */
 int net_endpoint_parse(net_endpoint *to, const char *text);
 
 typedef enum net_status {

@@ -40,8 +40,8 @@ typedef struct rapi_invocation {
     int oversize; /* 1: the event is larger than memory and was not read: answer with an error */
 } rapi_invocation;
 
-/* host_port: the value of AWS_LAMBDA_RUNTIME_API; it outlives api. memory and request_memory are for
- * a response (RAPI_MAX_EVENT_BYTES and a head) and a request of that size; at least
+/* host_port: the value of AWS_LAMBDA_RUNTIME_API; it outlives api. memory and request_memory are
+ * for a response (RAPI_MAX_EVENT_BYTES and a head) and a request of that size; at least
  * RAPI_MAX_ERROR_BYTES and a head. -1 where host_port is malformed. */
 int rapi_init(rapi *api, const char *host_port, char *memory, size_t capacity, char *request_memory,
               size_t request_capacity);

@@ -46,7 +46,7 @@ static http_client_status ask(fixture *f, http_resend resend, int64_t ms)
                                 clock_after_ms(ms));
 }
 
-/* Close first: a script may be waiting for that. Every request is the whole one, whatever was cut. */
+/* Close first: a script may wait for that. Every request is the whole one, whatever was cut. */
 static void finish(fixture *f, size_t requests)
 {
     size_t size;

@@ -200,8 +200,8 @@ static void test_split(const char *name, const char *text)
     }
 }
 
-/* An answer that ends early at any byte: asked for again, and then it is not "the same event again",
- * for nobody has seen the first. */
+/* An answer that ends early at any byte: asked for again, and then it is not "the same event
+ * again", for nobody has seen the first. */
 static void test_cut(const char *name, const char *text, fault_op how)
 {
     if (!harness_case("an event cut at every byte by %s: %s",
@@ -466,7 +466,7 @@ typedef struct lost_case {
     rapi_status expected;
 } lost_case;
 
-/* A post whose answer was lost is posted once more; that it is refused then means that it arrived. */
+/* A post whose answer was lost is posted once more; refused then, it had arrived. */
 static void test_lost(call which, const lost_case *c, const char *before)
 {
     char text[128];
