@@ -403,7 +403,9 @@ static int size_byte(http_body *body, char c)
     if (body->state <= BODY_SIZE && digit >= 0) {
         if (body->left > UINT64_MAX >> 4)
             return broken(body, "a chunk of more than 2^64 bytes");
-        if (body->left == 0 && ++body->trailer_bytes > HTTP_MAX_HEAD_BYTES) /* leading zeros */
+        /* Leading zeros. */
+        if (body->state == BODY_SIZE && body->left == 0 &&
+            ++body->trailer_bytes > HTTP_MAX_HEAD_BYTES)
             return broken(body, "more than 64 KiB beside the chunks");
         body->left = body->left << 4 | (unsigned)digit;
         return BODY_SIZE;
