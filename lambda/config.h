@@ -33,6 +33,7 @@ typedef struct config {
     const char *table;        /* DATABASE_TABLE; NULL: classify only */
     const char *region;       /* AWS_REGION, else AWS_DEFAULT_REGION */
     net_endpoint store;       /* AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, or the region's */
+    int allow_http;           /* DISTIL_ALLOW_HTTP, 0: plain HTTP to another host than this one */
     const char *ca_bundle;    /* AWS_CA_BUNDLE */
     int sqs_partial_failures; /* DISTIL_SQS_REPORT_FAILURES, 1: batchItemFailures are understood */
 } config;

@@ -214,8 +214,9 @@ static http_client_status try_once(http_client *client, http_response *response,
                                    const char *request, size_t size, int64_t deadline_ns,
                                    int *began)
 {
-    reading r = {client, response, deadline_ns, 0, 0, 0};
-    net_status sent = net_send(&client->stream, request, size, deadline_ns);
+    int64_t until = client->answer_ms > 0 ? clock_after_ms(client->answer_ms) : deadline_ns;
+    reading r = {client, response, until < deadline_ns ? until : deadline_ns, 0, 0, 0};
+    net_status sent = net_send(&client->stream, request, size, r.deadline_ns);
     http_client_status status = HTTP_CLIENT_OK;
     char why[sizeof response->why];
 

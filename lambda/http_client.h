@@ -24,6 +24,7 @@ typedef struct http_client {
     char *memory; /* of head and body of a response; the caller's, outlives the client */
     size_t capacity;
     int64_t connect_ms;   /* most milliseconds that connecting may take */
+    int64_t answer_ms;    /* the same for sending and the whole response; 0: up to the deadline */
     unsigned connections; /* opened so far */
     unsigned exchanges;   /* completed on the connection that is open now */
 } http_client;

@@ -421,6 +421,28 @@ static void test_silence(const char *name, const char *answer, size_t size)
     finish(&f, 1);
 }
 
+/* The client's own limit for an answer, long before the deadline, on each connection. */
+static void test_answer_limit(void)
+{
+    static const fault_step script[] = {{.op = FAULT_ACCEPT},
+                                        {.op = FAULT_REQUEST},
+                                        {.op = FAULT_SEND, FAULT_TEXT(OK5)},
+                                        {.op = FAULT_REQUEST},
+                                        {.op = FAULT_SEND, .bytes = OK5, .size = 20},
+                                        {.op = FAULT_HANG}};
+    fixture f;
+
+    if (!harness_case("an answer that takes longer than answers may"))
+        return;
+    BEGIN(&f, script);
+    f.client.answer_ms = LONG_MS;
+    check_hello(&f, ask(&f, HTTP_RESEND_NEVER, LONG_MS));
+    f.client.answer_ms = 20;
+    CHECK(http_client_exchange(&f.client, &f.response, REQUEST, sizeof REQUEST - 1,
+                               HTTP_RESEND_ONCE, CLOCK_NEVER) == HTTP_CLIENT_TIMEOUT);
+    finish(&f, 2);
+}
+
 /* A byte now and then must not keep a deadline from coming. */
 static void test_drip(void)
 {
@@ -614,6 +636,7 @@ int main(int argc, char **argv)
     test_silence("before the first byte", "", 0);
     test_silence("within the head", OK5, 20);
     test_silence("within the body", OK5, sizeof OK5 - 2);
+    test_answer_limit();
     test_drip();
     test_unread_request();
     test_early_answer(FAULT_HANG);
