@@ -178,7 +178,7 @@ endif
 $(BUILD)/bootstrap: $(call obj,$(BOOT_SRC)) $(BUILD)/liblambda.a $(BUILD)/obj/runtime/json.o \
     $(BUILD)/libdistil.a
 	$(SAY) "  LD    $@"
-	$(LINK) $(if $(SANITIZE),,-static -no-pie -Wl,--gc-sections)
+	$(LINK) $(if $(SANITIZE),,-static -no-pie -Wl,--gc-sections) -Wl,-Map=$@.map
 ifeq ($(BUILD),build)
 bootstrap: $(BUILD)/bootstrap
 	$(Q)cp $< $@.tmp && mv -f $@.tmp $@
@@ -304,6 +304,33 @@ package: all
 	$(Q)tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C $(BUILD)/package -cf - \
 	    $(PACKAGE) | gzip -9n >$(BUILD)/$(PACKAGE).tar.gz
 	$(SAY) "  TAR   $(BUILD)/$(PACKAGE).tar.gz"
+
+# ---- container image ----
+# Of another model than the shipped one: MODEL_DIR=, a Hugging Face folder; MODEL_LICENCE=.
+.PHONY: image zip check-image
+MODEL_DIR  ?= model/sst2
+OWN_MODEL  := $(filter-out model/sst2,$(MODEL_DIR))
+IMAGE_BLOB := $(if $(OWN_MODEL),$(BUILD)/image-model.distil,$(BLOB))
+MODEL_LICENCE ?= $(if $(OWN_MODEL),,Apache-2.0)
+ROOTS_PEM  := $(if $(filter-out none,$(TLS)),$(BUILD)/roots.pem)
+IN_IMAGE   := -b $(BUILD)/bootstrap -m $(IMAGE_BLOB) $(addprefix -c ,$(ROOTS_PEM))
+$(BUILD)/image-model.distil: $(BUILD)/distil FORCE
+	$(Q)$(BUILD)/distil convert $(MODEL_DIR) -o $@
+$(BUILD)/roots.pem: tools/image/roots.sh
+	$(Q)tools/image/roots.sh >$@
+## image: build/image and image.tar, the function's OCI image; MODEL_DIR=DIR, TLS=openssl
+image: $(BUILD)/bootstrap $(BUILD)/distil $(IMAGE_BLOB) $(ROOTS_PEM)
+	$(SAY) "  IMAGE $(BUILD)/image.tar"
+	$(Q)tools/image/assemble.sh $(IN_IMAGE) -o $(BUILD)/image
+	$(Q)tools/image/describe.sh $(IN_IMAGE) -i $(BUILD)/image -d $(BUILD)/distil \
+	    $(addprefix -l ,$(MODEL_LICENCE)) $(if $(OWN_MODEL),,-e tests/data/sst2/dev.tsv)
+## check-image: the gate: hold that image against every rule, and start it
+check-image: image
+	$(Q)tools/check_image $(if $(OWN_MODEL),,--max-mb 30 --expect positive) $(BUILD)/image.tar
+## zip: build/function.zip, the function for the runtime provided.al2023
+zip: $(BUILD)/bootstrap $(IMAGE_BLOB) $(ROOTS_PEM)
+	$(SAY) "  ZIP   $(BUILD)/function.zip"
+	$(Q)tools/image/zip.sh $(IN_IMAGE) -o $(BUILD)/function.zip
 
 # ---- rest ----
 .PHONY: clean help

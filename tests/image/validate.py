@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hold the documents beside an image against their standards and against the image.
+
+    validate.py LAYOUT
+
+Then damages each in turn and expects a refusal: validators too can be asleep. Exit status 0: valid,
+true, and every damage was seen; 1: not so, with why; 77: the validators,
+cyclonedx-python-lib[json-validation] and in-toto-attestation of the Python package index, are not
+installed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import sys
+import tarfile
+from pathlib import Path
+from typing import Any, Callable
+
+try:
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+    from google.protobuf import json_format
+    from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
+    from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
+    from in_toto_attestation.v1.statement import Statement
+except ImportError as error:
+    print(f"skip validators: {error}")
+    sys.exit(77)
+
+
+def files_of(layout: Path) -> dict[str, str]:
+    """SHA-256 of every file in the image, and of its manifest under the name 'manifest'."""
+    blobs = layout / "blobs/sha256"
+
+    def blob(descriptor: dict[str, Any]) -> bytes:
+        return (blobs / descriptor["digest"].removeprefix("sha256:")).read_bytes()
+
+    manifest = blob(json.loads((layout / "index.json").read_bytes())["manifests"][0])
+    found = {"manifest": hashlib.sha256(manifest).hexdigest()}
+    for layer in json.loads(manifest)["layers"]:
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob(layer)))) as archive:
+            for member in archive:
+                if member.isfile():
+                    content = archive.extractfile(member).read()
+                    found[member.name] = hashlib.sha256(content).hexdigest()
+    return found
+
+
+def check_sbom(text: str, files: dict[str, str]) -> None:
+    problem = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
+    assert problem is None, f"bill of materials: {str(problem)[:300]}"
+    document = json.loads(text)
+    image = document["metadata"]["component"]
+    assert image["hashes"][0]["content"] == files["manifest"], "bill of materials: another image"
+    components = {part["bom-ref"]: part for part in document["components"]}
+    for reference, path in (("program", "app/bootstrap"), ("model", "app/model.distil")):
+        found = components[reference]["hashes"][0]["content"]
+        assert found == files[path], f"bill of materials: {path} has hash {found}"
+    names = {part["name"] for part in document["components"]}
+    assert "glibc" in names or any(name.startswith("libc") for name in names), f"no libc in {names}"
+
+
+def check_provenance(text: str, files: dict[str, str]) -> None:
+    document = json.loads(text)
+    subjects = [
+        ResourceDescriptor(name=subject["name"], digest=subject["digest"])
+        for subject in document["subject"]
+    ]
+    Statement(
+        [subject.pb for subject in subjects], document["predicateType"], document["predicate"]
+    ).validate()
+    assert document["_type"] == "https://in-toto.io/Statement/v1", document["_type"]
+    assert document["predicateType"] == "https://slsa.dev/provenance/v1", document["predicateType"]
+    # Members that the standard does not know make this fail.
+    json_format.ParseDict(document["predicate"], provenance_pb2.Provenance())
+    expected = [files["manifest"], files["app/bootstrap"], files["app/model.distil"]]
+    found = [subject["digest"]["sha256"] for subject in document["subject"]]
+    assert found == expected, f"provenance: subjects {found}, image {expected}"
+
+
+def check_card(text: str, files: dict[str, str]) -> None:
+    assert f"| `{files['app/model.distil']}` |" in text, "the model card names another model"
+
+
+CHECKS: dict[str, Callable[[str, dict[str, str]], None]] = {
+    "sbom.json": check_sbom,
+    "provenance.json": check_provenance,
+    "model-card.md": check_card,
+}
+# Of each document: what is replaced, by what.
+DAMAGES = {
+    "sbom.json": [
+        ('"hashes"', '"hashs"'),
+        ('"content": "', '"content": "g'),
+        ('"name": "glibc"', '"name": "other"'),
+        ('"specVersion"', '"version_of_it"'),
+        ('"application"', '"applications"'),
+    ],
+    "provenance.json": [
+        ("resolvedDependencies", "dependencies"),
+        ('"sha256": "', '"sha256": "0'),
+        ("Statement", "Thing"),
+        ("slsa.dev", "slsa.example"),
+    ],
+    "model-card.md": [("SHA-256 | `", "SHA-256 | `0")],
+}
+
+
+def complaint(kind: str, text: str, files: dict[str, str]) -> str:
+    try:
+        CHECKS[kind](text, files)
+    except (AssertionError, ValueError, LookupError, json_format.ParseError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def main() -> int:
+    layout = Path(sys.argv[1])
+    files = files_of(layout)
+    found = []
+    for kind in CHECKS:
+        text = Path(f"{layout}.{kind}").read_text(encoding="utf-8")
+        if why := complaint(kind, text, files):
+            found.append(f"{layout}.{kind}: {why}")
+            continue
+        for old, new in DAMAGES[kind]:
+            damaged = text.replace(old, new)
+            if damaged == text or not complaint(kind, damaged, files):
+                found.append(f"{layout}.{kind}: accepted with {new} for {old}")
+    print("\n".join(found))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
