@@ -121,9 +121,11 @@ serial=$(echo "$image_sha256" |
     sed 's/^\(.\{8\}\)\(.\{4\}\).\(...\).\(...\)\(.\{12\}\).*/urn:uuid:\1-\2-8\3-a\4-\5/')
 
 # The release, which scanners need to know which fixes a version has.
-release=$(sed -n 's/^\(VERSION_\)\{0,1\}ID="\{0,1\}\([^"]*\)"\{0,1\}$/\2/p' /etc/os-release 2>/dev/null |
-    sort -r | paste -sd -)
-release=${release:+&distro=$release}
+os_release() { # NAME: a value of /etc/os-release
+    sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" /etc/os-release 2>/dev/null
+}
+release="$(os_release ID)-$(os_release VERSION_ID)"
+[ ${#release} -gt 1 ] && release="&distro=$release" || release=
 
 sbom_libraries() {
     while read -r name version; do

@@ -7,9 +7,9 @@
 #
 # A scanner that is shown the image itself finds nothing, and that means nothing: there is no
 # package database in it, only a static program. What could be vulnerable is what was linked into it
-# (libc, libgcc, OpenSSL), and the bill of materials lists exactly that. Uses SCANNER, a command that
-# is given the file's name as its last argument and fails where it finds something; else grype or
-# trivy, whichever is installed, from severity high on.
+# (libc, libgcc, OpenSSL), and the bill of materials lists exactly that. Uses SCANNER, a command
+# that is given the file's name as its last argument and fails where it finds something; else grype
+# or trivy, whichever is installed, from severity high on.
 #
 # Exit status: 0 nothing found; 77 no scanner here; any other: the scanner's own.
 
