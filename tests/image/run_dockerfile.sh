@@ -6,7 +6,7 @@
 #
 #     tests/image/run_dockerfile.sh [TLS]      (none unless given)
 #
-# Needs Debian 12, root, buildah, debootstrap, what the gate needs, and a Debian mirror; two minutes.
+# Needs Debian 12, root, buildah, debootstrap, what the gate needs and a Debian mirror; a minute.
 # The base, of the release and from the mirror of this machine, is built under the name that the
 # Dockerfile asks for and thrown away again: `make`'s products are in DISTIL_BUILD (build).
 #
