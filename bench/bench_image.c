@@ -155,7 +155,7 @@ static int answer_is_right(api *a)
            strstr(a->message, "\"source_id\":\"bench-1\"") != NULL;
 }
 
-/* ---- one start --------------------------------------------------------------------------------- */
+/* ---- one start -------------------------------------------------------------------------------- */
 
 typedef struct subject {
     const char *name;

@@ -5,10 +5,10 @@
 #
 #     bench/image.sh [OPTIONS OF bench_image]
 #
-# Builds and unpacks the image into build/bench-image, and starts it: in a sandbox of name spaces, an
-# unprivileged user and a read-only root; by runc, where there is one; and the peer, where
-# bench/peers/run.sh has prepared it (--prepare-only is enough). Root, umoci; docs/image.md explains
-# the columns.
+# Builds and unpacks the image into build/bench-image, and starts it: in a sandbox of name spaces,
+# an unprivileged user and a read-only root; by runc, where there is one; and the peer, where
+# bench/peers/run.sh has prepared it (--prepare-only is enough). Needs root and umoci; docs/image.md
+# explains the columns.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${BUILD:-build}
