@@ -44,7 +44,7 @@ static const char event[] =
 
 static const char model_path[] = "/app/model.distil", program_path[] = "/app/bootstrap";
 
-/* ---- the Runtime API -------------------------------------------------------------------------- */
+/* ---- the Runtime API ------------------------------------------------------------------------- */
 
 typedef struct api {
     int listener, connection;
@@ -155,7 +155,7 @@ static int answer_is_right(api *a)
            strstr(a->message, "\"source_id\":\"bench-1\"") != NULL;
 }
 
-/* ---- one start -------------------------------------------------------------------------------- */
+/* ---- one start ------------------------------------------------------------------------------- */
 
 typedef struct subject {
     const char *name;
@@ -241,7 +241,7 @@ static int start(api *a, const subject *what, sample *s)
     return status;
 }
 
-/* ---- many starts ------------------------------------------------------------------------------ */
+/* ---- many starts ----------------------------------------------------------------------------- */
 
 typedef struct series {
     double init[MAX_RUNS], answer[MAX_RUNS], peak[MAX_RUNS], cached[MAX_RUNS], mapped[MAX_RUNS];
