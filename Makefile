@@ -25,6 +25,7 @@ endif
 ifeq ($(origin AR),default)
 AR := ar
 endif
+STRIP   ?= strip
 BUILD   ?= build
 OPT     ?= -O2
 CFLAGS  ?= -g
@@ -38,6 +39,7 @@ DATADIR ?= $(PREFIX)/share
 DESTDIR ?=
 FUZZ_SECONDS ?= 600
 TLS     ?= none
+EMBED   ?=
 V       ?= 0
 Q   := $(if $(filter 1,$(V)),,@)
 SAY := @$(if $(filter 1,$(V)),:,echo)
@@ -63,6 +65,10 @@ isa_flags = $(if $(filter kernels/%,$(1)),$(ISA_$(level)))
 shipped = $(filter kernels/% model/% runtime/% lambda/%,$(1))
 assert_flags = $(if $(SANITIZE)$(DEBUG),,$(if $(shipped),-DNDEBUG))
 
+# What a program does not use of these is left out of it.
+SECTIONS := -ffunction-sections -fdata-sections
+section_flags = $(if $(filter model/% runtime/% lambda/%,$(1)),$(SECTIONS))
+
 HARDEN_LD := -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
 # ---- what there is ----
@@ -74,7 +80,7 @@ src = $(sort $(wildcard $(1)))
 LIB_SRC   := $(filter-out runtime/json.c,$(call src,kernels/*.c kernels/*.S model/*.c runtime/*.c))
 PROG_SRC  := $(call src,runtime/json.c tools/convert/*.c tools/cmd_*.c)
 CMD_SRC   := $(call src,tools/distil.c)
-BOOT_SRC  := $(call src,lambda/main.c)
+BOOT_SRC  := $(call src,lambda/main.c lambda/embed.c)
 LAMBDA_SRC := $(filter-out $(BOOT_SRC) lambda/tls_%,$(call src,lambda/*.c)) \
     $(wildcard lambda/tls_$(TLS).c)
 TEST_LIB_SRC := $(call src,tests/harness.c tests/kernel_*.c tests/support_*.c)
@@ -115,8 +121,9 @@ tests: $(TESTS) $(FUZZERS) $(TOOLS) bench-tools
 bench-tools: $(BUILD)/distil-bench $(BUILD)/bench/empty
 
 # Flags, compiler and lists of sources are remembered: what changes them rebuilds what they made.
+export DISTIL_EMBED := $(EMBED)
 export DISTIL_FLAGS := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(BASE) $(CPPFLAGS) \
-    $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni)
+    $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni) $(SECTIONS)
 export DISTIL_SOURCES := $(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(LAMBDA_SRC) $(BOOT_SRC) \
     $(TEST_LIB_SRC) $(BENCH_LIB_SRC) $(HARNESS_SRC)
 remember = @mkdir -p $(@D); printf '%s\n' "$$$(1)" | cmp -s - $@ || printf '%s\n' "$$$(1)" >$@
@@ -125,9 +132,15 @@ $(BUILD)/flags: FORCE
 	$(call remember,DISTIL_FLAGS)
 $(BUILD)/sources: FORCE
 	$(call remember,DISTIL_SOURCES)
+$(BUILD)/embed: FORCE
+	$(call remember,DISTIL_EMBED)
 
-COMPILE = $(Q)$(CC) $(BASE) -MMD -MP $(call assert_flags,$<) $(call isa_flags,$<) $(CPPFLAGS) \
-    $(CFLAGS) -c -o $@ $<
+# make bootstrap EMBED=FILE puts the blob FILE into ./bootstrap.
+embed_flags = $(if $(EMBED),$(if $(filter lambda/embed.c,$(1)),-DEMBED_FILE='"$(EMBED)"'))
+$(BUILD)/obj/lambda/embed.o: $(BUILD)/embed $(EMBED)
+
+COMPILE = $(Q)$(CC) $(BASE) -MMD -MP $(call assert_flags,$<) $(call isa_flags,$<) \
+    $(call section_flags,$<) $(call embed_flags,$<) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(SAY) "  CC    $<"
@@ -174,11 +187,14 @@ distil: $(BUILD)/distil
 endif
 
 # The function, for an image that holds nothing else: static, at a fixed address (no relocation to
-# do at the start). A sanitizer's run-time library wants a dynamic program.
-$(BUILD)/bootstrap: $(call obj,$(BOOT_SRC)) $(BUILD)/liblambda.a $(BUILD)/obj/runtime/json.o \
-    $(BUILD)/libdistil.a
+# do at the start), its symbols kept in bootstrap.debug. A sanitizer's run-time library wants a
+# dynamic program.
+$(BUILD)/bootstrap.debug: $(call obj,$(BOOT_SRC)) $(BUILD)/obj/runtime/json.o \
+    $(BUILD)/liblambda.a $(BUILD)/libdistil.a
 	$(SAY) "  LD    $@"
-	$(LINK) $(if $(SANITIZE),,-static -no-pie -Wl,--gc-sections) -Wl,-Map=$@.map
+	$(LINK) $(if $(SANITIZE),,-static -no-pie -Wl,--gc-sections) -Wl,-Map=$(BUILD)/bootstrap.map
+$(BUILD)/bootstrap: $(BUILD)/bootstrap.debug
+	$(Q)$(if $(SANITIZE),cp $< $@,$(STRIP) -o $@ $<)
 ifeq ($(BUILD),build)
 bootstrap: $(BUILD)/bootstrap
 	$(Q)cp $< $@.tmp && mv -f $@.tmp $@
@@ -341,5 +357,6 @@ clean:
 help:
 	@sed -n 's/^## \([^:]*\): */  \1\t/p' Makefile | expand -t 16
 	@echo
-	@echo "  Settings: CC CFLAGS CPPFLAGS LDFLAGS AR BUILD=dir DEBUG=1 TLS=openssl V=1 PREFIX DESTDIR"
+	@echo "  Settings: CC CFLAGS CPPFLAGS LDFLAGS AR BUILD=dir DEBUG=1 V=1 PREFIX DESTDIR"
+	@echo "            TLS=openssl (HTTPS in ./bootstrap), EMBED=FILE (a blob within ./bootstrap)"
 	@echo "  Sanitizer, fuzz and other-BUILD builds have directories of their own."

@@ -3,7 +3,6 @@
 #include "lambda/http.h"
 
 #include <string.h>
-#include <strings.h>
 
 /* ---- bytes ---------------------------------------------------------------------------------- */
 
@@ -61,10 +60,21 @@ int http_is(http_slice slice, const char *text)
            (slice.size == 0 || memcmp(slice.at, text, slice.size) == 0);
 }
 
+static int lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
+/* ASCII only; strncasecmp heeds a locale. */
 int http_is_nocase(http_slice slice, const char *text)
 {
-    return slice.size == strlen(text) &&
-           (slice.size == 0 || strncasecmp(slice.at, text, slice.size) == 0);
+    size_t i = 0;
+
+    if (slice.size != strlen(text))
+        return 0;
+    while (i < slice.size && lower(slice.at[i]) == lower(text[i]))
+        i++;
+    return i == slice.size;
 }
 
 /* ---- lines of a head ------------------------------------------------------------------------ */

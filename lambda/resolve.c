@@ -9,12 +9,12 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lambda/clock.h"
+#include "lambda/http.h"
 
 enum {
     MAX_SERVERS = 3,     /* as in the C library */
@@ -104,6 +104,11 @@ static int next_word(const char **at, const char *end, char word[RESOLVE_NAME_BY
     return size > 0;
 }
 
+static int same_text(const char *a, const char *b)
+{
+    return http_is_nocase((http_slice){a, strlen(a)}, b);
+}
+
 static void next_line(const char **at, const char *end)
 {
     const char *feed = memchr(*at, '\n', (size_t)(end - *at));
@@ -123,7 +128,7 @@ void resolve_hosts(resolve_address *out, size_t *count, const char *name, const 
         if (!next_word(&at, end, word) || !literal(&address, word))
             continue;
         while (next_word(&at, end, word))
-            if (strcasecmp(word, name) == 0) {
+            if (same_text(word, name)) {
                 append(out, count, &address);
                 break;
             }
@@ -511,7 +516,7 @@ static void read_hosts(resolve_address *out, size_t *count, const char *name, co
     size_t size = read_beginning(path, text, sizeof text);
 
     resolve_hosts(out, count, name, text, size);
-    if (*count == 0 && strcasecmp(name, "localhost") == 0 && literal(&out[0], "127.0.0.1"))
+    if (*count == 0 && same_text(name, "localhost") && literal(&out[0], "127.0.0.1"))
         *count = 1;
 }
 

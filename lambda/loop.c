@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory of a loop, and the way of an event from the Runtime API through the handler and back. */
+#include "lambda/loop.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "lambda/log.h"
+#include "lambda/metrics.h"
+
+enum {
+    PART_ALIGN = 4096,
+    RESPONSE_BYTES = RAPI_MAX_EVENT_BYTES + HTTP_MAX_HEAD_BYTES,
+    REQUEST_BYTES = RAPI_MAX_EVENT_BYTES + RAPI_HEAD_BYTES
+};
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+typedef struct parts {
+    size_t response, request, answer, arena, store, total; /* offsets */
+} parts;
+
+static size_t after(size_t offset, size_t bytes)
+{
+    return (offset + bytes + PART_ALIGN - 1) / PART_ALIGN * PART_ALIGN;
+}
+
+static parts lay_out(const config *c)
+{
+    parts p = {0, 0, 0, 0, 0, 0};
+
+    p.request = after(p.response, RESPONSE_BYTES);
+    p.answer = after(p.request, REQUEST_BYTES);
+    p.arena = after(p.answer, RAPI_MAX_EVENT_BYTES);
+    p.store = after(p.arena, handler_arena_bytes(RAPI_MAX_EVENT_BYTES));
+    p.total = after(p.store, c->table != NULL ? store_bytes() : 0);
+    return p;
+}
+
+size_t loop_bytes(const config *c)
+{
+    return lay_out(c).total;
+}
+
+/* Several loops share the CPUs already: only a single one has helpers. */
+static distil_status make_context(loop *l, const distil_model *model)
+{
+    distil_context_options options = {0};
+
+    options.threads = l->config->concurrency > 1 ? 1 : l->config->threads;
+    return distil_context_new(&l->context, model, &options);
+}
+
+static int fill(loop *l, const distil_model *model, char *why, size_t why_bytes)
+{
+    const config *c = l->config;
+    parts p = lay_out(c);
+    distil_status status = make_context(l, model);
+
+    if (status != DISTIL_OK) {
+        snprintf(why, why_bytes, "context: %s", distil_status_str(status));
+        return -1;
+    }
+    if (rapi_init(&l->api, c->runtime_api, l->memory + p.response, RESPONSE_BYTES,
+                  l->memory + p.request, REQUEST_BYTES) != 0) {
+        snprintf(why, why_bytes, "AWS_LAMBDA_RUNTIME_API: '%.80s' is not host:port",
+                 c->runtime_api);
+        return -1;
+    }
+    if (c->table != NULL) {
+        l->store = store_init(l->memory + p.store, c, why, why_bytes);
+        if (l->store == NULL)
+            return -1;
+    }
+    l->answer = l->memory + p.answer;
+    return handler_init(&l->handler, c, model, l->context, l->store, l->memory + p.arena,
+                        handler_arena_bytes(RAPI_MAX_EVENT_BYTES), why, why_bytes);
+}
+
+int loop_init(loop *l, const config *c, const distil_model *model, stop *s, char *why,
+              size_t why_bytes)
+{
+    memset(l, 0, sizeof *l);
+    l->config = c;
+    l->stop = s;
+    l->memory_bytes = loop_bytes(c);
+    l->memory = mmap(NULL, l->memory_bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (l->memory == MAP_FAILED) {
+        l->memory = NULL;
+        snprintf(why, why_bytes, "no memory for %zu bytes of buffers", l->memory_bytes);
+        return -1;
+    }
+    if (fill(l, model, why, why_bytes) == 0)
+        return 0;
+    loop_free(l);
+    return -1;
+}
+
+void loop_free(loop *l)
+{
+    http_client_close(&l->api.client);
+    if (l->store != NULL)
+        store_close(l->store);
+    distil_context_free(l->context);
+    if (l->memory != NULL)
+        munmap(l->memory, l->memory_bytes);
+    memset(l, 0, sizeof *l);
+    net_init(&l->api.client.stream);
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static void log_why(const loop *l, log_level level, const char *request_id, const char *message,
+                    const char *why)
+{
+    log_line line;
+
+    log_begin(&line, &l->config->log, level, request_id, message);
+    log_text(&line, "why", why);
+    log_end(&line);
+}
+
+/* Fail what the handler has not seen, with the line and the count that the handler would make. */
+static rapi_status fail_unhandled(loop *l, const rapi_invocation *invocation, const char *type,
+                                  const char *why)
+{
+    log_why(l, LOG_ERROR, invocation->request_id, "event failed", why);
+    metrics_add(&l->handler.metrics, METRIC_ERRORS, 1);
+    metrics_flush(&l->handler.metrics, invocation->request_id);
+    return rapi_fail(&l->api, invocation->request_id, type, why);
+}
+
+/* Post the handler's reply. */
+static rapi_status post(loop *l, const rapi_invocation *invocation, const handler_reply *reply)
+{
+    if (reply->outcome != HANDLER_ANSWER)
+        return rapi_fail(&l->api, invocation->request_id, reply->error_type, reply->why);
+    if (reply->answer.overflow)
+        return fail_unhandled(l, invocation, "Function.ResponseSizeTooLarge",
+                              "the answer is larger than 6 MiB");
+    return rapi_respond(&l->api, invocation->request_id, reply->answer.data, reply->answer.size);
+}
+
+/* An event and its answer. 0: go on; else the process ends with this status. */
+static int serve(loop *l, const rapi_invocation *invocation)
+{
+    handler_request request = {.request_id = invocation->request_id,
+                               .event = invocation->event,
+                               .trace_id = invocation->trace_id,
+                               .deadline_unix_ms = invocation->deadline_unix_ms,
+                               .repeated = invocation->repeated};
+    handler_reply reply;
+    rapi_status status;
+
+    memset(&reply, 0, sizeof reply);
+    buffer_init(&reply.answer, l->answer, RAPI_MAX_EVENT_BYTES);
+    if (invocation->oversize) {
+        status =
+            fail_unhandled(l, invocation, "Function.BadEvent", "the event is larger than 6 MiB");
+    } else {
+        handler_run(&l->handler, &request, &reply);
+        status = post(l, invocation, &reply);
+    }
+    if (status == RAPI_DROP)
+        log_why(l, LOG_WARN, invocation->request_id, "the answer was not taken", l->api.why);
+    if (status == RAPI_EXIT)
+        log_why(l, LOG_FATAL, invocation->request_id, "the Runtime API failed", l->api.why);
+    return status == RAPI_EXIT || reply.outcome == HANDLER_FAIL_EXIT;
+}
+
+int loop_run(loop *l)
+{
+    for (;;) {
+        rapi_invocation invocation;
+        rapi_status status = rapi_next(&l->api, &invocation);
+
+        stop_busy(l->stop);
+        if (status != RAPI_OK) {
+            log_why(l, LOG_FATAL, NULL, "the Runtime API failed", l->api.why);
+            return 1;
+        }
+        if (serve(l, &invocation) != 0)
+            return 1;
+        stop_idle(l->stop);
+    }
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A thread in sigwait, a flag and a count. */
+#include "lambda/stop.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum { STOP_STACK_BYTES = 64 << 10, SIGNALLED = 128 };
+
+static void stop_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+}
+
+/* Nothing is buffered anywhere, so there is nothing to flush. The order of the two accesses here
+ * and in stop_idle makes sure that one of the two sides sees the other. */
+static void *wait_for_signals(void *argument)
+{
+    stop *s = argument;
+    sigset_t set;
+    int number = 0;
+
+    stop_signals(&set);
+    while (sigwait(&set, &number) != 0)
+        ;
+    atomic_store(&s->wanted, 1);
+    if (atomic_load(&s->busy) == 0)
+        _exit(0);
+    while (sigwait(&set, &number) != 0)
+        ;
+    _exit(SIGNALLED + number);
+}
+
+int stop_start(stop *s)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t set;
+    int status;
+
+    atomic_init(&s->wanted, 0);
+    atomic_init(&s->busy, 0);
+    stop_signals(&set);
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || pthread_attr_init(&attributes) != 0)
+        return -1;
+    pthread_attr_setstacksize(&attributes, STOP_STACK_BYTES);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    status = pthread_create(&thread, &attributes, wait_for_signals, s);
+    pthread_attr_destroy(&attributes);
+    return status == 0 ? 0 : -1;
+}
+
+void stop_busy(stop *s)
+{
+    atomic_fetch_add(&s->busy, 1);
+}
+
+void stop_idle(stop *s)
+{
+    int others = atomic_fetch_sub(&s->busy, 1) - 1;
+
+    if (!atomic_load(&s->wanted))
+        return;
+    if (others == 0)
+        _exit(0);
+    for (;;)
+        pause(); /* the last of the others ends the process */
+}
