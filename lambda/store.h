@@ -40,15 +40,33 @@ typedef struct store store;
 /* Bytes for store_init: the client's buffers, the key of the day and the back-off's state. */
 size_t store_bytes(void);
 
-/* In memory (aligned to 64) of store_bytes. The config must outlive it. NULL with why filled:
- * credentials are missing, TLS is needed and absent, plain HTTP is not allowed there. */
+/* In memory (aligned to 64) of store_bytes. The config must outlive it; with TLS, tls_setup comes
+ * first. Nothing is connected yet. NULL with why filled: credentials are missing, TLS is needed and
+ * absent, plain HTTP is not allowed there. */
 store *store_init(void *memory, const config *c, char *why, size_t why_bytes);
 
-/* Update before deadline_ns (monotonic), leaving the margin that answering takes to the caller.
- * why: for the log; error code of the service, never item data. */
+/*
+ * Update before deadline_ns (monotonic), leaving the margin that answering takes to the caller: no
+ * attempt starts and no pause ends later than that.
+ *   request_id   for log lines: WARN for each attempt that is tried again, DEBUG for a success
+ *   why          for the log where the status is not STORE_UPDATED: the service's error code and
+ *                request id, what to do about it; never item data
+ */
 store_status store_update(store *s, const store_item *item, int64_t deadline_ns,
                           const char *request_id, char *why, size_t why_bytes);
 
 void store_close(store *s);
+
+/* What a store takes from the world around it but the network; tests have their own. */
+typedef struct store_world {
+    int64_t (*unix_ms)(void *context);
+    void (*sleep_until)(void *context, int64_t deadline_ns);
+    double (*chance)(void *context); /* 0 <= x < 1, uniform */
+    int64_t connect_ms, answer_ms;   /* of an attempt: 1 s, 2 s */
+    void *context;
+} store_world;
+
+/* From now on. The context must outlive the store. */
+void store_set_world(store *s, const store_world *world);
 
 #endif
