@@ -140,10 +140,7 @@ static void test_query(void)
 {
     static const char expected[] = "\x12\x34\x01\0\0\x01\0\0\0\0\0\0\x05store\x07"
                                    "example\x04test\0\0\x01\0\x01";
-    static const char *const bad[] = {
-        "", ".", "a..b", ".a",
-        "a123456789012345678901234567890123456789012345678901234567890"
-        "123.test"};
+    static const char *const bad[] = {"", ".", "a..b", ".a", (LONG_LABEL ".test")};
     uint8_t query[RESOLVE_QUERY_BYTES];
     char name[300];
 
