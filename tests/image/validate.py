@@ -106,7 +106,7 @@ DAMAGES = {
         ("Statement", "Thing"),
         ("slsa.dev", "slsa.example"),
     ],
-    "model-card.md": [("SHA-256 | `", "SHA-256 | `0")],
+    "model-card.md": [("file | `", "file | `0")],
 }
 
 

@@ -64,6 +64,7 @@ model_sha256=$(sha256_of "$blob")
 
 "$distil" inspect "$blob" >"$work/inspect"
 shape=$(sed -n 's/^model *\(.*\),$/\1/p' "$work/inspect")
+logged=$(sed -n 's/^sha256 *//p' "$work/inspect") # the blob's own, with its field left out
 labels=$(sed -n 's/^labels *[0-9]*: //p' "$work/inspect")
 converter=$(sed -n 's/^provenance *converter //p' "$work/inspect")
 sed -n 's/^ *source \([0-9a-f]\{64\}\) \(.*\)$/\1 \2/p' "$work/inspect" >"$work/sources"
@@ -291,7 +292,8 @@ cat >"$layout.model-card.md" <<END
 | | |
 |---|---|
 | file in the image | \`/app/model.distil\`, $(wc -c <"$blob") bytes |
-| SHA-256 | \`$model_sha256\` |
+| SHA-256 of the file | \`$model_sha256\` |
+| SHA-256 that the function logs and \`DISTIL_MODEL_SHA256\` expects | \`$logged\` |
 | image | \`sha256:$image_sha256\` |
 | shape | $shape |
 | task | text classification: $labels |
