@@ -120,6 +120,8 @@ command_of "$gate" --no-start dirty
 check "an image of uncommitted work" ended 0
 command_of "$gate" --no-start --release dirty
 check "is not for release" matches_one out 'FAIL  labels: .*'
+command_of python3 "$root/tests/image/fuzz_gate.py" first "${DISTIL_TEST_FULL:+3}200"
+check "nonsense is judged or refused" ended 0
 if echo 'int main(void) { return 0; }' | ${CC:-cc} -x c -o dynamic -; then
     "$image/assemble.sh" -b dynamic -m model.blob -o interpreted >/dev/null
     command_of "$gate" --no-start interpreted
