@@ -77,7 +77,7 @@ static void timed_qgemm(float *restrict c, size_t c_stride, const distil_qrows *
 static void timed_attention(float *restrict out, size_t out_stride, const float *restrict q,
                             const float *restrict k, const float *restrict v, size_t stride,
                             size_t query_rows, size_t rows, size_t head_dim, float scale,
-                            float *restrict scratch)
+                            void *restrict scratch)
 {
     TIMED(4, real->attention(out, out_stride, q, k, v, stride, query_rows, rows, head_dim, scale,
                              scratch));

@@ -164,27 +164,72 @@ typedef void distil_qgemm_fn(float *restrict c, size_t c_stride, const distil_qr
                              distil_epilogue epilogue);
 
 /*
- * Scaled dot-product attention of one head of one text (Vaswani et al. 2017), fp32:
- *   s[j] = chain over d of fma(q[i][d], k[j][d], s), then s[j] * scale
- *   p[j] = exp_(s[j] - max_j s[j])                    exp_ of poly.h
- *   out[i][d] = (chain over j of fma(p[j], v[j][d], o)) * (1 / tree(lanes: z += p[j]))
- * Chains start from +0.
+ * Scaled dot-product attention of one head of one text (Vaswani et al. 2017). Both products are
+ * sums of int16 products, exact; integers stand for floats as
+ *   x ~ integer * step,  integer = rint(clamp(x * inverse, -most, most))
+ *   range = max |x|, at most 1e15; inverse = most / range, step = range / most,
+ *           but 0 and 1 where range < 1e-30
+ * of these ranges:
+ *   Q   each row                        most 2047
+ *   K   the text's (rows, head_dim)     most 8191
+ *   V   each of its columns             most 131071 / rows rounded down, at most 32767
+ * and then
+ *   s[j] = sum_d Q[i][d] * K[j][d]                    below 64 * 2047 * 8191 < 2^30
+ *   y[j] = (float)(s[j] - max_j s[j]) * (step_q * (step_k * (scale * log2 e)))
+ *   p[j] = exp2_(y[j])                                integers of poly.h, 0 .. 16383 for 2^y
+ *   out[i][d] = (float)(sum_j p[j] * V[j][d]) * (1 / (float)sum_j p[j]) * step_v[d]
+ * where the sum is at most rows * 16383 * (131071 / rows) <= 16383 * 131071 < 2^31.
+ * Every float is allowed: a NaN is left out of its range and counts as -most (so does each clamp
+ * read: min(max(x, -most), most), max taking its second operand where the first is NaN).
  * q        (query_rows, head_dim), k and v (rows, head_dim), each `stride` elements between rows
  * out      (query_rows, head_dim), out_stride elements between rows; overlaps nothing
- * rows     1 .. 512; query_rows 1 .. rows; head_dim 32 or 64
- * scratch  distil_attention_scratch(rows, head_dim) floats, 64-byte aligned, contents undefined
+ * rows     1 .. 512; query_rows 1 .. rows; head_dim 32 or 64; scale > 0, at most 1
+ * scratch  distil_attention_scratch(rows, head_dim) bytes, 64-byte aligned, contents undefined
  */
 typedef void distil_attention_fn(float *restrict out, size_t out_stride, const float *restrict q,
                                  const float *restrict k, const float *restrict v, size_t stride,
                                  size_t query_rows, size_t rows, size_t head_dim, float scale,
-                                 float *restrict scratch);
+                                 void *restrict scratch);
 
-/* Floats of scratch that attention may use: K transposed, V packed, up to 16 rows of scores. */
+enum {
+    DISTIL_ATTENTION_MAX_ROWS = 512,
+    DISTIL_ATTENTION_MAX_HEAD = 64,
+    DISTIL_ATTENTION_MOST_Q = 2047,
+    DISTIL_ATTENTION_MOST_K = 8191,
+    DISTIL_ATTENTION_MOST_PV = 131071, /* of V, times rows */
+    DISTIL_ATTENTION_TILE_ROWS = 12,   /* most query rows that a variant takes at a time */
+    DISTIL_ATTENTION_TILE_COLS = 544   /* int32 from one to the next: 512 scores, 64 int16 of Q */
+};
+
+/* Greatest integer that stands for an element of V. */
+static inline float distil_attention_most_v(size_t rows)
+{
+    size_t most = DISTIL_ATTENTION_MOST_PV / rows;
+
+    return (float)(most < INT16_MAX ? most : INT16_MAX);
+}
+
+/* Bounds of a range: beyond the upper one elements are clamped, below the lower one they are 0. */
+#define DISTIL_ATTENTION_RANGE_MAX 1e15f
+#define DISTIL_ATTENTION_RANGE_MIN 1e-30f
+
+static inline float distil_attention_inverse(float range, float most)
+{
+    return range >= DISTIL_ATTENTION_RANGE_MIN ? most / range : 0.0f;
+}
+
+static inline float distil_attention_step(float range, float most)
+{
+    return range >= DISTIL_ATTENTION_RANGE_MIN ? range / most : 1.0f;
+}
+
+/* Bytes of scratch that attention may use: K and V as int16, and a tile of rows of scores and Q. */
 static inline size_t distil_attention_scratch(size_t rows, size_t head_dim)
 {
     size_t padded = (rows + 15) / 16 * 16;
 
-    return padded * (2 * head_dim + 16);
+    return 2 * padded * head_dim * sizeof(int16_t) +
+           DISTIL_ATTENTION_TILE_ROWS * DISTIL_ATTENTION_TILE_COLS * sizeof(int32_t);
 }
 
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exp and GELU: coefficients, and the scalar functions that define their bits.
+ * exp, exp2 and GELU: coefficients, and the scalar functions that define their bits.
  *
  * Only multiply, fused multiply-add, add, minimum, maximum and integer operations are used, each
  * exactly defined by IEEE 754, so a vector form that keeps the order of operations gives the same
@@ -34,6 +34,19 @@
 #define DISTIL_EXP_E3 0x1.5557aep-3f
 #define DISTIL_EXP_E4 0x1.5729fp-5f
 #define DISTIL_EXP_E5 0x1.106284p-7f
+
+/*
+ * 16383 * 2^y as an integer, for y <= 0. n = floor(y), r = y - n in [0, 1] (1 by rounding), and
+ * 2^y = 2^n (1 + (W1 r + W2 r^2 + W3 r^3) / 16383): exact at r = 0, a hair below 2 at r = 1, so the
+ * result is within 0 .. 16383 and never falls as y rises. Relative error at most 1.1e-4 before it
+ * is rounded. Below WEIGHT_MIN, where it is 0, y is raised to that.
+ */
+#define DISTIL_WEIGHT_MOST 16383
+#define DISTIL_WEIGHT_MIN (-32.0f)
+#define DISTIL_WEIGHT_W0 16383.0f
+#define DISTIL_WEIGHT_W1 0x1.640918p+13f
+#define DISTIL_WEIGHT_W2 0x1.cf732ap+11f
+#define DISTIL_WEIGHT_W3 0x1.4090e8p+10f
 
 /*
  * GELU (Hendrycks, Gimpel 2016), x * Phi(x) with the normal distribution's Phi:
@@ -74,6 +87,25 @@ static inline float distil_exp_neg(float x)
     p_bits += n_bits << 23;
     memcpy(&p, &p_bits, sizeof p);
     return p;
+}
+
+static inline int32_t distil_exp2_weight(float y)
+{
+    int32_t n;
+    float r, p;
+    uint32_t bits;
+
+    y = y > DISTIL_WEIGHT_MIN ? y : DISTIL_WEIGHT_MIN;
+    n = (int32_t)y; /* towards zero, hence */
+    n -= (float)n > y;
+    r = y - (float)n;
+    p = fmaf(DISTIL_WEIGHT_W3, r, DISTIL_WEIGHT_W2);
+    p = fmaf(p, r, DISTIL_WEIGHT_W1);
+    p = fmaf(p, r, DISTIL_WEIGHT_W0);
+    memcpy(&bits, &p, sizeof bits);
+    bits += (uint32_t)n << 23;
+    memcpy(&p, &bits, sizeof p);
+    return (int32_t)lrintf(p);
 }
 
 static inline float distil_gelu(float x)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Helpers of the *_avx2.c kernels: the lane tree, and exp and GELU of poly.h on 8 floats. Included
+ * Helpers of the *_avx2.c kernels: the lane tree, exp, 2^y and GELU of poly.h on 8 floats. Included
  * by files compiled with -mavx2 -mfma -mbmi2 only.
  */
 #ifndef DISTIL_KERNELS_SIMD_AVX2_H
@@ -71,6 +71,23 @@ static inline __m256 distil_avx2_exp_neg(__m256 x)
     p = _mm256_add_ps(p, _mm256_set1_ps(1.0f));
     return _mm256_castsi256_ps(_mm256_add_epi32(
         _mm256_castps_si256(p), _mm256_slli_epi32(_mm256_castps_si256(shifted), 23)));
+}
+
+/* distil_exp2_weight on 8 lanes. */
+static inline __m256i distil_avx2_exp2_weight(__m256 y)
+{
+    __m256 n, r, p;
+    __m256i exponent;
+
+    y = _mm256_max_ps(y, _mm256_set1_ps(DISTIL_WEIGHT_MIN));
+    n = _mm256_floor_ps(y);
+    r = _mm256_sub_ps(y, n);
+    exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+    p = _mm256_fmadd_ps(_mm256_set1_ps(DISTIL_WEIGHT_W3), r, _mm256_set1_ps(DISTIL_WEIGHT_W2));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(DISTIL_WEIGHT_W1));
+    p = _mm256_fmadd_ps(p, r, _mm256_set1_ps(DISTIL_WEIGHT_W0));
+    p = _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), exponent));
+    return _mm256_cvtps_epi32(p);
 }
 
 /* distil_gelu on 8 lanes. */

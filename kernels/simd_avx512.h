@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Helpers of the *_avx512*.c kernels: the lane tree, exp and GELU of poly.h on 16 floats, and the
- * end of the int8 product. Included by files compiled with AVX-512 F, BW, DQ and VL only.
+ * Helpers of the *_avx512*.c kernels: the lane tree, exp, 2^y and GELU of poly.h on 16 floats, and
+ * the end of the int8 product. Included by files compiled with AVX-512 F, BW, DQ and VL only.
  */
 #ifndef DISTIL_KERNELS_SIMD_AVX512_H
 #define DISTIL_KERNELS_SIMD_AVX512_H
@@ -55,6 +55,18 @@ static inline __m512 distil_avx512_exp_neg(__m512 x)
     p = _mm512_add_ps(p, _mm512_set1_ps(1.0f));
     return _mm512_castsi512_ps(_mm512_add_epi32(
         _mm512_castps_si512(p), _mm512_slli_epi32(_mm512_castps_si512(shifted), 23)));
+}
+
+/* distil_exp2_weight on 16 lanes. Far below WEIGHT_MIN the scaled result is 0 without its clamp. */
+static inline __m512i distil_avx512_exp2_weight(__m512 y)
+{
+    __m512 r = _mm512_sub_ps(y, _mm512_floor_ps(y));
+    __m512 p =
+        _mm512_fmadd_ps(_mm512_set1_ps(DISTIL_WEIGHT_W3), r, _mm512_set1_ps(DISTIL_WEIGHT_W2));
+
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(DISTIL_WEIGHT_W1));
+    p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(DISTIL_WEIGHT_W0));
+    return _mm512_cvtps_epi32(_mm512_scalef_ps(p, y)); /* p * 2^floor(y) */
 }
 
 /* distil_gelu on 16 lanes. */

@@ -47,8 +47,8 @@ size_t distil_enc_layout(distil_scratch *scratch, void *base, const distil_weigh
     s.quantized = carve(base, &used, rows * deepest);
     s.row_scale = carve(base, &used, rows * sizeof(float));
     s.row_zero = carve(base, &used, rows * sizeof(int32_t));
-    s.attention_floats = distil_attention_scratch(w->max_positions, w->head_dim);
-    s.attention = carve(base, &used, threads * s.attention_floats * sizeof(float));
+    s.attention_bytes = distil_attention_scratch(w->max_positions, w->head_dim);
+    s.attention = carve(base, &used, threads * s.attention_bytes);
     s.pooled_dense = carve(base, &used, threads * w->dim * sizeof(float));
     s.logits = carve(base, &used, threads * w->label_cols * sizeof(float));
     s.block_rows = threads > 1 ? MAX_BLOCK_ROWS : 0;
@@ -83,7 +83,7 @@ typedef struct pass {
 enum { PART_NS = 2000 };
 
 /* What a nanosecond brings, roughly, on CPUs of the last ten years. */
-enum { QUANTIZED_PER_NS = 2, MACS_PER_NS = 128, FLOAT_MACS_PER_NS = 16 };
+enum { QUANTIZED_PER_NS = 2, MACS_PER_NS = 128, WORD_MACS_PER_NS = 64, FLOAT_MACS_PER_NS = 16 };
 
 static size_t count_parts(size_t most, size_t n, size_t work)
 {
@@ -274,7 +274,7 @@ typedef struct attend_job {
 } attend_job;
 
 /* Queries of one head of one text, from its row of q, k, v (length, 3 * dim). */
-static void attend_block(const attend_job *j, float *scratch, float *out, const float *q,
+static void attend_block(const attend_job *j, void *scratch, float *out, const float *q,
                          size_t length, size_t block)
 {
     const distil_weights *w = j->p->e->weights;
@@ -305,7 +305,7 @@ static void attend_step(void *job, size_t thread, size_t begin, size_t end)
         out = s->context + (j->first_rows ? text : row) * w->dim + head * w->head_dim;
         if (j->first_rows)
             memcpy(q, out, w->head_dim * sizeof(float));
-        attend_block(j, s->attention + thread * s->attention_floats, out, q, j->p->lengths[text],
+        attend_block(j, s->attention + thread * s->attention_bytes, out, q, j->p->lengths[text],
                      i % j->blocks);
     }
 }
@@ -332,7 +332,7 @@ static void attend(const pass *p, int first_rows)
     }
     if (p->s->pool)
         parts = count_parts(p->s->threads * (p->texts > 1 ? ATTEND_PARTS : 1), heads * j.blocks,
-                            work / FLOAT_MACS_PER_NS);
+                            work / WORD_MACS_PER_NS);
     distil_pool_run(p->s->pool, attend_step, &j, heads * j.blocks, parts);
 }
 

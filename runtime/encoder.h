@@ -30,7 +30,7 @@ typedef struct distil_scratch {
     uint8_t *quantized;       /* (rows, max(dim, hidden_dim)) */
     float *row_scale;         /* (rows) */
     int32_t *row_zero;        /* (rows) */
-    float *attention;         /* (threads, attention_floats) */
+    unsigned char *attention; /* (threads, attention_bytes) */
     float *pooled_dense;      /* (threads, dim) */
     float *logits;            /* (threads, label_cols) */
     float *block_hidden;      /* (threads, block_rows, hidden_dim) */
@@ -38,8 +38,8 @@ typedef struct distil_scratch {
     float *block_scale;       /* (threads, block_rows) */
     int32_t *block_zero;      /* (threads, block_rows) */
     size_t block_rows;
-    size_t attention_floats; /* distil_attention_scratch(max_positions, head_dim) */
-    size_t rows;             /* capacity */
+    size_t attention_bytes; /* distil_attention_scratch(max_positions, head_dim), of 64 */
+    size_t rows;            /* capacity */
     size_t threads;
     distil_pool *pool; /* of that many threads; NULL after distil_enc_layout: the caller alone */
 } distil_scratch;

@@ -121,24 +121,17 @@ static void check_against_scalar(kernel_case *c, const distil_kernels *table)
         free(want[i]);
 }
 
-/* Scores of huge or tied inputs round to another order, so attention is not compared there. */
-static int naive_applies(kernel_op op, kernel_fill fill)
+static void check_against_naive(kernel_case *c, const distil_kernels *table)
 {
-    return op != KERNEL_OP_attention || (fill != KERNEL_FILL_LARGE && fill != KERNEL_FILL_LIMIT);
-}
+    size_t at;
+    double ratio;
 
-static void check_against_naive(kernel_case *c, const distil_kernels *table, kernel_fill fill)
-{
     kernel_case_prepare(c, JUNK_VARIANT);
     if (!run_guarded(c, table))
         return;
     CHECKF(kernel_case_intact(c, JUNK_VARIANT), "wrote outside its outputs");
-    if (naive_applies(c->op, fill)) {
-        size_t at;
-        double ratio = naive_error(c, &at);
-
-        CHECKF(ratio <= 1.0, "error %.3g times the tolerance at %zu", ratio, at);
-    }
+    ratio = naive_error(c, &at);
+    CHECKF(ratio <= 1.0, "error %.3g times the tolerance at %zu", ratio, at);
 }
 
 static void check_case(const kernel_variant *variant, const kernel_shape *shape, kernel_fill fill,
@@ -162,7 +155,7 @@ static void check_case(const kernel_variant *variant, const kernel_shape *shape,
     }
     kernel_case_make(&c, variant->op, &actual, fill, at_end);
     if (variant->level == DISTIL_LEVEL_SCALAR)
-        check_against_naive(&c, &table, fill);
+        check_against_naive(&c, &table);
     else
         check_against_scalar(&c, &table);
     kernel_case_free(&c);
@@ -171,8 +164,10 @@ static void check_case(const kernel_variant *variant, const kernel_shape *shape,
 /* Every fill; the first, random, against both guard pages. */
 static void check_all_fills(const kernel_variant *variant, const kernel_shape *shape)
 {
+    int count = variant->op == KERNEL_OP_attention ? KERNEL_FILL_COUNT : KERNEL_FILL_COMMON;
+
     check_case(variant, shape, KERNEL_FILL_RANDOM, 0);
-    for (int fill = 0; fill < KERNEL_FILL_COUNT; fill++)
+    for (int fill = 0; fill < count; fill++)
         check_case(variant, shape, (kernel_fill)fill, 1);
 }
 
@@ -249,8 +244,8 @@ static void check_qgemm(const kernel_variant *variant)
 
 static void check_attention(const kernel_variant *variant)
 {
-    static const size_t rows[] = {1,  2,  3,  4,  5,  6,  7,  8,  9, 12,
-                                  13, 15, 16, 17, 25, 31, 32, 33, 64};
+    static const size_t rows[] = {1,  2,  3,  4,  5,  6,  7,  8,  9,  11, 12,
+                                  13, 15, 16, 17, 25, 31, 32, 33, 49, 64};
 
     for (size_t i = 0; i < COUNT(rows); i++) {
         kernel_shape shape = {.rows = rows[i], .queries = rows[i]};
@@ -266,6 +261,8 @@ static void check_attention(const kernel_variant *variant)
         kernel_shape shape = {.rows = n, .depth = 64, .queries = 7, .gap = 3 * 768 - 64};
 
         check_two_fills(variant, &shape);
+        check_case(variant, &shape, KERNEL_FILL_EQUAL, 1);
+        check_case(variant, &shape, KERNEL_FILL_OPPOSED, 0);
     }
     check_case(variant, &(kernel_shape){.rows = 512, .depth = 64, .queries = 512},
                KERNEL_FILL_RANDOM, 1);
@@ -367,6 +364,40 @@ static void check_exp_error(void)
     CHECK(isnormal(distil_exp_neg(-3e38f)));
 }
 
+/* Every 61st float there is. Going down, no result rises. */
+static void check_weight_error(void)
+{
+    double worst = 0.0;
+    float at = 0.0f;
+    int32_t last = DISTIL_WEIGHT_MOST;
+    uint32_t falls = 0;
+
+    if (!harness_case("exp2 weight error"))
+        return;
+    for (uint64_t bits = UINT32_C(0x80000000); bits <= UINT32_C(0xff7fffff); bits += 61) {
+        uint32_t pattern = (uint32_t)bits;
+        double want, excess;
+        float y;
+        int32_t weight;
+
+        memcpy(&y, &pattern, sizeof y);
+        weight = distil_exp2_weight(y);
+        falls += weight <= last && weight >= 0;
+        want = (double)DISTIL_WEIGHT_MOST * exp2((double)y);
+        excess = fabs((double)weight - want) - 0.5 - 1.1e-4 * want;
+        if (!(excess <= worst)) {
+            worst = excess;
+            at = y;
+        }
+        last = weight;
+    }
+    CHECKF(worst <= 0.0, "a weight errs by %.3g more than it may at %a", worst, (double)at);
+    CHECK(falls == (UINT32_C(0xff7fffff) - UINT32_C(0x80000000)) / 61 + 1);
+    CHECK(distil_exp2_weight(0.0f) == DISTIL_WEIGHT_MOST);
+    CHECK(distil_exp2_weight(-0.0f) == DISTIL_WEIGHT_MOST);
+    CHECK(distil_exp2_weight(-3e38f) == 0);
+}
+
 int main(int argc, char **argv)
 {
     harness_init("check_kernels", argc, argv);
@@ -374,6 +405,7 @@ int main(int argc, char **argv)
     catch_crashes();
     check_gelu_error();
     check_exp_error();
+    check_weight_error();
     for (size_t i = 0; i < kernel_variant_count; i++)
         check_variant(&kernel_variants[i]);
     return harness_finish();

@@ -47,7 +47,8 @@ const char *kernel_op_name(kernel_op op)
 const char *kernel_fill_name(kernel_fill fill)
 {
     static const char *const names[KERNEL_FILL_COUNT] = {
-        "random", "zero", "signed_zero", "spike", "denormal", "large", "limit"};
+        "random", "zero",  "signed_zero", "spike", "denormal",  "large",
+        "limit",  "equal", "opposed",     "huge",  "not_finite"};
 
     return names[fill];
 }
@@ -165,6 +166,41 @@ static void span_255(float *row, size_t cols)
         row[i] += least;
 }
 
+static float any_float(void)
+{
+    uint32_t bits = (uint32_t)harness_random();
+    float x;
+
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static void fill_any_finite(float *data, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        do {
+            data[i] = any_float();
+        } while (!isfinite(data[i]));
+    }
+}
+
+/* Of finite floats, and of NaNs of many kinds and infinities as often as not. */
+static void fill_not_finite(float *data, size_t count)
+{
+    uint64_t mode = harness_random() % 3; /* some, most, all in a row of 32 */
+
+    fill_any_finite(data, count);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = UINT32_C(0x7f800000) | (uint32_t)harness_random();
+
+        if (mode == 0 ? harness_random() % 16 != 0 : mode == 1 ? i % 7 == 0 : i / 32 % 3 != 0)
+            continue;
+        if (harness_random() % 2 == 0)
+            bits &= UINT32_C(0xff800000);
+        memcpy(data + i, &bits, sizeof bits);
+    }
+}
+
 static float *add_floats(kernel_case *c, kernel_fill fill, size_t rows, size_t cols, size_t stride,
                          float magnitude, size_t align, int at_end)
 {
@@ -180,6 +216,13 @@ static float *add_floats(kernel_case *c, kernel_fill fill, size_t rows, size_t c
         data[harness_random() % elements] = harness_uniform(-100.0f, 100.0f);
     for (size_t r = 0; r < rows && fill == KERNEL_FILL_LIMIT; r++)
         span_255(data + r * stride, cols);
+    for (size_t i = 0; i < elements && fill >= KERNEL_FILL_EQUAL && fill <= KERNEL_FILL_OPPOSED;
+         i++)
+        data[i] = fill == KERNEL_FILL_OPPOSED && i / stride % 3 == 1 ? -magnitude : magnitude;
+    if (fill == KERNEL_FILL_HUGE)
+        fill_any_finite(data, elements);
+    if (fill == KERNEL_FILL_NOT_FINITE)
+        fill_not_finite(data, elements);
     return data;
 }
 
@@ -268,18 +311,6 @@ static void sum_columns(int32_t *col_sum, const int8_t *panels, size_t depth, si
     }
 }
 
-/* Without weights the result is gelu(bias): any finite float, so that GELU is met everywhere. */
-static void fill_any_finite(float *data, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        do {
-            uint32_t bits = (uint32_t)harness_random();
-
-            memcpy(data + i, &bits, sizeof bits);
-        } while (!isfinite(data[i]));
-    }
-}
-
 static void make_weights(kernel_case *c, kernel_fill fill, int at_end)
 {
     const kernel_shape *s = &c->shape;
@@ -301,7 +332,7 @@ static void make_weights(kernel_case *c, kernel_fill fill, int at_end)
     }
     sum_columns(col_sum, panels, s->depth, s->cols);
     bias = add_uniform(c, s->cols, -1.0f, 1.0f, at_end);
-    if (fill == KERNEL_FILL_ZERO)
+    if (fill == KERNEL_FILL_ZERO) /* the result is gelu(bias): meet GELU everywhere */
         fill_any_finite(bias, s->cols);
     c->w = (distil_qmatrix){.panels = panels,
                             .order = order,
@@ -389,7 +420,7 @@ static void make_attention(kernel_case *c, kernel_fill fill, int at_end)
     add_floats(c, fill, s->rows, s->depth, stride, 3.0f, 4, at_end);
     add_floats(c, fill, s->rows, s->depth, stride, 3.0f, 4, at_end);
     add_output(c, KERNEL_FLOAT, s->queries, s->depth, stride, 4, at_end);
-    c->scratch = new_array(KERNEL_FLOAT, 1, scratch, scratch, 64, at_end);
+    c->scratch = new_array(KERNEL_BYTE, 1, scratch, scratch, 64, at_end);
 }
 
 static void make_dense(kernel_case *c, kernel_fill fill, int at_end)
@@ -482,7 +513,7 @@ static void run_attention(kernel_case *c, const distil_kernels *table)
     table->attention((float *)(void *)c->out[0].guard.data, c->out[0].stride, kernel_in_float(c, 0),
                      kernel_in_float(c, 1), kernel_in_float(c, 2), c->in[0].stride,
                      c->shape.queries, c->shape.rows, c->shape.depth,
-                     1.0f / sqrtf((float)c->shape.depth), (float *)(void *)c->scratch.guard.data);
+                     1.0f / sqrtf((float)c->shape.depth), c->scratch.guard.data);
 }
 
 static void run_dense(kernel_case *c, const distil_kernels *table)

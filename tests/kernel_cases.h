@@ -57,7 +57,12 @@ typedef enum kernel_fill {
     KERNEL_FILL_SPIKE,       /* zeros but for one element */
     KERNEL_FILL_DENORMAL,    /* or, as often, about 1e-25 */
     KERNEL_FILL_LARGE,       /* magnitudes whose results are still finite */
-    KERNEL_FILL_LIMIT, /* qgemm: 0 or 255 on weights at the lane bound; others: halves, for ties */
+    KERNEL_FILL_LIMIT,  /* qgemm: 0 or 255 on weights at the lane bound; others: halves, for ties */
+    KERNEL_FILL_COMMON, /* those above are for every operation, those below for attention alone */
+    KERNEL_FILL_EQUAL = KERNEL_FILL_COMMON, /* sums of integers at their bounds */
+    KERNEL_FILL_OPPOSED,                    /* each row all +c or all -c: their differences too */
+    KERNEL_FILL_HUGE,                       /* any float below 3.4e38 */
+    KERNEL_FILL_NOT_FINITE,                 /* infinities and NaNs among others */
     KERNEL_FILL_COUNT
 } kernel_fill;
 

@@ -147,44 +147,104 @@ static void check_qgemm(const kernel_case *c, worst_error *worst)
     free(position);
 }
 
-/* Scores err by 64 roundings of sums of order |q||k|, hence probabilities by as much relatively. */
+/* ---- attention ------------------------------------------------------------------------------ */
+
+/* (rows, cols) floats, `stride` apart, as the integers that stand for them; one step for all. */
+typedef struct integers {
+    double *value;
+    double step;
+} integers;
+
+static double range_of(const float *x, size_t stride, size_t rows, size_t cols)
+{
+    double range = 0.0;
+
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < cols; i++)
+            range = fmax(range, fabs((double)x[r * stride + i])); /* leaves NaN out */
+    return fmin(range, (double)1e15f);
+}
+
+/* The rounding of x * inverse is part of the definition, which side of a tie it is on. */
+static integers to_integers(const float *x, size_t stride, size_t rows, size_t cols, double most)
+{
+    double range = range_of(x, stride, rows, cols);
+    int zero = range < (double)1e-30f;
+    float inverse = zero ? 0.0f : (float)most / (float)range;
+    integers n = {calloc(rows * cols, sizeof(double)), zero ? 1.0 : range / most};
+
+    if (n.value == NULL)
+        abort();
+    for (size_t i = 0; i < rows * cols; i++) {
+        double t = (double)(x[i / cols * stride + i % cols] * inverse);
+
+        n.value[i] = isnan(t) ? -most : nearbyint(fmax(-most, fmin(most, t)));
+    }
+    return n;
+}
+
+/* Weights of one query: 16383 times 2 to the difference from the greatest score, rounded. What they
+ * err by: half for the rounding; exp2_; and y, two roundings in floats of up to 14 + 1. */
+static double weigh(double *p, double *error, const double *q, const integers *k, double factor,
+                    size_t rows, size_t depth)
+{
+    double max = -INFINITY, sum = 0.0;
+
+    for (size_t j = 0; j < rows; j++) {
+        p[j] = 0.0;
+        for (size_t d = 0; d < depth; d++)
+            p[j] += q[d] * k->value[j * depth + d];
+        max = fmax(max, p[j]);
+    }
+    for (size_t j = 0; j < rows; j++) {
+        p[j] = 16383.0 * exp2((p[j] - max) * factor);
+        error[j] = 0.5 + (1.1e-4 + 16 * 6e-7) * p[j];
+        sum += p[j];
+    }
+    return sum;
+}
+
+static void check_query(const kernel_case *c, worst_error *worst, size_t i, const integers *k,
+                        const integers *v)
+{
+    size_t rows = c->shape.rows, depth = c->shape.depth;
+    integers q =
+        to_integers(kernel_in_float(c, 0) + i * c->in[0].stride, c->in[0].stride, 1, depth, 2047.0);
+    double scale = (double)(1.0f / sqrtf((float)depth)) / log(2.0);
+    double p[512], error[512];
+    double sum = weigh(p, error, q.value, k, q.step * k->step * scale, rows, depth);
+
+    for (size_t d = 0; d < depth; d++) {
+        size_t at = i * c->out[0].stride + d;
+        double want = 0.0, tolerance = 0.0, size = 0.0;
+
+        for (size_t j = 0; j < rows; j++)
+            want += p[j] / sum * v[d].value[j];
+        for (size_t j = 0; j < rows; j++) {
+            tolerance += error[j] / (sum - 0.5 * (double)rows) * fabs(v[d].value[j] - want);
+            size = fmax(size, fabs(v[d].value[j]));
+        }
+        note(worst, at, (double)output(c, 0)[at], want * v[d].step,
+             (tolerance + 4e-7 * size) * v[d].step + 1e-44);
+    }
+    free(q.value);
+}
+
+/* On the integers of the definition, so that the tolerance is that of the weights alone. */
 static void check_attention(const kernel_case *c, worst_error *worst)
 {
-    const float *q = kernel_in_float(c, 0);
-    const float *k = kernel_in_float(c, 1);
-    const float *v = kernel_in_float(c, 2);
-    size_t stride = c->in[0].stride;
-    double p[512];
+    size_t rows = c->shape.rows, depth = c->shape.depth, stride = c->in[0].stride;
+    integers k = to_integers(kernel_in_float(c, 1), stride, rows, depth, 8191.0);
+    integers v[64];
 
-    for (size_t i = 0; i < c->shape.queries; i++) {
-        double max = -INFINITY;
-        double sum = 0.0;
-        double size = 0.0;
-
-        for (size_t j = 0; j < c->shape.rows; j++) {
-            p[j] = 0.0;
-            for (size_t d = 0; d < c->shape.depth; d++) {
-                double product = (double)q[i * stride + d] * (double)k[j * stride + d];
-
-                p[j] += product / sqrt((double)c->shape.depth);
-                size = fmax(size, fabs(product));
-            }
-            max = fmax(max, p[j]);
-        }
-        for (size_t j = 0; j < c->shape.rows; j++)
-            sum += p[j] = exp(p[j] - max);
-        for (size_t d = 0; d < c->shape.depth; d++) {
-            size_t at = i * c->out[0].stride + d;
-            double want = 0.0;
-            double most = 0.0;
-
-            for (size_t j = 0; j < c->shape.rows; j++) {
-                want += p[j] / sum * (double)v[j * stride + d];
-                most = fmax(most, fabs((double)v[j * stride + d]));
-            }
-            note(worst, at, (double)output(c, 0)[at], want, 4e-6 * (1.0 + size) * most + 1e-30);
-        }
-    }
+    for (size_t d = 0; d < depth; d++)
+        v[d] = to_integers(kernel_in_float(c, 2) + d, stride, rows, 1,
+                           fmin(32767.0, floor(131071.0 / (double)rows)));
+    for (size_t i = 0; i < c->shape.queries; i++)
+        check_query(c, worst, i, &k, v);
+    for (size_t d = 0; d < depth; d++)
+        free(v[d].value);
+    free(k.value);
 }
 
 /* depth roundings of partial sums, each at most the sum of magnitudes; they add up like noise. */

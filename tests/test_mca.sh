@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Port pressure of the int8 product's inner loops: llvm-mca simulates the loop of each level's full
-# tile, as it was compiled, on models of real CPUs. More cycles a multiply instruction than
-# tests/golden/mca.tsv records, beyond the tolerance, is a regression: a spill, a lost unrolling. So
-# is another number of prefetches: compilers may drop them, which no test of results can see.
+# Port pressure of the inner loops of the int8 product and of attention: llvm-mca simulates the loop
+# of each level's full tile, as it was compiled, on models of real CPUs. More cycles a multiply
+# instruction than tests/golden/mca.tsv records, beyond the tolerance, is a regression: a spill, a
+# lost unrolling. So is another number of prefetches: compilers may drop them, which no test of
+# results can see.
 # This needs no CPU of the level and no quiet machine; loads are taken to hit the first cache.
 #
 #     tests/test_mca.sh            compare
@@ -140,5 +141,9 @@ check avx2 qtile_avx2 '^vpmaddubsw' haswell skylake icelake-server znver3
 check avxvnni qgemm_avxvnni 'vpdpbusd' icelake-server alderlake
 check avx512 qgemm_avx512 '^vpmaddubsw' skylake-avx512 icelake-server
 check avx512vnni qgemm_avx512vnni '^vpdpbusd' icelake-server
+check attention_avx2 attention_avx2 '^vpmaddwd' haswell skylake icelake-server znver3
+check attention_avxvnni attention_avxvnni 'vpdpwssd' icelake-server alderlake
+check attention_avx512 attention_avx512 '^vpmaddwd' skylake-avx512 icelake-server
+check attention_avx512vnni attention_avx512vnni '^vpdpwssd' icelake-server
 [ "$mode" = --record ] || echo "test_mca: $passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fit the polynomials of kernels/poly.h and print their coefficients as hex floats.
 
-exp(r) on |r| <= ln(2) / 2, relative minimax, the first two coefficients fixed at 1; and the normal
-distribution's Phi(x) = 1/2 + x * P(x^2) on |x| <= c, minimax of |x| * error, because GELU is
+exp(r) on |r| <= ln(2) / 2, relative minimax, the first two coefficients fixed at 1; 2^r on [0, 1],
+relative minimax, fixed at both ends, where powers of two meet; and the normal distribution's Phi(x) = 1/2 + x * P(x^2) on |x| <= c, minimax of |x| * error, because GELU is
 x * Phi(x). Both by the Remez exchange in double precision. The clamp c is the crossing where the
 tail that the clamp drops, c * Phi(-c), is as large as the error inside; the polynomial is then
 above 1 at c, so that limiting it to [0, 1] makes Phi exactly 0 or 1 from c on.
@@ -93,6 +93,18 @@ def fit_exp(count):
     return coefs, error
 
 
+def fit_weight(count, most):
+    """most * 2^r = most * (1 + r + r (r - 1) (c0 + c1 r + ...)): relative error; by powers of r."""
+    tiny = 1e-9  # the weight of the ends is 0 in the basis
+    coefs, error = remez(lambda i, r: r * (r - 1) * r ** i, lambda r: 2 ** -r,
+                         lambda r: 2 ** r - 1 - r, tiny, 1 - tiny, count)
+    powers = [1.0, 1.0] + [0.0] * count
+    for i, c in enumerate(coefs):
+        powers[i + 1] -= c
+        powers[i + 2] += c
+    return [f32(most * p) for p in powers], error
+
+
 def fit_phi(count, clamp):
     coefs, error = remez(lambda i, x: (x / clamp) ** (2 * i + 1), lambda x: x,
                          lambda x: phi(x) - 0.5, 0.0, clamp, count)
@@ -140,6 +152,12 @@ def main():
     print(f"  log2(e)  {hex32(f32(1 / math.log(2)))}")
     ln2_hi = f32(math.log(2))
     print(f"  ln2 high {hex32(ln2_hi)}  low {hex32(f32(math.log(2) - ln2_hi))}")
+
+    most = 16383
+    coefs, error = fit_weight(2, most)
+    print(f"weight: {most} * 2^r, relative error {error:.2e}; at 1 {sum(coefs):.9g}")
+    for i, c in enumerate(coefs):
+        print(f"  r^{i}: {hex32(c)}  ({c:.9g})")
 
     count = 9
     clamp, coefs, error = fit_gelu(count)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fp32 encoder for calibration. Products are the converter's own (dense_math.h); normalisation and
- * attention are the engine's kernels, which give the same bits on every CPU.
+ * attention, in int16, are the engine's kernels, which give the same bits on every CPU.
  */
 #include "tools/convert/forward.h"
 
@@ -63,8 +63,8 @@ int conv_forward_init(conv_forward *forward, const conv_texts *texts, const conv
     forward->panels = conv_new(memory, (widest + model->hidden_dim) * dim, sizeof(float), error);
     forward->wide = conv_new(memory, larger(CHUNK_ROWS, longest) * widest, sizeof(float), error);
     forward->narrow = conv_new(memory, CHUNK_ROWS * dim, sizeof(float), error);
-    forward->scratch = conv_new(memory, distil_attention_scratch(longest, dim / model->n_heads),
-                                sizeof(float), error);
+    forward->scratch =
+        conv_new(memory, distil_attention_scratch(longest, dim / model->n_heads), 1, error);
     if (!forward->hidden || !forward->context || !forward->panels || !forward->wide ||
         !forward->narrow || !forward->scratch)
         return -1;

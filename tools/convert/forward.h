@@ -41,7 +41,7 @@ typedef struct conv_forward {
     float *panels;  /* matrices packed: of attention, or both of the feed-forward block */
     float *wide;    /* (chunk, max(3 dim, hidden_dim)) */
     float *narrow;  /* (chunk, dim) */
-    float *scratch; /* of attention */
+    void *scratch;  /* of attention */
     float *context; /* (tokens, dim) */
 } conv_forward;
 
