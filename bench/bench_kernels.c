@@ -333,7 +333,7 @@ static void bench_attention(bench *b, const kernel_variant *variant, const model
 {
     for (size_t r = 0; r < COUNT(row_counts) && !too_slow(variant, row_counts[r]); r++) {
         size_t rows = row_counts[r];
-        subject s = {variant, {0}, m->model, 0.0, bench_fma_ceiling(variant->level)};
+        subject s = {variant, {0}, m->model, 0.0, bench_attention_ceiling(variant->level)};
 
         s.shape = (kernel_shape){
             .rows = rows, .depth = m->head_dim, .queries = rows, .gap = 3 * m->dim - m->head_dim};

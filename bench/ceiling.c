@@ -68,17 +68,25 @@ static void run_maddubs_4(size_t rounds)
     LOOP(MADDUBS_FIRST MADDUBS_NEXT MADDUBS_NEXT MADDUBS_NEXT JOIN);
 }
 
-/* ---- 12 chains of ymm: AVX2 fp32, and AVX-VNNI u8 x s8 as in kernels/qgemm_avxvnni.c ------- */
+/* ---- 12 chains of ymm: u8 x s8 as in kernels/qgemm_avxvnni.c, int16 as in attention_avx2.inc - */
 
 #define CHAINS_YMM(op)                                                                             \
     op("ymm0") op("ymm1") op("ymm2") op("ymm3") op("ymm4") op("ymm5") op("ymm6") op("ymm7")        \
         op("ymm8") op("ymm9") op("ymm10") op("ymm11")
-#define FMA_YMM(sum) "vfmadd231ps %%ymm12, %%ymm13, %%" sum "\n\t"
+#define MADD_YMM(sum)                                                                              \
+    "vpmaddwd %%ymm12, %%ymm13, %%ymm15\n\t"                                                       \
+    "vpaddd %%ymm15, %%" sum ", %%" sum "\n\t"
+#define DOT_WORDS_YMM(sum) "%{vex%} vpdpwssd %%ymm12, %%ymm13, %%" sum "\n\t"
 #define DOT_YMM(sum) "%{vex%} vpdpbusd %%ymm12, %%ymm13, %%" sum "\n\t"
 
-static void run_fma_ymm(size_t rounds)
+static void run_madd_ymm(size_t rounds)
 {
-    LOOP(CHAINS_YMM(FMA_YMM));
+    LOOP(CHAINS_YMM(MADD_YMM));
+}
+
+static void run_dot_words_ymm(size_t rounds)
+{
+    LOOP(CHAINS_YMM(DOT_WORDS_YMM));
 }
 
 static void run_dot_ymm(size_t rounds)
@@ -98,18 +106,26 @@ static void run_dot_ymm(size_t rounds)
     ".endr\n\t"
 #define LOOP_ZMM(body) LOOP_CLOBBERING(ZERO_HIGH_ZMM, body, CLOBBERS_ZMM)
 
-/* 24 chains, as the tiles of kernels/qgemm_avx512vnni.c and attention_avx512.c with 12 rows. */
+/* 24 chains, as the tiles of kernels/qgemm_avx512vnni.c and attention_avx512.inc with 12 rows. */
 #define CHAINS_ZMM(op)                                                                             \
     op("zmm0") op("zmm1") op("zmm2") op("zmm3") op("zmm4") op("zmm5") op("zmm6") op("zmm7")        \
         op("zmm8") op("zmm9") op("zmm10") op("zmm11") op("zmm12") op("zmm13") op("zmm14")          \
             op("zmm15") op("zmm16") op("zmm17") op("zmm18") op("zmm19") op("zmm20") op("zmm21")    \
                 op("zmm22") op("zmm23")
-#define FMA_ZMM(sum) "vfmadd231ps %%zmm24, %%zmm25, %%" sum "\n\t"
+#define MADD_ZMM(sum)                                                                              \
+    "vpmaddwd %%zmm24, %%zmm25, %%zmm26\n\t"                                                       \
+    "vpaddd %%zmm26, %%" sum ", %%" sum "\n\t"
+#define DOT_WORDS_ZMM(sum) "vpdpwssd %%zmm24, %%zmm25, %%" sum "\n\t"
 #define DOT_ZMM(sum) "vpdpbusd %%zmm24, %%zmm25, %%" sum "\n\t"
 
-WITH_ZMM static void run_fma_zmm(size_t rounds)
+WITH_ZMM static void run_madd_zmm(size_t rounds)
 {
-    LOOP_ZMM(CHAINS_ZMM(FMA_ZMM));
+    LOOP_ZMM(CHAINS_ZMM(MADD_ZMM));
+}
+
+WITH_ZMM static void run_dot_words_zmm(size_t rounds)
+{
+    LOOP_ZMM(CHAINS_ZMM(DOT_WORDS_ZMM));
 }
 
 WITH_ZMM static void run_dot_zmm(size_t rounds)
@@ -184,14 +200,17 @@ const bench_ceiling *bench_qgemm_ceiling(distil_level level, size_t group)
     return NULL;
 }
 
-const bench_ceiling *bench_fma_ceiling(distil_level level)
+const bench_ceiling *bench_attention_ceiling(distil_level level)
 {
-    static const bench_ceiling fma_ymm = {"vfmadd ymm", DISTIL_LEVEL_AVX2, 96, run_fma_ymm};
-    static const bench_ceiling fma_zmm = {"vfmadd zmm", DISTIL_LEVEL_AVX512, 384, run_fma_zmm};
+    static const bench_ceiling ceilings[DISTIL_LEVEL_COUNT] = {
+        [DISTIL_LEVEL_AVX2] = {"vpmaddwd ymm", DISTIL_LEVEL_AVX2, 192, run_madd_ymm},
+        [DISTIL_LEVEL_AVXVNNI] = {"vpdpwssd ymm", DISTIL_LEVEL_AVXVNNI, 192, run_dot_words_ymm},
+        [DISTIL_LEVEL_AVX512] = {"vpmaddwd zmm", DISTIL_LEVEL_AVX512, 768, run_madd_zmm},
+        [DISTIL_LEVEL_AVX512VNNI] = {"vpdpwssd zmm", DISTIL_LEVEL_AVX512VNNI, 768,
+                                     run_dot_words_zmm},
+    };
 
-    if (level == DISTIL_LEVEL_SCALAR)
-        return NULL;
-    return level == DISTIL_LEVEL_AVX2 || level == DISTIL_LEVEL_AVXVNNI ? &fma_ymm : &fma_zmm;
+    return level == DISTIL_LEVEL_SCALAR ? NULL : &ceilings[level];
 }
 
 /* ---- reading memory -------------------------------------------------------------------------- */
