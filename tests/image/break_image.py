@@ -4,8 +4,9 @@
     break_image.py --list
     break_image.py LAYOUT OUT
 
-A line of --list is a breakage and the rule that must refuse it. OUT/BREAKAGE is written for each, and
-OUT/none for none, as a layout directory with all digests, sizes and diff_ids right, unless those are what is broken.
+A line of --list is a breakage and the rule that must refuse it. OUT/BREAKAGE is written for each,
+and OUT/none for none, as a layout directory with all digests, sizes and diff_ids right, unless
+those are what is broken.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import io
 import json
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 PROGRAM = "app/bootstrap"
 MODEL = "app/model.distil"

@@ -3,8 +3,8 @@
 
     fuzz_gate.py LAYOUT [COUNT [SEED]]
 
-Values in the documents of a good image are replaced by others of any type, members dropped, bytes of
-layers changed. Exit status 1 and the seed where reading or a rule raises anything but NoImage.
+Values in the documents of a good image are replaced by others of any type, members dropped, bytes
+of layers changed. Exit status 1 and the seed where anything but NoImage is raised.
 """
 
 from __future__ import annotations

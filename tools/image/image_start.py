@@ -81,7 +81,7 @@ def layout_of(archive: Path, folder: Path) -> Path:
 
 def specification(bundle: Path, sandbox: Sandbox, address: str) -> dict[str, Any]:
     """umoci's translation of the image's configuration, with the sandbox and Lambda's variables."""
-    spec = json.loads((bundle / "config.umoci.json").read_text(encoding="utf-8"))
+    spec: dict[str, Any] = json.loads((bundle / "config.umoci.json").read_text(encoding="utf-8"))
     process = spec["process"]
     process["terminal"] = False
     process["user"] = {"uid": sandbox.user, "gid": sandbox.group}
@@ -159,7 +159,7 @@ def start(bundle: Path, sandbox: Sandbox, event: bytes, seconds: float) -> Outco
             except ValueError:
                 outcome.why = f"its answer is not JSON: {api.response[:100]!r}"
             if not api.finished.is_set():
-                outcome.why = "it answered and ended: the invocation counts only after the next request"
+                outcome.why = "it answered and ended; only asking for the next event completes it"
     return outcome
 
 
@@ -202,7 +202,7 @@ def check(archive: Path, expected: str, seconds: float, report: Any) -> None:
         (bundle / "config.json").rename(bundle / "config.umoci.json")
         blob = bundle / "rootfs/app/model.distil"
         sandbox = Sandbox()
-        steps = {
+        steps: dict[str, dict[str, Any]] = {
             "answers": {},
             "read-only": {"read_only": True},
             "unprivileged": {"user": 993, "group": 990, "capabilities": False},
@@ -225,4 +225,6 @@ def check(archive: Path, expected: str, seconds: float, report: Any) -> None:
                 break
             if not finding:  # else the next rules are tried without what broke this one
                 sandbox = tried
-                report.note(f"{outcome.seconds * 1e3:.0f} ms, peak {outcome.peak_bytes / 1e6:.1f} MB")
+                report.note(
+                    f"{outcome.seconds * 1e3:.0f} ms, peak {outcome.peak_bytes / 1e6:.1f} MB"
+                )

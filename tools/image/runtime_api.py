@@ -72,10 +72,10 @@ class RuntimeApi:
         self.server.block_on_close = False
         self.address = "127.0.0.1:%d" % self.server.server_address[1]
 
-    def __enter__(self) -> "RuntimeApi":
+    def __enter__(self) -> RuntimeApi:
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         self.server.shutdown()
         self.server.server_close()
