@@ -70,7 +70,7 @@ class RuntimeApi:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.block_on_close = False
-        self.address = "127.0.0.1:%d" % self.server.server_address[1]
+        self.address = f"127.0.0.1:{self.server.server_port}"
 
     def __enter__(self) -> RuntimeApi:
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
