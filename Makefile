@@ -80,11 +80,13 @@ src = $(sort $(wildcard $(1)))
 LIB_SRC   := $(filter-out runtime/json.c,$(call src,kernels/*.c kernels/*.S model/*.c runtime/*.c))
 PROG_SRC  := $(call src,runtime/json.c tools/convert/*.c tools/cmd_*.c)
 CMD_SRC   := $(call src,tools/distil.c)
-BOOT_SRC  := $(call src,lambda/main.c lambda/embed.c)
-LAMBDA_SRC := $(filter-out $(BOOT_SRC) lambda/tls_%,$(call src,lambda/*.c)) \
-    $(wildcard lambda/tls_$(TLS).c)
+HANDLER   := $(wildcard lambda/handler.c)
+BOOT_SRC  := $(if $(HANDLER),lambda/main.c lambda/embed.c)
+LAMBDA_SRC := $(filter-out lambda/main.c lambda/embed.c lambda/tls_%,$(call src,lambda/*.c)) \
+    lambda/tls_$(TLS).c
 TEST_LIB_SRC := $(call src,tests/harness.c tests/kernel_*.c tests/support_*.c)
-TEST_SRC  := $(call src,tests/test_*.c tests/check_*.c)
+TEST_SRC  := $(filter-out $(if $(HANDLER),,tests/test_loop.c tests/test_bootstrap.c),\
+    $(call src,tests/test_*.c tests/check_*.c))
 FUZZ_SRC  := $(call src,tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(call src,bench/bench_*.c)
 BENCH_LIB_SRC := $(filter-out $(BENCH_SRC),$(call src,bench/*.c))

@@ -7,7 +7,10 @@
 #   - the library imports from libc and libm only what the list below names: nothing that prints,
 #     exits, reads the environment or the locale;
 #   - it has no writable data: no state shared by threads;
-#   - command and shared library need libc and libm only.
+#   - command and shared library need libc and libm only;
+#   - the function's parts, liblambda.a, import what a second list names: sockets, files, clocks,
+#     threads, and nothing that allocates;
+#   - ./bootstrap is static and calls nothing of libc that would load a shared object at run time.
 #
 #     tools/check_symbols.sh [BUILD]
 
@@ -40,6 +43,20 @@ __memcpy_chk __memmove_chk __memset_chk __snprintf_chk __vsnprintf_chk
 '
 printf '%s\n' $imports | sort -u >"$work/allowed"
 
+# Of the function, beside the library (distil_) and the JSON reader (json_).
+function_imports='
+memchr memcmp memcpy memmove memset strchr strcmp strcspn strlen strnlen strrchr strspn strstr
+strcasecmp strncasecmp strncmp strerror strtod strtol strtoul snprintf vsnprintf explicit_bzero
+open close fstat pread preadv2 read write mmap munmap
+connect getsockopt poll recv send setsockopt socket if_nametoindex inet_pton
+clock_gettime clock_nanosleep getrandom gmtime_r
+getenv _exit pause __errno_location
+pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate pthread_attr_setstacksize
+pthread_create pthread_join pthread_sigmask sigaddset sigemptyset sigwait
+_GLOBAL_OFFSET_TABLE_ __stack_chk_fail
+'
+printf '%s\n' $function_imports | sort -u >"$work/function_allowed"
+
 findings() {
     nm -g --defined-only "$build/libdistil.a" | awk 'NF == 3 {print $3}' | sort -u >"$work/defined"
     nm -u "$build/libdistil.a" | awk '$1 == "U" {print $2}' | sort -u | comm -23 - "$work/defined" |
@@ -67,6 +84,26 @@ findings() {
     done
 }
 
+# Built with OpenSSL the function imports that too: only the plain build is held against the list.
+function_findings() {
+    nm -g --defined-only "$build/liblambda.a" | awk 'NF == 3 {print $3}' | sort -u >"$work/own"
+    if grep -q '^handler_run$' "$work/own" && ! nm -u "$build/liblambda.a" | grep -q ' SSL_'; then
+        nm -u "$build/liblambda.a" | awk '$1 == "U" {print $2}' | sort -u |
+            comm -23 - "$work/own" | grep -v -e '^distil_' -e '^json_' |
+            comm -23 - "$work/function_allowed" |
+            sed 's/$/: imported by the function, but not on the list in this script/'
+    fi
+    [ -f "$build/bootstrap" ] || return 0
+    readelf -lW "$build/bootstrap" | grep -e INTERP -e DYNAMIC -e 'RWE' |
+        sed "s|.*|$build/bootstrap: not static, or a writable and executable segment:&|"
+    nm "$build/bootstrap.debug" | awk '{print $NF}' >"$work/bootstrap"
+    grep -q '^SSL_new$' "$work/bootstrap" && return 0
+    grep -x -e getaddrinfo -e 'gethostby.*' -e 'getpw.*' -e 'getgr.*' -e 'iconv_open' -e system \
+        -e popen -e 'exec[lv].*' -e fork -e posix_spawn "$work/bootstrap" |
+        sed "s|\$|: in $build/bootstrap, which has no use for it|"
+}
+
 findings >"$work/findings" 2>&1
+[ ! -f "$build/liblambda.a" ] || function_findings >>"$work/findings" 2>&1
 cat "$work/findings"
 [ ! -s "$work/findings" ]

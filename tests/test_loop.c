@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One loop of the function in this process, from the Runtime API through the real handler and back:
+ * every kind of outcome is posted where it belongs, and after loop_init nothing is allocated, not
+ * even for the first event, for errors or for a new connection.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lambda/clock.h"
+#include "lambda/loop.h"
+#include "lambda/net.h"
+#include "tests/harness.h"
+#include "tests/support_fault_server.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define COUNTED 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define COUNTED 0
+#endif
+#endif
+#ifndef COUNTED
+#define COUNTED 1
+#endif
+
+/* ---- counting -------------------------------------------------------------------------------- */
+
+/* Calls of the thread that has set `counting`; the server's thread allocates as it likes. Volatile:
+ * compilers know malloc and would not expect it to change them. */
+static _Thread_local volatile int counting;
+static _Thread_local volatile size_t allocations;
+
+#if COUNTED
+/* The program's own definitions take the place of the C library's, which has these beside them. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *memory, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
+void __libc_free(void *memory);
+
+#define EXPORTED __attribute__((visibility("default"))) /* the C library's own calls come here */
+
+EXPORTED void *malloc(size_t size)
+{
+    allocations = allocations + (size_t)counting;
+    return __libc_malloc(size);
+}
+
+EXPORTED void *calloc(size_t count, size_t size)
+{
+    allocations = allocations + (size_t)counting;
+    return __libc_calloc(count, size);
+}
+
+EXPORTED void *realloc(void *memory, size_t size)
+{
+    allocations = allocations + (size_t)counting;
+    return __libc_realloc(memory, size);
+}
+
+EXPORTED void *aligned_alloc(size_t alignment, size_t size)
+{
+    allocations = allocations + (size_t)counting;
+    return __libc_memalign(alignment, size);
+}
+
+EXPORTED int posix_memalign(void **memory, size_t alignment, size_t size)
+{
+    allocations = allocations + (size_t)counting;
+    *memory = __libc_memalign(alignment, size);
+    return *memory != NULL ? 0 : 12;
+}
+
+EXPORTED void free(void *memory)
+{
+    __libc_free(memory);
+}
+#endif
+
+/* Pages that the process has mapped, from /proc/self/statm. */
+static size_t mapped_pages(void)
+{
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    char text[64] = "";
+
+    if (fd >= 0 && read(fd, text, sizeof text - 1) < 0)
+        text[0] = '\0';
+    if (fd >= 0)
+        close(fd);
+    return strtoul(text, NULL, 10);
+}
+
+/* ---- the loop in a thread of its own --------------------------------------------------------- */
+
+typedef struct running {
+    loop loop;
+    config config;
+    stop stop;
+    int status;
+    size_t allocations, pages_before, pages_after;
+} running;
+
+static void *run_counted(void *argument)
+{
+    running *r = argument;
+
+    r->pages_before = mapped_pages();
+    allocations = 0;
+    counting = 1;
+    r->status = loop_run(&r->loop);
+    counting = 0;
+    r->allocations = allocations;
+    r->pages_after = mapped_pages();
+    return NULL;
+}
+
+static void fill_config(config *c, const char *host_port)
+{
+    memset(c, 0, sizeof *c);
+    c->runtime_api = host_port;
+    c->concurrency = 1;
+    c->threads = 1;
+    c->log.fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    c->log.level = LOG_TRACE;
+    c->environment = "test";
+    c->max_chars = 512;
+    c->neutral_threshold = 0.6f;
+    c->sqs_partial_failures = 1;
+}
+
+static distil_model *model;
+
+/* Serve what the script sends until it ends. */
+static void serve(running *r, fault_server *server)
+{
+    char host_port[32], why[320] = "";
+    pthread_t thread;
+
+    memset(r, 0, sizeof *r);
+    snprintf(host_port, sizeof host_port, "127.0.0.1:%u", fault_port(server));
+    fill_config(&r->config, host_port);
+    atomic_init(&r->stop.wanted, 0);
+    atomic_init(&r->stop.busy, 0);
+    if (loop_init(&r->loop, &r->config, model, &r->stop, why, sizeof why) != 0) {
+        harness_fail(__FILE__, __LINE__, "%s", why);
+        return;
+    }
+    if (pthread_create(&thread, NULL, run_counted, r) != 0)
+        abort();
+    pthread_join(thread, NULL);
+    loop_free(&r->loop);
+    close(r->config.log.fd);
+    CHECKF(r->status == 1, "exit status %d", r->status);
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+#define ACCEPTED "HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n"
+#define FORBIDDEN "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+#define SNS(message)                                                                               \
+    "{\"Records\":[{\"EventSource\":\"aws:sns\",\"Sns\":{\"MessageId\":\"m\",\"Message\":"         \
+    "\"" message "\"}}]}"
+
+typedef struct event_case {
+    const char *name, *event;
+    const char *path;     /* of the post: "/response " or "/error " */
+    const char *contains; /* in it */
+} event_case;
+
+static const event_case events[] = {
+    {"direct", "{\"text\":\"A gorgeous, witty, seductive movie.\"}", "/response ", "positive"},
+    {"SNS",
+     SNS("{\\\"source_id\\\":\\\"a\\\",\\\"timestamp\\\":\\\"t\\\",\\\"text_for_analysis\\\":"
+         "\\\"A dull, lifeless film.\\\",\\\"model_version\\\":\\\"v\\\"}"),
+     "/response ", "negative"},
+    {"warm-up", "{\"warmup\":true}", "/response ", "warmed"},
+    {"empty", "", "/error ", "Lambda-Runtime-Function-Error-Type: Function.BadEvent"},
+    {"no JSON", "{\"text\":", "/error ", "Lambda-Runtime-Function-Error-Type: Function.BadEvent"},
+    {"SNS without a text", SNS("{}"), "/error ",
+     "Lambda-Runtime-Function-Error-Type: Function.BadEvent"},
+};
+
+enum { EVENTS = sizeof events / sizeof *events, ROUNDS = 3, STEPS = 8 * EVENTS * ROUNDS + 8 };
+
+/* An answer of `next` that holds an event, chunked every other time; from malloc. */
+static char *event_answer(const char *event, size_t number)
+{
+    char *text = malloc(strlen(event) + 512);
+
+    if (number % 2 == 0 || *event == '\0')
+        sprintf(text,
+                "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: id-%zu\r\n"
+                "Content-Length: %zu\r\n\r\n%s",
+                number, strlen(event), event);
+    else
+        sprintf(text,
+                "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: id-%zu\r\n"
+                "Lambda-Runtime-Deadline-Ms: 4102444800000\r\n"
+                "Transfer-Encoding: chunked\r\n\r\n1\r\n%c\r\n%zx\r\n%s\r\n0\r\n\r\n",
+                number, event[0], strlen(event) - 1, event + 1);
+    return text;
+}
+
+static void check_post(const fault_server *server, size_t number, const event_case *c)
+{
+    const char *request = fault_request(server, 2 * number + 1, NULL);
+    char path[64];
+
+    snprintf(path, sizeof path, "/invocation/id-%zu%s", number, c->path);
+    CHECKF(strstr(request, path) != NULL && strstr(request, c->contains) != NULL,
+           "%s: expected %s and %s in %s", c->name, path, c->contains, request);
+}
+
+/* Every kind of event, some rounds of them, on connections that the server closes now and then. */
+static void test_events(void)
+{
+    static fault_step script[STEPS];
+    static running r;
+    char *answers[EVENTS * ROUNDS];
+    fault_server *server;
+    size_t steps = 0;
+
+    if (!harness_case("events of every kind, and not one allocation"))
+        return;
+    script[steps++] = (fault_step){.op = FAULT_ACCEPT};
+    for (size_t i = 0; i < EVENTS * ROUNDS; i++) {
+        answers[i] = event_answer(events[i % EVENTS].event, i);
+        script[steps++] = (fault_step){.op = FAULT_REQUEST};
+        script[steps++] =
+            (fault_step){.op = FAULT_SEND, .bytes = answers[i], .size = strlen(answers[i])};
+        script[steps++] = (fault_step){.op = FAULT_REQUEST};
+        script[steps++] = (fault_step){.op = FAULT_SEND, FAULT_TEXT(ACCEPTED)};
+        if (i % 5 == 4) {
+            script[steps++] = (fault_step){.op = FAULT_CLOSE};
+            script[steps++] = (fault_step){.op = FAULT_ACCEPT};
+        }
+    }
+    script[steps++] = (fault_step){.op = FAULT_REQUEST};
+    script[steps++] = (fault_step){.op = FAULT_SEND, FAULT_TEXT(FORBIDDEN)};
+    server = fault_start(script, steps);
+    serve(&r, server);
+    CHECK(fault_finish(server) == 1);
+    CHECKF(fault_request_count(server) == 2 * EVENTS * ROUNDS + 1, "%zu requests",
+           fault_request_count(server));
+    for (size_t i = 0; i < EVENTS * ROUNDS && 2 * i + 1 < fault_request_count(server); i++)
+        check_post(server, i, &events[i % EVENTS]);
+    CHECKF(r.allocations == 0, "%zu allocations", r.allocations);
+    CHECKF(r.pages_after <= r.pages_before || !COUNTED, "%zu pages more are mapped",
+           r.pages_after - r.pages_before);
+    for (size_t i = 0; i < EVENTS * ROUNDS; i++)
+        free(answers[i]);
+    fault_free(server);
+}
+
+/* An event larger than its buffer is failed by its id, and the next one is served. */
+static void test_oversize(void)
+{
+    const size_t size = RAPI_MAX_EVENT_BYTES + HTTP_MAX_HEAD_BYTES + 1;
+    char *large, *small;
+    fault_step script[] = {
+        {.op = FAULT_ACCEPT},  {.op = FAULT_REQUEST},
+        {.op = FAULT_SEND},    {.op = FAULT_ACCEPT},
+        {.op = FAULT_REQUEST}, {.op = FAULT_SEND, FAULT_TEXT(ACCEPTED)},
+        {.op = FAULT_REQUEST}, {.op = FAULT_SEND},
+        {.op = FAULT_REQUEST}, {.op = FAULT_SEND, FAULT_TEXT(ACCEPTED)},
+        {.op = FAULT_REQUEST}, {.op = FAULT_SEND, FAULT_TEXT(FORBIDDEN)},
+    };
+    static running r;
+    fault_server *server;
+
+    if (!harness_case("an event larger than the limit"))
+        return;
+    large = malloc(size + 512);
+    script[2].bytes = large;
+    script[2].size = (size_t)sprintf(large,
+                                     "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: large\r\n"
+                                     "Content-Length: %zu\r\n\r\n",
+                                     size);
+    memset(large + script[2].size, ' ', size);
+    script[2].size += size;
+    small = event_answer(events[0].event, 0);
+    script[7].bytes = small;
+    script[7].size = strlen(small);
+    server = fault_start(script, sizeof script / sizeof *script);
+    serve(&r, server);
+    CHECK(fault_finish(server) == 1 && fault_request_count(server) == 5);
+    CHECK(strstr(fault_request(server, 1, NULL), "/invocation/large/error ") != NULL);
+    CHECK(strstr(fault_request(server, 1, NULL), "larger than 6 MiB") != NULL);
+    CHECK(strstr(fault_request(server, 3, NULL), "/invocation/id-0/response ") != NULL);
+    CHECK(r.allocations == 0);
+    fault_free(server);
+    free(large);
+    free(small);
+}
+
+/* The counter counts: else a test of nothing being counted shows nothing. */
+static void test_counter(void)
+{
+    void *volatile kept;
+
+    if (!harness_case("the counter counts"))
+        return;
+    if (!COUNTED) {
+        harness_skip("sanitizers replace malloc themselves");
+        return;
+    }
+    allocations = 0;
+    counting = 1;
+    kept = malloc(10);
+    free(kept);
+    kept = strdup("x"); /* from within the C library */
+    counting = 0;
+    free(kept);
+    CHECKF(allocations == 2, "%zu", allocations);
+}
+
+int main(int argc, char **argv)
+{
+    const char *build = getenv("DISTIL_BUILD");
+    char blob[4096];
+
+    harness_init("test_loop", argc, argv);
+    snprintf(blob, sizeof blob, "%s/sst2.distil", build != NULL ? build : "build");
+    if (distil_model_open(&model, blob, NULL, NULL) != DISTIL_OK) {
+        printf("%s: no model; run make\n", blob);
+        return 1;
+    }
+    test_counter();
+    test_events();
+    test_oversize();
+    distil_model_close(model);
+    return harness_finish();
+}
