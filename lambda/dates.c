@@ -38,20 +38,35 @@ static moment to_moment(int64_t seconds)
     return at;
 }
 
+/* The moment and the milliseconds after it; a time out of range becomes the nearest in it. */
+static moment clamp(int64_t unix_ms, unsigned *ms)
+{
+    const int64_t last = LAST_SECOND * MS_PER_S + MS_PER_S - 1;
+    int64_t within = unix_ms < 0 ? 0 : unix_ms > last ? last : unix_ms;
+
+    *ms = (unsigned)(within % MS_PER_S);
+    return to_moment(within / MS_PER_S);
+}
+
+/* In both the remainders are for a compiler that cannot see each number's bound. */
 void dates_basic(char out[DATES_BASIC_BYTES], int64_t unix_ms)
 {
-    int64_t seconds = unix_ms / MS_PER_S;
-    moment at;
+    unsigned ms;
+    moment at = clamp(unix_ms, &ms);
 
-    if (seconds < 0 || unix_ms < 0)
-        seconds = 0;
-    if (seconds > LAST_SECOND)
-        seconds = LAST_SECOND;
-    at = to_moment(seconds);
-    /* The bounds of each number, for a compiler that cannot see them. */
     snprintf(out, DATES_BASIC_BYTES, "%04u%02u%02uT%02u%02u%02uZ", (unsigned)at.year % 10000,
              (unsigned)at.month % 100, (unsigned)at.day % 100, (unsigned)at.hour % 100,
              (unsigned)at.minute % 100, (unsigned)at.second % 100);
+}
+
+void dates_iso(char out[DATES_ISO_BYTES], int64_t unix_ms)
+{
+    unsigned ms;
+    moment at = clamp(unix_ms, &ms);
+
+    snprintf(out, DATES_ISO_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)at.year % 10000,
+             (unsigned)at.month % 100, (unsigned)at.day % 100, (unsigned)at.hour % 100,
+             (unsigned)at.minute % 100, (unsigned)at.second % 100, ms % 1000);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

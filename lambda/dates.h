@@ -10,10 +10,13 @@
 
 #include "lambda/http.h"
 
-enum { DATES_BASIC_BYTES = 17 };
+enum { DATES_BASIC_BYTES = 17, DATES_ISO_BYTES = 25 };
 
 /* 20260115T123456Z and its NUL. A time out of range becomes the nearest in it. */
 void dates_basic(char out[DATES_BASIC_BYTES], int64_t unix_ms);
+
+/* 2026-01-15T12:34:56.789Z and its NUL, the same. */
+void dates_iso(char out[DATES_ISO_BYTES], int64_t unix_ms);
 
 /* "Thu, 15 Jan 2026 12:34:56 GMT", the only form of HTTP's three that is still sent. 0, or -1 with
  * *unix_ms untouched. */

@@ -117,7 +117,8 @@ static void check_date(int64_t seconds)
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     time_t at = (time_t)seconds;
     struct tm utc;
-    char basic[DATES_BASIC_BYTES], expected[64], http[64], iso[64];
+    char basic[DATES_BASIC_BYTES], with_ms[DATES_ISO_BYTES];
+    char expected[64], http[64], iso[64];
     int64_t from_http = -1, from_iso = -1;
 
     gmtime_r(&at, &utc);
@@ -128,6 +129,9 @@ static void check_date(int64_t seconds)
              utc.tm_sec);
     dates_basic(basic, seconds * 1000 + 999);
     CHECKF(strcmp(basic, expected) == 0, "%s, expected %s", basic, expected);
+    dates_iso(with_ms, seconds * 1000 + seconds % 1000);
+    snprintf(expected, sizeof expected, "%.19s.%03dZ", iso, (int)(seconds % 1000));
+    CHECKF(strcmp(with_ms, expected) == 0, "%s, expected %s", with_ms, expected);
     CHECKF(dates_parse_http(&from_http, slice(http)) == 0 && from_http == seconds * 1000,
            "%s: %lld", http, (long long)from_http);
     CHECKF(dates_parse_iso(&from_iso, slice(iso)) == 0 && from_iso == seconds * 1000, "%s: %lld",
@@ -146,12 +150,16 @@ static void test_dates(void)
         for (int i = 0; i < 20000; i++)
             check_date((int64_t)(harness_random() % (uint64_t)(last + 1)));
     if (harness_case("the first and the last date")) {
-        char basic[DATES_BASIC_BYTES];
+        char basic[DATES_BASIC_BYTES], iso[DATES_ISO_BYTES];
 
         check_date(0);
         check_date(last);
         dates_basic(basic, INT64_MAX);
         CHECK(strcmp(basic, "99991231T235959Z") == 0);
+        dates_iso(iso, INT64_MAX);
+        CHECK(strcmp(iso, "9999-12-31T23:59:59.999Z") == 0);
+        dates_iso(iso, -1);
+        CHECK(strcmp(iso, "1970-01-01T00:00:00.000Z") == 0);
         dates_basic(basic, INT64_MIN);
         CHECK(strcmp(basic, "19700101T000000Z") == 0);
     }
