@@ -57,10 +57,11 @@ static int64_t real_unix_ms(void *context)
     return clock_unix_ms();
 }
 
-static void real_sleep_until(void *context, int64_t deadline_ns)
+static void real_pause(void *context, double ms, int64_t until_ns)
 {
     (void)context;
-    clock_sleep_until(deadline_ns);
+    (void)ms;
+    clock_sleep_until(until_ns);
 }
 
 /* xorshift64*: jitter needs no more than that neighbours differ. */
@@ -131,8 +132,8 @@ static void set_host(store *s, const net_endpoint *to)
 store *store_init(void *memory, const config *c, char *why, size_t why_bytes)
 {
     store *s = memory;
-    const store_world world = {real_unix_ms, real_sleep_until, real_chance,
-                               CONNECT_MS,   ANSWER_MS,        memory};
+    const store_world world = {real_unix_ms, real_pause, real_chance,
+                               CONNECT_MS,   ANSWER_MS,  memory};
 
     memset(s, 0, sizeof *s);
     if (check_transport(c, why, why_bytes) != 0 ||
@@ -403,7 +404,7 @@ static int retry_later(update *u)
     if (u->attempts >= RETRY_ATTEMPTS || until >= u->deadline_ns)
         return 0;
     log_attempt(u, LOG_WARN, "store: trying again", wait_ms);
-    s->world.sleep_until(s->world.context, until);
+    s->world.pause(s->world.context, wait_ms, until);
     return 1;
 }
 

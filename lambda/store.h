@@ -60,9 +60,9 @@ void store_close(store *s);
 /* What a store takes from the world around it but the network; tests have their own. */
 typedef struct store_world {
     int64_t (*unix_ms)(void *context);
-    void (*sleep_until)(void *context, int64_t deadline_ns);
-    double (*chance)(void *context); /* 0 <= x < 1, uniform */
-    int64_t connect_ms, answer_ms;   /* of an attempt: 1 s, 2 s */
+    void (*pause)(void *context, double ms, int64_t until_ns); /* so long, which is until then */
+    double (*chance)(void *context);                           /* 0 <= x < 1, uniform */
+    int64_t connect_ms, answer_ms;                             /* of an attempt: 1 s, 2 s */
     void *context;
 } store_world;
 

@@ -20,6 +20,7 @@
 
 enum {
     MAX_REQUESTS = 256,
+    MAX_LEFT = 16,
     REPLY_BYTES = 65536,
     FINISH_MS = 5000,
     LEAST_PAUSE_US = 50,
@@ -35,6 +36,8 @@ struct fault_server {
     const fault_step *script;
     size_t count;
     int listener, connection;
+    int left[MAX_LEFT]; /* connections that stay open */
+    size_t left_count;
     int stop;  /* eventfd: readable when the script shall be given up */
     int ended; /* eventfd: readable when the script has ended */
     uint16_t port;
@@ -217,6 +220,14 @@ static void reset_connection(fault_server *s)
     close_connection(s);
 }
 
+static void leave_connection(fault_server *s)
+{
+    require(s->left_count < MAX_LEFT, "too many connections left");
+    s->left[s->left_count++] = s->connection;
+    s->connection = -1;
+    s->extra_size = 0;
+}
+
 static int play_step(fault_server *s, const fault_step *step)
 {
     switch (step->op) {
@@ -237,6 +248,9 @@ static int play_step(fault_server *s, const fault_step *step)
         return 0;
     case FAULT_RESET:
         reset_connection(s);
+        return 0;
+    case FAULT_LEAVE:
+        leave_connection(s);
         return 0;
     case FAULT_HANG:
         return 0;
@@ -307,6 +321,8 @@ int fault_finish(fault_server *server)
     signal_event(server->stop);
     pthread_join(server->thread, NULL);
     close_connection(server);
+    while (server->left_count > 0)
+        close(server->left[--server->left_count]);
     return server->complete;
 }
 

@@ -38,6 +38,7 @@ typedef enum fault_op {
     FAULT_PAUSE,   /* wait `pause_us` */
     FAULT_CLOSE,   /* close in order: the peer reads an end */
     FAULT_RESET,   /* close with a reset */
+    FAULT_LEAVE,   /* go on without the connection, which stays open and silent to the end */
     FAULT_HANG     /* keep the connection open and silent until fault_finish; ends the script */
 } fault_op;
 
