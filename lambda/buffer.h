@@ -29,7 +29,8 @@ void buffer_add(buffer *b, const char *bytes, size_t size);
 void buffer_text(buffer *b, const char *text); /* NUL-terminated */
 void buffer_char(buffer *b, char c);
 
-/* printf into the buffer. No locale is ever set in these programs, so numbers have a point. */
+/* printf into the buffer. No locale is ever set in these programs, so numbers have a point. A piece
+ * of 256 bytes or more needs room for one byte more than it is. */
 void buffer_format(buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A JSON string with its quotes, by the rules of json_quote. */
