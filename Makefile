@@ -5,7 +5,7 @@
 # the rest.
 # Sources are found by place and name, so that adding a file needs no edit here:
 #   kernels/*.c kernels/*.S model/*.c runtime/*.c   the library (runtime/json.c: programs only)
-#   tools/distil.c tools/cmd_*.c tools/convert/*.c  the command ./distil
+#   tools/distil.c tools/cmd_*.c tools/convert/*.c tools/serve/*.c  the command ./distil
 #   lambda/*.c                                      the function ./bootstrap (of tls_*.c one)
 #   tests/test_*.c tests/check_*.c                  one test program each
 #   tests/test_*.sh                                 one test script each
@@ -78,7 +78,7 @@ VERSION := $(MAJOR).$(call version_of,MINOR).$(call version_of,PATCH)
 
 src = $(sort $(wildcard $(1)))
 LIB_SRC   := $(filter-out runtime/json.c,$(call src,kernels/*.c kernels/*.S model/*.c runtime/*.c))
-PROG_SRC  := $(call src,runtime/json.c tools/convert/*.c tools/cmd_*.c)
+PROG_SRC  := $(call src,runtime/json.c tools/convert/*.c tools/serve/*.c tools/cmd_*.c)
 CMD_SRC   := $(call src,tools/distil.c)
 HANDLER   := $(wildcard lambda/handler.c)
 BOOT_SRC  := $(if $(HANDLER),lambda/main.c lambda/embed.c)
@@ -180,7 +180,8 @@ LIBS_openssl := -lssl -lcrypto
 # libtest, libprog and liblambda use each other's functions, hence the group.
 LINK = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) $(HARDEN_LD) -o $@ \
     $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_$(TLS)) -lm -pthread
-$(BUILD)/distil: $(call obj,$(CMD_SRC)) $(BUILD)/libprog.a $(BUILD)/libdistil.a
+$(BUILD)/distil: $(call obj,$(CMD_SRC)) $(BUILD)/libprog.a $(BUILD)/liblambda.a \
+    $(BUILD)/libdistil.a
 	$(SAY) "  LD    $@"
 	$(LINK)
 ifeq ($(BUILD),build)

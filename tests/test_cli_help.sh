@@ -7,7 +7,7 @@
 # shellcheck source=tests/support_cli.sh
 . "${DISTIL_TEST_ROOT:-.}/tests/support_cli.sh"
 
-commands="classify tokenize eval convert inspect verify isa bench"
+commands="classify tokenize eval convert inspect verify isa bench serve"
 man=$root/docs/distil.1
 completion=$root/tools/distil.bash
 

@@ -50,6 +50,30 @@ static const option vocabulary[CMD_OPT_COUNT] = {
     [CMD_OPT_CALIBRATE] = {0, "calibrate", "FILE",
                            "round weights so that their errors cancel on the texts of" MORE
                            "FILE, one a line (a few hundred, like those to come)"},
+    [CMD_OPT_LOCAL] = {0, "local", NULL,
+                       "stand in for AWS on this machine (to be given: there is no" MORE
+                       "other way of serving)"},
+    [CMD_OPT_PORT] = {0, "port", "N", "of 127.0.0.1 (default 9000; 0: any free one)"},
+    [CMD_OPT_TIMEOUT] = {0, "timeout", "S", "seconds for an invocation, 1 to 900 (default 60)"},
+    [CMD_OPT_STORE] = {0, "store", "WHERE",
+                       "memory, or the address of a DynamoDB (http://...); default:" MORE
+                       "nothing is stored, events are only classified"},
+    [CMD_OPT_PENDING] = {0, "pending", NULL,
+                         "with --store memory: an item that is asked for and absent" MORE
+                         "counts as put by its producer, with status pending"},
+    [CMD_OPT_EVENT] = {0, "event", "FILE",
+                       "invoke with FILE ('-': standard input), show the response and" MORE
+                       "end; may be given more than once"},
+    [CMD_OPT_RAW] = {0, "raw", NULL, "show lines and answers as the function wrote them"},
+    [CMD_OPT_RETRY_MS] = {0, "retry-ms", "N",
+                          "before an event is tried again, asynchronous ones only;" MORE
+                          "twice that before the last time (default 1000; Lambda: 60000)"},
+    [CMD_OPT_ANSWER_BYTES] = {0, "answer-bytes", "N",
+                              "refuse larger answers (default 6291556, as Lambda does)"},
+    [CMD_OPT_FAULTS] = {0, "faults", "RATE",
+                        "share of replies to the function that go wrong: lost, late," MORE
+                        "cut, 500, throttled; 0 to 1 (default 0)"},
+    [CMD_OPT_SEED] = {0, "seed", "N", "of faults and request ids: the same run again"},
     [CMD_OPT_ISA] = {0, "isa", "LEVEL",
                      "use no instruction set above LEVEL (else DISTIL_ISA):" MORE CMD_ISA_NAMES},
     [CMD_OPT_VERIFY] = {0, "verify", "HOW",
@@ -136,6 +160,54 @@ static int take_verify(cmd_options *options, const cmd_manual *manual, const cha
     return -1;
 }
 
+/* Decimal digits with a point: 0 .. 1. */
+static int take_rate(double *value, const cmd_manual *manual, cmd_option_id id, const char *text)
+{
+    char *end;
+    double rate = strtod(text, &end);
+
+    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && rate >= 0 && rate <= 1) {
+        *value = rate;
+        return -1;
+    }
+    return cmd_usage_error(manual->name, "--%s: '%s' is not a number from 0 to 1",
+                           vocabulary[id].name, text);
+}
+
+/* Options of serve alone. -1, or the exit code. */
+static int take_serve(cmd_serve_options *serve, const cmd_manual *manual, cmd_option_id id,
+                      const char *argument)
+{
+    size_t port = 0;
+    int code = -1;
+
+    if (id == CMD_OPT_LOCAL) {
+        serve->local = 1;
+    } else if (id == CMD_OPT_PENDING) {
+        serve->pending = 1;
+    } else if (id == CMD_OPT_RAW) {
+        serve->raw = 1;
+    } else if (id == CMD_OPT_STORE) {
+        serve->store = argument;
+    } else if (id == CMD_OPT_PORT) {
+        code = take_count(&port, manual, id, argument, 0, 65535);
+        serve->port = (int)port;
+    } else if (id == CMD_OPT_TIMEOUT) {
+        code = take_count(&serve->timeout_s, manual, id, argument, 1, 900);
+    } else if (id == CMD_OPT_RETRY_MS) {
+        serve->has_retry = 1;
+        code = take_count(&serve->retry_ms, manual, id, argument, 0, 3600000);
+    } else if (id == CMD_OPT_ANSWER_BYTES) {
+        code = take_count(&serve->answer_bytes, manual, id, argument, 1, 6291556);
+    } else if (id == CMD_OPT_FAULTS) {
+        code = take_rate(&serve->faults, manual, id, argument);
+    } else {
+        serve->has_seed = 1;
+        code = take_count(&serve->seed, manual, id, argument, 0, SIZE_MAX);
+    }
+    return code;
+}
+
 /* Store one option. -1, or the exit code. */
 static int take(cmd_options *options, const cmd_manual *manual, cmd_option_id id,
                 const char *argument)
@@ -145,6 +217,7 @@ static int take(cmd_options *options, const cmd_manual *manual, cmd_option_id id
         options->model = argument;
         return -1;
     case CMD_OPT_FILE:
+    case CMD_OPT_EVENT:
         options->files[options->file_count++] = argument;
         return -1;
     case CMD_OPT_REFERENCE:
@@ -183,6 +256,17 @@ static int take(cmd_options *options, const cmd_manual *manual, cmd_option_id id
         return -1;
     case CMD_OPT_VERIFY:
         return take_verify(options, manual, argument);
+    case CMD_OPT_LOCAL:
+    case CMD_OPT_PORT:
+    case CMD_OPT_TIMEOUT:
+    case CMD_OPT_STORE:
+    case CMD_OPT_PENDING:
+    case CMD_OPT_RAW:
+    case CMD_OPT_RETRY_MS:
+    case CMD_OPT_ANSWER_BYTES:
+    case CMD_OPT_FAULTS:
+    case CMD_OPT_SEED:
+        return take_serve(&options->serve, manual, id, argument);
     case CMD_OPT_HELP:
     case CMD_OPT_COUNT:
         break;
@@ -236,6 +320,7 @@ int cmd_options_parse(cmd_options *options, const cmd_manual *manual, int argc, 
     memset(options, 0, sizeof *options);
     options->batch = CMD_DEFAULT_BATCH;
     options->threads = 1;
+    options->serve.port = -1;
     options->files = malloc((size_t)argc * sizeof *options->files);
     if (options->files == NULL) {
         cmd_error("out of memory");

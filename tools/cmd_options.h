@@ -25,6 +25,17 @@ typedef enum cmd_option_id {
     CMD_OPT_SECTIONS,
     CMD_OPT_OUTPUT,
     CMD_OPT_CALIBRATE,
+    CMD_OPT_LOCAL,
+    CMD_OPT_PORT,
+    CMD_OPT_TIMEOUT,
+    CMD_OPT_STORE,
+    CMD_OPT_PENDING,
+    CMD_OPT_EVENT,
+    CMD_OPT_RAW,
+    CMD_OPT_RETRY_MS,
+    CMD_OPT_ANSWER_BYTES,
+    CMD_OPT_FAULTS,
+    CMD_OPT_SEED,
     CMD_OPT_ISA,
     CMD_OPT_VERIFY,
     CMD_OPT_HELP,
@@ -40,12 +51,26 @@ typedef enum cmd_format {
 
 enum { CMD_DEFAULT_BATCH = 32, CMD_MAX_BATCH = 4096, CMD_MAX_THREADS = 256 };
 
+/* What serve alone takes; zero is what was not given, but for port. */
+typedef struct cmd_serve_options {
+    int local, pending, raw;
+    int port;          /* -1 if not given */
+    size_t timeout_s;  /* 0 if not given */
+    const char *store; /* NULL if not given; not yet checked */
+    int has_retry;     /* retry_ms was given */
+    size_t retry_ms;
+    size_t answer_bytes; /* 0 if not given */
+    double faults;
+    int has_seed;
+    size_t seed;
+} cmd_serve_options;
+
 /* What a command line said. Strings point into argv. */
 typedef struct cmd_options {
     const char *model;     /* -m, NULL if not given */
     const char *isa;       /* --isa, NULL if not given; not yet checked */
     const char *reference; /* --reference, NULL if not given */
-    const char **files;    /* -f, in order; memory of the parser */
+    const char **files;    /* -f or --event, in order; memory of the parser */
     size_t file_count;
     char **words; /* what is left of argv: texts or files */
     size_t word_count;
@@ -59,6 +84,7 @@ typedef struct cmd_options {
     const char *output;    /* convert: -o, NULL if not given */
     const char *calibrate; /* convert: --calibrate, NULL if not given */
     uint32_t flags;        /* for distil_tokenize and distil_classify */
+    cmd_serve_options serve;
 } cmd_options;
 
 /* A command as its --help shows it. */

@@ -19,7 +19,7 @@ _distil_words() {
 _distil() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]-} options
-    local commands="classify tokenize eval convert inspect verify isa bench help"
+    local commands="classify tokenize eval convert inspect verify isa bench serve help"
     local common="-m --model -f --file --json --jsonl --split-special-tokens --strict -h --help"
     COMPREPLY=()
 
@@ -39,6 +39,14 @@ _distil() {
         _distil_files distil
         return
         ;;
+    --store)
+        _distil_words "memory http://"
+        return
+        ;;
+    --event)
+        _distil_files json
+        return
+        ;;
     -f | --file | -o | --output | --calibrate)
         _distil_files
         return
@@ -55,7 +63,7 @@ _distil() {
         _distil_words "none crc sha256"
         return
         ;;
-    --threads | --batch)
+    --threads | --batch | --port | --timeout | --retry-ms | --answer-bytes | --faults | --seed)
         return
         ;;
     esac
@@ -77,6 +85,10 @@ _distil() {
         options="run compare cold --list --budgets --only -m --model --build --seconds -o"
         options="$options --revision --tokens --no-start --old-model --new-model --json --runs"
         options="$options --cpu -h --help"
+        ;;
+    serve)
+        options="--local --port --timeout --store --pending --event --raw -m --model --retry-ms"
+        options="$options --answer-bytes --faults --seed -h --help"
         ;;
     convert)
         options="-o --output --calibrate -h --help"
@@ -104,7 +116,7 @@ _distil() {
     case $command in
     eval) _distil_files tsv ;;
     inspect | verify) _distil_files distil ;;
-    convert) _distil_files ;;
+    convert | serve) _distil_files ;;
     esac
 }
 

@@ -22,6 +22,7 @@ static const command commands[] = {
     {"verify", cmd_verify, "check a model file: checksums and overflow proof"},
     {"isa", cmd_isa, "what this CPU has, which code is chosen and why"},
     {"bench", cmd_bench, "speed budgets and comparisons that hold on noisy machines"},
+    {"serve", cmd_serve, "run the Lambda function on this machine"},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Variables of the function's process. */
+#include "tools/serve/serve_environment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern char **environ;
+
+enum { MOST_OF_OURS = 32, OURS_BYTES = 16384 };
+
+/* Variables that take the place of the user's. */
+typedef struct ours {
+    char text[OURS_BYTES];
+    size_t used;
+    const char *variables[MOST_OF_OURS]; /* "NAME=value"; "NAME": taken away */
+    size_t count;
+    int overflow;
+} ours;
+
+/* Set, or with value NULL take away. */
+static void set(ours *o, const char *name, const char *value)
+{
+    size_t room = sizeof o->text - o->used;
+    int n = snprintf(o->text + o->used, room, "%s%s%s", name, value != NULL ? "=" : "",
+                     value != NULL ? value : "");
+
+    if (n < 0 || (size_t)n >= room || o->count == MOST_OF_OURS) {
+        o->overflow = 1;
+        return;
+    }
+    o->variables[o->count++] = o->text + o->used;
+    o->used += (size_t)n + 1;
+}
+
+static int is_set(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != '\0';
+}
+
+static void set_default(ours *o, const char *name, const char *value)
+{
+    if (!is_set(name))
+        set(o, name, value);
+}
+
+const char *serve_environment_table(void)
+{
+    return is_set("DATABASE_TABLE") ? getenv("DATABASE_TABLE") : SERVE_TABLE;
+}
+
+static void set_store(ours *o, const serve_config *config, uint16_t port)
+{
+    char address[64];
+
+    if (config->store == NULL) { /* nobody's real table is touched by accident */
+        set(o, "DATABASE_TABLE", NULL);
+        return;
+    }
+    (void)snprintf(address, sizeof address, "http://127.0.0.1:%u", (unsigned)port);
+    set(o, "AWS_ENDPOINT_URL_DYNAMODB",
+        strcmp(config->store, "memory") == 0 ? address : config->store);
+    set(o, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", NULL);
+    set(o, "DATABASE_TABLE", serve_environment_table());
+    if (strcmp(config->store, "memory") == 0 || !is_set("AWS_ACCESS_KEY_ID")) {
+        set(o, "AWS_ACCESS_KEY_ID", "local");
+        set(o, "AWS_SECRET_ACCESS_KEY", "local");
+        if (!is_set("AWS_SESSION_TOKEN")) /* present and empty counts as absent: as Lambda has it */
+            set(o, "AWS_SESSION_TOKEN", "");
+    }
+}
+
+static void collect(ours *o, const serve_config *config, uint16_t port)
+{
+    char address[32];
+
+    (void)snprintf(address, sizeof address, "127.0.0.1:%u", (unsigned)port);
+    set(o, "AWS_LAMBDA_RUNTIME_API", address);
+    set_default(o, "AWS_LAMBDA_FUNCTION_NAME", "function");
+    set_default(o, "AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
+    set_default(o, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769"); /* one CPU's worth */
+    set_default(o, "AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/function");
+    set_default(o, "AWS_LAMBDA_LOG_STREAM_NAME", "local");
+    set_default(o, "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
+    set_default(o, "AWS_EXECUTION_ENV", "AWS_Lambda_Image");
+    set_default(o, "LAMBDA_TASK_ROOT", "/var/task");
+    set_default(o, "LAMBDA_RUNTIME_DIR", "/var/runtime");
+    set(o, "_HANDLER", NULL);
+    if (!is_set("AWS_REGION"))
+        set_default(o, "AWS_DEFAULT_REGION", "us-east-1");
+    if (!is_set("AWS_REGION") && !is_set("AWS_DEFAULT_REGION"))
+        set(o, "AWS_REGION", "us-east-1");
+    if (config->model != NULL)
+        set(o, "DISTIL_MODEL", config->model);
+    set_store(o, config, port);
+}
+
+/* Is this one of the user's replaced by one of ours? */
+static int replaced(const ours *o, const char *variable)
+{
+    size_t name = strcspn(variable, "=");
+
+    for (size_t i = 0; i < o->count; i++)
+        if (strcspn(o->variables[i], "=") == name && strncmp(o->variables[i], variable, name) == 0)
+            return 1;
+    return 0;
+}
+
+static size_t copy_in(char **list, size_t count, char **text, const char *variable)
+{
+    size_t size = strlen(variable) + 1;
+
+    memcpy(*text, variable, size);
+    list[count] = *text;
+    *text += size;
+    return count + 1;
+}
+
+char **serve_environment_new(const serve_config *config, uint16_t port)
+{
+    ours o = {.used = 0, .count = 0, .overflow = 0};
+    size_t most = MOST_OF_OURS + 1, bytes = OURS_BYTES, count = 0;
+    char **list, *text;
+
+    collect(&o, config, port);
+    for (char **e = environ; *e != NULL; e++, most++)
+        bytes += strlen(*e) + 1;
+    list = o.overflow ? NULL : malloc(most * sizeof *list + bytes);
+    if (list == NULL)
+        return NULL;
+    text = (char *)(list + most);
+    for (char **e = environ; *e != NULL; e++)
+        if (!replaced(&o, *e))
+            count = copy_in(list, count, &text, *e);
+    for (size_t i = 0; i < o.count; i++)
+        if (strchr(o.variables[i], '=') != NULL)
+            count = copy_in(list, count, &text, o.variables[i]);
+    list[count] = NULL;
+    return list;
+}
