@@ -46,7 +46,8 @@ typedef struct serve_queue {
     uint64_t dead;     /* in all */
 } serve_queue;
 
-/* A new one, not yet in the queue, with a copy of the event. NULL: no memory, or the queue is full. */
+/* A new one, not yet in the queue, with a copy of the event. NULL: no memory, or the queue is
+ * full. */
 serve_invocation *serve_invocation_new(const serve_queue *q, http_slice event);
 void serve_invocation_free(serve_invocation *invocation);
 
