@@ -68,6 +68,9 @@ assert_flags = $(if $(SANITIZE)$(DEBUG),,$(if $(shipped),-DNDEBUG))
 # What a program does not use of these is left out of it.
 SECTIONS := -ffunction-sections -fdata-sections
 section_flags = $(if $(filter model/% runtime/% lambda/%,$(1)),$(SECTIONS))
+# The function waits for others; its program is to be small: a static libc is 0.75 MB of it.
+SMALL := $(if $(filter -O2,$(OPT)),-Os)
+size_flags = $(if $(filter lambda/%,$(1)),$(SMALL))
 
 HARDEN_LD := -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
@@ -125,7 +128,8 @@ bench-tools: $(BUILD)/distil-bench $(BUILD)/bench/empty
 # Flags, compiler and lists of sources are remembered: what changes them rebuilds what they made.
 export DISTIL_EMBED := $(EMBED)
 export DISTIL_FLAGS := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(BASE) $(CPPFLAGS) \
-    $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni) $(SECTIONS)
+    $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni) $(SECTIONS) \
+    $(SMALL)
 export DISTIL_SOURCES := $(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(LAMBDA_SRC) $(BOOT_SRC) \
     $(TEST_LIB_SRC) $(BENCH_LIB_SRC) $(HARNESS_SRC)
 remember = @mkdir -p $(@D); printf '%s\n' "$$$(1)" | cmp -s - $@ || printf '%s\n' "$$$(1)" >$@
@@ -142,7 +146,8 @@ embed_flags = $(if $(EMBED),$(if $(filter lambda/embed.c,$(1)),-DEMBED_FILE='"$(
 $(BUILD)/obj/lambda/embed.o: $(BUILD)/embed $(EMBED)
 
 COMPILE = $(Q)$(CC) $(BASE) -MMD -MP $(call assert_flags,$<) $(call isa_flags,$<) \
-    $(call section_flags,$<) $(call embed_flags,$<) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+    $(call size_flags,$<) $(call section_flags,$<) $(call embed_flags,$<) $(CPPFLAGS) $(CFLAGS) \
+    -c -o $@ $<
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(SAY) "  CC    $<"

@@ -214,7 +214,22 @@ static void test_arguments(void)
     }
 }
 
-/* Nothing of it needs a loader, and no page is both writable and executable. */
+static int version_says(const char *text)
+{
+    run r;
+
+    begin(&r);
+    start(&r, "--version");
+    end(&r);
+    return strstr(r.output, text) != NULL;
+}
+
+static int has_embedded_model(void)
+{
+    return !version_says("embedded model: none");
+}
+
+/* Nothing of it needs a loader, no page is both writable and executable, and it is small. */
 static void test_file(void)
 {
     Elf64_Phdr segments[32];
@@ -240,6 +255,9 @@ static void test_file(void)
         CHECK((segments[i].p_flags & (PF_W | PF_X)) != (PF_W | PF_X));
     }
     close(fd);
+    if (!has_embedded_model())
+        CHECKF(status.st_size <= (version_says("TLS: yes") ? 8000000 : 1 << 20), "%ld bytes",
+               (long)status.st_size);
 }
 
 /* ---- a start that fails ---------------------------------------------------------------------- */
@@ -751,16 +769,6 @@ static void test_embedded(void)
     CHECK(fault_request_count(server) == 3 &&
           strstr(fault_request(server, 1, NULL), "positive") != NULL);
     fault_free(server);
-}
-
-static int has_embedded_model(void)
-{
-    run r;
-
-    begin(&r);
-    start(&r, "--version");
-    end(&r);
-    return strstr(r.output, "embedded model: none") == NULL;
 }
 
 int main(int argc, char **argv)
