@@ -9,6 +9,7 @@
 #   lambda/*.c                                      the function ./bootstrap (of tls_*.c one)
 #   tests/test_*.c tests/check_*.c                  one test program each
 #   tests/test_*.sh                                 one test script each
+#   tests/tool_*.c                                  one program each that test scripts use
 #   tests/fuzz/fuzz_*.c                             one fuzz target each, seeds in corpus/<name>/
 #   bench/bench_*.c                                 one benchmark each; other bench/*.c are shared
 #   bench/harness/*.c                               distil-bench, which `distil bench` runs
@@ -90,6 +91,7 @@ LAMBDA_SRC := $(filter-out lambda/main.c lambda/embed.c lambda/tls_%,$(call src,
 TEST_LIB_SRC := $(call src,tests/harness.c tests/kernel_*.c tests/support_*.c)
 TEST_SRC  := $(filter-out $(if $(HANDLER),,tests/test_loop.c tests/test_bootstrap.c),\
     $(call src,tests/test_*.c tests/check_*.c))
+TEST_TOOL_SRC := $(call src,tests/tool_*.c)
 FUZZ_SRC  := $(call src,tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(call src,bench/bench_*.c)
 BENCH_LIB_SRC := $(filter-out $(BENCH_SRC),$(call src,bench/*.c))
@@ -103,6 +105,7 @@ endif
 obj = $(patsubst %,$(BUILD)/obj/%.o,$(basename $(1)))
 exe = $(patsubst %.c,$(BUILD)/%,$(1))
 TESTS   := $(call exe,$(TEST_SRC))
+TEST_TOOLS := $(call exe,$(TEST_TOOL_SRC))
 FUZZERS := $(call exe,$(FUZZ_SRC))
 BENCHES := $(call exe,$(BENCH_SRC))
 TOOLS   := $(call exe,$(TOOL_SRC))
@@ -121,7 +124,7 @@ BOOTSTRAP := $(if $(BOOT_SRC),$(BUILD)/bootstrap $(if $(filter build,$(BUILD)),b
 all: $(COMMAND) $(BOOTSTRAP) $(LIBS) $(BLOB)
 
 ## tests: every test program, fuzz replay and generator, not run
-tests: $(TESTS) $(FUZZERS) $(TOOLS) bench-tools
+tests: $(TESTS) $(TEST_TOOLS) $(FUZZERS) $(TOOLS) bench-tools
 ## bench-tools: distil-bench, which ./distil bench runs
 bench-tools: $(BUILD)/distil-bench $(BUILD)/bench/empty
 
@@ -209,7 +212,7 @@ bootstrap: $(BUILD)/bootstrap
 endif
 
 TEST_LIBS := $(BUILD)/libtest.a $(BUILD)/libprog.a $(BUILD)/liblambda.a $(BUILD)/libdistil.a
-$(TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(TEST_LIBS)
+$(TESTS) $(TEST_TOOLS): $(BUILD)/%: $(BUILD)/obj/%.o $(TEST_LIBS)
 	$(SAY) "  LD    $@"
 	$(LINK)
 # Each fuzz target twice: replaying its seeds with the driver (make check), and with libFuzzer
@@ -240,8 +243,8 @@ $(BLOB): $(BUILD)/distil $(filter-out %.md,$(call src,model/sst2/*))
 	$(Q)$(BUILD)/distil convert model/sst2 -o $@
 
 -include $(patsubst %.o,%.d,$(call obj,$(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(LAMBDA_SRC) \
-    $(BOOT_SRC) $(TEST_LIB_SRC) $(TEST_SRC) $(FUZZ_SRC) tests/fuzz/driver.c $(BENCH_SRC) \
-    $(BENCH_LIB_SRC) $(HARNESS_SRC) bench/probes/empty.c $(TOOL_SRC)))
+    $(BOOT_SRC) $(TEST_LIB_SRC) $(TEST_SRC) $(TEST_TOOL_SRC) $(FUZZ_SRC) tests/fuzz/driver.c \
+    $(BENCH_SRC) $(BENCH_LIB_SRC) $(HARNESS_SRC) bench/probes/empty.c $(TOOL_SRC)))
 
 # ---- tests ----
 .PHONY: check check-full asan ubsan sanitize fuzz lint

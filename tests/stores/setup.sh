@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Install what stands in for DynamoDB in the tests, in build/stores (or STORES_DIR):
+#
+#     dynamodb-local/   Amazon's DynamoDB Local with all it needs, by Maven; wants Java 17
+#     moto/             the moto server, which checks signatures, in a Python environment
+#
+#     tests/stores/setup.sh
+#
+# Versions are fixed here. What is there already is kept, so that running it again costs nothing and
+# needs no network. Maven verifies checksums.
+
+set -eu
+LC_ALL=C
+export LC_ALL
+here=$(cd "$(dirname "$0")" && pwd)
+dir=${STORES_DIR:-$here/../../build/stores}
+dynamodb_local=2.5.4
+moto=5.2.1
+
+die() { # MESSAGE REMEDY
+    printf 'stores/setup: %s\n    remedy: %s\n' "$1" "$2" >&2
+    exit 1
+}
+
+# Made beside its place and renamed into it when complete.
+begin() { # NAME VERSION: 1 if it is there
+    [ "$(cat "$dir/$1/version" 2>/dev/null)" != "$2" ] || return 1
+    rm -rf "${dir:?}/$1" "$dir/$1.new"
+    mkdir -p "$dir/$1.new"
+}
+
+end() { # NAME VERSION
+    echo "$2" >"$dir/$1.new/version"
+    mv "$dir/$1.new" "$dir/$1"
+    echo "stores/setup: $1 $2"
+}
+
+setup_dynamodb_local() {
+    begin dynamodb-local $dynamodb_local || return 0
+    for tool in java mvn; do
+        command -v $tool >/dev/null ||
+            die "no $tool" "apt-get install openjdk-17-jre-headless maven"
+    done
+    cat >"$dir/dynamodb-local.new/pom.xml" <<END
+<project>
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>stores</groupId>
+  <artifactId>stores</artifactId>
+  <version>1</version>
+  <dependencies>
+    <dependency>
+      <groupId>com.amazonaws</groupId>
+      <artifactId>DynamoDBLocal</artifactId>
+      <version>$dynamodb_local</version>
+    </dependency>
+  </dependencies>
+</project>
+END
+    mvn -q -B -C -f "$dir/dynamodb-local.new/pom.xml" \
+        org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+        -DoutputDirectory="$dir/dynamodb-local.new/lib" ||
+        die "Maven cannot fetch DynamoDB Local $dynamodb_local" "see its message above"
+    end dynamodb-local $dynamodb_local
+}
+
+# An environment cannot be renamed: it is made in place, and the version written last.
+setup_moto() {
+    begin moto $moto || return 0
+    rmdir "$dir/moto.new"
+    python3 -m venv "$dir/moto" || die "no Python environment" "apt-get install python3-venv"
+    "$dir/moto/bin/pip" install --quiet --disable-pip-version-check \
+        "moto[server,dynamodb,iam,sts]==$moto" || die "pip cannot install moto" "see above"
+    echo $moto >"$dir/moto/version"
+    echo "stores/setup: moto $moto"
+}
+
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd)
+setup_dynamodb_local
+setup_moto

@@ -1,0 +1,106 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# The store against the moto server with authentication on: signatures that somebody else's code
+# computes anew from what arrived. Skipped where tests/stores/setup.sh has not been run.
+
+. "$(dirname "$0")/support_cli.sh"
+. "$root/tests/support_stores.sh"
+
+python=$stores/moto/bin/python
+if [ ! -e "$stores/moto/version" ]; then
+    skip "moto" "not set up: run tests/stores/setup.sh"
+    echo "test_moto: 0 passed, 0 failed, $skipped skipped"
+    exit 77
+fi
+
+# Three actions go unchecked: those that make the user whose keys are then checked.
+run_server() {
+    INITIAL_NO_AUTH_ACTION_COUNT=3
+    export INITIAL_NO_AUTH_ACTION_COUNT
+    exec "$python" -m moto.server -H 127.0.0.1 -p "$port"
+}
+
+is_ready() {
+    "$python" -c "import urllib.request as r; r.urlopen('$endpoint/moto-api/')"
+}
+
+# A user's keys, and those of a role with its session token, one a line.
+make_keys() {
+    "$python" - "$endpoint" <<'END'
+import json, sys
+import boto3
+
+endpoint = sys.argv[1]
+everything = json.dumps({"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+trust = json.dumps({"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]})
+
+def client(service, key, secret):
+    return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1",
+                        aws_access_key_id=key, aws_secret_access_key=secret)
+
+iam = client("iam", "anybody", "anything")
+iam.create_user(UserName="function")
+iam.put_user_policy(UserName="function", PolicyName="all", PolicyDocument=everything)
+user = iam.create_access_key(UserName="function")["AccessKey"]
+iam = client("iam", user["AccessKeyId"], user["SecretAccessKey"])
+role = iam.create_role(RoleName="function", AssumeRolePolicyDocument=trust)["Role"]
+iam.put_role_policy(RoleName="function", PolicyName="all", PolicyDocument=everything)
+sts = client("sts", user["AccessKeyId"], user["SecretAccessKey"])
+session = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="session")["Credentials"]
+print(user["AccessKeyId"], user["SecretAccessKey"])
+print(session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
+END
+}
+
+check "the server starts" start_server run_server is_ready
+make_keys >keys 2>err
+check "keys" lines 2 keys
+read -r AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY <keys
+export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
+key=$AWS_ACCESS_KEY_ID
+secret=$AWS_SECRET_ACCESS_KEY
+
+create_table $table
+check "a signed call is accepted" begins out "200 "
+put one pending
+update one writer-1
+check "a signed update is accepted" line_is 1 out updated
+update one writer-1
+check "the same writer again: its own write" line_is 1 out updated
+update one writer-2
+check "another writer: a duplicate" begins out "duplicate: analyzed before, by another writer"
+update missing writer-1
+check "no such item" begins out "duplicate: there is no such item"
+get one
+check "the update is stored" holds analyzed_by S writer-1
+check "score, four decimals" holds score N 0.9877
+
+put two pending
+AWS_SECRET_ACCESS_KEY=${secret}x
+update two writer-1
+check "a wrong secret is refused" begins out "refused: HTTP 403"
+AWS_SECRET_ACCESS_KEY=$secret
+AWS_ACCESS_KEY_ID=AKIANOBODYKNOWSTHIS0
+update two writer-1
+check "an unknown key is refused" matches out '(refused|credentials): .*'
+AWS_ACCESS_KEY_ID=$key
+AWS_REGION=eu-west-1
+update two writer-1
+check "another region has no such table" begins out "refused: ResourceNotFoundException"
+AWS_REGION=us-east-1
+get two
+check "nothing of that was written" holds status S pending
+
+read -r AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN <<END
+$(sed -n 2p keys)
+END
+export AWS_SESSION_TOKEN
+update two role-1
+check "a role's keys with their token are accepted" line_is 1 out updated
+AWS_SECRET_ACCESS_KEY=${AWS_SECRET_ACCESS_KEY}x
+update two role-1
+check "a role's wrong secret is refused" matches out '(refused|credentials): .*'
+finish test_moto
