@@ -23,13 +23,11 @@ arguments=(-r "$dir/bundle/rootfs")
 if command -v runc >/dev/null && command -v python3 >/dev/null; then
     mv "$dir/bundle/config.json" "$dir/bundle/config.umoci.json"
     PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tools/image python3 - "$dir/bundle" "$port" <<'END'
-import json, sys
+import sys
 from pathlib import Path
-from image_start import Sandbox, specification
-bundle = Path(sys.argv[1])
+from image_start import Sandbox, lambda_variables, write_specification
 sandbox = Sandbox(user=993, group=990, capabilities=False, read_only=True, memory_bytes=2**27)
-spec = specification(bundle, sandbox, f"127.0.0.1:{sys.argv[2]}")
-(bundle / "config.json").write_text(json.dumps(spec))
+write_specification(Path(sys.argv[1]), sandbox, lambda_variables(f"127.0.0.1:{sys.argv[2]}"))
 END
     arguments+=(-p "$port" --runc "$dir/bundle")
 fi

@@ -108,7 +108,7 @@ check "images are broken" ended 0
 sed 's/.* //' breakages | sort -u | cmp -s - rules
 rc=$?
 check "every rule has an image that breaks it" ended 0
-starting='unpacks|answers|read-only|unprivileged|any-user|memory'
+starting='unpacks|answers|read-only|unprivileged|any-user|memory|store'
 grep -vE " ($starting)\$" breakages >reading
 while read -r breakage rule; do
     refused "$breakage" "$rule" --no-start
@@ -137,7 +137,7 @@ else
     check "the gate starts it" ended 0
     grep -E " ($starting)\$" breakages >starts
     while read -r breakage rule; do
-        refused "$breakage" "$rule" --seconds 1
+        refused "$breakage" "$rule" --seconds 1 --distil "$distil"
     done <starts
 fi
 
@@ -271,7 +271,7 @@ check "the development container is of the same file" says "$root/.devcontainer/
 if [ -x "$build/bootstrap" ]; then
     command_of "$image/assemble.sh" -b "$build/bootstrap" -m "$blob" -o real
     check "the function's image" ended 0
-    command_of "$gate" --max-mb 30 --expect positive real.tar
+    command_of "$gate" --max-mb 30 --expect positive --distil "$distil" real.tar
     cp out gate
     reason=$(sed -n 's/^SKIP  [^:]*: //p' gate | head -n 1)
     [ -z "$reason" ] || skip real "$reason"

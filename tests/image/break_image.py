@@ -390,6 +390,7 @@ for _how, _rule in {
     "needs-known-user": "any-user",
     "eats-128-mb": "memory",
     "eats-32-mb": "memory",
+    "stores-nothing": "store",
 }.items():
 
     def _break(image: Draft, how: str = _how) -> None:

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of the image gate that run it: unpacked by umoci, started by runc as Lambda would."""
+"""The rules of the image gate that run it: unpacked by umoci, started by runc as Lambda would.
+
+    image_start.py BUNDLE CONTAINER
+
+starts one with all restrictions and the variables of AWS in this process's environment: a program
+for `distil serve --local`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +13,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -22,6 +29,7 @@ RULES = {
     "unprivileged": ("the same as user 993, group 990, without a capability", None),
     "any-user": ("the same as user 65534: no user is built in", None),
     "memory": ("the same in 128 MB; peak resident memory at most the blob and 16 MB", None),
+    "store": ("beside `distil serve --local`, and its store has the item updated", None),
 }
 MEMORY_BYTES = 128 * 1024**2
 HEADROOM_BYTES = 16_000_000
@@ -79,31 +87,38 @@ def layout_of(archive: Path, folder: Path) -> Path:
     return layout
 
 
-def specification(bundle: Path, sandbox: Sandbox, address: str) -> dict[str, Any]:
-    """umoci's translation of the image's configuration, with the sandbox and Lambda's variables."""
+def lambda_variables(address: str) -> dict[str, str]:
+    return {
+        "AWS_LAMBDA_RUNTIME_API": address,
+        "AWS_LAMBDA_FUNCTION_NAME": "check-image",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+        "AWS_REGION": "us-east-1",
+    }
+
+
+def specification(bundle: Path, sandbox: Sandbox, variables: dict[str, str]) -> dict[str, Any]:
+    """umoci's translation of the image's configuration, with the sandbox and more variables."""
     spec: dict[str, Any] = json.loads((bundle / "config.umoci.json").read_text(encoding="utf-8"))
     process = spec["process"]
     process["terminal"] = False
     process["user"] = {"uid": sandbox.user, "gid": sandbox.group}
     process["noNewPrivileges"] = True
     own = [item for item in process["env"] if item.startswith("DISTIL_")]
-    process["env"] = [
-        *own,
-        f"AWS_LAMBDA_RUNTIME_API={address}",
-        "AWS_LAMBDA_FUNCTION_NAME=check-image",
-        "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1024",
-        "AWS_REGION=us-east-1",
-    ]
+    process["env"] = [*own, *(f"{name}={value}" for name, value in variables.items())]
     if not sandbox.capabilities:
         process["capabilities"] = {kind: [] for kind in process["capabilities"]}
     spec["root"]["readonly"] = sandbox.read_only
     owner = [f"uid={sandbox.user}", f"gid={sandbox.group}"]
     spec["mounts"] = [
         {"destination": "/proc", "type": "proc", "source": "proc"},
-        {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs",
-         "options": ["nosuid", "nodev", "mode=0700", *owner]},
-    ]  # fmt: skip
+        {
+            "destination": "/tmp",
+            "type": "tmpfs",
+            "source": "tmpfs",
+            "options": ["nosuid", "nodev", "mode=0700", *owner],
+        },
+    ]
     linux = spec["linux"]
     # The Runtime API listens on this machine's loopback, so the network is shared.
     linux["namespaces"] = [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")]
@@ -111,6 +126,16 @@ def specification(bundle: Path, sandbox: Sandbox, address: str) -> dict[str, Any
     if sandbox.memory_bytes:
         linux["resources"]["memory"] = {"limit": sandbox.memory_bytes}
     return spec
+
+
+def write_specification(bundle: Path, sandbox: Sandbox, variables: dict[str, str]) -> None:
+    spec = specification(bundle, sandbox, variables)
+    (bundle / "config.json").write_text(json.dumps(spec), encoding="utf-8")
+
+
+def delete(container: str) -> None:
+    command = ["runc", "delete", "--force", container]
+    subprocess.run(command, capture_output=True, check=False)
 
 
 def peak_of(container: str) -> int:
@@ -130,8 +155,7 @@ def start(bundle: Path, sandbox: Sandbox, event: bytes, seconds: float) -> Outco
     container = f"check-image-{os.getpid()}"
     outcome = Outcome()
     with RuntimeApi(event) as api, (bundle / "log").open("w+b") as log:
-        spec = specification(bundle, sandbox, api.address)
-        (bundle / "config.json").write_text(json.dumps(spec), encoding="utf-8")
+        write_specification(bundle, sandbox, lambda_variables(api.address))
         begin = time.perf_counter()
         command = ["runc", "run", "--bundle", str(bundle), container]
         with subprocess.Popen(
@@ -143,9 +167,7 @@ def start(bundle: Path, sandbox: Sandbox, event: bytes, seconds: float) -> Outco
                     break
             outcome.seconds = time.perf_counter() - begin
             outcome.peak_bytes = peak_of(container)
-            subprocess.run(
-                ["runc", "delete", "--force", container], capture_output=True, check=False
-            )
+            delete(container)
         log.seek(0)
         said = " | ".join(log.read().decode(errors="replace").split("\n")[-4:]).strip(" |")
         if api.error is not None:
@@ -180,8 +202,34 @@ def wrong(outcome: Outcome, source_id: str, expected: str) -> str:
     return ""
 
 
-def check(archive: Path, expected: str, seconds: float, report: Any) -> None:
-    """Every rule of RULES, into the report."""
+def check_served(bundle: Path, distil: Path, seconds: float, source_id: str) -> str:
+    """The image in full restriction, as the function of `distil serve`; what is wrong."""
+    container = f"check-image-{os.getpid()}-served"
+    model = bundle / "rootfs/app/model.distil"
+    launcher = [sys.executable, str(Path(__file__).resolve()), str(bundle), container]
+    options = ["--port", "0", "--store", "memory", "--pending", "--raw", "-m", str(model)]
+    options += ["--timeout", str(max(1, int(seconds))), "--event", str(EVENT_FILE)]
+    command = [str(distil), "serve", "--local", *options, "--", *launcher]
+    try:
+        served = subprocess.run(
+            command, capture_output=True, check=False, text=True, timeout=10 * seconds
+        )
+    except subprocess.TimeoutExpired:
+        return f"no end within {10 * seconds:g} s"
+    finally:
+        delete(container)
+    for line in served.stdout.splitlines():
+        try:
+            body = json.loads(line)["body"]
+        except (ValueError, LookupError, TypeError):
+            continue
+        if isinstance(body, dict) and body.get("source_id") == source_id:
+            return "" if body.get("updated") is True else f"not updated: {line[:200]}"
+    return f"no answer; {(served.stderr or served.stdout)[-300:]}"
+
+
+def check(archive: Path, expected: str, seconds: float, distil: Path | None, report: Any) -> None:
+    """Every rule of RULES, into the report; `store` where there is the command."""
     reason = missing()
     if reason:
         for name in RULES:
@@ -222,9 +270,27 @@ def check(archive: Path, expected: str, seconds: float, report: Any) -> None:
                     finding = f"peak {outcome.peak_bytes} bytes, at most {limit}"
             report.add(rule, [finding] if finding else [], RULES[rule][0])
             if finding and rule == "answers":
-                break
+                return
             if not finding:  # else the next rules are tried without what broke this one
                 sandbox = tried
                 report.note(
                     f"{outcome.seconds * 1e3:.0f} ms, peak {outcome.peak_bytes / 1e6:.1f} MB"
                 )
+        if distil is not None:
+            finding = check_served(bundle, distil, seconds, message["source_id"])
+            report.add("store", [finding] if finding else [], RULES["store"][0])
+
+
+def main() -> None:
+    """Become runc, with the container's variables taken from this process's environment."""
+    bundle, container = Path(sys.argv[1]), sys.argv[2]
+    known = ("AWS_LAMBDA_", "AWS_ENDPOINT_", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_",
+             "AWS_SECRET_", "AWS_SESSION_", "DATABASE_TABLE")  # fmt: skip
+    variables = {name: value for name, value in os.environ.items() if name.startswith(known)}
+    memory = MEMORY_BYTES if memory_controller() else 0
+    write_specification(bundle, Sandbox(993, 990, False, True, memory), variables)
+    os.execvp("runc", ["runc", "run", "--bundle", str(bundle), container])
+
+
+if __name__ == "__main__":
+    main()
