@@ -89,7 +89,8 @@ BOOT_SRC  := $(if $(HANDLER),lambda/main.c lambda/embed.c)
 LAMBDA_SRC := $(filter-out lambda/main.c lambda/embed.c lambda/tls_%,$(call src,lambda/*.c)) \
     lambda/tls_$(TLS).c
 TEST_LIB_SRC := $(call src,tests/harness.c tests/kernel_*.c tests/support_*.c)
-TEST_SRC  := $(filter-out $(if $(HANDLER),,tests/test_loop.c tests/test_bootstrap.c tests/test_rie.c),\
+NEEDS_BOOTSTRAP := tests/test_loop.c tests/test_bootstrap.c tests/test_rie.c
+TEST_SRC  := $(filter-out $(if $(HANDLER),,$(NEEDS_BOOTSTRAP)),\
     $(call src,tests/test_*.c tests/check_*.c))
 TEST_TOOL_SRC := $(call src,tests/tool_*.c)
 FUZZ_SRC  := $(call src,tests/fuzz/fuzz_*.c)
