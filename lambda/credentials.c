@@ -13,7 +13,6 @@
 #include "lambda/clock.h"
 #include "lambda/dates.h"
 #include "lambda/tls.h"
-#include "lambda/url.h"
 #include "runtime/json.h"
 
 enum {
@@ -90,14 +89,9 @@ static int may_be_plain(const net_endpoint *to)
 
 static int set_endpoint(credentials *c, const net_endpoint *to, const char *target)
 {
-    int usual = to->port == (to->tls ? 443 : 80), bare = strchr(to->host, ':') == NULL;
-
     c->from_endpoint = 1;
     c->target = target;
-    snprintf(c->host, sizeof c->host, bare ? "%s" : "[%s]", to->host);
-    if (!usual)
-        snprintf(c->host + strlen(c->host), sizeof c->host - strlen(c->host), ":%u",
-                 (unsigned)to->port);
+    url_host(c->host, to);
     http_client_init(&c->client, to, c->reply, sizeof c->reply, CONNECT_MS);
     c->client.answer_ms = ANSWER_MS;
     return 0;

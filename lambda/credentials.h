@@ -16,6 +16,7 @@
 #define DISTIL_LAMBDA_CREDENTIALS_H
 
 #include "lambda/http_client.h"
+#include "lambda/url.h"
 
 enum {
     CREDENTIALS_KEY_BYTES = 129, /* of the access key's id and its NUL */
@@ -40,7 +41,7 @@ typedef struct credentials {
     int from_endpoint;   /* 1: can be had anew */
     int64_t ask_ms;      /* not before this time */
     const char *target;  /* path and query at the endpoint; the environment's */
-    char host[NET_HOST_BYTES + 8];
+    char host[URL_HOST_BYTES];
     const char *authorization, *authorization_file; /* the environment's; NULL */
     http_client client;
     credentials_set next; /* while it is read */

@@ -37,7 +37,7 @@ struct store {
     store_world world;
     uint64_t random; /* state of the default world's chance */
     int64_t skew_ms; /* what to add to this machine's clock to have the service's */
-    char host[NET_HOST_BYTES + 8];
+    char host[URL_HOST_BYTES];
     credentials credentials;
     uint8_t key[SIGV4_SHA256_BYTES]; /* of key_date and key_generation */
     char key_date[DATES_BASIC_BYTES];
@@ -91,6 +91,12 @@ void store_set_world(store *s, const store_world *world)
     s->client.answer_ms = world->answer_ms;
 }
 
+/* The service's time, as far as it is known. */
+static int64_t now_of(const store *s)
+{
+    return s->world.unix_ms(s->world.context) + s->skew_ms;
+}
+
 /* ---- setting up ------------------------------------------------------------------------------ */
 
 size_t store_bytes(void)
@@ -120,15 +126,6 @@ static int check_transport(const config *c, char *why, size_t why_bytes)
     return -1;
 }
 
-/* Without the port where it is the scheme's own, as it is signed. */
-static void set_host(store *s, const net_endpoint *to)
-{
-    snprintf(s->host, sizeof s->host, strchr(to->host, ':') == NULL ? "%s" : "[%s]", to->host);
-    if (to->port != (to->tls ? 443 : 80))
-        snprintf(s->host + strlen(s->host), sizeof s->host - strlen(s->host), ":%u",
-                 (unsigned)to->port);
-}
-
 store *store_init(void *memory, const config *c, char *why, size_t why_bytes)
 {
     store *s = memory;
@@ -141,7 +138,7 @@ store *store_init(void *memory, const config *c, char *why, size_t why_bytes)
         return NULL;
     s->config = c;
     seed(s);
-    set_host(s, &c->store);
+    url_host(s->host, &c->store);
     http_client_init(&s->client, &c->store, s->reply, sizeof s->reply, CONNECT_MS);
     store_set_world(s, &world);
     return s;
@@ -295,16 +292,17 @@ static void judge_failure(update *u, http_client_status status, const http_respo
                                         [HTTP_CLIENT_UNTRUSTED] = "server not trusted"};
 
     no_answer(u, DYNAMODB_TRANSIENT, codes[status], response->why);
+    /* An item may be larger than the memory for an answer: do not ask for it again. */
     if (status == HTTP_CLIENT_TOO_LARGE && u->tell_old) {
-        u->tell_old =
-            0; /* an item may be larger than the memory for an answer: do not ask for it */
+        u->tell_old = 0;
         build_body(u);
     }
 }
 
-static void learn_clock(store *s, const dynamodb_reply *reply, int64_t now_ms)
+/* By the time at which the answer came: the process may have been frozen since it signed. */
+static void learn_clock(store *s, const dynamodb_reply *reply)
 {
-    int64_t off = reply->date_ms - now_ms;
+    int64_t off = reply->date_ms - now_of(s);
 
     if (reply->date_ms >= 0 &&
         (reply->verdict == DYNAMODB_CLOCK || off > SKEW_MS || off < -SKEW_MS))
@@ -314,8 +312,8 @@ static void learn_clock(store *s, const dynamodb_reply *reply, int64_t now_ms)
 static void attempt(update *u)
 {
     store *s = u->s;
-    int64_t now_ms = s->world.unix_ms(s->world.context) + s->skew_ms;
-    unsigned connections = s->client.connections, exchanges = s->client.exchanges;
+    int64_t now_ms = now_of(s);
+    unsigned connections = s->client.connections;
     http_client_status status;
     http_response response;
     buffer request;
@@ -335,11 +333,11 @@ static void attempt(update *u)
                                   HTTP_RESEND_REUSED, u->deadline_ns);
     if (status == HTTP_CLIENT_OK) {
         dynamodb_judge(&u->reply, &response.head, response.body, u->tell_old);
-        learn_clock(s, &u->reply, now_ms);
+        learn_clock(s, &u->reply);
         return;
     }
     judge_failure(u, status, &response);
-    u->dead = status == HTTP_CLIENT_TIMEOUT && exchanges > 0 && response.head.status == 0 &&
+    u->dead = status == HTTP_CLIENT_TIMEOUT && response.head.status == 0 &&
               s->client.connections == connections;
 }
 

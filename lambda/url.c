@@ -56,6 +56,15 @@ int url_parse(net_endpoint *to, http_slice *target, const char *text)
     return 0;
 }
 
+void url_host(char out[URL_HOST_BYTES], const net_endpoint *to)
+{
+    int is_v6 = strchr(to->host, ':') != NULL;
+    int size = snprintf(out, URL_HOST_BYTES, is_v6 ? "[%s]" : "%s", to->host);
+
+    if (to->port != (to->tls ? HTTPS_PORT : HTTP_PORT))
+        snprintf(out + size, URL_HOST_BYTES - (size_t)size, ":%u", (unsigned)to->port);
+}
+
 int url_is_local(const net_endpoint *to)
 {
     struct in6_addr v6;

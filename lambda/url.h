@@ -14,6 +14,11 @@
  * scheme, no host, a user name, a fragment, anything that is not printable ASCII. */
 int url_parse(net_endpoint *to, http_slice *target, const char *text);
 
+enum { URL_HOST_BYTES = NET_HOST_BYTES + 8 /* brackets and ":65535" */ };
+
+/* The value of the header Host: without the port where it is the scheme's own. */
+void url_host(char out[URL_HOST_BYTES], const net_endpoint *to);
+
 /* 1 if what is sent there stays on this machine: "localhost", 127.0.0.0/8 or ::1. */
 int url_is_local(const net_endpoint *to);
 

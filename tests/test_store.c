@@ -107,6 +107,7 @@ typedef struct fixture {
     FILE *log;
     char log_text[LOG_BYTES];
     int64_t unix_ms;
+    int stall_at; /* the clock is read so many times, then only after the deadline */
     double chance;
     int64_t deadline_ns;
     double pauses_ms[MAX_PAUSES]; /* asked for */
@@ -116,7 +117,11 @@ typedef struct fixture {
 
 static int64_t fixed_unix_ms(void *context)
 {
-    return ((fixture *)context)->unix_ms;
+    fixture *f = context;
+
+    if (f->stall_at > 0 && --f->stall_at == 0)
+        clock_sleep_until(f->deadline_ns + 1000000);
+    return f->unix_ms;
 }
 
 static void record_pause(void *context, double ms, int64_t until_ns)
@@ -834,6 +839,29 @@ static void test_dead_peer(void)
     finish(&f, 6);
 }
 
+/* It ends under the request; the new one it is sent on once more is silent: that is an attempt. */
+static void test_dead_then_silent(void)
+{
+    double pause = 12.5;
+
+    if (!start_case("a kept connection ends, the new one is silent"))
+        return;
+    add_success(&f.play);
+    add_step(&f.play, FAULT_REQUEST);
+    add_step(&f.play, FAULT_CLOSE);
+    add_step(&f.play, FAULT_ACCEPT);
+    add_step(&f.play, FAULT_REQUEST);
+    add_step(&f.play, FAULT_LEAVE);
+    add_step(&f.play, FAULT_ACCEPT);
+    add_success(&f.play);
+    begin(&f);
+    check_update(&f, STORE_UPDATED);
+    set_world(&f, 100);
+    check_update(&f, STORE_UPDATED);
+    check_pauses(&f, 1, &pause);
+    finish(&f, 4);
+}
+
 /* On a new connection silence is an attempt. */
 static void test_silence(void)
 {
@@ -1004,7 +1032,7 @@ static void test_no_time(void)
     add_step(&f.play, FAULT_PAUSE);
     begin(&f);
     CHECK(update_item(&f, &sample, 0) == STORE_UNAVAILABLE);
-    check_why(&f, "no time");
+    check_why(&f, "no time for another attempt: not sent, attempt 0");
     CHECK(store_update(f.store, &sample, clock_now_ns() - 1, NULL, f.why, sizeof f.why) ==
           STORE_UNAVAILABLE);
     finish(&f, 0);
@@ -1127,22 +1155,51 @@ static void test_skew_without_date(void)
     finish(&f, 1);
 }
 
+static void test_wrong_signature(void)
+{
+    if (!start_case("a signature that is wrong for another reason than the clock"))
+        return;
+    add_answer(&f.play, 400, JSON_TYPE NOON_DATE,
+               ERROR_OF("InvalidSignatureException", "The signature does not match"));
+    begin(&f);
+    check_update(&f, STORE_REFUSED);
+    check_why(&f, "check the secret key");
+    finish(&f, 1);
+}
+
+/* No time is left for what would be tried again at once: not a fault of clock or credentials. */
+static void test_skew_too_late(void)
+{
+    if (!start_case("a clock that is put right when the deadline has come"))
+        return;
+    add_answer(&f.play, 400, JSON_TYPE NOON_DATE, EXPIRED);
+    begin(&f);
+    f.unix_ms = NOON - 3600000;
+    f.stall_at = 2; /* read when signing, and when the answer has come */
+    CHECK(update_item(&f, &sample, 300) == STORE_UNAVAILABLE);
+    check_why(&f, "no time");
+    finish(&f, 1);
+}
+
 /* Off by more than five minutes the service may still accept; the next request is right. */
 static void test_skew_unasked(void)
 {
     if (!start_case("a clock that is far off is put right unasked, one that is near is not"))
         return;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         add_answer(&f.play, 200, JSON_TYPE NOON_DATE, "{}");
     begin(&f);
     f.unix_ms = NOON - 299000;
     check_update(&f, STORE_UPDATED);
     f.unix_ms = NOON - 301000;
     check_update(&f, STORE_UPDATED);
+    f.unix_ms += 301000; /* too far the other way now */
     check_update(&f, STORE_UPDATED);
-    end(&f, 3);
+    check_update(&f, STORE_UPDATED);
+    end(&f, 4);
     check_header(&f, 1, "X-Amz-Date", "20260115T122955Z");
-    check_header(&f, 2, "X-Amz-Date", "20260115T123456Z");
+    check_header(&f, 2, "X-Amz-Date", "20260115T123957Z");
+    check_header(&f, 3, "X-Amz-Date", "20260115T123456Z");
     free_all(&f);
 }
 
@@ -1260,7 +1317,7 @@ static void test_token_file(void)
     unlink(path);
 }
 
-/* While the old ones still serve, an endpoint that fails is not asked at every update. */
+/* While the old ones still serve, an endpoint is not asked at every update, and may fail. */
 static void test_endpoint_fails(void)
 {
     static endpoint e;
@@ -1271,19 +1328,23 @@ static void test_endpoint_fails(void)
     add_credentials(&e, CREDENTIALS("A", "2026-01-15T12:36:56Z"));
     add_step(&e.play, FAULT_ACCEPT);
     add_answer(&e.play, 500, "", "no");
+    add_credentials(&e, CREDENTIALS("B", "2026-01-15T18:36:56Z"));
     begin_endpoint(&e);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 6; i++)
         add_success(&f.play);
     begin(&f);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 6; i++) {
         check_update(&f, STORE_UPDATED);
         f.unix_ms += 6000; /* of 10 s between questions */
     }
-    end(&f, 4);
+    check_no_pause(&f);
+    end(&f, 6);
     for (size_t i = 0; i < 4; i++)
         check_signature(&f, i, "A", "secret-of-A");
+    check_signature(&f, 4, "B", "secret-of-B");
+    check_signature(&f, 5, "B", "secret-of-B");
     free_all(&f);
-    finish_endpoint(&e, 2);
+    finish_endpoint(&e, 3);
 }
 
 static void test_endpoint_down(void)
@@ -1538,6 +1599,7 @@ int main(int argc, char **argv)
     test_closed_while_idle(FAULT_RESET);
     test_closed_under_request();
     test_dead_peer();
+    test_dead_then_silent();
     test_silence();
     test_nobody();
     test_cut("an answer", WHOLE, sizeof WHOLE - 1, FAULT_CLOSE);
@@ -1555,6 +1617,8 @@ int main(int argc, char **argv)
     test_skew("a clock that is a minute off, if the service minds", -60000, EXPIRED);
     test_skew_twice();
     test_skew_without_date();
+    test_wrong_signature();
+    test_skew_too_late();
     test_skew_unasked();
     test_endpoint();
     test_token_file();

@@ -27,22 +27,27 @@ typedef struct url_case {
     const char *text, *host;
     unsigned port;
     int tls, local;
-    const char *target;
+    const char *target, *header; /* Host */
 } url_case;
 
 static const url_case urls[] = {
-    {"http://localhost:8000", "localhost", 8000, 0, 1, ""},
-    {"HTTP://LocalHost", "LocalHost", 80, 0, 1, ""},
-    {"https://dynamodb.us-east-1.amazonaws.com", "dynamodb.us-east-1.amazonaws.com", 443, 1, 0, ""},
-    {"https://h:8443/a/b?c=d", "h", 8443, 1, 0, "/a/b?c=d"},
-    {"http://127.0.0.1/", "127.0.0.1", 80, 0, 1, "/"},
-    {"http://127.255.0.9", "127.255.0.9", 80, 0, 1, ""},
-    {"http://128.0.0.1", "128.0.0.1", 80, 0, 0, ""},
-    {"http://[::1]:9", "::1", 9, 0, 1, ""},
-    {"http://[::1]?x", "::1", 80, 0, 1, "?x"},
-    {"http://[fd00:ec2::23]/v1", "fd00:ec2::23", 80, 0, 0, "/v1"},
-    {"http://localhost.example.com", "localhost.example.com", 80, 0, 0, ""},
-    {"http://127.0.0.1.example.com", "127.0.0.1.example.com", 80, 0, 0, ""},
+    {"http://localhost:8000", "localhost", 8000, 0, 1, "", "localhost:8000"},
+    {"HTTP://LocalHost", "LocalHost", 80, 0, 1, "", "LocalHost"},
+    {"https://dynamodb.us-east-1.amazonaws.com", "dynamodb.us-east-1.amazonaws.com", 443, 1, 0, "",
+     "dynamodb.us-east-1.amazonaws.com"},
+    {"https://h:8443/a/b?c=d", "h", 8443, 1, 0, "/a/b?c=d", "h:8443"},
+    {"http://127.0.0.1/", "127.0.0.1", 80, 0, 1, "/", "127.0.0.1"},
+    {"http://127.255.0.9", "127.255.0.9", 80, 0, 1, "", "127.255.0.9"},
+    {"http://128.0.0.1", "128.0.0.1", 80, 0, 0, "", "128.0.0.1"},
+    {"http://[::1]:9", "::1", 9, 0, 1, "", "[::1]:9"},
+    {"http://[::1]?x", "::1", 80, 0, 1, "?x", "[::1]"},
+    {"http://[fd00:ec2::23]/v1", "fd00:ec2::23", 80, 0, 0, "/v1", "[fd00:ec2::23]"},
+    {"http://localhost.example.com", "localhost.example.com", 80, 0, 0, "",
+     "localhost.example.com"},
+    {"http://127.0.0.1.example.com", "127.0.0.1.example.com", 80, 0, 0, "",
+     "127.0.0.1.example.com"},
+    {"http://h:443", "h", 443, 0, 0, "", "h:443"},
+    {"https://h:80", "h", 80, 1, 0, "", "h:80"},
 };
 
 static const char *const bad_urls[] = {
@@ -72,6 +77,7 @@ static void test_urls(void)
 {
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         const url_case *c = &urls[i];
+        char header[URL_HOST_BYTES];
         http_slice target = {NULL, 0};
         net_endpoint to;
 
@@ -81,6 +87,8 @@ static void test_urls(void)
         CHECK(strcmp(to.host, c->host) == 0 && to.port == c->port && to.tls == c->tls);
         CHECK(http_is(target, c->target));
         CHECK(url_is_local(&to) == c->local);
+        url_host(header, &to);
+        CHECKF(strcmp(header, c->header) == 0, "%s", header);
     }
     for (size_t i = 0; i < sizeof bad_urls / sizeof *bad_urls; i++) {
         http_slice target = {"x", 1};
@@ -96,7 +104,7 @@ static void test_urls(void)
 static void test_long_urls(void)
 {
     for (size_t size = NET_HOST_BYTES - 3; size < NET_HOST_BYTES + 300; size++) {
-        char text[1024] = "http://";
+        char text[1024] = "http://", header[URL_HOST_BYTES];
         http_slice target;
         net_endpoint to;
 
@@ -105,6 +113,11 @@ static void test_long_urls(void)
         memset(text + 7, 'h', size);
         text[7 + size] = '\0';
         CHECK(url_parse(&to, &target, text) == (size < NET_HOST_BYTES ? 0 : -1));
+        if (size < NET_HOST_BYTES) {
+            to.port = 65535;
+            url_host(header, &to);
+            CHECK(strlen(header) == size + 6);
+        }
     }
 }
 

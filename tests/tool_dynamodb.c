@@ -88,14 +88,14 @@ static void sign(buffer *out, const credentials_set *set, const sigv4_request *r
 static void build(buffer *out, const net_endpoint *to, const char *target, const char *body)
 {
     static credentials c;
-    char host[NET_HOST_BYTES + 8], date_time[DATES_BASIC_BYTES], why[192];
+    char host[URL_HOST_BYTES], date_time[DATES_BASIC_BYTES], why[192];
     http_header headers[5];
     sigv4_request request = {slice("POST"), slice("/"), slice(""), headers, 0, slice(body)};
 
     if (credentials_init(&c, why, sizeof why) != 0)
         require(0, why);
     dates_basic(date_time, clock_unix_ms());
-    snprintf(host, sizeof host, "%s:%u", to->host, (unsigned)to->port);
+    url_host(host, to);
     headers[0] = (http_header){slice("Host"), slice(host)};
     headers[1] = (http_header){slice("Content-Type"), slice(DYNAMODB_CONTENT_TYPE)};
     headers[2] = (http_header){slice("X-Amz-Target"), slice(target)};
