@@ -108,7 +108,7 @@ void log_integer(log_line *line, const char *name, int64_t value)
 }
 
 /* One write(2) a line. Only a pipe that is full takes part of one, and then the rest follows. */
-static void write_line(int fd, const char *bytes, size_t size)
+void log_write(int fd, const char *bytes, size_t size)
 {
     while (size > 0) {
         ssize_t n = write(fd, bytes, size);
@@ -132,7 +132,7 @@ void log_end(log_line *line)
     if (truncated)
         buffer_text(text, TRUNCATED);
     buffer_text(text, END);
-    write_line(line->sink->fd, text->data, text->size);
+    log_write(line->sink->fd, text->data, text->size);
     line->sink = NULL;
 }
 

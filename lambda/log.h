@@ -53,6 +53,9 @@ void log_number(log_line *line, const char *name, double value);
 void log_integer(log_line *line, const char *name, int64_t value);
 void log_end(log_line *line);
 
+/* All of bytes to fd, in one write(2) where the system takes them so: for lines of other kinds. */
+void log_write(int fd, const char *bytes, size_t size);
+
 /* The three in one for a line without fields. */
 void log_message(const log_sink *sink, log_level level, const char *request_id,
                  const char *message);

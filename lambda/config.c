@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Configuration: see config.h. */
+#include "lambda/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { MAX_CONCURRENCY = 64, MAX_THREADS = 64, MB_OF_A_CPU = 1769, MAX_THREADS_OF_MEMORY = 6 };
+
+/* Where refusals go. */
+typedef struct reader {
+    char *why;
+    size_t why_bytes;
+} reader;
+
+__attribute__((format(printf, 2, 3))) static int refuse(const reader *r, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(r->why, r->why_bytes, format, arguments);
+    va_end(arguments);
+    return -1;
+}
+
+/* NULL where absent or empty. */
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value ? value : NULL;
+}
+
+static int read_size(const reader *r, const char *name, size_t min, size_t max, size_t *value)
+{
+    const char *text = variable(name);
+    unsigned long long number;
+    char *end;
+
+    if (!text)
+        return 0;
+    errno = 0;
+    number = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)text[0]) || *end || errno || number < min || number > max)
+        return refuse(r, "%s is \"%s\": give a whole number from %zu to %zu", name, text, min, max);
+    *value = (size_t)number;
+    return 0;
+}
+
+static int read_flag(const reader *r, const char *name, int *value)
+{
+    const char *text = variable(name);
+
+    if (!text)
+        return 0;
+    if (strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
+        return refuse(r, "%s is \"%s\": give 0 or 1", name, text);
+    *value = text[0] == '1';
+    return 0;
+}
+
+/* ---- function ------------------------------------------------------------------------------- */
+
+/* The platform's own variables are never wrong: what cannot be read counts as absent. */
+static void read_platform(config *c)
+{
+    const char *text = variable("AWS_LAMBDA_MAX_CONCURRENCY");
+    unsigned long n = text ? strtoul(text, NULL, 10) : 0;
+
+    c->runtime_api = variable("AWS_LAMBDA_RUNTIME_API");
+    c->concurrency = n < 1 ? 1 : n > MAX_CONCURRENCY ? MAX_CONCURRENCY : n;
+    text = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
+    c->memory_mb = text ? strtoul(text, NULL, 10) : 0;
+    c->threads = (c->memory_mb + MB_OF_A_CPU - 1) / MB_OF_A_CPU;
+    c->threads = c->threads < 1                       ? 1
+                 : c->threads > MAX_THREADS_OF_MEMORY ? MAX_THREADS_OF_MEMORY
+                                                      : c->threads;
+}
+
+static int read_log(const reader *r, config *c)
+{
+    const char *level = variable("AWS_LAMBDA_LOG_LEVEL");
+
+    c->log = (log_sink){1, LOG_INFO};
+    if (level && log_level_parse(&c->log.level, level) != 0)
+        return refuse(r,
+                      "AWS_LAMBDA_LOG_LEVEL is \"%s\": give TRACE, DEBUG, INFO, WARN, ERROR or "
+                      "FATAL",
+                      level);
+    c->environment = variable("ENVIRONMENT");
+    if (!c->environment)
+        c->environment = "dev";
+    if (strlen(c->environment) > 255)
+        return refuse(r, "ENVIRONMENT has %zu bytes: at most 255 name a dimension",
+                      strlen(c->environment));
+    return 0;
+}
+
+/* ---- model ---------------------------------------------------------------------------------- */
+
+static int hex_digit(char c)
+{
+    const char *digits = "0123456789abcdef", *at = strchr(digits, tolower((unsigned char)c));
+
+    return c && at ? (int)(at - digits) : -1;
+}
+
+static int read_hash(const reader *r, config *c)
+{
+    const char *text = variable("DISTIL_MODEL_SHA256");
+
+    c->expect_sha256 = text != NULL;
+    if (!text)
+        return 0;
+    for (size_t i = 0; i < sizeof c->model_sha256; i++) {
+        int high = strlen(text) == 64 ? hex_digit(text[2 * i]) : -1;
+        int low = high >= 0 ? hex_digit(text[2 * i + 1]) : -1;
+
+        if (low < 0)
+            return refuse(r,
+                          "DISTIL_MODEL_SHA256 is \"%.80s\": give 64 hexadecimal digits, as "
+                          "`distil inspect` prints them",
+                          text);
+        c->model_sha256[i] = (uint8_t)(high * 16 + low);
+    }
+    return 0;
+}
+
+static int read_model(const reader *r, config *c)
+{
+    const char *verify = variable("DISTIL_VERIFY");
+    const char *threshold = variable("DISTIL_NEUTRAL_THRESHOLD");
+    char *end = NULL;
+    double value = 0.6;
+
+    c->model_path = variable("DISTIL_MODEL");
+    if (c->model_path && c->model_path[0] != '/')
+        return refuse(r, "DISTIL_MODEL is \"%s\": give an absolute path", c->model_path);
+    c->verify = DISTIL_VERIFY_NONE;
+    if (verify && strcmp(verify, "crc") == 0)
+        c->verify = DISTIL_VERIFY_CRC;
+    else if (verify && strcmp(verify, "sha256") == 0)
+        c->verify = DISTIL_VERIFY_SHA256;
+    else if (verify && strcmp(verify, "none") != 0)
+        return refuse(r, "DISTIL_VERIFY is \"%s\": give none, crc or sha256", verify);
+    if (threshold)
+        value = strtod(threshold, &end);
+    if (threshold && (end == threshold || *end || !(value >= 0 && value <= 1)))
+        return refuse(r, "DISTIL_NEUTRAL_THRESHOLD is \"%s\": give a number from 0 to 1",
+                      threshold);
+    c->neutral_threshold = (float)value;
+    c->max_chars = 512;
+    c->model_version = variable("MODEL_VERSION");
+    if (c->model_version && strlen(c->model_version) > 63)
+        return refuse(r, "MODEL_VERSION has %zu bytes: give at most 63", strlen(c->model_version));
+    if (read_size(r, "DISTIL_MAX_CHARS", 1, 1000000, &c->max_chars) != 0 ||
+        read_size(r, "DISTIL_THREADS", 1, MAX_THREADS, &c->threads) != 0)
+        return -1;
+    return read_hash(r, c);
+}
+
+/* ---- store ---------------------------------------------------------------------------------- */
+
+/* Is the host this machine itself? */
+static int is_loopback(const char *host)
+{
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
+           strcasecmp(host, "localhost") == 0;
+}
+
+/* "host", "host:port", "[v6]" or "[v6]:port" with at most a slash behind. */
+static int parse_authority(net_endpoint *to, const char *text)
+{
+    int bracket = text[0] == '[';
+    const char *host = text + bracket, *end = strpbrk(host, bracket ? "]" : ":/");
+    size_t size = end ? (size_t)(end - host) : strlen(host);
+    const char *rest = host + size + (bracket && end);
+
+    if (size == 0 || size >= sizeof to->host || (bracket && !end))
+        return -1;
+    memcpy(to->host, host, size);
+    to->host[size] = '\0';
+    if (*rest == ':') {
+        char *after;
+        unsigned long port = strtoul(rest + 1, &after, 10);
+
+        if (!isdigit((unsigned char)rest[1]) || port < 1 || port > 65535)
+            return -1;
+        to->port = (uint16_t)port;
+        rest = after;
+    }
+    return strcmp(rest, "") == 0 || strcmp(rest, "/") == 0 ? 0 : -1;
+}
+
+static int parse_endpoint(const reader *r, config *c, const char *name, const char *url)
+{
+    int tls = strncasecmp(url, "https://", 8) == 0;
+
+    c->store.tls = tls;
+    c->store.port = tls ? 443 : 80;
+    if ((!tls && strncasecmp(url, "http://", 7) != 0) ||
+        parse_authority(&c->store, url + (tls ? 8 : 7)) != 0)
+        return refuse(r, "%s is \"%s\": give https://HOST or http://HOST:PORT, without a path",
+                      name, url);
+    if (!tls && !c->allow_http && !is_loopback(c->store.host))
+        return refuse(r,
+                      "%s is \"%s\": over plain HTTP items and credentials could be read and "
+                      "replies forged; use https, or DISTIL_ALLOW_HTTP=1 inside a VPC",
+                      name, url);
+    return 0;
+}
+
+static const char *domain_of(const char *region)
+{
+    return strncmp(region, "cn-", 3) == 0     ? "amazonaws.com.cn"
+           : strncmp(region, "eusc-", 5) == 0 ? "amazonaws.eu"
+                                              : "amazonaws.com";
+}
+
+static int read_endpoint(const reader *r, config *c)
+{
+    static const char *const names[] = {"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"};
+    const char *ignore = variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+    int size;
+
+    for (size_t i = 0; i < 2 && !(ignore && strcasecmp(ignore, "true") == 0); i++)
+        if (variable(names[i]))
+            return parse_endpoint(r, c, names[i], variable(names[i]));
+    size = snprintf(c->store.host, sizeof c->store.host, "dynamodb.%s.%s", c->region,
+                    domain_of(c->region));
+    if (size < 0 || (size_t)size >= sizeof c->store.host)
+        return refuse(r, "AWS_REGION is %zu bytes long", strlen(c->region));
+    c->store.port = 443;
+    c->store.tls = 1;
+    return 0;
+}
+
+static int read_store(const reader *r, config *c)
+{
+    c->table = variable("DATABASE_TABLE");
+    c->ca_bundle = variable("AWS_CA_BUNDLE");
+    c->region = variable("AWS_REGION") ? variable("AWS_REGION") : variable("AWS_DEFAULT_REGION");
+    c->sqs_partial_failures = 1;
+    if (read_flag(r, "DISTIL_SQS_REPORT_FAILURES", &c->sqs_partial_failures) != 0 ||
+        read_flag(r, "DISTIL_ALLOW_HTTP", &c->allow_http) != 0)
+        return -1;
+    if (!c->table)
+        return 0;
+    if (!c->region ||
+        strspn(c->region, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(c->region))
+        return refuse(r, "AWS_REGION is \"%s\": DATABASE_TABLE needs the table's region",
+                      c->region ? c->region : "");
+    if (strlen(c->table) > 1024)
+        return refuse(r, "DATABASE_TABLE has %zu bytes: give a table's name or ARN",
+                      strlen(c->table));
+    return read_endpoint(r, c);
+}
+
+int config_read(config *c, char *why, size_t why_bytes)
+{
+    reader r = {why, why_bytes};
+
+    memset(c, 0, sizeof *c);
+    read_platform(c);
+    if (read_log(&r, c) != 0 || read_model(&r, c) != 0 || read_store(&r, c) != 0)
+        return -1;
+    return 0;
+}
