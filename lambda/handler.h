@@ -3,11 +3,16 @@
  * An event from bytes to answer: recognise, classify each text, update the store, count, answer.
  *
  * Knows nothing of the Runtime API: main.c hands it events and posts what comes out, tests call it
- * directly. A handler belongs to one thread and allocates nothing after handler_init.
+ * directly. A handler belongs to one thread and allocates nothing.
+ *
+ * Records are taken a chunk at a time: their texts are classified in one pass over the weights,
+ * then their items are updated one by one. Before each chunk the time left is compared with what
+ * the slowest chunk so far took; records that could not be finished are not begun.
  */
 #ifndef DISTIL_LAMBDA_HANDLER_H
 #define DISTIL_LAMBDA_HANDLER_H
 
+#include "lambda/answer.h"
 #include "lambda/buffer.h"
 #include "lambda/config.h"
 #include "lambda/event.h"
@@ -15,6 +20,14 @@
 #include "lambda/metrics.h"
 #include "lambda/monitor.h"
 #include "lambda/store.h"
+#include "runtime/distil.h"
+
+enum {
+    HANDLER_MAX_LABELS = 8,
+    HANDLER_CHUNK = 8,       /* records at a time */
+    HANDLER_MARGIN_MS = 500, /* of the deadline, kept for the answer */
+    HANDLER_SCRATCH_BYTES = 65536
+};
 
 typedef struct handler {
     const config *config;
@@ -24,7 +37,9 @@ typedef struct handler {
     metrics metrics;
     monitor monitor;
     event_arena arena;
-    int64_t slowest_ns; /* of one item so far: what the next may take */
+    int64_t slowest_ns; /* of one chunk so far: what the next may take */
+    size_t n_labels;
+    sentiment of_label[HANDLER_MAX_LABELS];
     char model_version[64];
 } handler;
 
@@ -39,7 +54,7 @@ typedef struct handler_request {
     http_slice event;
     http_slice trace_id;
     int64_t deadline_unix_ms;
-    int repeated; /* the Runtime API gave the same event twice: answer with an error */
+    int repeated; /* the Runtime API gave the same event twice: answered with an error */
 } handler_request;
 
 typedef struct handler_reply {
@@ -49,11 +64,12 @@ typedef struct handler_reply {
     char why[256];
 } handler_reply;
 
-/* Bytes for decoding an event of event_bytes. */
+/* Bytes for decoding an event of event_bytes: its message, a document within that and its texts,
+ * and an answer for HTTP before it becomes a string. */
 size_t handler_arena_bytes(size_t event_bytes);
 
-/* Which sentiment each label of the model means is found here: -1 with why filled where the model
- * is no sentiment model (two labels, one that says positive or LABEL_1). */
+/* Which sentiment each label of the model means is found here: POSITIVE or LABEL_1, NEGATIVE or
+ * LABEL_0, NEUTRAL. -1 with why filled where the model has other labels. s may be NULL. */
 int handler_init(handler *h, const config *c, const distil_model *model, distil_context *context,
                  store *s, char *arena_memory, size_t arena_bytes, char *why, size_t why_bytes);
 
