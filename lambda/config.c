@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lambda/url.h"
+
 enum { MAX_CONCURRENCY = 64, MAX_THREADS = 64, MB_OF_A_CPU = 1769, MAX_THREADS_OF_MEMORY = 6 };
 
 /* Where refusals go. */
@@ -166,50 +168,16 @@ static int read_model(const reader *r, config *c)
 
 /* ---- store ---------------------------------------------------------------------------------- */
 
-/* Is the host this machine itself? */
-static int is_loopback(const char *host)
-{
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
-           strcasecmp(host, "localhost") == 0;
-}
-
-/* "host", "host:port", "[v6]" or "[v6]:port" with at most a slash behind. */
-static int parse_authority(net_endpoint *to, const char *text)
-{
-    int bracket = text[0] == '[';
-    const char *host = text + bracket, *end = strpbrk(host, bracket ? "]" : ":/");
-    size_t size = end ? (size_t)(end - host) : strlen(host);
-    const char *rest = host + size + (bracket && end);
-
-    if (size == 0 || size >= sizeof to->host || (bracket && !end))
-        return -1;
-    memcpy(to->host, host, size);
-    to->host[size] = '\0';
-    if (*rest == ':') {
-        char *after;
-        unsigned long port = strtoul(rest + 1, &after, 10);
-
-        if (!isdigit((unsigned char)rest[1]) || port < 1 || port > 65535)
-            return -1;
-        to->port = (uint16_t)port;
-        rest = after;
-    }
-    return strcmp(rest, "") == 0 || strcmp(rest, "/") == 0 ? 0 : -1;
-}
-
 static int parse_endpoint(const reader *r, config *c, const char *name, const char *url)
 {
-    int tls = strncasecmp(url, "https://", 8) == 0;
+    http_slice target;
 
-    c->store.tls = tls;
-    c->store.port = tls ? 443 : 80;
-    if ((!tls && strncasecmp(url, "http://", 7) != 0) ||
-        parse_authority(&c->store, url + (tls ? 8 : 7)) != 0)
-        return refuse(r, "%s is \"%s\": give https://HOST or http://HOST:PORT, without a path",
+    if (url_parse(&c->store, &target, url) != 0 || (target.size > 0 && !http_is(target, "/")))
+        return refuse(r, "%s is \"%.100s\": give https://HOST or http://HOST:PORT, without a path",
                       name, url);
-    if (!tls && !c->allow_http && !is_loopback(c->store.host))
+    if (!c->store.tls && !c->allow_http && !url_is_local(&c->store))
         return refuse(r,
-                      "%s is \"%s\": over plain HTTP items and credentials could be read and "
+                      "%s is \"%.100s\": over plain HTTP items and credentials could be read and "
                       "replies forged; use https, or DISTIL_ALLOW_HTTP=1 inside a VPC",
                       name, url);
     return 0;
