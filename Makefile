@@ -288,6 +288,16 @@ fuzz-run: $(FUZZERS)
 lint: all
 	$(Q)DISTIL_BUILD='$(BUILD)' tools/lint.sh
 
+# ---- the function on this machine ----
+.PHONY: run-lambda
+EVENT ?= tests/events/sns.json
+STORE ?=
+## run-lambda: ./bootstrap with one event: EVENT=FILE, STORE=memory or STORE=http://HOST:PORT
+run-lambda: $(BUILD)/distil $(BUILD)/bootstrap $(BLOB)
+	$(Q)$(BUILD)/distil serve --local --event '$(EVENT)' -m $(BLOB) \
+	    $(if $(STORE),--store '$(STORE)') $(if $(filter memory,$(STORE)),--pending) \
+	    -- $(BUILD)/bootstrap
+
 # ---- benchmarks ----
 .PHONY: bench
 ## bench: build and run every benchmark (BENCH_ARGS= for their options)

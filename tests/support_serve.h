@@ -19,7 +19,7 @@
 
 enum { SERVE_MOST_WORDS = 24, SERVE_NAME_BYTES = 4096 };
 
-/* What to start. Lists end with NULL and may be NULL; their strings are only read by serve_start. */
+/* What to start. Lists end with NULL and may be NULL. */
 typedef struct serve_setup {
     const char *const *options;     /* of serve: "--store", "memory" ... --local, --port 0 and --raw
                                        are given in any case */

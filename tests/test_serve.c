@@ -387,7 +387,7 @@ static void test_dialogues(void)
     serve_free(run);
 }
 
-/* ---- how an invocation fails ------------------------------------------------------------------ */
+/* ---- how an invocation fails ----------------------------------------------------------------- */
 
 static const struct {
     const char *name, *orders, *type;
@@ -567,7 +567,7 @@ static void test_environment(void)
     }
 }
 
-/* ---- asynchronous events, many callers, the end ------------------------------------------------ */
+/* ---- asynchronous events, many callers, the end ---------------------------------------------- */
 
 static void test_asynchronous(void)
 {
