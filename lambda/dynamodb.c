@@ -209,8 +209,12 @@ static void judge(dynamodb_reply *reply, dynamodb_verdict verdict, const char *c
 {
     reply->verdict = verdict;
     reply->meaning = meaning;
-    if (code != NULL)
-        snprintf(reply->code, sizeof reply->code, "%s", code);
+    if (code != NULL) {
+        size_t size = strnlen(code, sizeof reply->code - 1);
+
+        memcpy(reply->code, code, size);
+        reply->code[size] = '\0';
+    }
 }
 
 /* root: the body, where it is JSON; else anything that is no object. */

@@ -23,6 +23,7 @@ export AWS_REGION
 tool=$build/tests/tool_dynamodb
 stores=${STORES_DIR:-$root/build/stores}
 server=
+scheme=http
 table=results
 stamp=2026-01-15T12:34:56Z
 
@@ -37,7 +38,7 @@ trap 'stop_server; rm -rf "$dir"' EXIT
 start_server() {
     for offset in 0 1 2 3 4; do
         port=$((20000 + ($$ * 5 + offset) % 20000))
-        endpoint=http://127.0.0.1:$port
+        endpoint=$scheme://127.0.0.1:$port
         "$1" >server.log 2>&1 </dev/null &
         server=$!
         await_server "$2" && return 0

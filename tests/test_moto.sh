@@ -18,12 +18,15 @@ fi
 run_server() {
     INITIAL_NO_AUTH_ACTION_COUNT=3
     export INITIAL_NO_AUTH_ACTION_COUNT
-    exec "$python" -m moto.server -H 127.0.0.1 -p "$port"
+    # shellcheck disable=SC2086
+    exec "$python" -m moto.server -H 127.0.0.1 -p "$port" $certificate
 }
 
 is_ready() {
-    "$python" -c "import urllib.request as r; r.urlopen('$endpoint/moto-api/')"
+    "$python" -c "import ssl, urllib.request as r
+r.urlopen('$endpoint/moto-api/', context=ssl._create_unverified_context())"
 }
+certificate=
 
 # A user's keys, and those of a role with its session token, one a line.
 make_keys() {
@@ -38,7 +41,7 @@ trust = json.dumps({"Version": "2012-10-17", "Statement": [
     {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}]})
 
 def client(service, key, secret):
-    return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1",
+    return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1", verify=False,
                         aws_access_key_id=key, aws_secret_access_key=secret)
 
 iam = client("iam", "anybody", "anything")
@@ -103,4 +106,41 @@ check "a role's keys with their token are accepted" line_is 1 out updated
 AWS_SECRET_ACCESS_KEY=${AWS_SECRET_ACCESS_KEY}x
 update two role-1
 check "a role's wrong secret is refused" matches out '(refused|credentials): .*'
+stop_server
+unset AWS_SESSION_TOKEN
+
+# ---- the same over TLS --------------------------------------------------------------------------
+if ! have openssl; then
+    skip "over TLS" "openssl is not installed"
+    finish test_moto
+fi
+for name in server other; do
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $name.key \
+        -out $name.pem -days 10 -subj /CN=$name -addext subjectAltName=IP:127.0.0.1 2>err
+done
+certificate="-c server.pem -k server.key"
+scheme=https
+check "the server starts with TLS" start_server run_server is_ready
+make_keys >keys 2>err
+read -r AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY <keys
+AWS_CA_BUNDLE=$dir/server.pem
+export AWS_CA_BUNDLE
+create_table $table
+if says err "has no TLS"; then # the plain build says so before it sends anything
+    check "a program without TLS refuses" ended 2
+    finish test_moto
+fi
+check "a call over TLS" begins out "200 "
+put one pending
+update one first
+check "an update over TLS" line_is 1 out updated
+race one 10
+check "duplicates over TLS" says out "duplicate 10,"
+put two pending
+AWS_CA_BUNDLE=$dir/other.pem
+update two writer-1
+check "a server that is not trusted" begins out "unavailable: server not trusted"
+AWS_CA_BUNDLE=$dir/server.pem
+get two
+check "is sent nothing" holds status S pending
 finish test_moto

@@ -9,8 +9,8 @@
  *                                                      so many writers on one item at once: prints
  *                                                      how often each outcome came, and the winner
  *
- * Region and credentials are those of the environment, as the function takes them. Exit status 0
- * if there is an outcome, whichever; 2 if it could not begin.
+ * Region, credentials and AWS_CA_BUNDLE are those of the environment, as the function takes them.
+ * Exit status 0 if there is an outcome, whichever; 2 if it could not begin.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -24,6 +24,7 @@
 #include "lambda/http_client.h"
 #include "lambda/sigv4.h"
 #include "lambda/store.h"
+#include "lambda/tls.h"
 #include "lambda/url.h"
 
 enum { WAIT_MS = 20000, MAX_WRITERS = 64, BUFFER_BYTES = 1 << 18, OUTCOMES = 5 };
@@ -52,10 +53,17 @@ static const char *region(void)
 
 static net_endpoint endpoint_of(const char *text)
 {
+    static int ready;
     net_endpoint to;
     http_slice target;
+    char why[192];
 
     require(url_parse(&to, &target, text) == 0, "no address of the form http://host:port");
+    if (to.tls && !ready) {
+        if (tls_setup(getenv("AWS_CA_BUNDLE"), why, sizeof why) != 0)
+            require(0, why);
+        ready = 1;
+    }
     return to;
 }
 
