@@ -146,6 +146,17 @@ int credentials_init(credentials *c, char *why, size_t why_bytes)
                 "AWS_CONTAINER_CREDENTIALS_FULL_URI or _RELATIVE_URI are set");
 }
 
+int credentials_want_tls(void)
+{
+    const char *full = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    http_slice target;
+    net_endpoint to;
+
+    return variable("AWS_ACCESS_KEY_ID") == NULL &&
+           variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") == NULL && full != NULL &&
+           url_parse(&to, &target, full) == 0 && to.tls;
+}
+
 /* ---- the endpoint's answer ------------------------------------------------------------------- */
 
 /* A member that is a string of visible ASCII: 1 taken, 0 absent, null or empty, -1 no good. */

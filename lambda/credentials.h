@@ -53,6 +53,10 @@ typedef struct credentials {
  * missing, an address that credentials must not come from, TLS needed and absent. */
 int credentials_init(credentials *c, char *why, size_t why_bytes);
 
+/* 1 if the environment has them come from an https endpoint: tls_setup must go before the first
+ * credentials_ready. */
+int credentials_want_tls(void);
+
 /* Make sure that c->set can be used at now_ms (since 1970), before deadline_ns. 0, or -1 with why
  * filled: the endpoint gave none, and there are none or they have expired. */
 int credentials_ready(credentials *c, int64_t now_ms, int64_t deadline_ns, char *why,

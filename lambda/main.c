@@ -14,6 +14,7 @@
 
 #include "lambda/clock.h"
 #include "lambda/config.h"
+#include "lambda/credentials.h"
 #include "lambda/embed.h"
 #include "lambda/log.h"
 #include "lambda/loop.h"
@@ -187,10 +188,10 @@ static int make_loops(process *p)
     return 0;
 }
 
-/* TLS is made ready only where the store is reached by it. */
+/* TLS is made ready only where the store or its credentials are reached by it. */
 static int make_tls(process *p)
 {
-    if (p->config.table == NULL || !p->config.store.tls)
+    if (p->config.table == NULL || (!p->config.store.tls && !credentials_want_tls()))
         return 0;
     return tls_setup(p->config.ca_bundle, p->why, sizeof p->why);
 }

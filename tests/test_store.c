@@ -11,6 +11,7 @@
 
 #include "lambda/clock.h"
 #include "lambda/crc32.h"
+#include "lambda/credentials.h"
 #include "lambda/sigv4.h"
 #include "lambda/store.h"
 #include "lambda/tls.h"
@@ -1575,6 +1576,12 @@ static void test_init_tls(void)
         CHECKF((s != NULL) == tls_available(), "%s", why);
         if (s != NULL)
             store_close(s);
+        CHECK(credentials_want_tls() == 1);
+        setenv(FULL, "http://localhost/x", 1);
+        CHECK(credentials_want_tls() == 0);
+        set_keys();
+        setenv(FULL, "https://h/x", 1);
+        CHECK(credentials_want_tls() == 0); /* what is not asked needs no TLS */
     }
     free(memory);
 }
