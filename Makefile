@@ -71,7 +71,9 @@ SECTIONS := -ffunction-sections -fdata-sections
 section_flags = $(if $(filter model/% runtime/% lambda/%,$(1)),$(SECTIONS))
 # The function waits for others; its program is to be small: a static libc is 0.75 MB of it.
 SMALL := $(if $(filter -O2,$(OPT)),-Os)
-size_flags = $(if $(filter lambda/%,$(1)),$(SMALL))
+# Nothing unwinds through them at run time; debuggers have -g's tables.
+UNWIND := -fno-asynchronous-unwind-tables
+size_flags = $(if $(filter lambda/%,$(1)),$(SMALL)) $(if $(shipped),$(UNWIND))
 
 HARDEN_LD := -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
@@ -132,7 +134,8 @@ bench-tools: $(BUILD)/distil-bench $(BUILD)/bench/empty
 # Flags, compiler and lists of sources are remembered: what changes them rebuilds what they made.
 export DISTIL_EMBED := $(EMBED)
 export DISTIL_FLAGS := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(BASE) $(CPPFLAGS) \
-    $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni) $(SECTIONS) \
+    $(CFLAGS) $(LDFLAGS) $(DEBUG) $(SMALL) $(UNWIND) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni) \
+    $(SECTIONS) \
     $(SMALL)
 export DISTIL_SOURCES := $(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(LAMBDA_SRC) $(BOOT_SRC) \
     $(TEST_LIB_SRC) $(BENCH_LIB_SRC) $(HARNESS_SRC)
@@ -204,7 +207,8 @@ endif
 $(BUILD)/bootstrap.debug: $(call obj,$(BOOT_SRC)) $(BUILD)/obj/runtime/json.o \
     $(BUILD)/liblambda.a $(BUILD)/libdistil.a
 	$(SAY) "  LD    $@"
-	$(LINK) $(if $(SANITIZE),,-static -no-pie -Wl,--gc-sections) -Wl,-Map=$(BUILD)/bootstrap.map
+	$(LINK) $(if $(SANITIZE),,-static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code) \
+	    -Wl,-Map=$(BUILD)/bootstrap.map
 $(BUILD)/bootstrap: $(BUILD)/bootstrap.debug
 	$(Q)$(if $(SANITIZE),cp $< $@,$(STRIP) -o $@ $<)
 ifeq ($(BUILD),build)

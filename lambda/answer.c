@@ -83,7 +83,7 @@ void answer_add(answer *a, const event_item *item, const item_result *result)
         buffer_char(to, ',');
     if (a->delivery == EVENT_BATCH) {
         buffer_text(to, "{\"itemIdentifier\":");
-        /* a record without an id cannot be listed; null makes SQS take the whole batch for failed */
+        /* without an id it cannot be listed: null makes SQS take the whole batch for failed */
         if (item->record_id)
             buffer_json_text(to, item->record_id);
         else

@@ -52,7 +52,7 @@ typedef struct answer {
     buffer *to;
 } answer;
 
-/* Begin an answer to `count` records in *to. scratch (to->capacity bytes) holds the body of HTTP. */
+/* Begin an answer to `count` records in *to. scratch holds the body of HTTP until the end. */
 void answer_begin(answer *a, buffer *to, event_delivery delivery, size_t count, char *scratch,
                   size_t scratch_bytes);
 

@@ -2,7 +2,6 @@
 /* Configuration: see config.h. */
 #include "lambda/config.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -48,7 +47,7 @@ static int read_size(const reader *r, const char *name, size_t min, size_t max, 
         return 0;
     errno = 0;
     number = strtoull(text, &end, 10);
-    if (!isdigit((unsigned char)text[0]) || *end || errno || number < min || number > max)
+    if (text[0] < '0' || text[0] > '9' || *end || errno || number < min || number > max)
         return refuse(r, "%s is \"%s\": give a whole number from %zu to %zu", name, text, min, max);
     *value = (size_t)number;
     return 0;
@@ -107,9 +106,10 @@ static int read_log(const reader *r, config *c)
 
 static int hex_digit(char c)
 {
-    const char *digits = "0123456789abcdef", *at = strchr(digits, tolower((unsigned char)c));
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c ? strchr(digits, c) : NULL;
 
-    return c && at ? (int)(at - digits) : -1;
+    return at ? (int)((at - digits) % 16) : -1;
 }
 
 static int read_hash(const reader *r, config *c)
@@ -133,12 +133,34 @@ static int read_hash(const reader *r, config *c)
     return 0;
 }
 
+/* A decimal fraction from 0 to 1 with at most 9 digits behind the point; strtod would take hexadecimal
+ * and infinity too, and 25 KB of program. */
+static int parse_fraction(float *value, const char *text)
+{
+    const char *point = strchr(text, '.');
+    size_t digits = strspn(text, "0123456789"), decimals = 0;
+    double number = 0, unit = 1;
+
+    if (point)
+        decimals = strspn(point + 1, "0123456789");
+    if (digits + decimals == 0 || decimals > 9 || digits > 9 ||
+        strlen(text) != digits + decimals + (point != NULL))
+        return -1;
+    for (size_t i = 0; text[i]; i++)
+        if (text[i] != '.')
+            number = 10 * number + (text[i] - '0');
+    for (size_t i = 0; i < decimals; i++)
+        unit *= 10;
+    if (number > unit)
+        return -1;
+    *value = (float)(number / unit);
+    return 0;
+}
+
 static int read_model(const reader *r, config *c)
 {
     const char *verify = variable("DISTIL_VERIFY");
     const char *threshold = variable("DISTIL_NEUTRAL_THRESHOLD");
-    char *end = NULL;
-    double value = 0.6;
 
     c->model_path = variable("DISTIL_MODEL");
     if (c->model_path && c->model_path[0] != '/')
@@ -150,12 +172,12 @@ static int read_model(const reader *r, config *c)
         c->verify = DISTIL_VERIFY_SHA256;
     else if (verify && strcmp(verify, "none") != 0)
         return refuse(r, "DISTIL_VERIFY is \"%s\": give none, crc or sha256", verify);
-    if (threshold)
-        value = strtod(threshold, &end);
-    if (threshold && (end == threshold || *end || !(value >= 0 && value <= 1)))
-        return refuse(r, "DISTIL_NEUTRAL_THRESHOLD is \"%s\": give a number from 0 to 1",
+    c->neutral_threshold = 0.6f;
+    if (threshold && parse_fraction(&c->neutral_threshold, threshold) != 0)
+        return refuse(r,
+                      "DISTIL_NEUTRAL_THRESHOLD is \"%.40s\": give a number from 0 to 1 with at "
+                      "most 9 decimals",
                       threshold);
-    c->neutral_threshold = (float)value;
     c->max_chars = 512;
     c->model_version = variable("MODEL_VERSION");
     if (c->model_version && strlen(c->model_version) > 63)

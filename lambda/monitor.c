@@ -2,7 +2,6 @@
 /* Drift of the answers: see monitor.h. */
 #include "lambda/monitor.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void monitor_init(monitor *m)
@@ -10,33 +9,43 @@ void monitor_init(monitor *m)
     m->seen = 0;
 }
 
-void monitor_add(monitor *m, sentiment label, float confidence)
+/* Number of sorted values below x. */
+static size_t rank(const float *sorted, size_t n, float x)
 {
-    m->confidence[m->seen % MONITOR_WINDOW] = confidence;
-    m->label[m->seen % MONITOR_WINDOW] = label;
-    m->seen++;
+    size_t i = 0;
+
+    while (i < n && sorted[i] < x)
+        i++;
+    return i;
 }
 
-static int ascending(const void *a, const void *b)
+void monitor_add(monitor *m, sentiment label, float confidence)
 {
-    float x = *(const float *)a, y = *(const float *)b;
+    size_t n = m->seen < MONITOR_WINDOW ? m->seen : MONITOR_WINDOW;
+    size_t slot = m->seen % MONITOR_WINDOW, at;
 
-    return (x > y) - (x < y);
+    if (n == MONITOR_WINDOW) { /* the oldest leaves */
+        at = rank(m->sorted, n--, m->confidence[slot]);
+        memmove(m->sorted + at, m->sorted + at + 1, (n - at) * sizeof *m->sorted);
+    }
+    at = rank(m->sorted, n, confidence);
+    memmove(m->sorted + at + 1, m->sorted + at, (n - at) * sizeof *m->sorted);
+    m->sorted[at] = confidence;
+    m->confidence[slot] = confidence;
+    m->label[slot] = label;
+    m->seen++;
 }
 
 void monitor_report(const monitor *m, metrics *to)
 {
     size_t n = m->seen < MONITOR_WINDOW ? m->seen : MONITOR_WINDOW;
-    float sorted[MONITOR_WINDOW];
     size_t of[3] = {0};
 
     if (n < MONITOR_LEAST)
         return;
-    memcpy(sorted, m->confidence, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, ascending);
     for (size_t i = 0; i < n; i++)
         of[m->label[i]]++;
-    metrics_add(to, METRIC_CONFIDENCE_P50, (double)sorted[(n - 1) / 2]);
+    metrics_add(to, METRIC_CONFIDENCE_P50, (double)m->sorted[(n - 1) / 2]);
     metrics_add(to, METRIC_POSITIVE_SHARE, 100.0 * (double)of[SENTIMENT_POSITIVE] / (double)n);
     metrics_add(to, METRIC_NEGATIVE_SHARE, 100.0 * (double)of[SENTIMENT_NEGATIVE] / (double)n);
     metrics_add(to, METRIC_NEUTRAL_SHARE, 100.0 * (double)of[SENTIMENT_NEUTRAL] / (double)n);

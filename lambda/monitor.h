@@ -19,8 +19,9 @@ typedef enum sentiment {
 
 typedef struct monitor {
     float confidence[MONITOR_WINDOW]; /* a ring */
-    sentiment label[MONITOR_WINDOW];
-    size_t seen; /* since the start of the process */
+    sentiment label[MONITOR_WINDOW];  /* the same */
+    float sorted[MONITOR_WINDOW];     /* the ring's confidences in order: the median is there */
+    size_t seen;                      /* since the start of the process */
 } monitor;
 
 void monitor_init(monitor *m);

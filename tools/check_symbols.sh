@@ -46,7 +46,8 @@ printf '%s\n' $imports | sort -u >"$work/allowed"
 # Of the function, beside the library (distil_) and the JSON reader (json_).
 function_imports='
 memchr memcmp memcpy memmove memset strchr strcmp strcspn strlen strnlen strrchr strspn strstr
-strcasecmp strncasecmp strncmp strerror strtod strtol strtoul snprintf vsnprintf explicit_bzero
+strcasecmp strncasecmp strncmp strcpy strerror strtod strtol strtoul strtoull
+snprintf vsnprintf explicit_bzero
 open close fstat pread preadv2 read write mmap munmap
 connect getsockopt poll recv send setsockopt socket if_nametoindex inet_pton
 clock_gettime clock_nanosleep getrandom gmtime_r
