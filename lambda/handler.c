@@ -178,20 +178,22 @@ static void name_writer(char *out, size_t bytes, const run *r, const event_item 
         snprintf(out, bytes, "%s#%zu", r->request->request_id, index);
 }
 
-static void note_duplicate(run *r, const event_item *item)
+/* why: whose update was first, or that there is no such item. */
+static void note_duplicate(run *r, const event_item *item, const char *why)
 {
     log_line line;
 
     metrics_add(&r->h->metrics, METRIC_DUPLICATES, 1);
     log_begin(&line, &r->h->config->log, LOG_WARN, r->request->request_id,
-              "item is analyzed already: duplicate delivery skipped");
+              "item is not pending: duplicate delivery skipped");
     log_text(&line, "sourceId", item->source_id);
+    log_text(&line, "reason", why);
     log_end(&line);
 }
 
 static void update(run *r, const event_item *item, item_result *result, size_t index)
 {
-    char writer[192], why[160] = "";
+    char writer[192], why[256] = "";
     store_item stored = {.source_id = item->source_id,
                          .timestamp = item->timestamp,
                          .sentiment = answer_sentiment(result->label),
@@ -210,7 +212,7 @@ static void update(run *r, const event_item *item, item_result *result, size_t i
         metrics_add(&r->h->metrics, METRIC_ITEMS_ANALYZED, 1);
         break;
     case STORE_DUPLICATE:
-        note_duplicate(r, item);
+        note_duplicate(r, item, why);
         break;
     case STORE_CREDENTIALS:
         r->credentials = 1;
