@@ -343,14 +343,14 @@ static void attempt(update *u)
 
 /* ---- until it is decided --------------------------------------------------------------------- */
 
+/* What is most needed first: callers cut it. */
 static void explain(const update *u, char *why, size_t why_bytes, const char *what)
 {
     const dynamodb_reply *reply = &u->reply;
 
-    snprintf(why, why_bytes, "%s%s%s%s%s%s%s, attempt %u", what, what[0] != '\0' ? ": " : "",
-             reply->code, reply->meaning[0] != '\0' ? ": " : "", reply->meaning,
-             reply->service_id[0] != '\0' ? ", service request " : "", reply->service_id,
-             u->attempts);
+    snprintf(why, why_bytes, "%s%s%s, attempt %u%s%s%s%s", what, what[0] != '\0' ? ": " : "",
+             reply->code, u->attempts, reply->service_id[0] != '\0' ? ", service request " : "",
+             reply->service_id, reply->meaning[0] != '\0' ? ": " : "", reply->meaning);
 }
 
 static void log_attempt(const update *u, log_level level, const char *message, double wait_ms)
