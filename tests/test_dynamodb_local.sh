@@ -105,5 +105,6 @@ done
 
 stop_server
 update one writer-1
-check "no server: unavailable after four attempts" matches out 'unavailable: no connection, attempt 4: .*'
+check "no server: unavailable after four attempts" matches out \
+    'unavailable: no connection, attempt 4: .*'
 finish test_dynamodb_local
