@@ -134,9 +134,8 @@ bench-tools: $(BUILD)/distil-bench $(BUILD)/bench/empty
 # Flags, compiler and lists of sources are remembered: what changes them rebuilds what they made.
 export DISTIL_EMBED := $(EMBED)
 export DISTIL_FLAGS := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(BASE) $(CPPFLAGS) \
-    $(CFLAGS) $(LDFLAGS) $(DEBUG) $(SMALL) $(UNWIND) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni) \
-    $(SECTIONS) \
-    $(SMALL)
+    $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni) \
+    $(SECTIONS) $(SMALL) $(UNWIND)
 export DISTIL_SOURCES := $(LIB_SRC) $(PROG_SRC) $(CMD_SRC) $(LAMBDA_SRC) $(BOOT_SRC) \
     $(TEST_LIB_SRC) $(BENCH_LIB_SRC) $(HARNESS_SRC)
 remember = @mkdir -p $(@D); printf '%s\n' "$$$(1)" | cmp -s - $@ || printf '%s\n' "$$$(1)" >$@

@@ -133,8 +133,8 @@ static int read_hash(const reader *r, config *c)
     return 0;
 }
 
-/* A decimal fraction from 0 to 1 with at most 9 digits behind the point; strtod would take hexadecimal
- * and infinity too, and 25 KB of program. */
+/* A decimal fraction from 0 to 1 with at most 9 decimals. strtod would take hexadecimal numbers and
+ * infinity too, and 25 KB of program. */
 static int parse_fraction(float *value, const char *text)
 {
     const char *point = strchr(text, '.');
