@@ -127,7 +127,7 @@ BOOTSTRAP := $(if $(BOOT_SRC),$(BUILD)/bootstrap $(if $(filter build,$(BUILD)),b
 all: $(COMMAND) $(BOOTSTRAP) $(LIBS) $(BLOB)
 
 ## tests: every test program, fuzz replay and generator, not run
-tests: $(TESTS) $(TEST_TOOLS) $(FUZZERS) $(TOOLS) bench-tools
+tests: $(TESTS) $(TEST_TOOLS) $(FUZZERS) $(TOOLS) $(BUILD)/json_check bench-tools
 ## bench-tools: distil-bench, which ./distil bench runs
 bench-tools: $(BUILD)/distil-bench $(BUILD)/bench/empty
 
@@ -260,6 +260,10 @@ check: all tests
 ## check-full: the same with the long cases
 check-full: all tests
 	$(Q)DISTIL_TEST_FULL=1 $(RUN_TESTS)
+
+# What the reader of events takes for JSON, as a program.
+$(BUILD)/json_check: $(BUILD)/tests/tool_json_check
+	$(Q)cp $< $@
 
 SANITIZED = +$(Q)$(MAKE) --no-print-directory OPT='-O1 -fno-omit-frame-pointer' check
 ## sanitize: every test under AddressSanitizer and UndefinedBehaviorSanitizer

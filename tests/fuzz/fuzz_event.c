@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fuzz target: events. Whatever the bytes are, taking the records apart stays within the arena and
+ * gives strings that end, keys that are both or neither, or a reason.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lambda/event.h"
+#include "lambda/text.h"
+#include "tests/fuzz/fuzz.h"
+
+static void require(int condition)
+{
+    if (!condition)
+        abort();
+}
+
+static void check_item(const event_item *item, const event_arena *arena)
+{
+    const char *const strings[] = {item->source_id, item->timestamp, item->model_version,
+                                   item->record_id};
+
+    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)
+        if (strings[i])
+            require(strings[i] >= arena->memory &&
+                    strings[i] + strlen(strings[i]) < arena->memory + arena->size);
+    require(item->text != NULL && !item->source_id == !item->timestamp);
+    require(text_prefix(item->text, item->text_bytes, 512) <= item->text_bytes);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    /* as large as what is decoded may need, and not a byte more: overflow shows */
+    size_t capacity = 2 * size + 64;
+    event_arena arena = {malloc(capacity), 0, capacity};
+    event_refusal no = {""};
+    const event_source *source;
+    event_records records;
+    json_value root;
+
+    require(arena.memory != NULL);
+    if (json_parse(&root, (const char *)data, size, NULL) == 0 && !event_is_warmup(root) &&
+        (source = event_recognise(root)) != NULL) {
+        if (source->open(&records, root, &arena, &no) != 0)
+            require(no.why[0] != '\0' && memchr(no.why, '\0', sizeof no.why) != NULL);
+        else
+            for (size_t i = 0, mark = arena.size; i < records.count; i++) {
+                event_item item;
+
+                memset(&item, 0, sizeof item);
+                arena.size = mark;
+                if (source->item(&item, event_next(&records), &arena, &no) == 0)
+                    check_item(&item, &arena);
+                else
+                    require(no.why[0] != '\0');
+            }
+    }
+    free(arena.memory);
+    return 0;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The function's environment: defaults, every variable's effect, and a refusal that names variable
+ * and remedy for every value that is wrong.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lambda/config.h"
+#include "tests/harness.h"
+
+enum { MAX_SET = 6 };
+
+/* Variables, and what comes of them. */
+typedef struct environment_case {
+    const char *name;
+    const char *set[MAX_SET]; /* "NAME=value" */
+    const char *refused;      /* in the refusal; NULL: accepted */
+    int (*check)(const config *c);
+} environment_case;
+
+static int defaults(const config *c)
+{
+    return !c->runtime_api && c->concurrency == 1 && c->threads == 1 && c->log.fd == 1 &&
+           c->log.level == LOG_INFO && strcmp(c->environment, "dev") == 0 && !c->model_path &&
+           c->verify == DISTIL_VERIFY_NONE && !c->expect_sha256 && !c->model_version &&
+           c->max_chars == 512 && c->neutral_threshold == 0.6f && !c->table && !c->allow_http &&
+           c->sqs_partial_failures == 1;
+}
+
+static int four_threads(const config *c)
+{
+    return c->memory_mb == 7000 && c->threads == 4;
+}
+
+static int six_threads(const config *c)
+{
+    return c->threads == 6;
+}
+
+static int three_threads(const config *c)
+{
+    return c->threads == 3;
+}
+
+static int eight_loops(const config *c)
+{
+    return c->concurrency == 8;
+}
+
+static int debug(const config *c)
+{
+    return c->log.level == LOG_DEBUG;
+}
+
+static int crc(const config *c)
+{
+    return c->verify == DISTIL_VERIFY_CRC;
+}
+
+static int hash(const config *c)
+{
+    return c->expect_sha256 && c->model_sha256[0] == 0xab && c->model_sha256[31] == 0x01;
+}
+
+static int threshold_one(const config *c)
+{
+    return c->neutral_threshold == 1.0f;
+}
+
+static int threshold_quarter(const config *c)
+{
+    return c->neutral_threshold == 0.25f;
+}
+
+static int paris(const config *c)
+{
+    return strcmp(c->store.host, "dynamodb.eu-west-3.amazonaws.com") == 0 && c->store.port == 443 &&
+           c->store.tls && strcmp(c->table, "items") == 0;
+}
+
+static int china(const config *c)
+{
+    return strcmp(c->store.host, "dynamodb.cn-north-1.amazonaws.com.cn") == 0;
+}
+
+static int sovereign(const config *c)
+{
+    return strcmp(c->store.host, "dynamodb.eusc-de-east-1.amazonaws.eu") == 0;
+}
+
+static int local(const config *c)
+{
+    return strcmp(c->store.host, "127.0.0.1") == 0 && c->store.port == 8000 && !c->store.tls;
+}
+
+static int within_vpc(const config *c)
+{
+    return strcmp(c->store.host, "dynamodb.internal") == 0 && c->store.port == 80 && c->allow_http;
+}
+
+#define HASH "ab00000000000000000000000000000000000000000000000000000000000001"
+#define TABLE "DATABASE_TABLE=items", "AWS_REGION=eu-west-3"
+
+static const environment_case cases[] = {
+    {"nothing", {NULL}, NULL, defaults},
+    {"empty is absent",
+     {"ENVIRONMENT=", "DISTIL_MAX_CHARS=", "DATABASE_TABLE=", "AWS_LAMBDA_LOG_LEVEL="},
+     NULL,
+     defaults},
+    {"threads by memory", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=7000"}, NULL, four_threads},
+    {"at most six", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=999999"}, NULL, six_threads},
+    {"threads by choice", {"DISTIL_THREADS=3"}, NULL, three_threads},
+    {"no threads", {"DISTIL_THREADS=0"}, "DISTIL_THREADS is \"0\": give a whole number", NULL},
+    {"threads and more", {"DISTIL_THREADS=3x"}, "DISTIL_THREADS is \"3x\"", NULL},
+    {"loops", {"AWS_LAMBDA_MAX_CONCURRENCY=8"}, NULL, eight_loops},
+    {"loops that are no number", {"AWS_LAMBDA_MAX_CONCURRENCY=many"}, NULL, defaults},
+    {"log level, any case", {"AWS_LAMBDA_LOG_LEVEL=debug"}, NULL, debug},
+    {"log level", {"AWS_LAMBDA_LOG_LEVEL=LOUD"}, "AWS_LAMBDA_LOG_LEVEL is \"LOUD\"", NULL},
+    {"model by a relative path", {"DISTIL_MODEL=m.distil"}, "give an absolute path", NULL},
+    {"checked", {"DISTIL_VERIFY=crc"}, NULL, crc},
+    {"checked how", {"DISTIL_VERIFY=md5"}, "none, crc or sha256", NULL},
+    {"hash", {"DISTIL_MODEL_SHA256=" HASH}, NULL, hash},
+    {"hash, short", {"DISTIL_MODEL_SHA256=ab"}, "64 hexadecimal digits", NULL},
+    {"hash, no hex", {"DISTIL_MODEL_SHA256=z" HASH}, "64 hexadecimal digits", NULL},
+    {"threshold", {"DISTIL_NEUTRAL_THRESHOLD=.25"}, NULL, threshold_quarter},
+    {"threshold 1", {"DISTIL_NEUTRAL_THRESHOLD=1"}, NULL, threshold_one},
+    {"threshold above 1", {"DISTIL_NEUTRAL_THRESHOLD=1.1"}, "from 0 to 1", NULL},
+    {"threshold below 0", {"DISTIL_NEUTRAL_THRESHOLD=-0.1"}, "from 0 to 1", NULL},
+    {"threshold nan", {"DISTIL_NEUTRAL_THRESHOLD=nan"}, "from 0 to 1", NULL},
+    {"threshold, a point", {"DISTIL_NEUTRAL_THRESHOLD=."}, "from 0 to 1", NULL},
+    {"threshold, two points", {"DISTIL_NEUTRAL_THRESHOLD=0.5.5"}, "from 0 to 1", NULL},
+    {"characters", {"DISTIL_MAX_CHARS=0"}, "DISTIL_MAX_CHARS is \"0\"", NULL},
+    {"characters, beyond 64 bits", {"DISTIL_MAX_CHARS=99999999999999999999"}, "whole number", NULL},
+    {"table without region", {"DATABASE_TABLE=items"}, "AWS_REGION", NULL},
+    {"region that is none",
+     {"DATABASE_TABLE=items", "AWS_REGION=eu/../evil"},
+     "AWS_REGION is \"eu/../evil\"",
+     NULL},
+    {"table", {TABLE}, NULL, paris},
+    {"default region", {"DATABASE_TABLE=items", "AWS_DEFAULT_REGION=eu-west-3"}, NULL, paris},
+    {"China", {"DATABASE_TABLE=items", "AWS_REGION=cn-north-1"}, NULL, china},
+    {"Europe's own", {"DATABASE_TABLE=items", "AWS_REGION=eusc-de-east-1"}, NULL, sovereign},
+    {"endpoint on this machine",
+     {TABLE, "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000"},
+     NULL,
+     local},
+    {"the service's endpoint goes first",
+     {TABLE, "AWS_ENDPOINT_URL=http://127.0.0.1:9",
+      "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000/"},
+     NULL,
+     local},
+    {"endpoints ignored",
+     {TABLE, "AWS_ENDPOINT_URL=http://127.0.0.1:9", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true"},
+     NULL,
+     paris},
+    {"plain HTTP elsewhere",
+     {TABLE, "AWS_ENDPOINT_URL=http://dynamodb.internal"},
+     "DISTIL_ALLOW_HTTP=1",
+     NULL},
+    {"plain HTTP elsewhere, allowed",
+     {TABLE, "AWS_ENDPOINT_URL=http://dynamodb.internal", "DISTIL_ALLOW_HTTP=1"},
+     NULL,
+     within_vpc},
+    {"a flag that is none", {"DISTIL_ALLOW_HTTP=yes"}, "give 0 or 1", NULL},
+    {"an endpoint that is none", {TABLE, "AWS_ENDPOINT_URL=ftp://x"}, "https://HOST", NULL},
+    {"an endpoint with a path", {TABLE, "AWS_ENDPOINT_URL=https://x/y"}, "without a path", NULL},
+};
+
+int main(int argc, char **argv)
+{
+    harness_init("test_config", argc, argv);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const environment_case *e = &cases[i];
+        char why[512] = "";
+        config c;
+        int status;
+
+        if (!harness_case("%s", e->name))
+            continue;
+        clearenv();
+        for (size_t k = 0; k < MAX_SET && e->set[k]; k++)
+            putenv((char *)(size_t)e->set[k]);
+        status = config_read(&c, why, sizeof why);
+        if (e->refused)
+            CHECKF(status != 0 && strstr(why, e->refused) != NULL, "%d: %s", status, why);
+        else
+            CHECKF(status == 0 && e->check(&c), "%d: %s", status, why);
+    }
+    return harness_finish();
+}
