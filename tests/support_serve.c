@@ -125,8 +125,6 @@ static void become(const serve_setup *setup, const serve_run *run)
 
     if (realpath(serve_build_path("sst2.distil"), absolute) == NULL)
         _exit(126);
-    (void)snprintf(model, sizeof model, "DISTIL_MODEL=%s", absolute);
-    variables[v++] = model;
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         if (getenv(kept[i]) == NULL)
             continue;
@@ -134,8 +132,11 @@ static void become(const serve_setup *setup, const serve_run *run)
         variables[v++] = keep[i];
     }
     for (size_t i = 0; setup->environment != NULL && setup->environment[i] != NULL; i++)
-        if (v + 1 < MOST_VARIABLES)
+        if (v + 2 < MOST_VARIABLES)
             variables[v++] = (char *)(uintptr_t)setup->environment[i];
+    /* The last one: of two with one name the first counts. */
+    (void)snprintf(model, sizeof model, "DISTIL_MODEL=%s", absolute);
+    variables[v++] = model;
     for (size_t i = 0; setup->options != NULL && setup->options[i] != NULL; i++)
         words[n++] = setup->options[i];
     words[n++] = "--";
