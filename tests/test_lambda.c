@@ -65,7 +65,7 @@ static int close_to(double a, double b) /* within the last of four decimals */
     return fabs(a - b) <= 0.00005 + 1e-9;
 }
 
-/* ---- what the function wrote ------------------------------------------------------------------ */
+/* ---- what the function wrote ----------------------------------------------------------------- */
 
 static const char *const metric_names[][2] = {
     {"ModelLoadTimeMs", "Milliseconds"}, {"InferenceLatencyMs", "Milliseconds"},
