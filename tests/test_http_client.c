@@ -20,11 +20,10 @@ enum { CAPACITY = 4096, SHORT_MS = 150, LONG_MS = 4000 };
 #define OK_CHUNKS                                                                                  \
     OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2;a=\"b\"\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\n"
 
-static char memory[CAPACITY];
-
-/* A client of a server that plays a script. */
+/* A client, its memory at the end of a page, and its server that plays a script. */
 typedef struct fixture {
     fault_server *server;
+    harness_guard memory;
     http_client client;
     http_response response;
 } fixture;
@@ -35,7 +34,8 @@ static void begin(fixture *f, const fault_step *script, size_t count, size_t cap
 
     f->server = fault_start(script, count);
     to.port = fault_port(f->server);
-    http_client_init(&f->client, &to, memory, capacity, 1000);
+    f->memory = harness_guard_new(capacity, 1, 1);
+    http_client_init(&f->client, &to, (char *)f->memory.data, capacity, 1000);
 }
 
 #define BEGIN(f, script) begin(f, script, sizeof(script) / sizeof *(script), CAPACITY)
@@ -61,6 +61,7 @@ static void finish(fixture *f, size_t requests)
         CHECK(size == sizeof REQUEST - 1 && memcmp(request, REQUEST, size) == 0);
     }
     fault_free(f->server);
+    harness_guard_free(&f->memory);
 }
 
 static void check_hello(const fixture *f, http_client_status status)
@@ -269,13 +270,13 @@ static void test_cut_and_resent(void)
 
         if (!harness_case("sent again only before the first byte: %zu", at))
             continue;
-        begin(&f, script, at == 0 ? 7 : 4, CAPACITY);
-        if (at == 0)
-            check_hello(&f, ask(&f, HTTP_RESEND_ONCE, LONG_MS));
-        else
+        BEGIN(&f, script);
+        if (at > 0) /* the second connection is there for the next exchange */
             CHECK(ask(&f, HTTP_RESEND_ONCE, LONG_MS) == HTTP_CLIENT_BROKEN);
-        CHECK(f.client.connections == (at == 0 ? 2 : 1));
-        finish(&f, at == 0 ? 2 : 1);
+        CHECK(f.client.connections == (at > 0));
+        check_hello(&f, ask(&f, HTTP_RESEND_ONCE, LONG_MS));
+        CHECK(f.client.connections == 2);
+        finish(&f, 2);
     }
 }
 
@@ -378,6 +379,7 @@ static void test_unasked(void)
         return;
     BEGIN(&f, script);
     check_hello(&f, ask(&f, HTTP_RESEND_NEVER, LONG_MS));
+    CHECK(f.client.stream.fd < 0);
     check_hello(&f, ask(&f, HTTP_RESEND_NEVER, LONG_MS));
     clock_sleep_until(clock_after_ms(50));
     check_hello(&f, ask(&f, HTTP_RESEND_NEVER, LONG_MS));
@@ -397,6 +399,7 @@ static void test_nobody(void)
     CHECK(ask(&f, HTTP_RESEND_ONCE, LONG_MS) == HTTP_CLIENT_CONNECT);
     CHECK(strstr(f.response.why, "refused") != NULL);
     CHECK(f.client.connections == 0);
+    harness_guard_free(&f.memory);
     fault_free(f.server);
 }
 
@@ -575,8 +578,6 @@ static void test_giant_head(size_t capacity, http_client_status expected)
                                  {.op = FAULT_REQUEST},
                                  {.op = FAULT_SEND, .bytes = answer, .size = sizeof answer},
                                  {.op = FAULT_HANG}};
-    static char large[80000];
-    net_endpoint to = {.host = "127.0.0.1"};
     http_client_status status;
     fixture f;
 
@@ -584,9 +585,7 @@ static void test_giant_head(size_t capacity, http_client_status expected)
         return;
     memset(answer, 'h', sizeof answer);
     memcpy(answer, OK_HEAD "X: ", sizeof OK_HEAD + 2);
-    f.server = fault_start(script, 4);
-    to.port = fault_port(f.server);
-    http_client_init(&f.client, &to, large, capacity, 1000);
+    begin(&f, script, 4, capacity);
     status = ask(&f, HTTP_RESEND_NEVER, LONG_MS);
     CHECKF(status == expected, "status %d", status);
     CHECK(f.response.head.status == 0);
