@@ -19,7 +19,7 @@
 #include "lambda/http.h"
 
 enum {
-    MAX_REQUESTS = 256,
+    MAX_REQUESTS = 4096,
     MAX_LEFT = 16,
     REPLY_BYTES = 65536,
     FINISH_MS = 5000,
