@@ -86,14 +86,11 @@ src = $(sort $(wildcard $(1)))
 LIB_SRC   := $(filter-out runtime/json.c,$(call src,kernels/*.c kernels/*.S model/*.c runtime/*.c))
 PROG_SRC  := $(call src,runtime/json.c tools/convert/*.c tools/serve/*.c tools/cmd_*.c)
 CMD_SRC   := $(call src,tools/distil.c)
-HANDLER   := $(wildcard lambda/handler.c)
-BOOT_SRC  := $(if $(HANDLER),lambda/main.c lambda/embed.c)
-LAMBDA_SRC := $(filter-out lambda/main.c lambda/embed.c lambda/tls_%,$(call src,lambda/*.c)) \
+BOOT_SRC  := lambda/main.c lambda/embed.c
+LAMBDA_SRC := $(filter-out $(BOOT_SRC) lambda/tls_%,$(call src,lambda/*.c)) \
     lambda/tls_$(TLS).c
 TEST_LIB_SRC := $(call src,tests/harness.c tests/kernel_*.c tests/support_*.c)
-NEEDS_BOOTSTRAP := tests/test_loop.c tests/test_bootstrap.c tests/test_rie.c
-TEST_SRC  := $(filter-out $(if $(HANDLER),,$(NEEDS_BOOTSTRAP)),\
-    $(call src,tests/test_*.c tests/check_*.c))
+TEST_SRC  := $(call src,tests/test_*.c tests/check_*.c)
 TEST_TOOL_SRC := $(call src,tests/tool_*.c)
 FUZZ_SRC  := $(call src,tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(call src,bench/bench_*.c)
@@ -119,7 +116,7 @@ LIBS   := $(BUILD)/libdistil.a $(SHARED) $(BUILD)/libdistil.so.$(MAJOR)
 BLOB   := $(BUILD)/sst2.distil
 # Only the plain build owns ./distil and ./bootstrap; a build elsewhere has its own and leaves them.
 COMMAND := $(BUILD)/distil $(if $(filter build,$(BUILD)),distil)
-BOOTSTRAP := $(if $(BOOT_SRC),$(BUILD)/bootstrap $(if $(filter build,$(BUILD)),bootstrap))
+BOOTSTRAP := $(BUILD)/bootstrap $(if $(filter build,$(BUILD)),bootstrap)
 
 # ---- build ----
 .PHONY: all tests bench-tools

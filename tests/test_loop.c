@@ -5,7 +5,6 @@
  * even for the first event, for errors or for a new connection.
  */
 #include <fcntl.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -313,7 +312,6 @@ int main(int argc, char **argv)
     char blob[4096];
 
     harness_init("test_loop", argc, argv);
-    (void)mallopt(M_ARENA_MAX, 1); /* the server's thread would map one of its own meanwhile */
     snprintf(blob, sizeof blob, "%s/sst2.distil", build != NULL ? build : "build");
     if (distil_model_open(&model, blob, NULL, NULL) != DISTIL_OK) {
         printf("%s: no model; run make\n", blob);
