@@ -16,16 +16,17 @@ export LC_ALL
 cd "$(dirname "$0")/.." || exit 2
 runs=${1:-100}
 build=${2:-build}
-bench=$build/distil-bench
+bench=$(mktemp) || exit 2 # a copy: nobody rebuilds it meanwhile
 work=$(mktemp -d) || exit 2
 neighbour=
 stop_neighbour() {
     [ -z "$neighbour" ] || kill "$neighbour" 2>/dev/null
     neighbour=
 }
-trap 'stop_neighbour; rm -rf "$work"' EXIT
+trap 'stop_neighbour; rm -rf "$work" "$bench"' EXIT
 trap 'exit 130' INT TERM
-cp "$build/distil" "$work/old" && cp "$build/distil" "$work/new" || exit 2
+cp "$build/distil" "$work/old" && cp "$build/distil" "$work/new" &&
+    cp "$build/distil-bench" "$bench" && chmod +x "$bench" || exit 2
 
 # trial NAME COUNT: prints how often each verdict came
 trial() {
