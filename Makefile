@@ -141,12 +141,12 @@ $(BUILD)/flags: FORCE
 	$(call remember,DISTIL_FLAGS)
 $(BUILD)/sources: FORCE
 	$(call remember,DISTIL_SOURCES)
-$(BUILD)/embed: FORCE
+$(BUILD)/embed_file: FORCE
 	$(call remember,DISTIL_EMBED)
 
 # make bootstrap EMBED=FILE puts the blob FILE into ./bootstrap.
 embed_flags = $(if $(EMBED),$(if $(filter lambda/embed.c,$(1)),-DEMBED_FILE='"$(EMBED)"'))
-$(BUILD)/obj/lambda/embed.o: $(BUILD)/embed $(EMBED)
+$(BUILD)/obj/lambda/embed.o: $(BUILD)/embed_file $(EMBED)
 
 COMPILE = $(Q)$(CC) $(BASE) -MMD -MP $(call assert_flags,$<) $(call isa_flags,$<) \
     $(call size_flags,$<) $(call section_flags,$<) $(call embed_flags,$<) $(CPPFLAGS) $(CFLAGS) \
