@@ -227,7 +227,8 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/%.o $(FUZZ_MAIN) $(TEST_LIBS)
 $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,$(BENCH_LIB_SRC)) $(TEST_LIBS)
 	$(SAY) "  LD    $@"
 	$(LINK)
-$(BUILD)/distil-bench: $(call obj,$(HARNESS_SRC) $(BENCH_LIB_SRC)) $(BUILD)/libprog.a \
+$(BUILD)/distil-bench: $(call obj,$(HARNESS_SRC) $(BENCH_LIB_SRC)) $(BUILD)/liblambda.a \
+    $(BUILD)/libprog.a \
     $(BUILD)/libdistil.a
 	$(SAY) "  LD    $@"
 	$(LINK)

@@ -83,6 +83,12 @@ check "compare: no such program" ended 2
 run bench cold -m "$blob" --runs 2
 check "cold: phases" grep -qE '^layer 6 ' out
 
+run bench load -m "$blob" --texts "$root/tests/data/sst2/dev.tsv" --rate 50 --seconds 1 -o load.json
+check "load: every event answered" ended 0
+check "load: quantiles" grep -qE '^p99 ' out
+run bench load --texts /nonexistent
+check "load: no texts" ended 2
+
 if have python3; then
     cat >forms.py <<'PY'
 import json, sys, xml.etree.ElementTree as tree
@@ -103,7 +109,7 @@ PY
     if python3 -c 'import matplotlib' 2>/dev/null; then
         run bench cold -m "$blob" --runs 2 -o cold.json
         check "HTML report" python3 "$root/bench/report.py" results.json --cold cold.json \
-            --html report.html
+            --load load.json --html report.html
         check "HTML report: charts inside" [ "$(grep -c '<svg' report.html)" -ge 1 ]
         check "HTML report: nothing from outside" sh -c '! grep -qE "(src|href)=\"http" report.html'
     else

@@ -82,9 +82,9 @@ _distil() {
         options="--isa --json -h --help"
         ;;
     bench)
-        options="run compare cold --list --budgets --only -m --model --build --seconds -o"
-        options="$options --revision --tokens --no-start --old-model --new-model --json --runs"
-        options="$options --cpu -h --help"
+        options="run compare cold load --list --budgets --only -m --model --build --seconds -o"
+        options="$options --revision --tokens --no-start --old-model --new-model --json --runs --rate --texts"
+        options="$options --seed --cpu -h --help"
         ;;
     serve)
         options="--local --port --timeout --store --pending --event --raw -m --model --retry-ms"

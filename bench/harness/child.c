@@ -85,7 +85,7 @@ int child_capture(char *out, size_t capacity, char *const argv[], char *const en
     return WEXITSTATUS(status);
 }
 
-int child_start(child_worker *w, char *const argv[], char *const environment[])
+int child_start(child_worker *w, char *const argv[], char *const environment[], int quiet)
 {
     int in[2], out[2];
 
@@ -97,8 +97,11 @@ int child_start(child_worker *w, char *const argv[], char *const environment[])
         return -1;
     }
     w->pid = fork();
-    if (w->pid == 0)
+    if (w->pid == 0) {
+        if (quiet)
+            dup2(open("/dev/null", O_WRONLY), 2);
         become(argv, environment, in[0], out[1]);
+    }
     close(in[0]);
     close(out[1]);
     w->to = in[1];
@@ -129,6 +132,32 @@ void child_stop(child_worker *w)
     close(w->to);
     close(w->from);
     waitpid(w->pid, NULL, 0);
+}
+
+/* A pipe of its own instead of ours would fill: the reading end goes on in a process that reads. */
+void child_drain(child_worker *w)
+{
+    pid_t reader = fork();
+
+    if (reader == 0) {
+        char rest[4096];
+
+        close(w->to);
+        while (read(w->from, rest, sizeof rest) > 0)
+            ;
+        _exit(0);
+    }
+    close(w->from);
+    w->from = -1;
+}
+
+void child_end(child_worker *w)
+{
+    close(w->to);
+    kill(w->pid, SIGTERM);
+    waitpid(w->pid, NULL, 0);
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ; /* the reader */
 }
 
 double child_mapped_bytes(pid_t pid, const char *file)

@@ -33,13 +33,18 @@ typedef struct child_worker {
     char reply[4096]; /* the last line, NUL-terminated */
 } child_worker;
 
-int child_start(child_worker *w, char *const argv[], char *const environment[]);
+/* quiet: what it writes to standard error goes nowhere. 0, or -1. */
+int child_start(child_worker *w, char *const argv[], char *const environment[], int quiet);
 
 /* Send a line (with its line feed), wait for the reply. Nanoseconds, or -1. */
 double child_ask(child_worker *w, const char *line, size_t size);
 
 /* Close its input and wait for the end. */
 void child_stop(child_worker *w);
+
+/* For a program that is no worker: let what it prints go nowhere, and later ask it to end. */
+void child_drain(child_worker *w);
+void child_end(child_worker *w);
 
 /* Bytes of file's mappings that are in the process's memory, by /proc/PID/smaps; -1 where that
  * cannot be read. */

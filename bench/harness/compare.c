@@ -55,7 +55,7 @@ static int enter(contestant *c, const char *program, const char *model, double s
     *argv++ = "A gorgeous, witty, seductive movie.";
     *argv = NULL;
     c->slowdown = slowdown;
-    if (child_start(&c->worker, stream, NULL) == 0)
+    if (child_start(&c->worker, stream, NULL, 0) == 0)
         return 0;
     fprintf(stderr, "distil bench: %s: cannot be started\n", program);
     return -1;

@@ -14,6 +14,7 @@
 #include "bench/clock.h"
 #include "bench/harness/cold.h"
 #include "bench/harness/compare.h"
+#include "bench/harness/load.h"
 #include "bench/harness/result.h"
 #include "kernels/kernels.h"
 #include "runtime/distil.h"
@@ -27,6 +28,7 @@ static const char usage[] =
     "usage: distil bench run [options]\n"
     "       distil bench compare [options] OLD NEW\n"
     "       distil bench cold [options]\n"
+    "       distil bench load [options]\n"
     "       distil bench --list\n"
     "Budgets and comparisons that hold on noisy machines. Everything runs on one CPU.\n"
     "\n"
@@ -53,6 +55,14 @@ static const char usage[] =
     "  --runs N         fresh processes of each kind (20)\n"
     "  -o FILE          phases as JSON\n"
     "\n"
+    "load: events at random times at the real bootstrap behind distil serve\n"
+    "  --rate N         events a second (100)\n"
+    "  --seconds S      so long (6)\n"
+    "  --texts FILE     one a line (tests/data/sst2/dev.tsv); every fifth is joined to 512 "
+    "characters\n"
+    "  --seed N         of times and texts (1)\n"
+    "  -o FILE          histogram as JSON\n"
+    "\n"
     "  --cpu N          run on this CPU; default: the last one allowed\n"
     "  --list           what can be measured\n"
     "\n"
@@ -69,6 +79,7 @@ typedef struct options {
     double seconds;
     int cpu, json;
     size_t runs;
+    load_plan load;
     compare_plan compare;
 } options;
 
@@ -345,6 +356,48 @@ static int cold_command(const options *o)
     return status;
 }
 
+/* ---- load ----------------------------------------------------------------------------------- */
+
+static int load_with(const options *o, load_plan *plan)
+{
+    static load_result outcome;
+    char aside[PATH_BYTES];
+    FILE *out;
+
+    if (load_run(&outcome, plan) != 0)
+        return USAGE;
+    load_print(stdout, &outcome);
+    if (o->output) {
+        out = open_aside(o->output, aside);
+        if (!out)
+            return complain(aside, strerror(errno));
+        load_write_json(out, &outcome);
+        if (put_in_place(out, aside, o->output) != 0)
+            return USAGE;
+    }
+    return outcome.failed > 0 ? REFUSED : PASSED;
+}
+
+static int load_command(const options *o)
+{
+    char directory[PATH_BYTES], *program, *bootstrap, *model;
+    load_plan plan = o->load;
+    int status;
+
+    own_directory(directory);
+    plan.program = program = find_file(directory, "distil");
+    plan.bootstrap = bootstrap = find_file(directory, "bootstrap");
+    plan.model = model = o->model ? strdup(o->model) : find_file(directory, "sst2.distil");
+    plan.seconds = o->seconds;
+    status = program && bootstrap && model
+                 ? load_with(o, &plan)
+                 : complain("no distil, bootstrap or sst2.distil there; run make", directory);
+    free(program);
+    free(bootstrap);
+    free(model);
+    return status;
+}
+
 /* ---- command line --------------------------------------------------------------------------- */
 
 static int list_kinds(void)
@@ -369,6 +422,7 @@ static const char **text_option(options *o, const char *name)
                  {"-o", offsetof(options, output)},
                  {"--revision", offsetof(options, revision)},
                  {"--old-model", offsetof(options, compare.old_model)},
+                 {"--texts", offsetof(options, load.texts)},
                  {"--new-model", offsetof(options, compare.new_model)}};
 
     if (strcmp(name, "--only") == 0 && o->only_count < sizeof o->only / sizeof o->only[0])
@@ -406,6 +460,14 @@ static int parse_option(options *o, int argc, char **argv, int i)
         o->runs = strtoul(value, &end, 10);
         if (*value && !*end && o->runs >= 1 && o->runs <= COLD_MAX_RUNS)
             return i + 2;
+    } else if (strcmp(name, "--rate") == 0) {
+        o->load.rate = strtod(value, &end);
+        if (*value && !*end && o->load.rate > 0 && o->load.rate <= 20000)
+            return i + 2;
+    } else if (strcmp(name, "--seed") == 0) {
+        o->load.seed = strtoul(value, &end, 10);
+        if (*value && !*end)
+            return i + 2;
     } else if (strcmp(name, "--tokens") == 0) {
         if (parse_lengths(&o->compare, value) == 0)
             return i + 2;
@@ -436,6 +498,7 @@ int main(int argc, char **argv)
                  .seconds = 6,
                  .cpu = -1,
                  .runs = 20,
+                 .load = {.texts = "tests/data/sst2/dev.tsv", .rate = 100, .seed = 1},
                  .compare = {.tokens = {8, 32, 128}, .lengths = 3, .start = 1}};
     const char *command = argc > 1 ? argv[1] : "";
     int i = 2;
@@ -445,7 +508,7 @@ int main(int argc, char **argv)
     if (strcmp(command, "--cold-child") == 0 && argc == 3)
         return cold_child(argv[2]);
     if (strcmp(command, "run") != 0 && strcmp(command, "compare") != 0 &&
-        strcmp(command, "cold") != 0) {
+        strcmp(command, "cold") != 0 && strcmp(command, "load") != 0) {
         int help = strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0;
 
         if (help || !*command)
@@ -466,5 +529,7 @@ int main(int argc, char **argv)
         return compare_arguments(&o, argc, argv, i) != 0 ? USAGE : compare(&o);
     if (i < argc)
         return misused("unexpected argument", argv[i]);
-    return strcmp(command, "cold") == 0 ? cold_command(&o) : run(&o);
+    return strcmp(command, "cold") == 0   ? cold_command(&o)
+           : strcmp(command, "load") == 0 ? load_command(&o)
+                                          : run(&o);
 }

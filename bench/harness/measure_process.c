@@ -154,7 +154,7 @@ void measure_blob_touched(measured *m, const measure_subject *s, const char *par
     double bytes = -1;
 
     (void)parameters;
-    if (absolute && child_start(&worker, argv, NULL) == 0) {
+    if (absolute && child_start(&worker, argv, NULL, 0) == 0) {
         if (child_ask(&worker, line, texts_line(line, TOUCHED_TOKENS)) > 0)
             bytes = child_mapped_bytes(worker.pid, absolute);
         child_stop(&worker);

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Open-loop load on the function: see load.h. */
+#include "bench/harness/load.h"
+
+#include <arpa/inet.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "bench/clock.h"
+#include "bench/harness/child.h"
+#include "bench/harness/stats.h"
+#include "lambda/clock.h"
+#include "lambda/http_client.h"
+#include "runtime/json.h"
+
+#define PATH "/2015-03-31/functions/function/invocations"
+
+enum {
+    SENDERS = 32, /* events on their way at once: more wait, and their wait counts */
+    MAX_EVENTS = 200000,
+    MAX_TEXTS = 4096,
+    LONG_EVERY = 5, /* one text in so many is like a news item: texts joined up to LONG_CHARS */
+    LONG_CHARS = 512,
+    EVENT_BYTES = 8192,
+    RESPONSE_BYTES = 65536,
+    START_MS = 10000,
+    ANSWER_MS = 60000
+};
+
+typedef struct load {
+    const load_plan *plan;
+    double *arrival_ns; /* (events), from the start */
+    char **events;      /* (events): whole requests */
+    size_t count;
+    double start_ns;
+    net_endpoint endpoint;
+    atomic_size_t next;
+} load;
+
+typedef struct sender {
+    load *load;
+    pthread_t thread;
+    histogram latency;
+    size_t failed;
+    char memory[RESPONSE_BYTES];
+} sender;
+
+/* ---- what is sent --------------------------------------------------------------------------- */
+
+static size_t read_texts(char *texts[MAX_TEXTS], const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char line[4096];
+    size_t n = 0;
+
+    while (file && n < MAX_TEXTS && fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\t\r\n")] = '\0';
+        if (*line && (n > 0 || strcmp(line, "sentence") != 0) && (texts[n] = strdup(line)))
+            n++;
+    }
+    if (file)
+        fclose(file);
+    return n;
+}
+
+/* A request of its own for each event; returns the text's length. */
+static size_t make_event(char **event, char *texts[], size_t n, uint64_t *random, int is_long)
+{
+    char text[2 * 4096] = "", body[EVENT_BYTES], *request = malloc(EVENT_BYTES + 512);
+    size_t size, used;
+
+    do {
+        used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%s%s", used ? " " : "",
+                 texts[stats_random(random, n)]);
+    } while (is_long && strlen(text) < LONG_CHARS);
+    if (is_long)
+        text[LONG_CHARS] = '\0';
+    size = (size_t)snprintf(body, sizeof body, "{\"text\":");
+    size += json_quote(body + size, sizeof body - size - 2, text, strlen(text));
+    size += (size_t)snprintf(body + size, sizeof body - size, "}");
+    if (request)
+        snprintf(request, EVENT_BYTES + 512,
+                 "POST " PATH " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                 "Content-Length: %zu\r\n\r\n%s",
+                 size, body);
+    *event = request;
+    return strlen(text);
+}
+
+static int prepare(load *l, load_result *result)
+{
+    static char *texts[MAX_TEXTS];
+    size_t n = read_texts(texts, l->plan->texts);
+    uint64_t random = l->plan->seed;
+    double at = 0, chars = 0;
+
+    if (n == 0) {
+        fprintf(stderr, "distil bench: %s: no texts in it\n", l->plan->texts);
+        return -1;
+    }
+    l->arrival_ns = calloc(MAX_EVENTS, sizeof *l->arrival_ns);
+    l->events = calloc(MAX_EVENTS, sizeof *l->events);
+    if (!l->arrival_ns || !l->events)
+        return -1;
+    for (;; l->count++) {
+        at -= log(stats_uniform(&random)) / l->plan->rate;
+        if (at >= l->plan->seconds || l->count == MAX_EVENTS)
+            break;
+        l->arrival_ns[l->count] = at * 1e9;
+        chars += (double)make_event(&l->events[l->count], texts, n, &random,
+                                    l->count % LONG_EVERY == LONG_EVERY - 1);
+    }
+    result->mean_chars = l->count > 0 ? chars / (double)l->count : 0;
+    for (size_t i = 0; i < n; i++)
+        free(texts[i]);
+    return 0;
+}
+
+/* ---- sending -------------------------------------------------------------------------------- */
+
+static void *send_events(void *argument)
+{
+    sender *s = argument;
+    load *l = s->load;
+    http_client client;
+    http_response response;
+    size_t i;
+
+    http_client_init(&client, &l->endpoint, s->memory, sizeof s->memory, START_MS);
+    while ((i = atomic_fetch_add(&l->next, 1)) < l->count) {
+        double intended = l->start_ns + l->arrival_ns[i];
+
+        clock_sleep_until((int64_t)intended);
+        if (http_client_exchange(&client, &response, l->events[i], strlen(l->events[i]),
+                                 HTTP_RESEND_REUSED, clock_after_ms(ANSWER_MS)) != HTTP_CLIENT_OK ||
+            response.head.status != 200 ||
+            http_get(&response.head, "X-Amz-Function-Error").at != NULL)
+            s->failed++;
+        histogram_add(&s->latency, bench_now_ns() - intended);
+    }
+    http_client_close(&client);
+    return NULL;
+}
+
+static int send_all(load *l, load_result *result)
+{
+    sender *senders = calloc(SENDERS, sizeof *senders);
+    size_t started = 0;
+
+    if (!senders)
+        return -1;
+    l->start_ns = bench_now_ns() + 10e6;
+    for (; started < SENDERS; started++) {
+        senders[started].load = l;
+        if (pthread_create(&senders[started].thread, NULL, send_events, &senders[started]) != 0)
+            break;
+    }
+    for (size_t i = 0; i < started; i++) {
+        pthread_join(senders[i].thread, NULL);
+        histogram_merge(&result->latency, &senders[i].latency);
+        result->failed += senders[i].failed;
+    }
+    result->seconds = (bench_now_ns() - l->start_ns) * 1e-9;
+    result->sent = l->count;
+    free(senders);
+    return started > 0 ? 0 : -1;
+}
+
+/* ---- the function --------------------------------------------------------------------------- */
+
+/* A port that is free now. */
+static uint16_t free_port(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, size) != 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &size) != 0)
+        at.sin_port = 0;
+    if (fd >= 0)
+        close(fd);
+    return ntohs(at.sin_port);
+}
+
+/* Wait until something listens. */
+static int wait_until_there(const net_endpoint *endpoint)
+{
+    int64_t until = clock_after_ms(START_MS);
+    net_stream stream;
+
+    net_init(&stream);
+    while (clock_now_ns() < until) {
+        net_status status = net_connect(&stream, endpoint, until);
+
+        net_close(&stream);
+        if (status == NET_OK)
+            return 0;
+        usleep(5000);
+    }
+    fprintf(stderr, "distil bench: nothing listens on port %u\n", (unsigned)endpoint->port);
+    return -1;
+}
+
+int load_run(load_result *result, const load_plan *plan)
+{
+    static load l;
+    char port[8];
+    char *argv[] = {(char *)(size_t)plan->program,
+                    "serve",
+                    "--local",
+                    "--port",
+                    port,
+                    "-m",
+                    (char *)(size_t)plan->model,
+                    "--",
+                    (char *)(size_t)plan->bootstrap,
+                    NULL};
+    child_worker serve;
+    int status = -1;
+
+    memset(result, 0, sizeof *result);
+    l = (load){.plan = plan, .endpoint = {.host = "127.0.0.1", .port = free_port()}};
+    snprintf(port, sizeof port, "%u", (unsigned)l.endpoint.port);
+    result->rate = plan->rate;
+    if (prepare(&l, result) == 0 && child_start(&serve, argv, NULL, 1) == 0) {
+        child_drain(&serve);
+        if (wait_until_there(&l.endpoint) == 0)
+            status = send_all(&l, result);
+        child_end(&serve);
+    }
+    for (size_t i = 0; i < l.count; i++)
+        free(l.events[i]);
+    free(l.events);
+    free(l.arrival_ns);
+    return status;
+}
+
+/* ---- output --------------------------------------------------------------------------------- */
+
+static const double quantiles[] = {0.5, 0.9, 0.95, 0.99, 0.999};
+static const char *const quantile_names[] = {"p50", "p90", "p95", "p99", "p999"};
+
+void load_print(FILE *out, const load_result *r)
+{
+    fprintf(out,
+            "%zu events in %.1f s, %.0f a second intended, %.0f characters on average; %zu "
+            "failed\n",
+            r->sent, r->seconds, r->rate, r->mean_chars, r->failed);
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++)
+        fprintf(out, "%-5s %10.3f ms\n", quantile_names[i],
+                histogram_quantile(&r->latency, quantiles[i]) * 1e-6);
+    fprintf(out, "%-5s %10.3f ms, from intended arrival to answer\n", "max",
+            r->latency.max_ns * 1e-6);
+}
+
+void load_write_json(FILE *out, const load_result *r)
+{
+    const char *separator = "";
+
+    fprintf(out, "{\"version\":1,\"events\":%zu,\"failed\":%zu,\"seconds\":%.3f,\"rate\":%.3f",
+            r->sent, r->failed, r->seconds, r->rate);
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++)
+        fprintf(out, ",\"%s_ms\":%.6f", quantile_names[i],
+                histogram_quantile(&r->latency, quantiles[i]) * 1e-6);
+    fprintf(out, ",\"max_ms\":%.6f,\"histogram\":[", r->latency.max_ns * 1e-6);
+    for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
+        if (r->latency.count[i] > 0) {
+            fprintf(out, "%s\n{\"from_ms\":%.6f,\"to_ms\":%.6f,\"count\":%llu}", separator,
+                    histogram_low(i) * 1e-3, histogram_high(i) * 1e-3,
+                    (unsigned long long)r->latency.count[i]);
+            separator = ",";
+        }
+    fputs("\n]}\n", out);
+}
