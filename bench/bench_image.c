@@ -26,6 +26,7 @@ static const char usage[] =
     "usage: bench_image [options]\n"
     "Start an unpacked image again and again until it has answered one SNS event.\n"
     "  -r ROOT     the image, unpacked (default build/bench-image/bundle/rootfs)\n"
+    "  -e TEXT     what the answer's sentiment begins with (default positive)\n"
     "  -n RUNS     starts with the files in the page cache (default 20)\n"
     "  -c RUNS     starts with an empty page cache (default 5)\n"
     "  --runc BUNDLE   start it by runc too: a bundle whose config.json names the port of -p\n"
@@ -141,17 +142,19 @@ static int api_send(api *a, int status, const char *headers, const char *body)
                : -1;
 }
 
-/* 1 if the answer in message says positive; blanks do not matter. */
-static int answer_is_right(api *a)
+/* 1 if the answer in message is a success of the expected sentiment; blanks do not matter. */
+static int answer_is_right(api *a, const char *expected)
 {
+    char sentiment[64];
     char *to = a->message;
 
     for (const char *from = a->message; *from != '\0'; from++)
         if (*from != ' ' && *from != '\n')
             *to++ = *from;
     *to = '\0';
+    snprintf(sentiment, sizeof sentiment, "\"sentiment\":\"%s", expected);
     return strstr(a->message, "\"statusCode\":200") != NULL &&
-           strstr(a->message, "\"sentiment\":\"positive\"") != NULL &&
+           strstr(a->message, sentiment) != NULL &&
            strstr(a->message, "\"source_id\":\"bench-1\"") != NULL;
 }
 
@@ -162,6 +165,7 @@ typedef struct subject {
     const char *root;     /* of the image; NULL: started as it is */
     char *const *command; /* ends with NULL */
     const char *model;    /* the file whose pages are counted, seen from here; NULL: none */
+    const char *expected; /* sentiment */
     int is_runc;
 } subject;
 
@@ -172,7 +176,7 @@ typedef struct sample {
 } sample;
 
 /* Serve one invocation; the clock is read as soon as requests are complete. 0 or -1. */
-static int serve(api *a, double begin, sample *s)
+static int serve(api *a, double begin, const char *expected, sample *s)
 {
     double now;
 
@@ -187,7 +191,7 @@ static int serve(api *a, double begin, sample *s)
         return -1;
     now = bench_now_ns();
     s->answer_ms = (now - begin) * 1e-6;
-    return answer_is_right(a) ? 0 : -1;
+    return answer_is_right(a, expected) ? 0 : -1;
 }
 
 static void weigh(sample *s, const subject *what, pid_t process)
@@ -229,7 +233,7 @@ static int start(api *a, const subject *what, sample *s)
     close(null);
     if (process < 0)
         return -1;
-    status = serve(a, begin, s);
+    status = serve(a, begin, what->expected, s);
     if (status == 0 && !what->is_runc)
         weigh(s, what, process);
     if (status != 0)
@@ -323,7 +327,7 @@ static int run(api *a, const subject *subjects, size_t n, const char *root, size
 }
 
 typedef struct options {
-    const char *root, *bundle;
+    const char *root, *bundle, *expected;
     size_t warm, cold;
     int port, json;
     char **peer;
@@ -347,6 +351,8 @@ static int parse(options *o, int argc, char **argv)
         }
         if (strcmp(argv[i], "-r") == 0)
             o->root = value;
+        else if (strcmp(argv[i], "-e") == 0)
+            o->expected = value;
         else if (strcmp(argv[i], "-n") == 0)
             o->warm = strtoul(value, NULL, 10);
         else if (strcmp(argv[i], "-c") == 0)
@@ -366,16 +372,16 @@ static int measure(api *a, const options *o)
 {
     char *program[] = {"/app/bootstrap", NULL}, model[4096];
     char *runc[] = {"/usr/sbin/runc", "run", "--bundle", NULL, "bench-image", NULL};
-    subject subjects[3] = {{"image", o->root, program, model, 0}};
+    subject subjects[3] = {{"image", o->root, program, model, o->expected, 0}};
     size_t n = 1;
 
     snprintf(model, sizeof model, "%s%s", o->root, model_path);
     if (o->bundle != NULL) {
         runc[3] = (char *)(uintptr_t)o->bundle;
-        subjects[n++] = (subject){"runc", NULL, runc, NULL, 1};
+        subjects[n++] = (subject){"runc", NULL, runc, NULL, o->expected, 1};
     }
     if (o->peer != NULL)
-        subjects[n++] = (subject){"peer", NULL, o->peer, NULL, 0};
+        subjects[n++] = (subject){"peer", NULL, o->peer, NULL, o->expected, 0};
     if (!o->json)
         printf(
             "                         first next, ms        first answer, ms        MB:     model"
@@ -391,7 +397,8 @@ static int measure(api *a, const options *o)
 
 int main(int argc, char **argv)
 {
-    options o = {.root = "build/bench-image/bundle/rootfs", .warm = 20, .cold = 5};
+    options o = {
+        .root = "build/bench-image/bundle/rootfs", .expected = "positive", .warm = 20, .cold = 5};
     static api a;
 
     if (argc == 2 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0))
