@@ -6,7 +6,7 @@
 
 enum { PARTS = 1 << HISTOGRAM_PART_BITS };
 
-/* Values below PARTS have a bucket each; above, the top bits are the part and the rest the power. */
+/* Values below PARTS have a bucket each; above, the top bits are the part, the rest the power. */
 static size_t bucket_of(uint64_t us)
 {
     unsigned power = 0;
