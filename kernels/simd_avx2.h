@@ -93,19 +93,16 @@ static inline __m256i distil_avx2_exp2_weight(__m256 y)
 /* distil_gelu on 8 lanes. */
 static inline __m256 distil_avx2_gelu(__m256 x)
 {
-    __m256 u = _mm256_min_ps(_mm256_mul_ps(x, x), _mm256_set1_ps(DISTIL_PHI_U_MAX));
-    __m256 p = _mm256_fmadd_ps(_mm256_set1_ps(DISTIL_PHI_P17), u, _mm256_set1_ps(DISTIL_PHI_P15));
+    __m256 t = _mm256_min_ps(_mm256_andnot_ps(_mm256_set1_ps(-0.0f), x),
+                             _mm256_set1_ps(DISTIL_GELU_CLAMP));
+    __m256i n = _mm256_castps_si256(
+        _mm256_fmadd_ps(t, _mm256_set1_ps(DISTIL_GELU_SCALE), _mm256_set1_ps(DISTIL_GELU_MAGIC)));
+    __m256 p = _mm256_permutevar8x32_ps(_mm256_loadu_ps(distil_gelu_cubics[3]), n);
 
-    p = _mm256_fmadd_ps(p, u, _mm256_set1_ps(DISTIL_PHI_P13));
-    p = _mm256_fmadd_ps(p, u, _mm256_set1_ps(DISTIL_PHI_P11));
-    p = _mm256_fmadd_ps(p, u, _mm256_set1_ps(DISTIL_PHI_P9));
-    p = _mm256_fmadd_ps(p, u, _mm256_set1_ps(DISTIL_PHI_P7));
-    p = _mm256_fmadd_ps(p, u, _mm256_set1_ps(DISTIL_PHI_P5));
-    p = _mm256_fmadd_ps(p, u, _mm256_set1_ps(DISTIL_PHI_P3));
-    p = _mm256_fmadd_ps(p, u, _mm256_set1_ps(DISTIL_PHI_P1));
-    p = _mm256_fmadd_ps(x, p, _mm256_set1_ps(0.5f));
-    p = _mm256_min_ps(_mm256_max_ps(p, _mm256_setzero_ps()), _mm256_set1_ps(1.0f));
-    return _mm256_mul_ps(x, p);
+    for (size_t i = 3; i-- > 0;)
+        p = _mm256_fmadd_ps(p, t,
+                            _mm256_permutevar8x32_ps(_mm256_loadu_ps(distil_gelu_cubics[i]), n));
+    return _mm256_sub_ps(_mm256_max_ps(x, _mm256_setzero_ps()), p);
 }
 
 #endif

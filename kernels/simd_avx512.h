@@ -69,22 +69,23 @@ static inline __m512i distil_avx512_exp2_weight(__m512 y)
     return _mm512_cvtps_epi32(_mm512_scalef_ps(p, y)); /* p * 2^floor(y) */
 }
 
+/* The factors of t^power on the pieces; the upper half is never picked. */
+static inline __m512 distil_avx512_gelu_factors(size_t power)
+{
+    return _mm512_castps256_ps512(_mm256_loadu_ps(distil_gelu_cubics[power]));
+}
+
 /* distil_gelu on 16 lanes. */
 static inline __m512 distil_avx512_gelu(__m512 x)
 {
-    __m512 u = _mm512_min_ps(_mm512_mul_ps(x, x), _mm512_set1_ps(DISTIL_PHI_U_MAX));
-    __m512 p = _mm512_fmadd_ps(_mm512_set1_ps(DISTIL_PHI_P17), u, _mm512_set1_ps(DISTIL_PHI_P15));
+    __m512 t = _mm512_min_ps(_mm512_abs_ps(x), _mm512_set1_ps(DISTIL_GELU_CLAMP));
+    __m512i n = _mm512_castps_si512(
+        _mm512_fmadd_ps(t, _mm512_set1_ps(DISTIL_GELU_SCALE), _mm512_set1_ps(DISTIL_GELU_MAGIC)));
+    __m512 p = _mm512_permutexvar_ps(n, distil_avx512_gelu_factors(3));
 
-    p = _mm512_fmadd_ps(p, u, _mm512_set1_ps(DISTIL_PHI_P13));
-    p = _mm512_fmadd_ps(p, u, _mm512_set1_ps(DISTIL_PHI_P11));
-    p = _mm512_fmadd_ps(p, u, _mm512_set1_ps(DISTIL_PHI_P9));
-    p = _mm512_fmadd_ps(p, u, _mm512_set1_ps(DISTIL_PHI_P7));
-    p = _mm512_fmadd_ps(p, u, _mm512_set1_ps(DISTIL_PHI_P5));
-    p = _mm512_fmadd_ps(p, u, _mm512_set1_ps(DISTIL_PHI_P3));
-    p = _mm512_fmadd_ps(p, u, _mm512_set1_ps(DISTIL_PHI_P1));
-    p = _mm512_fmadd_ps(x, p, _mm512_set1_ps(0.5f));
-    p = _mm512_min_ps(_mm512_max_ps(p, _mm512_setzero_ps()), _mm512_set1_ps(1.0f));
-    return _mm512_mul_ps(x, p);
+    for (size_t i = 3; i-- > 0;)
+        p = _mm512_fmadd_ps(p, t, _mm512_permutexvar_ps(n, distil_avx512_gelu_factors(i)));
+    return _mm512_sub_ps(_mm512_max_ps(x, _mm512_setzero_ps()), p);
 }
 
 /*

@@ -16,6 +16,6 @@ double naive_error(const kernel_case *c, size_t *at);
 
 /* x * Phi(x) by erfc, and the largest error allowed to gelu of poly.h. */
 double naive_gelu(double x);
-#define NAIVE_GELU_ERROR 4.5e-5
+#define NAIVE_GELU_ERROR 2.9e-5
 
 #endif

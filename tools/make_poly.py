@@ -3,10 +3,10 @@
 """Fit the polynomials of kernels/poly.h and print their coefficients as hex floats.
 
 exp(r) on |r| <= ln(2) / 2, relative minimax, the first two coefficients fixed at 1; 2^r on [0, 1],
-relative minimax, fixed at both ends, where powers of two meet; and the normal distribution's Phi(x) = 1/2 + x * P(x^2) on |x| <= c, minimax of |x| * error, because GELU is
-x * Phi(x). Both by the Remez exchange in double precision. The clamp c is the crossing where the
-tail that the clamp drops, c * Phi(-c), is as large as the error inside; the polynomial is then
-above 1 at c, so that limiting it to [0, 1] makes Phi exactly 0 or 1 from c on.
+relative minimax, fixed at both ends, where powers of two meet; and t * Phi(-t) on pieces of
+[0, clamp], absolute minimax, which is what GELU, x * Phi(x), lacks of max(x, 0) at t = |x|. By the
+Remez exchange in double precision. The clamp is where the last piece ends, and the function is
+below the fit's error.
 
 Run: tools/make_poly.py      (standard library only; a few seconds)
 """
@@ -20,6 +20,8 @@ def f32(x):
 
 def hex32(x):
     """A float as C writes it: 24 significant bits, no trailing zeros."""
+    if x == 0:
+        return "0.0f"
     mantissa, exponent = math.frexp(abs(x))
     digits = "%06x" % (int(mantissa * 2**24) * 2 - 2**24)
     digits = digits.rstrip("0")
@@ -105,42 +107,43 @@ def fit_weight(count, most):
     return [f32(most * p) for p in powers], error
 
 
-def fit_phi(count, clamp):
-    coefs, error = remez(lambda i, x: (x / clamp) ** (2 * i + 1), lambda x: x,
-                         lambda x: phi(x) - 0.5, 0.0, clamp, count)
-    return [c / clamp ** (2 * i + 1) for i, c in enumerate(coefs)], error
+def tail(t):
+    """What GELU lacks of max(x, 0), t = |x|."""
+    return t * phi(-t)
 
 
-def gelu32(coefs, clamp, x):
-    u = min(f32(x * x), f32(clamp * clamp))
-    p = coefs[-1]
-    for c in reversed(coefs[:-1]):
-        p = fma32(p, u, c)
-    p = max(0.0, min(1.0, fma32(x, p, 0.5)))
-    return f32(x * p)
+def fit_gelu(pieces, scale, clamp):
+    """tail(t) on each piece n = rint(scale * t): cubics c0 + c1 t + ..., absolute error; c0 of the
+    first is 0."""
+    fits = []
+    for n in range(pieces):
+        lo, hi = max(0.0, (n - 0.5) / scale), min((n + 0.5) / scale, clamp)
+        if n == 0:
+            coefs, error = remez(lambda i, t: t ** (i + 1), lambda t: 1.0, tail, 1e-9, hi, 3)
+            coefs = [0.0] + coefs
+        else: # in powers of the distance from the middle, which is better conditioned
+            middle = (lo + hi) / 2
+            local, error = remez(lambda i, t: (t - middle) ** i, lambda t: 1.0, tail, lo, hi, 4)
+            coefs = [sum(math.comb(k, i) * (-middle) ** (k - i) * local[k] for k in range(i, 4))
+                     for i in range(4)]
+        if n == pieces - 1: # so that what is left from the clamp on is halved
+            coefs[0] -= tail(clamp) / 2
+        fits.append(([f32(c) for c in coefs], error))
+    return fits
 
 
-def measure_gelu(coefs, clamp):
+def gelu32(fits, scale, clamp, x):
+    t = min(abs(x), clamp)
+    coefs = fits[round(scale * t)][0]
+    p = coefs[3]
+    for c in reversed(coefs[:3]):
+        p = fma32(p, t, c)
+    return f32(max(x, 0.0) - p)
+
+
+def measure_gelu(fits, scale, clamp):
     xs = [i / 4000 for i in range(-32000, 32001)]
-    return max(abs(gelu32(coefs, clamp, f32(x)) - f32(x) * phi(f32(x))) for x in xs)
-
-
-def fit_gelu(count):
-    """The clamp by bisection, then up in steps of 1/256 until Phi in floats is 1 there."""
-    lo, hi = 3.5, 5.0
-    for _ in range(20):
-        clamp = (lo + hi) / 2
-        if clamp * phi(-clamp) > fit_phi(count, clamp)[1]:
-            lo = clamp
-        else:
-            hi = clamp
-    clamp = math.ceil(hi * 256) / 256
-    while True:
-        coefs, error = fit_phi(count, clamp)
-        coefs = [f32(c) for c in coefs]
-        if gelu32(coefs, clamp, clamp) == clamp and gelu32(coefs, clamp, -clamp) == 0.0:
-            return clamp, coefs, error
-        clamp += 1 / 256
+    return max(abs(gelu32(fits, scale, clamp, f32(x)) - f32(x) * phi(f32(x))) for x in xs)
 
 
 def main():
@@ -159,12 +162,13 @@ def main():
     for i, c in enumerate(coefs):
         print(f"  r^{i}: {hex32(c)}  ({c:.9g})")
 
-    count = 9
-    clamp, coefs, error = fit_gelu(count)
-    print(f"Phi: 1/2 + x * sum, {count} coefficients, clamp {hex32(clamp)} ({clamp}), "
-          f"fit {error:.2e}, GELU in floats {measure_gelu(coefs, clamp):.2e}")
-    for i, c in enumerate(coefs):
-        print(f"  x^{2 * i + 1}: {hex32(c)}  ({c:.9g})")
+    pieces, scale, clamp = 8, 1.703125, 4.3984375
+    fits = fit_gelu(pieces, scale, clamp)
+    print(f"GELU: {pieces} cubics, scale {hex32(scale)}, clamp {hex32(clamp)} ({clamp}), fit "
+          f"{max(error for _, error in fits):.2e}, in floats "
+          f"{measure_gelu(fits, scale, clamp):.2e}")
+    for i in range(4):
+        print(f"  t^{i}: " + ", ".join(hex32(coefs[i]) for coefs, _ in fits))
 
 
 if __name__ == "__main__":
