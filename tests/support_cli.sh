@@ -77,6 +77,7 @@ have() {
 
 finish() {
     echo "$1: $passed passed, $failed failed, $skipped skipped"
+    [ "$passed$failed" != 00 ] || [ $skipped -eq 0 ] || exit 77
     [ $failed -eq 0 ] && [ $passed -gt 0 ]
     exit $?
 }

@@ -165,7 +165,8 @@ link() { # NAME OBJECT LIBRARY...
         close_with 0 1 0
     fi
 }
-link distil tools/distil.o "$build/libprog.a" "$build/libdistil.a"
+link distil tools/distil.o "$build/libprog.a" "$build/liblambda.a" "$build/libprog.a" \
+    "$build/libdistil.a"
 link check_kernels tests/check_kernels.o "$build/libtest.a" "$build/libprog.a" "$build/libdistil.a"
 cp "$build/sst2.distil" "$work/" || exit 1
 if ! "$work/distil" classify --jsonl -m "$work/sst2.distil" "$text" >"$work/answer"; then

@@ -53,18 +53,19 @@ static size_t flushed(json_value *line, const char *request_id)
 /* Every definition has its member, and its member a number or at most 100 of them. */
 static void check_directive(json_value line, size_t definitions)
 {
-    json_value aws, directives, directive, list, name, unit, value, stamp;
+    const json_value none = {JSON_NULL, "", 0};
+    json_value aws = none, directives = none, list = none, name = none, unit = none;
+    json_value value = none, stamp = none;
     json_iter i;
     size_t count = 0;
-    int64_t ms;
+    int64_t ms = 0;
 
     CHECK(json_get(line, "_aws", &aws) && json_get(aws, "CloudWatchMetrics", &directives));
     CHECK(json_get(aws, "Timestamp", &stamp) && json_int64(stamp, &ms) == 0 &&
           ms > INT64_C(1700000000000));
     json_iter_init(&i, directives);
     CHECK(json_iter_next(&i));
-    directive = i.value;
-    CHECK(json_get(directive, "Metrics", &list));
+    CHECK(json_get(i.value, "Metrics", &list));
     json_iter_init(&i, list);
     for (; json_iter_next(&i); count++) {
         char member[64];
