@@ -234,7 +234,7 @@ $(BUILD)/distil-bench: $(call obj,$(HARNESS_SRC) $(BENCH_LIB_SRC)) $(BUILD)/libl
 	$(LINK)
 $(BUILD)/bench/empty: $(call obj,bench/probes/empty.c)
 	$(SAY) "  LD    $@"
-	$(LINK) -static
+	$(LINK) $(if $(SANITIZE),,-static)
 $(TOOLS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/libprog.a $(BUILD)/libdistil.a
 	$(SAY) "  LD    $@"
 	$(LINK)
