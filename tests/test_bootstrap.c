@@ -26,6 +26,13 @@
 #include "tests/harness.h"
 #include "tests/support_fault_server.h"
 
+/* Of the program without TLS. What is shipped is gcc's; clang unrolls more. */
+#ifdef __clang__
+enum { MAX_BYTES = 1100000 };
+#else
+enum { MAX_BYTES = 1 << 20 };
+#endif
+
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
 #elif defined(__has_feature)
@@ -256,7 +263,7 @@ static void test_file(void)
     }
     close(fd);
     if (!has_embedded_model())
-        CHECKF(status.st_size <= (version_says("TLS: yes") ? 8000000 : 1 << 20), "%ld bytes",
+        CHECKF(status.st_size <= (version_says("TLS: yes") ? 8000000 : MAX_BYTES), "%ld bytes",
                (long)status.st_size);
 }
 
