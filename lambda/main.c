@@ -100,6 +100,8 @@ static int fail_start(process *p, const char *runtime_api)
     log_end(&line);
     count_failure(p, strcmp(p->error_type, "Runtime.ModelLoad") == 0);
     report_failure(p, runtime_api);
+    if (p->loops == NULL) /* nothing uses it: so that a leak checker has nothing to say */
+        distil_model_close(p->model);
     return EXIT_FAILURE;
 }
 

@@ -412,7 +412,7 @@ static void test_faults(void)
 {
     static const char *const options[] = {"--store", "memory",     "--faults", "0.01", "--seed",
                                           "6",       "--retry-ms", "1",        NULL};
-    size_t events = amount(100000, 2000), asynchronous = events / 20, bad = 0;
+    size_t events = amount(100000, 1200), asynchronous = events / 20, bad = 0;
     world w;
 
     if (!harness_case("faults: %zu events, 1 %% of all replies wrong", events))
