@@ -722,8 +722,14 @@ static void test_end(void)
 
         if (caller != NULL) {
             int64_t until = clock_after_ms(5000);
+            const char *line;
+            size_t size;
 
-            (void)serve_invoke_text(caller, "!answer 1");
+            /* Within an event: it does not look at its connection. */
+            CHECK(serve_invoke(caller, "!env HOME\nhang", 14, 1).status == 202);
+            while (((line = serve_line_next(run, &size)) == NULL || strncmp(line, "env", 3) != 0) &&
+                   clock_now_ns() < until)
+                usleep(1000);
             pid = (pid_t)serve_count(caller, "pid");
             CHECK(serve_stop(run, SIGKILL) == 256 + SIGKILL);
             while (kill(pid, 0) == 0 && clock_now_ns() < until)
