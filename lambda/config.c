@@ -71,7 +71,8 @@ static int read_flag(const reader *r, const char *name, int *value)
 static void read_platform(config *c)
 {
     const char *text = variable("AWS_LAMBDA_MAX_CONCURRENCY");
-    unsigned long n = text ? strtoul(text, NULL, 10) : 0;
+    size_t digits = text ? strspn(text, "0123456789") : 0;
+    unsigned long n = digits > 0 && text[digits] == '\0' ? strtoul(text, NULL, 10) : 0;
 
     c->runtime_api = variable("AWS_LAMBDA_RUNTIME_API");
     c->concurrency = n < 1 ? 1 : n > MAX_CONCURRENCY ? MAX_CONCURRENCY : n;

@@ -10,6 +10,7 @@
 #include "lambda/clock.h"
 #include "lambda/text.h"
 
+#define MAX_LEFT_MS INT64_C(1000000000000) /* 31 years */
 #define SUM_TOLERANCE 1e-3 /* probabilities are float: 8 of them sum to 1 within 1e-6 */
 
 /* One event on its way through. */
@@ -20,8 +21,10 @@ typedef struct run {
     const event_source *source;
     event_records records;
     answer answer;
-    int64_t deadline_ns;    /* monotonic, the margin taken off */
-    size_t index;           /* of the first record of the chunk */
+    int64_t deadline_ns; /* monotonic, the margin taken off */
+    int64_t slowest_ns;  /* of this event's chunks so far: what the next may take. Not kept beyond
+                               it: a store that was slow once must not have later events refused */
+    size_t index;        /* of the first record of the chunk */
     size_t failed, updated; /* records so far */
     item_status first_failure;
     char first_why[160];
@@ -86,7 +89,6 @@ int handler_init(handler *h, const config *c, const distil_model *model, distil_
     h->context = context;
     h->store = s;
     h->arena = (event_arena){arena_memory, 0, arena_bytes};
-    h->slowest_ns = 0;
     if (c->model_version)
         snprintf(h->model_version, sizeof h->model_version, "%s", c->model_version);
     else
@@ -286,7 +288,7 @@ static void skip_chunk(chunk *c, size_t from, const char *why)
 
 static int too_late(const run *r)
 {
-    return clock_now_ns() + 2 * r->h->slowest_ns > r->deadline_ns;
+    return clock_now_ns() + 2 * r->slowest_ns > r->deadline_ns;
 }
 
 static const char order[] = "a record before it in the queue failed";
@@ -321,8 +323,8 @@ static void run_chunk(run *r, chunk *c)
         classify(r->h, c);
     finish_chunk(r, c);
     spent = clock_now_ns() - start;
-    if (spent > r->h->slowest_ns)
-        r->h->slowest_ns = spent;
+    if (spent > r->slowest_ns)
+        r->slowest_ns = spent;
 }
 
 /* ---- events --------------------------------------------------------------------------------- */
@@ -360,6 +362,8 @@ static int64_t working_deadline(const handler_request *request)
     if (request->deadline_unix_ms == INT64_MAX)
         return CLOCK_NEVER;
     left = request->deadline_unix_ms - clock_unix_ms() - HANDLER_MARGIN_MS;
+    if (left > MAX_LEFT_MS)
+        return CLOCK_NEVER; /* in nanoseconds it would not fit, and nobody waits so long */
     return clock_now_ns() + left * 1000000;
 }
 
@@ -388,8 +392,6 @@ static void conclude(run *r)
              r->first_why);
     if (r->failed > 0 && (r->credentials || fails_invocation(r)))
         fail_event(r->reply, answer_error_type(r->first_failure), why);
-    else if (r->reply->answer.overflow)
-        fail_event(r->reply, "Function.ResponseSizeTooLarge", "the answer is larger than 6 MiB");
     if (r->credentials)
         r->reply->outcome = HANDLER_FAIL_EXIT;
     log_begin(&line, &r->h->config->log, LOG_INFO, r->request->request_id, "event done");

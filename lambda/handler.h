@@ -7,7 +7,7 @@
  *
  * Records are taken a chunk at a time: their texts are classified in one pass over the weights,
  * then their items are updated one by one. Before each chunk the time left is compared with what
- * the slowest chunk so far took; records that could not be finished are not begun.
+ * the slowest chunk of the event so far took; records that could not be finished are not begun.
  */
 #ifndef DISTIL_LAMBDA_HANDLER_H
 #define DISTIL_LAMBDA_HANDLER_H
@@ -37,7 +37,6 @@ typedef struct handler {
     metrics metrics;
     monitor monitor;
     event_arena arena;
-    int64_t slowest_ns; /* of one chunk so far: what the next may take */
     size_t n_labels;
     sentiment of_label[HANDLER_MAX_LABELS];
     char model_version[64];

@@ -51,6 +51,8 @@ check "no reason given" refused 1 '"why" is missing'
 budgets '{"version": 1, "budgets": [], "machines": [{"cpu": "nobody",
  "budgets": [{"name": "ms/avx2/8", "max": -1, "why": "x"}]}]}'
 check "wrong for another machine" refused 2 'not a number above 0'
+budgets '{"version": 1, "budgets": [], "machines": [{"cpu": "", "budgets": []}]}'
+check "a machine without a name" refused 1 '"cpu" has 0 bytes'
 run bench run --budgets missing.json
 check "no file" ended 2
 check "no file: named" says err "missing.json"
@@ -64,7 +66,7 @@ check "over budget: status" ended 1
 check "over budget: said" says out "0 within budget, 1 over"
 budgets '{"version": 1, "budgets": [{"name": "size/nothing", "max": 1000, "why": "x"}]}'
 check "not built: no verdict" says out "1 not measured here"
-check "not built: status" ended 0
+check "not built: nothing measured is no pass" ended 3
 run bench run --budgets budgets.json --only latency/ --seconds 0.1
 check "--only that names nothing" ended 2
 run bench --list
@@ -86,6 +88,9 @@ check "cold: phases" grep -qE '^layer 6 ' out
 run bench load -m "$blob" --texts "$root/tests/data/sst2/dev.tsv" --rate 50 --seconds 1 -o load.json
 check "load: every event answered" ended 0
 check "load: quantiles" grep -qE '^p99 ' out
+awk 'BEGIN { for (i = 0; i < 4090; i++) printf "\""; print "" }' >quotes
+run bench load -m "$blob" --texts quotes --rate 20 --seconds 0.5
+check "load: a text that is all escapes" ended 0
 run bench load --texts /nonexistent
 check "load: no texts" ended 2
 

@@ -49,6 +49,11 @@ static int eight_loops(const config *c)
     return c->concurrency == 8;
 }
 
+static int most_loops(const config *c)
+{
+    return c->concurrency == 64;
+}
+
 static int debug(const config *c)
 {
     return c->log.level == LOG_DEBUG;
@@ -116,6 +121,9 @@ static const environment_case cases[] = {
     {"threads and more", {"DISTIL_THREADS=3x"}, "DISTIL_THREADS is \"3x\"", NULL},
     {"loops", {"AWS_LAMBDA_MAX_CONCURRENCY=8"}, NULL, eight_loops},
     {"loops that are no number", {"AWS_LAMBDA_MAX_CONCURRENCY=many"}, NULL, defaults},
+    {"loops below none", {"AWS_LAMBDA_MAX_CONCURRENCY=-1"}, NULL, defaults},
+    {"loops and more", {"AWS_LAMBDA_MAX_CONCURRENCY=8abc"}, NULL, defaults},
+    {"loops at most", {"AWS_LAMBDA_MAX_CONCURRENCY=1000"}, NULL, most_loops},
     {"log level, any case", {"AWS_LAMBDA_LOG_LEVEL=debug"}, NULL, debug},
     {"log level", {"AWS_LAMBDA_LOG_LEVEL=LOUD"}, "AWS_LAMBDA_LOG_LEVEL is \"LOUD\"", NULL},
     {"model by a relative path", {"DISTIL_MODEL=m.distil"}, "give an absolute path", NULL},

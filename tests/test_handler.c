@@ -328,9 +328,11 @@ static void test_texts(fixture *f)
         CHECK(metric_value(f, "NeutralSentimentCount") == 1);
         f->config.neutral_threshold = 0.6f;
     }
-    if (harness_case("a lone surrogate is U+FFFD, a NUL is a character"))
+    if (harness_case("a lone surrogate is U+FFFD"))
         CHECK(score_of(f, "{\"text\":\"so good \\ud800\"}") ==
               score_of(f, "{\"text\":\"so good \\ufffd\"}"));
+    if (harness_case("what is behind a NUL character is classified too"))
+        CHECK(score_of(f, "{\"text\":\"so \\u0000 bad\"}") != score_of(f, "{\"text\":\"so \"}"));
     if (harness_case("records of a batch get the scores they get alone")) {
         double one = score_of(f, "{\"text\":\"flat and lifeless\"}");
 
@@ -383,6 +385,10 @@ static const refusal refusals[] = {
     {"SNS, empty source_id",
      SNS(MESSAGE("\\\"source_id\\\":\\\"\\\"," TIME "\\\"text_for_analysis\\\":\\\"c\\\"")),
      HANDLER_FAIL, "source_id has 0 bytes"},
+    {"SNS, a NUL in the key",
+     SNS(MESSAGE("\\\"source_id\\\":\\\"a\\\\u0000b\\\"," TIME
+                 "\\\"text_for_analysis\\\":\\\"c\\\"")),
+     HANDLER_FAIL, "source_id has a NUL"},
     {"SNS, no timestamp", SNS(MESSAGE(ID "\\\"text_for_analysis\\\":\\\"c\\\"")), HANDLER_FAIL,
      "timestamp is missing"},
     {"EventBridge without detail", "{\"detail-type\":\"a\",\"source\":\"b\"}", HANDLER_FAIL,
@@ -457,6 +463,11 @@ static void test_batches(fixture *f)
         CHECK(metric_value(f, "SentimentAnalysisCount") == 1);
         CHECK(metric_value(f, "AnalysisErrors") == 2);
     }
+    if (harness_case("SQS: a record without an id fails the whole batch")) {
+        run(f, "{\"Records\":[{\"eventSource\":\"aws:sqs\",\"body\":" GOOD "}]}");
+        CHECK(at(answer_of(f), "batchItemFailures.0").type == JSON_OBJECT &&
+              at(answer_of(f), "batchItemFailures.0.itemIdentifier").type == JSON_NULL);
+    }
     if (harness_case("SQS without partial failures: the invocation fails")) {
         f->config.sqs_partial_failures = 0;
         run(f, "{\"Records\":[" SQS("m1", "a:texts", GOOD) "," SQS("m2", "a:texts", "\"x\"") "]}");
@@ -489,6 +500,16 @@ static void test_deadline(fixture *f)
         run_with(f, event, strlen(event), clock_unix_ms() + 100);
         CHECK(number(answer_of(f), "statusCode") == 503);
         CHECK(says(parsed_body(f, text, sizeof text), "code", "INTERNAL_ERROR"));
+    }
+    if (harness_case("an event that had no time does not take it from the next")) {
+        run_with(f, "{\"text\":\"so good\"}", 18, clock_unix_ms() + 100);
+        CHECK(f->reply.outcome == HANDLER_FAIL);
+        run_with(f, "{\"text\":\"so good\"}", 18, clock_unix_ms() + 3000);
+        CHECK(says(answer_of(f), "body.sentiment", "positive"));
+    }
+    if (harness_case("a deadline that no clock reaches is none")) {
+        run_with(f, "{\"text\":\"so good\"}", 18, INT64_MAX - 1);
+        CHECK(says(answer_of(f), "body.sentiment", "positive"));
     }
     if (harness_case("the same event again is answered with an error")) {
         handler_request request = {.request_id = "request-1",

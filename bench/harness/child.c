@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -24,6 +25,7 @@ enum { FIRST_BYTES_MS = 10000 };
 /* In the child: standard streams, extra environment, exec. */
 static void become(char *const argv[], char *const environment[], int in, int out)
 {
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* nothing measured outlives the harness */
     for (size_t i = 0; environment && environment[i]; i++)
         putenv(environment[i]);
     if (in >= 0)

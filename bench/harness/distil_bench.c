@@ -149,6 +149,8 @@ static void add_objectives(budget_list *list)
             i++;
         if (i == list->count && list->count < BUDGET_MAX)
             list->items[list->count++] = objectives[o];
+        else if (i < list->count && list->items[i].max > objectives[o].max)
+            list->items[i].max = objectives[o].max; /* a file may be stricter, not laxer */
     }
 }
 
@@ -217,7 +219,10 @@ static int sum_up(const result *results, size_t count)
             seen[results[i].verdict]++;
     printf("%zu within budget, %zu over, %zu inconclusive, %zu not measured here\n",
            seen[VERDICT_PASS], seen[VERDICT_FAIL], seen[VERDICT_INCONCLUSIVE], absent);
-    return seen[VERDICT_FAIL] ? REFUSED : seen[VERDICT_INCONCLUSIVE] ? INCONCLUSIVE : PASSED;
+    if (seen[VERDICT_FAIL])
+        return REFUSED;
+    /* a gate that has measured nothing has not passed */
+    return seen[VERDICT_INCONCLUSIVE] || seen[VERDICT_PASS] == 0 ? INCONCLUSIVE : PASSED;
 }
 
 static int run_subject(const options *o, const measure_subject *subject)

@@ -27,7 +27,9 @@ enum {
     MAX_TEXTS = 4096,
     LONG_EVERY = 5, /* one text in so many is like a news item: texts joined up to LONG_CHARS */
     LONG_CHARS = 512,
-    EVENT_BYTES = 8192,
+    LINE_BYTES = 4096,
+    TEXT_BYTES = LINE_BYTES + LONG_CHARS + 1,
+    EVENT_BYTES = 6 * TEXT_BYTES + 16, /* every byte escaped */
     RESPONSE_BYTES = 65536,
     START_MS = 10000,
     ANSWER_MS = 60000
@@ -56,7 +58,7 @@ typedef struct sender {
 static size_t read_texts(char *texts[MAX_TEXTS], const char *path)
 {
     FILE *file = fopen(path, "r");
-    char line[4096];
+    char line[LINE_BYTES];
     size_t n = 0;
 
     while (file && n < MAX_TEXTS && fgets(line, sizeof line, file)) {
@@ -72,7 +74,7 @@ static size_t read_texts(char *texts[MAX_TEXTS], const char *path)
 /* A request of its own for each event; returns the text's length. */
 static size_t make_event(char **event, char *texts[], size_t n, uint64_t *random, int is_long)
 {
-    char text[2 * 4096] = "", body[EVENT_BYTES], *request = malloc(EVENT_BYTES + 512);
+    char text[TEXT_BYTES] = "", body[EVENT_BYTES], *request = malloc(EVENT_BYTES + 512);
     size_t size, used;
 
     do {
