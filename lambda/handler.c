@@ -336,17 +336,22 @@ static void fail_event(handler_reply *reply, const char *type, const char *why)
     snprintf(reply->why, sizeof reply->why, "%s", why);
 }
 
-/* The event as a whole cannot be taken. */
-static void refuse_event(run *r, const char *why)
+static void note_refusal(run *r, const char *code, const char *why)
 {
     log_line line;
 
     metrics_add(&r->h->metrics, METRIC_ERRORS, 1);
     log_begin(&line, &r->h->config->log, LOG_ERROR, r->request->request_id, "event refused");
-    log_text(&line, "code", answer_code(ITEM_INVALID));
+    log_text(&line, "code", code);
     log_text(&line, "error", why);
     log_integer(&line, "bytes", (int64_t)r->request->event.size);
     log_end(&line);
+}
+
+/* The event as a whole cannot be taken. */
+static void refuse_event(run *r, const char *why)
+{
+    note_refusal(r, answer_code(ITEM_INVALID), why);
     if (r->source && r->source->delivery == EVENT_HTTP)
         answer_http_error(&r->reply->answer, 400, answer_code(ITEM_INVALID), why,
                           r->h->arena.memory, HANDLER_SCRATCH_BYTES);
@@ -453,9 +458,11 @@ void handler_run(handler *h, const handler_request *request, handler_reply *repl
     buffer_clear(&reply->answer);
     h->arena.size = 0;
     h->arena.capacity = capacity / 2;
-    if (request->repeated)
-        fail_event(reply, "Runtime.EventRepeated", "the event came again before it was answered");
-    else if (json_parse(&root, request->event.at, request->event.size, &error) != 0) {
+    if (request->repeated) {
+        snprintf(why, sizeof why, "the event came again before it was answered");
+        note_refusal(&r, answer_code(ITEM_NOT_TRIED), why);
+        fail_event(reply, "Runtime.EventRepeated", why);
+    } else if (json_parse(&root, request->event.at, request->event.size, &error) != 0) {
         snprintf(why, sizeof why, "the event is not JSON: byte %zu: %s", error.offset, error.what);
         refuse_event(&r, why);
     } else

@@ -94,7 +94,8 @@ static int fail_start(process *p, const char *runtime_api)
     log_line line;
 
     fill_minimum(&p->config);
-    log_begin(&line, &p->config.log, LOG_FATAL, NULL, "the function cannot start");
+    /* ERROR, which alarms look for, though nothing goes on */
+    log_begin(&line, &p->config.log, LOG_ERROR, NULL, "the function cannot start");
     log_text(&line, "errorType", p->error_type);
     log_text(&line, "why", p->why);
     log_end(&line);

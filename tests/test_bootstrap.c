@@ -384,7 +384,7 @@ static void check_failure(const failure *f, const run *r, const fault_server *se
     CHECK(json_get(root, "errorMessage", &member));
     message[json_string(member, message, sizeof message - 1)] = '\0';
     CHECKF(strstr(message, expand(f->message)) != NULL, "%s", message);
-    CHECKF(lines_with(r, "level", "FATAL") == 1, "%s", r->output);
+    CHECKF(lines_with(r, "level", "ERROR") == 1, "%s", r->output);
     CHECKF(lines_with(r, "why", message) == 1, "%s", r->output);
     CHECK(lines_with(r, "AnalysisErrors", "1") == 1);
     CHECK(lines_with(r, "ModelLoadErrors", NULL) == (f->of_model ? 1 : 0));
@@ -430,7 +430,7 @@ static void test_failure_unheard(void)
     start(&r, NULL);
     end(&r);
     CHECKF(r.status == 1, "exit status %d", r.status);
-    CHECK(lines_with(&r, "level", "FATAL") == 1);
+    CHECK(lines_with(&r, "level", "ERROR") == 1);
     CHECK(clock_now_ns() - begun < 5000000000);
     fault_free(server);
 }

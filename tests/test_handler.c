@@ -63,19 +63,25 @@ static void tear_down(fixture *f)
     free(f->answer);
 }
 
-static void run_with(fixture *f, const char *event, size_t size, int64_t deadline_unix_ms)
+static void run_request(fixture *f, const handler_request *request)
 {
-    handler_request request = {
-        .request_id = "request-1", .event = {event, size}, .deadline_unix_ms = deadline_unix_ms};
     ssize_t n;
 
     buffer_init(&f->reply.answer, f->answer, ANSWER_BYTES);
     if (ftruncate(f->config.log.fd, 0) != 0 || lseek(f->config.log.fd, 0, SEEK_SET) != 0)
         abort();
-    handler_run(&f->handler, &request, &f->reply);
+    handler_run(&f->handler, request, &f->reply);
     n = pread(f->config.log.fd, f->log, sizeof f->log - 1, 0);
     f->log_bytes = n > 0 ? (size_t)n : 0;
     f->log[f->log_bytes] = '\0';
+}
+
+static void run_with(fixture *f, const char *event, size_t size, int64_t deadline_unix_ms)
+{
+    handler_request request = {
+        .request_id = "request-1", .event = {event, size}, .deadline_unix_ms = deadline_unix_ms};
+
+    run_request(f, &request);
 }
 
 static void run(fixture *f, const char *event)
@@ -517,10 +523,10 @@ static void test_deadline(fixture *f)
                                    .deadline_unix_ms = INT64_MAX,
                                    .repeated = 1};
 
-        buffer_init(&f->reply.answer, f->answer, ANSWER_BYTES);
-        handler_run(&f->handler, &request, &f->reply);
+        run_request(f, &request);
         CHECK(f->reply.outcome == HANDLER_FAIL);
         CHECK(strcmp(f->reply.error_type, "Runtime.EventRepeated") == 0);
+        check_failure_logged(f, "INTERNAL_ERROR");
     }
 }
 
