@@ -19,9 +19,10 @@ typedef enum verdict {
     VERDICT_INCONCLUSIVE
 } verdict;
 
-/* Two programs differ if the whole interval is beyond 2 %, are the same if all of it is within 5 %:
- * below 2 % the placement of code and data alone makes a difference. */
-#define VERDICT_DIFFERENCE 0.02
+/* Two programs differ if the whole interval is beyond 3 %, are the same if all of it is within 5 %:
+ * where code and data happen to lie in memory makes up to 3 % (with 2 % here bench/selftest.sh called
+ * 4 of 100 identical pairs different). */
+#define VERDICT_DIFFERENCE 0.03
 #define VERDICT_SAME 0.05
 
 /* Share of rounds that must have been quiet before slowness is put down to the program. */
