@@ -20,8 +20,8 @@ typedef enum verdict {
 } verdict;
 
 /* Two programs differ if the whole interval is beyond 3 %, are the same if all of it is within 5 %:
- * where code and data happen to lie in memory makes up to 3 % (with 2 % here bench/selftest.sh called
- * 4 of 100 identical pairs different). */
+ * where code and data happen to lie in memory makes up to 3 % (at 2 % bench/selftest.sh called 4 of
+ * 100 identical pairs different). */
 #define VERDICT_DIFFERENCE 0.03
 #define VERDICT_SAME 0.05
 
