@@ -69,11 +69,13 @@ assert_flags = $(if $(SANITIZE)$(DEBUG),,$(if $(shipped),-DNDEBUG))
 # What a program does not use of these is left out of it.
 SECTIONS := -ffunction-sections -fdata-sections
 section_flags = $(if $(filter model/% runtime/% lambda/%,$(1)),$(SECTIONS))
-# The function waits for others; its program is to be small: a static libc is 0.75 MB of it.
+# The function waits for others, and what opens a model runs once: their program is to be small,
+# with a static libc that is 0.75 MB of it.
 SMALL := $(if $(filter -O2,$(OPT)),-Os)
+small_code := lambda/% model/blob% runtime/cpus.c
 # Nothing unwinds through them at run time; debuggers have -g's tables.
 UNWIND := -fno-asynchronous-unwind-tables
-size_flags = $(if $(filter lambda/%,$(1)),$(SMALL)) $(if $(shipped),$(UNWIND))
+size_flags = $(if $(filter $(small_code),$(1)),$(SMALL)) $(if $(shipped),$(UNWIND))
 
 HARDEN_LD := -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
@@ -198,13 +200,13 @@ distil: $(BUILD)/distil
 endif
 
 # The function, for an image that holds nothing else: static, at a fixed address (no relocation to
-# do at the start), its symbols kept in bootstrap.debug. A sanitizer's run-time library wants a
-# dynamic program.
+# do at the start), without unwind tables, its symbols kept in bootstrap.debug. A sanitizer's
+# run-time library wants a dynamic program.
+BOOT_LDFLAGS = -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-T,lambda/no_unwind.ld
 $(BUILD)/bootstrap.debug: $(call obj,$(BOOT_SRC)) $(BUILD)/obj/runtime/json.o \
-    $(BUILD)/liblambda.a $(BUILD)/libdistil.a
+    $(BUILD)/liblambda.a $(BUILD)/libdistil.a lambda/no_unwind.ld
 	$(SAY) "  LD    $@"
-	$(LINK) $(if $(SANITIZE),,-static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code) \
-	    -Wl,-Map=$(BUILD)/bootstrap.map
+	$(LINK) $(if $(SANITIZE),,$(BOOT_LDFLAGS)) -Wl,-Map=$(BUILD)/bootstrap.map
 $(BUILD)/bootstrap: $(BUILD)/bootstrap.debug
 	$(Q)$(if $(SANITIZE),cp $< $@,$(STRIP) -o $@ $<)
 ifeq ($(BUILD),build)

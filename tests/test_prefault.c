@@ -73,9 +73,9 @@ static coldness ask_kernel(int fd)
     return cold;
 }
 
-/* The advice drops no page that somebody holds, so the kernel is asked what it dropped; a device that
- * reads far ahead brings in ranges that then need no read. A file system in memory, such as tmpfs,
- * cannot be made cold. */
+/* The advice drops no page that somebody holds, so the kernel is asked what it dropped; a device
+ * that reads far ahead brings in ranges that then need no read. A file system in memory, such as
+ * tmpfs, cannot be made cold. */
 static void test_cold(int fd)
 {
     prefault_result first, second;
