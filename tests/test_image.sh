@@ -270,9 +270,7 @@ check "the development container is of the same file" says "$root/.devcontainer/
 
 command_of "$image/assemble.sh" -b "$build/bootstrap" -m "$blob" -o real
 check "the function's image" ended 0
-limit=30
-! "$build/bootstrap" --version | grep -q 'TLS: yes' || limit=31
-command_of "$gate" --max-mb $limit --expect positive --distil "$distil" real.tar
+command_of "$gate" --max-mb 30 --expect positive --distil "$distil" real.tar
 cp out gate
 reason=$(sed -n 's/^SKIP  [^:]*: //p' gate | head -n 1)
 [ -z "$reason" ] || skip real "$reason"
