@@ -75,8 +75,8 @@ void answer_add(answer *a, const event_item *item, const item_result *result)
     buffer *to = a->delivery == EVENT_HTTP ? &a->body : a->to;
     int failed = result->status != ITEM_DONE;
 
-    if (failed && a->worst == ITEM_DONE)
-        a->worst = result->status;
+    if (failed && a->first_failure == ITEM_DONE)
+        a->first_failure = result->status;
     if (a->delivery == EVENT_BATCH && !failed)
         return;
     if (a->written++ > 0)
@@ -112,7 +112,7 @@ void answer_end(answer *a)
     if (a->list && a->delivery != EVENT_BATCH)
         buffer_char(a->delivery == EVENT_HTTP ? &a->body : a->to, ']');
     if (a->delivery == EVENT_HTTP)
-        wrap_http(a->to, of_status[a->worst].http, &a->body);
+        wrap_http(a->to, of_status[a->first_failure].http, &a->body);
     else
         buffer_text(a->to, a->delivery == EVENT_BATCH ? "]}" : "}");
 }
@@ -130,7 +130,7 @@ void answer_http_error(buffer *to, int status_code, const char *code, const char
 
 void answer_warmup(buffer *to, const char *model_version)
 {
-    char memory[256];
+    char memory[512]; /* a version of 63 bytes, each of them escaped, and what is around it */
     buffer body;
 
     buffer_init(&body, memory, sizeof memory);

@@ -101,7 +101,7 @@ int handler_init(handler *h, const config *c, const distil_model *model, distil_
 
 /* ---- classification ------------------------------------------------------------------------- */
 
-static int is_distribution(const float *p, size_t n)
+int handler_is_distribution(const float *p, size_t n)
 {
     double sum = 0;
 
@@ -121,12 +121,12 @@ static void fail(item_result *r, item_status status, const char *why)
 
 static void judge(const handler *h, item_result *r, const distil_result *d, const float *p)
 {
-    if (!is_distribution(p, h->n_labels) || d->label >= h->n_labels) {
+    if (!handler_is_distribution(p, h->n_labels) || d->label >= h->n_labels) {
         fail(r, ITEM_MODEL, "the model's output is no distribution");
         return;
     }
-    r->score = d->score;
-    r->label = d->score < h->config->neutral_threshold ? SENTIMENT_NEUTRAL : h->of_label[d->label];
+    r->score = p[d->label]; /* the number that was looked at */
+    r->label = r->score < h->config->neutral_threshold ? SENTIMENT_NEUTRAL : h->of_label[d->label];
 }
 
 /* Texts that have characters, of records that are valid. Those without are neutral by contract. */

@@ -72,6 +72,9 @@ size_t handler_arena_bytes(size_t event_bytes);
 int handler_init(handler *h, const config *c, const distil_model *model, distil_context *context,
                  store *s, char *arena_memory, size_t arena_bytes, char *why, size_t why_bytes);
 
+/* 1 if n numbers are probabilities: each from 0 to 1, their sum 1 within 1e-3. Pure. */
+int handler_is_distribution(const float *p, size_t n);
+
 void handler_run(handler *h, const handler_request *request, handler_reply *reply);
 
 #endif

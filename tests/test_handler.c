@@ -290,6 +290,17 @@ static void test_sources(fixture *f)
         CHECK(says(body, "status", "warmed"));
         CHECKF(f->log_bytes == 0 || metric_value(f, "SentimentAnalysisCount") == -1, "%s", f->log);
     }
+    if (harness_case("warm-up, a version of which every byte is escaped")) {
+        char kept[sizeof f->handler.model_version], odd[sizeof kept];
+
+        memcpy(kept, f->handler.model_version, sizeof kept);
+        memset(odd, 1, sizeof odd - 1);
+        odd[sizeof odd - 1] = '\0';
+        memcpy(f->handler.model_version, odd, sizeof odd);
+        run_file(f, "warmup.json");
+        CHECK(says(parsed_body(f, text, sizeof text), "model_version", odd));
+        memcpy(f->handler.model_version, kept, sizeof kept);
+    }
 }
 
 /* ---- text rules ----------------------------------------------------------------------------- */
@@ -332,6 +343,18 @@ static void test_texts(fixture *f)
         CHECK(says(answer_of(f), "body.sentiment", "neutral"));
         CHECK(number(answer_of(f), "body.score") == plain);
         CHECK(metric_value(f, "NeutralSentimentCount") == 1);
+        f->config.neutral_threshold = 0.6f;
+    }
+    if (harness_case("at the threshold it is not neutral")) {
+        distil_result result;
+
+        CHECK(distil_classify(f->context, &result, NULL, "so good", 7, 0) == DISTIL_OK);
+        f->config.neutral_threshold = result.score;
+        run(f, "{\"text\":\"so good\"}");
+        CHECK(says(answer_of(f), "body.sentiment", "positive"));
+        f->config.neutral_threshold = nextafterf(result.score, 1);
+        run(f, "{\"text\":\"so good\"}");
+        CHECK(says(answer_of(f), "body.sentiment", "neutral"));
         f->config.neutral_threshold = 0.6f;
     }
     if (harness_case("a lone surrogate is U+FFFD"))
@@ -530,6 +553,63 @@ static void test_deadline(fixture *f)
     }
 }
 
+/* ---- what the model says -------------------------------------------------------------------- */
+
+static void test_distribution(void)
+{
+    static const struct {
+        float p[3];
+        size_t n;
+        int good;
+    } cases[] = {
+        {{0.25f, 0.75f}, 2, 1},
+        {{0, 1}, 2, 1},
+        {{0.2f, 0.3f, 0.5f}, 3, 1},
+        {{0.5f, 0.5004f}, 2, 1}, /* rounding */
+        {{0.5f, 0.502f}, 2, 0},
+        {{0.5f, 0.498f}, 2, 0},
+        {{0, 0}, 2, 0},
+        {{1, 1}, 2, 0},
+        {{-0.5f, 1.5f}, 2, 0},
+        {{1.25f, -0.25f}, 2, 0},
+        {{1.0004f, -0.0004f}, 2, 0},
+        {{1.0004f, 0}, 2, 0},
+        {{NAN, 1}, 2, 0},
+        {{INFINITY, 0}, 2, 0},
+        {{INFINITY, -INFINITY}, 2, 0},
+        {{0.25f, 0.75f, 0.5f}, 2, 1}, /* the third is not its own */
+        {{0.25f, 0.75f, 0.5f}, 3, 0},
+    };
+
+    if (!harness_case("what is a distribution"))
+        return;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        CHECKF(handler_is_distribution(cases[i].p, cases[i].n) == cases[i].good, "case %zu", i);
+}
+
+/* The library refuses to classify without a context: as if it had failed. */
+static void test_inference_fails(fixture *f)
+{
+    distil_context *kept = f->handler.context;
+    char text[512];
+
+    if (!harness_case("inference fails"))
+        return;
+    f->handler.context = NULL;
+    run_file(f, "sns.json");
+    CHECK(f->reply.outcome == HANDLER_FAIL);
+    CHECK(strcmp(f->reply.error_type, "Function.ModelFailed") == 0);
+    CHECKF(strstr(f->reply.why, "inference failed") != NULL, "%s", f->reply.why);
+    CHECK(metric_value(f, "SentimentAnalysisCount") == -1);
+    check_failure_logged(f, "MODEL_ERROR");
+    run_file(f, "http_v2.json");
+    CHECK(number(answer_of(f), "statusCode") == 500);
+    CHECK(says(parsed_body(f, text, sizeof text), "code", "MODEL_ERROR"));
+    run(f, "[\"\"]"); /* which needs none */
+    CHECK(says(answer_of(f), "body.sentiment", "neutral"));
+    f->handler.context = kept;
+}
+
 /* ---- a damaged model ------------------------------------------------------------------------ */
 
 /* The shipped blob with NaN for the biases of its labels. To be freed. */
@@ -614,6 +694,8 @@ int main(int argc, char **argv)
     test_batches(&f);
     test_deadline(&f);
     test_drift(&f);
+    test_distribution();
+    test_inference_fails(&f);
     tear_down(&f);
     test_damaged_model();
     distil_model_close(model);
