@@ -15,6 +15,8 @@
 #include "lambda/buffer.h"
 #include "runtime/json.h"
 
+enum { EVENT_MAX_RECORD_ID_BYTES = 128 };
+
 /* Who waits, and so what failing means (docs/lambda.md has the table). */
 typedef enum event_delivery {
     EVENT_ASYNC = 0, /* SNS, EventBridge: an error fails the invocation, so that Lambda retries and

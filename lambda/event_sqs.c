@@ -68,9 +68,14 @@ int event_sqs_item(event_item *item, json_value record, event_arena *arena, even
 
     if (event_member(record, "messageId", JSON_STRING, &id, no) != 1)
         return event_refuse(no, "messageId is missing");
-    item->record_id = event_string(id, NULL, arena, no);
+    item->record_id = event_string(id, &bytes, arena, no);
     if (!item->record_id)
         return -1;
+    /* it names the writer of the item: empty or cut it would be another message's too */
+    if (bytes == 0 || bytes > EVENT_MAX_RECORD_ID_BYTES || strlen(item->record_id) != bytes)
+        return event_refuse(no,
+                            "messageId has %zu bytes: 1 to %d, none of them NUL, name a message",
+                            bytes, EVENT_MAX_RECORD_ID_BYTES);
     if (event_member(record, "body", JSON_STRING, &body, no) != 1)
         return event_refuse(no, "body is missing or no string");
     text = event_string(body, &bytes, arena, no);
