@@ -79,7 +79,8 @@ static void read_platform(config *c)
     text = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
     c->memory_mb = text ? strtoul(text, NULL, 10) : 0;
     c->threads = (c->memory_mb + MB_OF_A_CPU - 1) / MB_OF_A_CPU;
-    c->threads = c->threads < 1                       ? 1
+    /* several loops share the CPUs already */
+    c->threads = c->threads < 1 || c->concurrency > 1 ? 1
                  : c->threads > MAX_THREADS_OF_MEMORY ? MAX_THREADS_OF_MEMORY
                                                       : c->threads;
 }

@@ -18,7 +18,8 @@ typedef struct config {
     const char *runtime_api; /* AWS_LAMBDA_RUNTIME_API, host:port */
     size_t concurrency;      /* AWS_LAMBDA_MAX_CONCURRENCY: loops at once, 1 .. 64 */
     size_t memory_mb;        /* AWS_LAMBDA_FUNCTION_MEMORY_SIZE; 0 where unknown */
-    size_t threads; /* of a context: one for each 1769 MB begun, 1 .. 6, or DISTIL_THREADS */
+    size_t threads; /* of a context: DISTIL_THREADS, or one for each 1769 MB begun, 1 .. 6, and one
+                       where there are several loops */
     log_sink log;   /* AWS_LAMBDA_LOG_LEVEL, standard output */
     const char *environment; /* ENVIRONMENT: the metrics' dimension, "dev" by default */
 

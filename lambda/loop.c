@@ -43,12 +43,11 @@ size_t loop_bytes(const config *c)
     return lay_out(c).total;
 }
 
-/* Several loops share the CPUs already: only a single one has helpers. */
 static distil_status make_context(loop *l, const distil_model *model)
 {
     distil_context_options options = {0};
 
-    options.threads = l->config->concurrency > 1 ? 1 : l->config->threads;
+    options.threads = l->config->threads;
     return distil_context_new(&l->context, model, &options);
 }
 

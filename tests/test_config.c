@@ -54,6 +54,51 @@ static int most_loops(const config *c)
     return c->concurrency == 64;
 }
 
+static int two_loops_of_one(const config *c)
+{
+    return c->concurrency == 2 && c->threads == 1;
+}
+
+static int two_loops_of_three(const config *c)
+{
+    return c->concurrency == 2 && c->threads == 3;
+}
+
+static int one_thread(const config *c)
+{
+    return c->threads == 1;
+}
+
+static int two_threads(const config *c)
+{
+    return c->threads == 2;
+}
+
+static int named(const config *c)
+{
+    return strlen(c->environment) == 255 && strlen(c->model_version) == 63;
+}
+
+static int threshold_fine(const config *c)
+{
+    return c->neutral_threshold == 0.123456789f;
+}
+
+static int far_region(const config *c)
+{
+    return strcmp(c->region, "eu-west-3") == 0;
+}
+
+static int no_failures_listed(const config *c)
+{
+    return c->sqs_partial_failures == 0;
+}
+
+static int long_table(const config *c)
+{
+    return strlen(c->table) == 1024;
+}
+
 static int debug(const config *c)
 {
     return c->log.level == LOG_DEBUG;
@@ -105,6 +150,13 @@ static int within_vpc(const config *c)
     return strcmp(c->store.host, "dynamodb.internal") == 0 && c->store.port == 80 && c->allow_http;
 }
 
+/* Texts of many bytes. */
+#define X7(x) x x x x x x x
+#define X8(x) X7(x) x
+#define X63(x) X7(X8(x)) X7(x)
+#define X64(x) X8(X8(x))
+#define X255(x) X64(x) X64(x) X64(x) X63(x)
+#define X1024(x) X64(X8(x) X8(x))
 #define HASH "ab00000000000000000000000000000000000000000000000000000000000001"
 #define TABLE "DATABASE_TABLE=items", "AWS_REGION=eu-west-3"
 
@@ -117,9 +169,19 @@ static const environment_case cases[] = {
     {"threads by memory", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=7000"}, NULL, four_threads},
     {"at most six", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=999999"}, NULL, six_threads},
     {"threads by choice", {"DISTIL_THREADS=3"}, NULL, three_threads},
+    {"memory of one CPU", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1769"}, NULL, one_thread},
+    {"memory of a little more", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1770"}, NULL, two_threads},
     {"no threads", {"DISTIL_THREADS=0"}, "DISTIL_THREADS is \"0\": give a whole number", NULL},
     {"threads and more", {"DISTIL_THREADS=3x"}, "DISTIL_THREADS is \"3x\"", NULL},
     {"loops", {"AWS_LAMBDA_MAX_CONCURRENCY=8"}, NULL, eight_loops},
+    {"loops share the CPUs",
+     {"AWS_LAMBDA_MAX_CONCURRENCY=2", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=7000"},
+     NULL,
+     two_loops_of_one},
+    {"loops with threads by choice",
+     {"AWS_LAMBDA_MAX_CONCURRENCY=2", "DISTIL_THREADS=3"},
+     NULL,
+     two_loops_of_three},
     {"loops that are no number", {"AWS_LAMBDA_MAX_CONCURRENCY=many"}, NULL, defaults},
     {"loops below none", {"AWS_LAMBDA_MAX_CONCURRENCY=-1"}, NULL, defaults},
     {"loops and more", {"AWS_LAMBDA_MAX_CONCURRENCY=8abc"}, NULL, defaults},
@@ -134,6 +196,18 @@ static const environment_case cases[] = {
     {"hash, no hex", {"DISTIL_MODEL_SHA256=z" HASH}, "64 hexadecimal digits", NULL},
     {"threshold", {"DISTIL_NEUTRAL_THRESHOLD=.25"}, NULL, threshold_quarter},
     {"threshold 1", {"DISTIL_NEUTRAL_THRESHOLD=1"}, NULL, threshold_one},
+    {"threshold, nine decimals", {"DISTIL_NEUTRAL_THRESHOLD=0.123456789"}, NULL, threshold_fine},
+    {"threshold, ten decimals", {"DISTIL_NEUTRAL_THRESHOLD=0.1234567890"}, "9 decimals", NULL},
+    {"threshold, ten digits", {"DISTIL_NEUTRAL_THRESHOLD=0000000000.5"}, "from 0 to 1", NULL},
+    {"threshold, digits without end",
+     {"DISTIL_NEUTRAL_THRESHOLD=." X255("0") "1"},
+     "9 decimals",
+     NULL},
+    {"names as long as may be", {"ENVIRONMENT=" X255("e"), "MODEL_VERSION=" X63("v")}, NULL, named},
+    {"environment too long", {"ENVIRONMENT=" X255("e") "e"}, "ENVIRONMENT has 256 bytes", NULL},
+    {"version too long", {"MODEL_VERSION=" X63("v") "v"}, "MODEL_VERSION has 64 bytes", NULL},
+    {"failures are not listed", {"DISTIL_SQS_REPORT_FAILURES=0"}, NULL, no_failures_listed},
+    {"failures, no flag", {"DISTIL_SQS_REPORT_FAILURES=no"}, "give 0 or 1", NULL},
     {"threshold above 1", {"DISTIL_NEUTRAL_THRESHOLD=1.1"}, "from 0 to 1", NULL},
     {"threshold below 0", {"DISTIL_NEUTRAL_THRESHOLD=-0.1"}, "from 0 to 1", NULL},
     {"threshold nan", {"DISTIL_NEUTRAL_THRESHOLD=nan"}, "from 0 to 1", NULL},
@@ -148,6 +222,19 @@ static const environment_case cases[] = {
      NULL},
     {"table", {TABLE}, NULL, paris},
     {"default region", {"DATABASE_TABLE=items", "AWS_DEFAULT_REGION=eu-west-3"}, NULL, paris},
+    {"both regions",
+     {"DATABASE_TABLE=items", "AWS_REGION=eu-west-3", "AWS_DEFAULT_REGION=us-east-1"},
+     NULL,
+     far_region},
+    {"region too long", {"DATABASE_TABLE=items", "AWS_REGION=" X255("r")}, "255 bytes long", NULL},
+    {"table as long as may be",
+     {"DATABASE_TABLE=" X1024("t"), "AWS_REGION=eu-west-3"},
+     NULL,
+     long_table},
+    {"table too long",
+     {"DATABASE_TABLE=" X1024("t") "t", "AWS_REGION=eu-west-3"},
+     "DATABASE_TABLE has 1025 bytes",
+     NULL},
     {"China", {"DATABASE_TABLE=items", "AWS_REGION=cn-north-1"}, NULL, china},
     {"Europe's own", {"DATABASE_TABLE=items", "AWS_REGION=eusc-de-east-1"}, NULL, sovereign},
     {"endpoint on this machine",
@@ -163,6 +250,14 @@ static const environment_case cases[] = {
      {TABLE, "AWS_ENDPOINT_URL=http://127.0.0.1:9", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true"},
      NULL,
      paris},
+    {"endpoints ignored, any case",
+     {TABLE, "AWS_ENDPOINT_URL=http://127.0.0.1:9", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=TRUE"},
+     NULL,
+     paris},
+    {"endpoints not ignored",
+     {TABLE, "AWS_ENDPOINT_URL=http://127.0.0.1:8000", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false"},
+     NULL,
+     local},
     {"plain HTTP elsewhere",
      {TABLE, "AWS_ENDPOINT_URL=http://dynamodb.internal"},
      "DISTIL_ALLOW_HTTP=1",
