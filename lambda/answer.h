@@ -45,10 +45,10 @@ const char *answer_sentiment(sentiment label);
 
 typedef struct answer {
     event_delivery delivery;
-    int list;          /* several records: the body is an array */
-    size_t written;    /* records, or failures, so far */
+    int list;                  /* several records: the body is an array */
+    size_t written;            /* records, or failures, so far */
     item_status first_failure; /* ITEM_DONE: none; an HTTP answer's status is its */
-    buffer body;       /* of HTTP, before it becomes a string; else the answer itself */
+    buffer body;               /* of HTTP, before it becomes a string; else the answer itself */
     buffer *to;
 } answer;
 
