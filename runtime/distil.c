@@ -153,64 +153,63 @@ static distil_status adopt(distil_model **out, distil_blob *blob, const distil_o
     return DISTIL_OK;
 }
 
-static const distil_options default_options = DISTIL_OPTIONS_INIT;
+/* Where a model is opened from: a path, or a descriptor, or memory. */
+typedef struct source {
+    const char *path;
+    int fd;
+    const void *bytes;
+    size_t size;
+} source;
+
+static distil_blob_code open_blob(distil_blob *blob, const source *from, distil_blob_verify verify,
+                                  distil_blob_error *why)
+{
+    if (from->path)
+        return distil_blob_open(blob, from->path, verify, why);
+    if (from->bytes)
+        return distil_blob_open_memory(blob, from->bytes, from->size, verify, why);
+    return distil_blob_open_fd(blob, from->fd, verify, why);
+}
+
+static distil_status open_model(distil_model **model, const source *from,
+                                const distil_options *options, distil_error *error)
+{
+    static const distil_options defaults = DISTIL_OPTIONS_INIT;
+    const distil_options *o = options ? options : &defaults;
+    distil_blob_error why;
+    distil_blob blob;
+    distil_level level;
+    distil_status status = choose_level(&level, o, error);
+
+    if (status != DISTIL_OK)
+        return status;
+    if (open_blob(&blob, from, (distil_blob_verify)o->verify, &why) != DISTIL_BLOB_OK)
+        return fail_blob(error, &why);
+    return adopt(model, &blob, o, level, error);
+}
 
 distil_status distil_model_open(distil_model **model, const char *path,
                                 const distil_options *options, distil_error *error)
 {
-    const distil_options *o = options ? options : &default_options;
-    distil_blob_error why;
-    distil_blob blob;
-    distil_level level;
-    distil_status status;
-
     if (!model || !path)
         return fail(error, DISTIL_BAD_ARGUMENT, NULL, "model or path is NULL");
-    status = choose_level(&level, o, error);
-    if (status != DISTIL_OK)
-        return status;
-    if (distil_blob_open(&blob, path, (distil_blob_verify)o->verify, &why) != DISTIL_BLOB_OK)
-        return fail_blob(error, &why);
-    return adopt(model, &blob, o, level, error);
+    return open_model(model, &(source){.path = path}, options, error);
 }
 
 distil_status distil_model_open_fd(distil_model **model, int fd, const distil_options *options,
                                    distil_error *error)
 {
-    const distil_options *o = options ? options : &default_options;
-    distil_blob_error why;
-    distil_blob blob;
-    distil_level level;
-    distil_status status;
-
     if (!model || fd < 0)
         return fail(error, DISTIL_BAD_ARGUMENT, NULL, "model is NULL or fd is negative");
-    status = choose_level(&level, o, error);
-    if (status != DISTIL_OK)
-        return status;
-    if (distil_blob_open_fd(&blob, fd, (distil_blob_verify)o->verify, &why) != DISTIL_BLOB_OK)
-        return fail_blob(error, &why);
-    return adopt(model, &blob, o, level, error);
+    return open_model(model, &(source){.fd = fd}, options, error);
 }
 
 distil_status distil_model_open_memory(distil_model **model, const void *bytes, size_t size,
                                        const distil_options *options, distil_error *error)
 {
-    const distil_options *o = options ? options : &default_options;
-    distil_blob_error why;
-    distil_blob blob;
-    distil_level level;
-    distil_status status;
-
     if (!model || !bytes)
         return fail(error, DISTIL_BAD_ARGUMENT, NULL, "model or bytes is NULL");
-    status = choose_level(&level, o, error);
-    if (status != DISTIL_OK)
-        return status;
-    if (distil_blob_open_memory(&blob, bytes, size, (distil_blob_verify)o->verify, &why) !=
-        DISTIL_BLOB_OK)
-        return fail_blob(error, &why);
-    return adopt(model, &blob, o, level, error);
+    return open_model(model, &(source){.bytes = bytes, .size = size}, options, error);
 }
 
 void distil_model_close(distil_model *model)

@@ -502,51 +502,57 @@ static size_t decode_escape(char out[4], const char **at, const char *end)
     return encode_utf8(out, code);
 }
 
+/* What a string says, piece by piece: a byte as it stands, or the UTF-8 of an escape. */
+typedef struct text_reader {
+    const char *at, *end;
+} text_reader;
+
+static text_reader text_of(json_value string)
+{
+    return (text_reader){string.text + 1, string.text + string.bytes - 1};
+}
+
+/* The bytes of the next piece, 0 at the end. */
+static size_t next_piece(text_reader *text, char piece[4])
+{
+    if (text->at == text->end)
+        return 0;
+    if (*text->at == '\\')
+        return decode_escape(piece, &text->at, text->end);
+    piece[0] = *text->at++;
+    return 1;
+}
+
 size_t json_string(json_value value, char *out, size_t capacity)
 {
-    const char *at, *end;
-    size_t length = 0;
+    size_t length = 0, bytes;
+    text_reader text;
+    char piece[4];
 
     if (value.type != JSON_STRING)
         return 0;
-    at = value.text + 1;
-    end = value.text + value.bytes - 1;
-    while (at < end) {
-        char piece[4];
-        size_t bytes = 1;
-
-        if (*at == '\\')
-            bytes = decode_escape(piece, &at, end);
-        else
-            piece[0] = *at++;
+    text = text_of(value);
+    while ((bytes = next_piece(&text, piece)) > 0)
         for (size_t i = 0; i < bytes; i++, length++)
             if (length < capacity)
                 out[length] = piece[i];
-    }
     return length;
 }
 
-int json_string_is(json_value value, const char *text)
+int json_string_is(json_value value, const char *expected)
 {
-    const char *at, *end;
+    text_reader text;
+    char piece[4];
+    size_t bytes;
 
     if (value.type != JSON_STRING)
         return 0;
-    at = value.text + 1;
-    end = value.text + value.bytes - 1;
-    while (at < end) {
-        char piece[4];
-        size_t bytes = 1;
-
-        if (*at == '\\')
-            bytes = decode_escape(piece, &at, end);
-        else
-            piece[0] = *at++;
-        for (size_t i = 0; i < bytes; i++, text++)
-            if (*text == '\0' || *text != piece[i])
+    text = text_of(value);
+    while ((bytes = next_piece(&text, piece)) > 0)
+        for (size_t i = 0; i < bytes; i++, expected++)
+            if (*expected == '\0' || *expected != piece[i])
                 return 0;
-    }
-    return *text == '\0';
+    return *expected == '\0';
 }
 
 /* ---- numbers -------------------------------------------------------------------------------- */

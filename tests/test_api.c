@@ -16,18 +16,8 @@
 
 #include "runtime/distil.h"
 #include "tests/harness.h"
+#include "tests/sanitized.h"
 #include "tests/support_model.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 static const char gorgeous[] = "A gorgeous, witty, seductive movie.";
 

@@ -24,21 +24,11 @@
 #include "lambda/http.h"
 #include "runtime/json.h"
 #include "tests/harness.h"
+#include "tests/sanitized.h"
 #include "tests/support_fault_server.h"
 
 /* Of the program without its model. */
 enum { MAX_BYTES = 1000000, MAX_BYTES_TLS = 8000000 };
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 enum { MAX_ENVIRONMENT = 16, OUTPUT_BYTES = 65536, END_MS = 20000, MAX_PATH = 4096 };
 

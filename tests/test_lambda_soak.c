@@ -23,19 +23,9 @@
 #include "lambda/clock.h"
 #include "runtime/distil.h"
 #include "tests/harness.h"
+#include "tests/sanitized.h"
 #include "tests/support_events.h"
 #include "tests/support_serve.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(undefined_behavior_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 enum {
     TEXTS = 24,

@@ -15,18 +15,8 @@
 #include "lambda/loop.h"
 #include "lambda/net.h"
 #include "tests/harness.h"
+#include "tests/sanitized.h"
 #include "tests/support_fault_server.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define COUNTED 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define COUNTED 0
-#endif
-#endif
-#ifndef COUNTED
-#define COUNTED 1
-#endif
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
@@ -35,7 +25,7 @@
 static _Thread_local volatile int counting;
 static _Thread_local volatile size_t allocations;
 
-#if COUNTED
+#if !ADDRESS_SANITIZER
 /* The program's own definitions take the place of the C library's, which has these beside them. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
@@ -292,7 +282,7 @@ static void test_counter(void)
 
     if (!harness_case("the counter counts"))
         return;
-    if (!COUNTED) {
+    if (ADDRESS_SANITIZER) {
         harness_skip("sanitizers replace malloc themselves");
         return;
     }

@@ -16,19 +16,8 @@
 #include "model/checksum.h"
 #include "runtime/distil.h"
 #include "tests/harness.h"
+#include "tests/sanitized.h"
 #include "tests/support_model.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SLOW_BUILD 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SLOW_BUILD 1
-#endif
-#ifndef SLOW_BUILD
-#define SLOW_BUILD 0
-#endif
 
 enum { LABELS = 2, MAX_THREADS = 4 };
 
@@ -115,11 +104,7 @@ static void test_level(distil_isa isa, const support_sentences *sentences,
                        const logits_row *expected)
 {
     static const size_t batches[] = {1, 7, 64};
-    size_t step = support_full()             ? 1
-                  : isa == DISTIL_ISA_SCALAR ? 16
-                  : SLOW_BUILD               ? 8
-                                             : 1,
-           count = 0;
+    size_t step = support_full() ? 1 : isa == DISTIL_ISA_SCALAR ? 16 : SANITIZED ? 8 : 1, count = 0;
     size_t *order = malloc(sentences->count * sizeof *order);
     logits_row *logits = malloc(sentences->count * sizeof *logits);
     distil_model *model = support_model_open(isa);

@@ -22,23 +22,8 @@
 #include "runtime/distil.h"
 #include "runtime/pool.h"
 #include "tests/harness.h"
+#include "tests/sanitized.h"
 #include "tests/support_model.h"
-
-#if defined(__has_feature)
-#define HAS_FEATURE(x) __has_feature(x)
-#else
-#define HAS_FEATURE(x) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || HAS_FEATURE(thread_sanitizer)
-#define THREAD_SANITIZER 1
-#else
-#define THREAD_SANITIZER 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer) || THREAD_SANITIZER
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
 
 enum { LABELS = 2, MAX_TEXTS = 1500, MAX_BATCH = 64, CHILD_SECONDS = 60 };
 
