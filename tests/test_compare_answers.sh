@@ -44,11 +44,17 @@ check "98 % agree" ended 0
 check "all were compared, by id" says out "$rows compared by id, "
 check "none is missing, extra, malformed or repeated" \
     says out "missing 0, extra 0, malformed 0, repeated 0;"
-check "a confusion table" matches out "(label|score) .*|old, new: .*|(positive|negative|neutral) .*|$rows .*"
+check "nothing else is said but a table" \
+    matches out "(label|score) .*|old, new: .*|(positive|negative|neutral) .*|$rows .*"
 agreed=$(sed -n 's/.*compared by id, \([0-9]*\) agree.*/\1/p' out)
 table() { # the sum of a table's cells, and of its diagonal
-    awk '$1 == "old," { n = split($0, name, " ") } n && $1 ~ /^(negative|neutral|positive)$/ && NF == 4 {
-        for (i = 2; i <= 4; i++) { sum += $i; if (name[i + 1] == $1) same += $i } }
+    awk '$1 == "old," { n = split($0, name, " ") }
+        n && $1 ~ /^(negative|neutral|positive)$/ && NF == 4 {
+            for (i = 2; i <= 4; i++) {
+                sum += $i
+                if (name[i + 1] == $1) same += $i
+            }
+        }
         END { print sum, same }' out
 }
 labels=$(sed -n 's/.*; label \([0-9]*\), .*/\1/p' out)
@@ -223,7 +229,7 @@ bad_line '{"source_id":"b","label":"x","score":1.5}' '"score" is 1.5, not 0 to 1
 bad_line '{"source_id":"b","label":"x","score":NaN}' 'NaN is no JSON number'
 bad_line '{"batchItemFailures":[]}' 'an answer to SQS lists failures only, no labels'
 bad_line "$(awk 'BEGIN { for (i = 0; i < 100000; i++) printf "[" }')" 'not JSON: too deep'
-bad_line "{\"score\":1$(awk 'BEGIN { for (i = 0; i < 5000; i++) printf "0" }')}" 'not JSON: too deep'
+bad_line "{\"score\":1$(printf '%05000d' 0)}" 'not JSON: too deep, or a number of too many digits'
 compare --json one bad
 check "malformed in JSON" [ "$(number malformed)" = 1 ]
 : >bad
@@ -243,6 +249,8 @@ for wrong in "--tolerance 2" "--tolerance nan" "--at-least -1" "--by place" "--m
     check "wrong usage: $wrong" ended 2
     check "its message: $wrong" says err "argument ${wrong%% *}: "
 done
+{ "$tool" --tolerance 0 old.jsonl new.jsonl 2>err; echo $? >status; } | head -n 1 >out
+check "a reader who has seen enough" empty err
 compare --help
 check "help" ended 0
 check "has examples" count 5 out '^  (tools/compare_answers|./distil classify) '
