@@ -4,7 +4,6 @@
  * every kind of outcome is posted where it belongs, and after loop_init nothing is allocated, not
  * even for the first event, for errors or for a new connection.
  */
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,12 +73,15 @@ EXPORTED void free(void *memory)
 
 /* ---- the loop in a thread of its own --------------------------------------------------------- */
 
+enum { LOG_BYTES = 16384 };
+
 typedef struct running {
     loop loop;
     config config;
     stop stop;
     int status;
     size_t allocations;
+    char log[LOG_BYTES]; /* the end of what was written */
 } running;
 
 static void *run_counted(void *argument)
@@ -94,13 +96,13 @@ static void *run_counted(void *argument)
     return NULL;
 }
 
-static void fill_config(config *c, const char *host_port)
+static void fill_config(config *c, const char *host_port, FILE *log)
 {
     memset(c, 0, sizeof *c);
     c->runtime_api = host_port;
     c->concurrency = 1;
     c->threads = 1;
-    c->log.fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    c->log.fd = fileno(log);
     c->log.level = LOG_TRACE;
     c->environment = "test";
     c->max_chars = 512;
@@ -110,26 +112,51 @@ static void fill_config(config *c, const char *host_port)
 
 static distil_model *model;
 
+static void read_log(running *r, FILE *log)
+{
+    long size = (long)lseek(fileno(log), 0, SEEK_END), keep = LOG_BYTES - 1;
+    ssize_t n = pread(fileno(log), r->log, LOG_BYTES - 1, size > keep ? size - keep : 0);
+
+    r->log[n > 0 ? n : 0] = '\0';
+}
+
+static size_t count_in(const char *text, const char *part)
+{
+    size_t count = 0;
+
+    while ((text = strstr(text, part)) != NULL) {
+        text += strlen(part);
+        count++;
+    }
+    return count;
+}
+
 /* Serve what the script sends until it ends. */
 static void serve(running *r, fault_server *server)
 {
     char host_port[32], why[320] = "";
+    FILE *log = tmpfile();
     pthread_t thread;
+
+    if (log == NULL)
+        abort();
 
     memset(r, 0, sizeof *r);
     snprintf(host_port, sizeof host_port, "127.0.0.1:%u", fault_port(server));
-    fill_config(&r->config, host_port);
+    fill_config(&r->config, host_port, log);
     atomic_init(&r->stop.wanted, 0);
     atomic_init(&r->stop.busy, 0);
     if (loop_init(&r->loop, &r->config, model, &r->stop, why, sizeof why) != 0) {
         harness_fail(__FILE__, __LINE__, "%s", why);
+        fclose(log);
         return;
     }
     if (pthread_create(&thread, NULL, run_counted, r) != 0)
         abort();
     pthread_join(thread, NULL);
     loop_free(&r->loop);
-    close(r->config.log.fd);
+    read_log(r, log);
+    fclose(log);
     CHECKF(r->status == 1, "exit status %d", r->status);
 }
 
@@ -270,9 +297,84 @@ static void test_oversize(void)
     CHECK(strstr(fault_request(server, 1, NULL), "larger than 6 MiB") != NULL);
     CHECK(strstr(fault_request(server, 3, NULL), "/invocation/id-0/response ") != NULL);
     CHECK(r.allocations == 0);
+    CHECK(count_in(r.log, "\"message\":\"event failed\",\"requestId\":\"large\"") == 1);
+    CHECK(count_in(r.log, "\"AnalysisErrors\":1,\"requestId\":\"large\"") == 1);
     fault_free(server);
     free(large);
     free(small);
+}
+
+/* A list of so many texts of nothing: small itself, its answer is larger than may be posted. */
+static char *many_texts(size_t count, const char *before, const char *each, const char *after)
+{
+    size_t size = strlen(before);
+    char *event = malloc(size + count * (strlen(each) + 1) + strlen(after) + 1);
+
+    memcpy(event, before, size + 1);
+    for (size_t i = 0; i < count; i++)
+        size += (size_t)sprintf(event + size, "%s%s", i > 0 ? "," : "", each);
+    strcpy(event + size, after);
+    return event;
+}
+
+/* Whoever waits for an answer of more than 6 MiB gets an error that says so, not the beginning of
+ * one, and the next event is served. */
+static void test_large_answers(void)
+{
+    enum { TEXTS = 60000 };
+    static running r;
+    char *lists[2], *answers[3];
+    fault_step script[] = {
+        {.op = FAULT_ACCEPT},
+        {.op = FAULT_REQUEST},
+        {.op = FAULT_SEND},
+        {.op = FAULT_REQUEST},
+        {.op = FAULT_SEND, FAULT_TEXT(ACCEPTED)},
+        {.op = FAULT_REQUEST},
+        {.op = FAULT_SEND},
+        {.op = FAULT_REQUEST},
+        {.op = FAULT_SEND, FAULT_TEXT(ACCEPTED)},
+        {.op = FAULT_REQUEST},
+        {.op = FAULT_SEND},
+        {.op = FAULT_REQUEST},
+        {.op = FAULT_SEND, FAULT_TEXT(ACCEPTED)},
+        {.op = FAULT_REQUEST},
+        {.op = FAULT_SEND, FAULT_TEXT(FORBIDDEN)},
+    };
+    fault_server *server;
+
+    if (!harness_case("answers larger than the limit"))
+        return;
+    lists[0] = many_texts(TEXTS, "[", "\"\"", "]");
+    lists[1] = many_texts(TEXTS, "{\"httpMethod\":\"POST\",\"requestContext\":{},\"body\":\"[",
+                          "\\\"\\\"", "]\"}");
+    for (size_t i = 0; i < 3; i++) {
+        answers[i] = event_answer(i < 2 ? lists[i] : events[0].event, i);
+        script[2 + 4 * i].bytes = answers[i];
+        script[2 + 4 * i].size = strlen(answers[i]);
+    }
+    server = fault_start(script, sizeof script / sizeof *script);
+    serve(&r, server);
+    CHECK(fault_finish(server) == 1);
+    CHECKF(fault_request_count(server) == 7, "%zu requests", fault_request_count(server));
+    for (size_t i = 0; i < 2 && fault_request_count(server) == 7; i++) {
+        const char *post = fault_request(server, 2 * i + 1, NULL);
+
+        CHECK(strstr(post, i == 0 ? "/invocation/id-0/error " : "/invocation/id-1/error ") != NULL);
+        CHECK(
+            strstr(post, "Lambda-Runtime-Function-Error-Type: Function.ResponseSizeTooLarge\r\n"));
+        CHECK(strstr(post, "the answer is larger than 6 MiB") != NULL);
+    }
+    if (fault_request_count(server) == 7)
+        CHECK(strstr(fault_request(server, 5, NULL), "/invocation/id-2/response ") != NULL);
+    CHECKF(count_in(r.log, "\"message\":\"event failed\"") == 2, "%s", r.log);
+    CHECK(count_in(r.log, "\"AnalysisErrors\":1,") == 2);
+    CHECK(r.allocations == 0);
+    fault_free(server);
+    for (size_t i = 0; i < 3; i++)
+        free(answers[i]);
+    free(lists[0]);
+    free(lists[1]);
 }
 
 /* The counter counts: else a test of nothing being counted shows nothing. */
@@ -310,6 +412,7 @@ int main(int argc, char **argv)
     test_counter();
     test_events();
     test_oversize();
+    test_large_answers();
     distil_model_close(model);
     return harness_finish();
 }
