@@ -118,6 +118,22 @@ static void test_lines(void)
         CHECK(json_get(line, "requestId", &value) && json_string_is(value, "id \"7\""));
         CHECK(flushed(&line, NULL) == 1); /* forgotten once written: still that one line */
     }
+    if (harness_case("a line, byte for byte")) {
+        static const char expected[] =
+            "\"CloudWatchMetrics\":[{\"Namespace\":\"SentimentAnalyzer\","
+            "\"Dimensions\":[[\"Environment\"]],\"Metrics\":["
+            "{\"Name\":\"InferenceLatencyMs\",\"Unit\":\"Milliseconds\"},"
+            "{\"Name\":\"SentimentAnalysisCount\",\"Unit\":\"Count\"}]}]},"
+            "\"level\":\"INFO\",\"Environment\":\"prod\",\"InferenceLatencyMs\":1.5,"
+            "\"SentimentAnalysisCount\":2,\"requestId\":\"id-7\"}\n";
+
+        begin("prod");
+        metrics_add(&m, METRIC_INFERENCE_LATENCY, 1.5);
+        metrics_add(&m, METRIC_ANALYSES, 2);
+        CHECK(flushed(&line, "id-7") == 1);
+        CHECK(strncmp(written, "{\"_aws\":{\"Timestamp\":", 21) == 0);
+        CHECKF(strcmp(strchr(written, ',') + 1, expected) == 0, "%s", written);
+    }
     if (harness_case("what is no finite number is left out")) {
         begin("dev");
         metrics_add(&m, METRIC_INFERENCE_LATENCY, NAN);

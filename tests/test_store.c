@@ -430,11 +430,13 @@ static void test_trace(void)
 {
     static const char trace[] = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1 and more";
     static const char forged[] = "Root=1\r\nX-Amz-Target: DynamoDB_20120810.DeleteTable";
+    char longest[1025];
     store_item item = sample;
 
     if (!start_case("a trace id is passed on, one that is no header value is not"))
         return;
-    for (int i = 0; i < 3; i++)
+    memset(longest, 't', sizeof longest);
+    for (int i = 0; i < 5; i++)
         add_success(&f.play);
     begin(&f);
     item.trace_id = trace;
@@ -445,12 +447,19 @@ static void test_trace(void)
     CHECK(update_item(&f, &item, LONG_MS) == STORE_UPDATED);
     item.trace_id_bytes = 0;
     CHECK(update_item(&f, &item, LONG_MS) == STORE_UPDATED);
-    end(&f, 3);
+    item.trace_id = longest;
+    item.trace_id_bytes = sizeof longest - 1;
+    CHECK(update_item(&f, &item, LONG_MS) == STORE_UPDATED);
+    item.trace_id_bytes = sizeof longest;
+    CHECK(update_item(&f, &item, LONG_MS) == STORE_UPDATED);
+    end(&f, 5);
     check_header(&f, 0, "X-Amzn-Trace-Id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1");
     CHECK(!sent_has(&f, 0, "x-amzn-trace-id,") && !sent_has(&f, 0, "x-amzn-trace-id;"));
     check_header(&f, 1, "X-Amzn-Trace-Id", NULL);
     CHECK(!sent_has(&f, 1, "DeleteTable"));
     check_header(&f, 2, "X-Amzn-Trace-Id", NULL);
+    CHECK(sent_has(&f, 3, "\r\nX-Amzn-Trace-Id: tttt"));
+    check_header(&f, 4, "X-Amzn-Trace-Id", NULL);
     free_all(&f);
 }
 
