@@ -11,6 +11,10 @@ budgets() { # TEXT: a budgets file
     printf '%s' "$1" >budgets.json
     run bench run --budgets budgets.json --only size/ --seconds 0.1
 }
+characters_between() { # the load's mean: a fifth is cut to 512 of 600
+    chars=$(sed -n 's/.* \([0-9]*\) characters on average.*/\1/p' out)
+    [ "${chars:-0}" -gt "$1" ] && [ "$chars" -lt "$2" ]
+}
 refused() { # LINE WORDS: exit status 2, and the line and the words in the message
     ended 2 && says err "budgets.json:$1: " && says err "$2"
 }
@@ -66,7 +70,18 @@ check "over budget: status" ended 1
 check "over budget: said" says out "0 within budget, 1 over"
 budgets '{"version": 1, "budgets": [{"name": "size/nothing", "max": 1000, "why": "x"}]}'
 check "not built: no verdict" says out "1 not measured here"
+check "not built: named" says out "not measured: size/nothing: "
 check "not built: nothing measured is no pass" ended 3
+run bench run --budgets budgets.json --only size/ --complete -o complete.json
+check "not built, --complete: over" ended 1
+check "not built, --complete: said" says out "1 over, 0 inconclusive, 0 not measured here"
+check "not built, --complete: in the results" says complete.json '"status":"failed","reason":"'
+run bench run --budgets budgets.json --only size/ -o /nonexistent/results.json
+check "-o nowhere" ended 2
+check "-o nowhere: said before measuring" empty out
+run bench cold -m "$blob" --runs 1 -o /nonexistent/cold.json
+check "cold: -o nowhere" ended 2
+check "cold: -o nowhere: said before measuring" empty out
 run bench run --budgets budgets.json --only latency/ --seconds 0.1
 check "--only that names nothing" ended 2
 run bench --list
@@ -82,6 +97,37 @@ run bench compare --tokens 8 --no-start --seconds 0.1 "$distil" "$distil"
 check "compare: a verdict" grep -qE '^new is (the same|faster|slower|inconclusive)$' out
 run bench compare --tokens 8 --no-start --seconds 0.1 "$distil" /nonexistent/distil
 check "compare: no such program" ended 2
+run bench compare --tokens 8 --no-start --seconds 0.1 -o compare.json "$distil" "$distil"
+check "compare: -o beside the table" grep -qE '^8 tokens ' out
+check "compare: -o" says compare.json '"what":"8 tokens"'
+run bench compare -o /nonexistent/c.json "$distil" "$distil"
+check "compare: -o nowhere" says err "/nonexistent/c.json: No such file"
+
+# ---- programs that hang ----
+printf '#!/bin/sh\nexec sleep 600\n' >hangs
+printf '#!/bin/sh\n[ "$2" != --stream ] || exec "%s" "$@"\nexec sleep 600\n' "$distil" >hangs_at_start
+printf '#!/bin/sh\nread -r line\nexit 0\n' >ends
+printf '#!/bin/sh\ntrap "" TERM\nwhile read -r line; do echo "{}"; done\nexec sleep 600\n' >stays
+chmod +x hangs hangs_at_start ends stays
+bounded() { # SECONDS: the last run took less
+    [ $(($(date +%s) - begin)) -lt "$1" ]
+}
+begin=$(date +%s)
+run bench compare --tokens 8 --no-start --timeout 0.5 "$distil" "$dir/hangs"
+check "compare, no answer: ends" bounded 20
+check "compare, no answer: status" ended 2
+check "compare, no answer: named" says err "$dir/hangs: no answer within 0.5 s; killed"
+begin=$(date +%s)
+run bench compare --tokens 8 --seconds 0.1 --timeout 2 -m "$blob" "$dir/hangs_at_start" "$distil"
+check "compare, no end: ends" bounded 60
+check "compare, no end: status" ended 2
+check "compare, no end: named" says err "$dir/hangs_at_start: no end within 2 s; killed"
+run bench compare --tokens 8 --no-start "$distil" "$dir/ends"
+check "compare, ends early: named" says err "$dir/ends: ended without an answer"
+begin=$(date +%s)
+run bench compare --tokens 8 --no-start --seconds 0.1 "$dir/stays" "$dir/stays"
+check "compare, does not end with its input: ends" bounded 60
+check "compare, does not end with its input: judged" grep -qE '^new is ' out
 run bench cold -m "$blob" --runs 2
 check "cold: phases" grep -qE '^layer 6 ' out
 
@@ -93,6 +139,23 @@ run bench load -m "$blob" --texts quotes --rate 20 --seconds 0.5
 check "load: a text that is all escapes" ended 0
 run bench load --texts /nonexistent
 check "load: no texts" ended 2
+check "load: no texts: what to do" says err "/nonexistent: No such file or directory; name a file"
+: >nothing
+run bench load --texts nothing
+check "load: empty texts" says err "nothing: no texts in it"
+awk 'BEGIN { print "one"; for (i = 0; i < 5000; i++) printf "x"; print "" }' >long
+run bench load --texts long
+check "load: too long a line" says err "long:2: the line is longer than 4094 bytes"
+run bench load --rate 20000 --seconds 60 --texts quotes
+check "load: too many events: status" ended 2
+check "load: too many events: said" says err "are more than 200000; lower --rate or --seconds"
+run bench load --rate 0.001 --seconds 0.001 --texts quotes
+check "load: no event" says err "no event arrives"
+# Every text is one of 512 characters of two or three bytes: cut by bytes none would be whole.
+awk 'BEGIN { for (i = 0; i < 300; i++) printf "\303\251\342\202\254"; print "" }' >accents
+run bench load -m "$blob" --texts accents --rate 40 --seconds 1
+check "load: long texts by characters: status" ended 0
+check "load: long texts by characters" characters_between 550 600
 
 if have python3; then
     cat >forms.py <<'PY'

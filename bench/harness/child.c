@@ -15,12 +15,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/clock.h"
 
-enum { FIRST_BYTES_MS = 10000 };
+enum { FIRST_BYTES_MS = 10000, END_MS = 2000 };
 
 /* In the child: standard streams, extra environment, exec. */
 static void become(char *const argv[], char *const environment[], int in, int out)
@@ -37,7 +38,57 @@ static void become(char *const argv[], char *const environment[], int in, int ou
     _exit(127);
 }
 
-int child_run(child_usage *usage, char *const argv[], char *const environment[])
+/* Milliseconds until a moment of bench_now_ns, for poll. */
+static int left_ms(double until)
+{
+    double ms = (until - bench_now_ns()) * 1e-6;
+
+    return ms > 0 ? (int)ms + 1 : 0;
+}
+
+/* 1 if fd can be read, or has ended, before the moment. */
+static int readable_before(int fd, double until)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    return poll(&p, 1, left_ms(until)) == 1;
+}
+
+/* 1 if the child ends before the moment; it stays to be collected. */
+static int ends_before(pid_t pid, double until)
+{
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0), ended;
+    siginfo_t info = {0};
+
+    if (fd >= 0) {
+        ended = readable_before(fd, until);
+        close(fd);
+        return ended;
+    }
+    while (info.si_pid == 0 && bench_now_ns() < until) { /* Linux before 5.3 */
+        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) != 0)
+            return 1;
+        usleep(200);
+    }
+    return info.si_pid != 0;
+}
+
+static void say_killed(const char *program, const char *lacks, int limit_ms)
+{
+    fprintf(stderr, "distil bench: %s: %s within %g s; killed\n", program, lacks, limit_ms * 1e-3);
+}
+
+/* Collect a child that is to end by itself, or kill it: 0, or -1 if it had to be killed. */
+static int collect(pid_t pid, int limit_ms, int *status, struct rusage *used)
+{
+    int ended = ends_before(pid, bench_now_ns() + limit_ms * 1e6);
+
+    if (!ended)
+        kill(pid, SIGKILL);
+    return wait4(pid, status, 0, used) == pid && ended ? 0 : -1;
+}
+
+int child_run(child_usage *usage, char *const argv[], char *const environment[], int limit_ms)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC), status = 0;
     double start = bench_now_ns();
@@ -47,8 +98,12 @@ int child_run(child_usage *usage, char *const argv[], char *const environment[])
     if (pid == 0)
         become(argv, environment, null, null);
     close(null);
-    if (pid < 0 || wait4(pid, &status, 0, &used) != pid)
+    if (pid < 0)
         return -1;
+    if (collect(pid, limit_ms, &status, &used) != 0) {
+        say_killed(argv[0], "no end", limit_ms);
+        return -1;
+    }
     usage->wall_ns = bench_now_ns() - start;
     usage->resident_bytes = (double)used.ru_maxrss * 1024;
     usage->faults = (double)(used.ru_minflt + used.ru_majflt);
@@ -60,8 +115,10 @@ int child_run(child_usage *usage, char *const argv[], char *const environment[])
     return 0;
 }
 
-int child_capture(char *out, size_t capacity, char *const argv[], char *const environment[])
+int child_capture(char *out, size_t capacity, char *const argv[], char *const environment[],
+                  int limit_ms)
 {
+    double until = bench_now_ns() + limit_ms * 1e6;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC), fd[2], status = -1;
     char rest[512];
     size_t got = 0;
@@ -77,12 +134,19 @@ int child_capture(char *out, size_t capacity, char *const argv[], char *const en
     }
     close(fd[1]);
     close(null);
-    while ((n = read(fd[0], got + 1 < capacity ? out + got : rest,
+    while (readable_before(fd[0], until) &&
+           (n = read(fd[0], got + 1 < capacity ? out + got : rest,
                      got + 1 < capacity ? capacity - 1 - got : sizeof rest)) > 0)
         got += got + 1 < capacity ? (size_t)n : 0;
     out[got] = '\0';
     close(fd[0]);
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+    if (pid < 0)
+        return -1;
+    if (collect(pid, left_ms(until), &status, NULL) != 0) {
+        say_killed(argv[0], "no end", limit_ms);
+        return -1;
+    }
+    if (!WIFEXITED(status))
         return -1;
     return WEXITSTATUS(status);
 }
@@ -108,23 +172,38 @@ int child_start(child_worker *w, char *const argv[], char *const environment[], 
     close(out[1]);
     w->to = in[1];
     w->from = out[0];
+    w->program = argv[0];
     return w->pid > 0 ? 0 : -1;
 }
 
-double child_ask(child_worker *w, const char *line, size_t size)
+static double no_answer(const child_worker *w, const char *why)
 {
-    double start = bench_now_ns();
+    fprintf(stderr, "distil bench: %s: %s\n", w->program, why);
+    return -1;
+}
+
+double child_ask(child_worker *w, const char *line, size_t size, int limit_ms)
+{
+    double start = bench_now_ns(), until = start + limit_ms * 1e6;
     size_t got = 0;
 
     if (write(w->to, line, size) != (ssize_t)size)
-        return -1;
+        return no_answer(w, "takes no line on its standard input");
     do {
-        ssize_t n = read(w->from, w->reply + got, sizeof w->reply - 1 - got);
+        ssize_t n;
 
-        if (n <= 0)
+        if (!readable_before(w->from, until)) {
+            kill(w->pid, SIGKILL);
+            say_killed(w->program, "no answer", limit_ms);
             return -1;
+        }
+        n = read(w->from, w->reply + got, sizeof w->reply - 1 - got);
+        if (n <= 0)
+            return no_answer(w, "ended without an answer");
         got += (size_t)n;
-    } while (w->reply[got - 1] != '\n' && got < sizeof w->reply - 1);
+        if (got == sizeof w->reply - 1 && w->reply[got - 1] != '\n')
+            return no_answer(w, "an answer that is longer than 4 KB");
+    } while (w->reply[got - 1] != '\n');
     w->reply[got] = '\0';
     return bench_now_ns() - start;
 }
@@ -133,7 +212,7 @@ void child_stop(child_worker *w)
 {
     close(w->to);
     close(w->from);
-    waitpid(w->pid, NULL, 0);
+    (void)collect(w->pid, END_MS, NULL, NULL);
 }
 
 /* A pipe of its own instead of ours would fill: the reading end goes on in a process that reads. */
@@ -157,7 +236,7 @@ void child_end(child_worker *w)
 {
     close(w->to);
     kill(w->pid, SIGTERM);
-    waitpid(w->pid, NULL, 0);
+    (void)collect(w->pid, END_MS, NULL, NULL);
     while (waitpid(-1, NULL, WNOHANG) > 0)
         ; /* the reader */
 }
@@ -205,14 +284,6 @@ static int listen_somewhere(unsigned *port)
     return -1;
 }
 
-/* Wait until fd can be read, the program's end or the time limit: 1 if it can. */
-static int wait_for(int fd)
-{
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-
-    return poll(&p, 1, FIRST_BYTES_MS) == 1;
-}
-
 double child_first_bytes(char *const argv[], char *const environment[], const char *variable)
 {
     unsigned port = 0;
@@ -226,9 +297,9 @@ double child_first_bytes(char *const argv[], char *const environment[], const ch
         putenv(assignment);
         become(argv, environment, null, null);
     }
-    if (pid > 0 && wait_for(listening))
+    if (pid > 0 && readable_before(listening, start + FIRST_BYTES_MS * 1e6))
         fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0 && wait_for(fd) && recv(fd, &byte, 1, 0) == 1)
+    if (fd >= 0 && readable_before(fd, start + FIRST_BYTES_MS * 1e6) && recv(fd, &byte, 1, 0) == 1)
         ns = bench_now_ns() - start;
     if (pid > 0) {
         kill(pid, SIGKILL);

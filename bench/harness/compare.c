@@ -20,12 +20,13 @@ typedef struct contestant {
     char line[TEXTS_MAX_BYTES];
     size_t line_bytes;
     double slowdown;
+    int limit_ms;
 } contestant;
 
 static double ask(void *argument)
 {
     contestant *c = argument;
-    double ns = child_ask(&c->worker, c->line, c->line_bytes);
+    double ns = child_ask(&c->worker, c->line, c->line_bytes, c->limit_ms);
 
     return ns < 0 ? ns : inject_slowdown(ns, c->slowdown);
 }
@@ -35,12 +36,13 @@ static double start_anew(void *argument)
     contestant *c = argument;
     child_usage usage;
 
-    if (child_run(&usage, c->start_argv, NULL) != 0)
+    if (child_run(&usage, c->start_argv, NULL, c->limit_ms) != 0)
         return -1;
     return inject_slowdown(usage.wall_ns, c->slowdown);
 }
 
-static int enter(contestant *c, const char *program, const char *model, double slowdown)
+static int enter(contestant *c, const char *program, const char *model, double slowdown,
+                 int limit_ms)
 {
     char *stream[] = {(char *)(size_t)program, "classify", "--stream", model ? "-m" : NULL,
                       (char *)(size_t)model,   NULL};
@@ -55,6 +57,7 @@ static int enter(contestant *c, const char *program, const char *model, double s
     *argv++ = "A gorgeous, witty, seductive movie.";
     *argv = NULL;
     c->slowdown = slowdown;
+    c->limit_ms = limit_ms;
     if (child_start(&c->worker, stream, NULL, 0) == 0)
         return 0;
     fprintf(stderr, "distil bench: %s: cannot be started\n", program);
@@ -74,7 +77,7 @@ static int measure(compare_line *line, rounds_call *call, contestant *old, conte
                         .confidence = CONFIDENCE};
 
     if (rounds_run(&r, &plan) != 0) {
-        fprintf(stderr, "distil bench: %s: one of the programs gave no answer\n", line->what);
+        fprintf(stderr, "distil bench: %s: not measured, for a program failed\n", line->what);
         return -1;
     }
     line->new_ns = stats_quantile(r.a_ns, r.rounds, 0.5);
@@ -132,9 +135,9 @@ int compare_run(compare_result *result, const compare_plan *plan)
     int status;
 
     memset(result, 0, sizeof *result);
-    if (enter(&old, plan->old_program, plan->old_model, 1) != 0)
+    if (enter(&old, plan->old_program, plan->old_model, 1, plan->limit_ms) != 0)
         return -1;
-    if (enter(&new, plan->new_program, plan->new_model, inject_factor()) != 0) {
+    if (enter(&new, plan->new_program, plan->new_model, inject_factor(), plan->limit_ms) != 0) {
         child_stop(&old.worker);
         return -1;
     }

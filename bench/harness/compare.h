@@ -20,6 +20,7 @@ typedef struct compare_plan {
     size_t lengths;
     int start;      /* compare starting too */
     double seconds; /* most for each line of the table */
+    int limit_ms;   /* most for one answer or one start: a program that takes longer is killed */
 } compare_plan;
 
 /* One line: "128 tokens" or "start". */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "bench/clock.h"
+#include "bench/harness/child.h"
 #include "bench/harness/cold.h"
 #include "bench/harness/compare.h"
 #include "bench/harness/load.h"
@@ -23,6 +24,8 @@
 enum { PASSED = 0, REFUSED = 1, USAGE = 2, INCONCLUSIVE = 3 };
 
 enum { MAX_BUDGET_FILE = 1 << 20, PATH_BYTES = 4096 };
+
+#define TEXTS "tests/data/sst2/dev.tsv" /* in the source tree */
 
 static const char usage[] =
     "usage: distil bench run [options]\n"
@@ -38,6 +41,7 @@ static const char usage[] =
     "  -m, --model FILE default: the shipped model\n"
     "  --build DIR      where distil-bench, distil and size/FILE are; default: its own directory\n"
     "  --seconds S      most for each figure (6)\n"
+    "  --complete       a budget that cannot be measured here is over, but for other CPUs' levels\n"
     "  -o FILE          results as JSON; bench/report.py turns them into other forms\n"
     "  --revision TEXT  noted in the results\n"
     "\n"
@@ -49,6 +53,7 @@ static const char usage[] =
     "  --new-model FILE\n"
     "  --seconds S      most for each line (6)\n"
     "  --json           one JSON object instead of the table\n"
+    "  -o FILE          that object into a file, beside the table\n"
     "\n"
     "cold: cold starts on a timeline, the model in the page cache and evicted from it\n"
     "  -m, --model FILE on a disk that can be evicted from\n"
@@ -58,12 +63,13 @@ static const char usage[] =
     "load: events at random times at the real bootstrap behind distil serve\n"
     "  --rate N         events a second (100)\n"
     "  --seconds S      so long (6)\n"
-    "  --texts FILE     one a line (tests/data/sst2/dev.tsv); every fifth is joined to 512 "
-    "characters\n"
+    "  --texts FILE     one a line; every fifth is joined to 512 characters; default: the source\n"
+    "                   tree's tests/data/sst2/dev.tsv\n"
     "  --seed N         of times and texts (1)\n"
     "  -o FILE          histogram as JSON\n"
     "\n"
     "  --cpu N          run on this CPU; default: the last one allowed\n"
+    "  --timeout S      most for one answer or one start (30): what takes longer hangs, is killed\n"
     "  --list           what can be measured\n"
     "\n"
     "exit status: 0 within all budgets, or not slower; 1 over one, or slower; 2 wrong usage or a\n"
@@ -77,7 +83,7 @@ typedef struct options {
     const char *only[16];
     size_t only_count;
     double seconds;
-    int cpu, json;
+    int cpu, json, complete, limit_ms;
     size_t runs;
     load_plan load;
     compare_plan compare;
@@ -95,6 +101,52 @@ static int misused(const char *what, const char *value)
     complain(what, value);
     fputs("        `distil bench --help` lists what there is\n", stderr);
     return USAGE;
+}
+
+/* ---- the file of -o ------------------------------------------------------------------------- */
+
+/* Written beside and renamed: a reader sees the whole file or none. */
+typedef struct output {
+    const char *path; /* NULL: none is wanted */
+    char aside[PATH_BYTES];
+    FILE *file;
+} output;
+
+/* Before anything is measured: minutes of measuring shall not end at a wrong path. 0 or USAGE. */
+static int output_open(output *out, const char *path)
+{
+    *out = (output){.path = path};
+    if (!path)
+        return 0;
+    if ((size_t)snprintf(out->aside, sizeof out->aside, "%s.tmp", path) >= sizeof out->aside)
+        return complain("-o: the path is too long", path);
+    out->file = fopen(out->aside, "w");
+    return out->file ? 0 : complain(path, strerror(errno));
+}
+
+/* Nothing was measured: leave no trace. */
+static void output_drop(output *out)
+{
+    if (out->file) {
+        fclose(out->file);
+        unlink(out->aside);
+    }
+}
+
+/* Flush, sync, rename. 0 or USAGE. */
+static int output_finish(output *out)
+{
+    int failed;
+
+    if (!out->file)
+        return 0;
+    failed = fflush(out->file) != 0 || fsync(fileno(out->file)) != 0;
+    if ((fclose(out->file) != 0) | failed || rename(out->aside, out->path) != 0) {
+        complain(out->path, strerror(errno));
+        unlink(out->aside);
+        return USAGE;
+    }
+    return 0;
 }
 
 /* ---- run ------------------------------------------------------------------------------------ */
@@ -125,8 +177,10 @@ static char *read_file(const char *path, size_t *bytes)
 
     *bytes = file && text ? fread(text, 1, MAX_BUDGET_FILE, file) : 0;
     if (!file || !text || ferror(file) || !feof(file)) {
-        fprintf(stderr, "distil bench: %s: %s\n", path,
-                file ? "cannot be read whole" : strerror(errno));
+        fprintf(stderr,
+                "distil bench: %s: %s; --budgets names a budgets file, and the source tree's is "
+                "bench/budgets.json\n",
+                path, file ? "cannot be read whole" : strerror(errno));
         free(text);
         text = NULL;
     }
@@ -180,60 +234,67 @@ static int load_budgets(budget_list *list, const options *o, const char *cpu)
     return status;
 }
 
-static FILE *open_aside(const char *output, char aside[PATH_BYTES])
+/* Each budget without a figure by name: a gate that leaves something out says what. */
+static void name_absent(const result *results, size_t count)
 {
-    snprintf(aside, PATH_BYTES, "%s.tmp", output);
-    return fopen(aside, "w");
-}
-
-/* Flush, sync, rename: a reader sees the whole file or none. */
-static int put_in_place(FILE *out, const char *aside, const char *output)
-{
-    int failed = fflush(out) != 0 || fsync(fileno(out)) != 0;
-
-    if ((fclose(out) != 0) | failed || rename(aside, output) != 0)
-        return complain(output, strerror(errno));
-    return 0;
-}
-
-static int write_results(const options *o, const result_host *host, const result *results,
-                         size_t count, double seconds)
-{
-    char aside[PATH_BYTES];
-    FILE *out = open_aside(o->output, aside);
-
-    if (!out)
-        return complain(aside, strerror(errno));
-    result_write_json(out, host, results, count, seconds);
-    return put_in_place(out, aside, o->output);
+    for (size_t i = 0; i < count; i++)
+        if (results[i].measured.status == MEASURE_ABSENT)
+            printf("not measured: %s: %s\n", results[i].budget->name, results[i].measured.why);
 }
 
 static int sum_up(const result *results, size_t count)
 {
-    size_t seen[4] = {0}, absent = 0;
+    size_t seen[4] = {0}, absent = 0, others = 0;
 
     for (size_t i = 0; i < count; i++)
         if (results[i].measured.status == MEASURE_ABSENT)
             absent++;
+        else if (results[i].measured.status == MEASURE_OTHER_CPU)
+            others++;
         else
             seen[results[i].verdict]++;
-    printf("%zu within budget, %zu over, %zu inconclusive, %zu not measured here\n",
-           seen[VERDICT_PASS], seen[VERDICT_FAIL], seen[VERDICT_INCONCLUSIVE], absent);
+    name_absent(results, count);
+    printf("%zu within budget, %zu over, %zu inconclusive, %zu not measured here, %zu for other "
+           "CPUs\n",
+           seen[VERDICT_PASS], seen[VERDICT_FAIL], seen[VERDICT_INCONCLUSIVE], absent, others);
     if (seen[VERDICT_FAIL])
         return REFUSED;
     /* a gate that has measured nothing has not passed */
     return seen[VERDICT_INCONCLUSIVE] || seen[VERDICT_PASS] == 0 ? INCONCLUSIVE : PASSED;
 }
 
-static int run_subject(const options *o, const measure_subject *subject)
+/* Measure what is wanted of the list, and print each as it comes; how many. */
+static size_t measure_wanted(result results[BUDGET_MAX], const options *o, const budget_list *list,
+                             const measure_subject *subject)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        result *r = &results[count];
+
+        if (!wanted(o, list->items[i].name))
+            continue;
+        r->budget = &list->items[i];
+        measure_run(&r->measured, &r->verdict, r->budget, subject);
+        if (o->complete && r->measured.status == MEASURE_ABSENT) {
+            r->measured.status = MEASURE_FAILED;
+            r->verdict = VERDICT_FAIL;
+        }
+        result_print(stdout, r);
+        fflush(stdout);
+        count++;
+    }
+    return count;
+}
+
+static int run_subject(const options *o, const measure_subject *subject, FILE *out)
 {
     static budget_list list;
     static result results[BUDGET_MAX];
     distil_cpuid cpu;
     result_host host = {.revision = o->revision, .version = distil_version()};
     double start = bench_now_ns();
-    size_t count = 0;
-    int status;
+    size_t count;
 
     distil_cpuid_read(&cpu);
     snprintf(host.cpu, sizeof host.cpu, "%s", cpu.brand);
@@ -241,30 +302,20 @@ static int run_subject(const options *o, const measure_subject *subject)
     if (load_budgets(&list, o, host.cpu) != 0)
         return USAGE;
     result_print_head(stdout, &host);
-    for (size_t i = 0; i < list.count; i++) {
-        result *r = &results[count];
-
-        if (!wanted(o, list.items[i].name))
-            continue;
-        r->budget = &list.items[i];
-        measure_run(&r->measured, &r->verdict, r->budget, subject);
-        result_print(stdout, r);
-        fflush(stdout);
-        count++;
-    }
+    count = measure_wanted(results, o, &list, subject);
     if (count == 0)
         return complain("no budget has a name that begins with what --only says", NULL);
-    status = sum_up(results, count);
-    if (o->output && write_results(o, &host, results, count, (bench_now_ns() - start) * 1e-9) != 0)
-        return USAGE;
-    return status;
+    if (out)
+        result_write_json(out, &host, results, count, (bench_now_ns() - start) * 1e-9);
+    return sum_up(results, count);
 }
 
 static int run(const options *o)
 {
     char directory[PATH_BYTES];
-    measure_subject s = {.seconds = o->seconds};
+    measure_subject s = {.seconds = o->seconds, .limit_ms = o->limit_ms};
     char *program, *bootstrap, *empty, *model;
+    output out;
     int status;
 
     own_directory(directory);
@@ -275,8 +326,13 @@ static int run(const options *o)
     s.model = model = o->model ? strdup(o->model) : find_file(s.directory, "sst2.distil");
     if (!program || !model)
         status = complain("no distil or no sst2.distil there; run make", s.directory);
-    else
-        status = run_subject(o, &s);
+    else if ((status = output_open(&out, o->output)) == 0) {
+        status = run_subject(o, &s, out.file);
+        if (status == USAGE)
+            output_drop(&out);
+        else if (output_finish(&out) != 0)
+            status = USAGE;
+    }
     free(program);
     free(bootstrap);
     free(empty);
@@ -289,13 +345,20 @@ static int run(const options *o)
 static int compare(const options *o)
 {
     static compare_result outcome;
+    output out;
 
-    if (compare_run(&outcome, &o->compare) != 0)
+    if (output_open(&out, o->output) != 0)
         return USAGE;
+    if (compare_run(&outcome, &o->compare) != 0)
+        return output_drop(&out), USAGE;
     if (o->json)
         compare_print_json(stdout, &outcome);
     else
         compare_print(stdout, &outcome);
+    if (out.file)
+        compare_print_json(out.file, &outcome);
+    if (output_finish(&out) != 0)
+        return USAGE;
     return outcome.verdict == VERDICT_FAIL           ? REFUSED
            : outcome.verdict == VERDICT_INCONCLUSIVE ? INCONCLUSIVE
                                                      : PASSED;
@@ -318,15 +381,27 @@ static int parse_lengths(compare_plan *plan, const char *list)
 
 /* ---- cold ----------------------------------------------------------------------------------- */
 
+static void write_cold(FILE *out, const cold_result *warm, const cold_result *evicted)
+{
+    fputs("{\"version\":1,\"starts\":[\n", out);
+    cold_write_json(out, warm, "warm");
+    if (evicted) {
+        fputs(",\n", out);
+        cold_write_json(out, evicted, "evicted");
+    }
+    fputs("\n]}\n", out);
+}
+
 static int cold(const options *o, const char *model)
 {
     static cold_result warm, evicted;
-    char aside[PATH_BYTES];
     int have_evicted;
-    FILE *out;
+    output out;
 
+    if (output_open(&out, o->output) != 0)
+        return USAGE;
     if (cold_run(&warm, model, o->runs, 0) != 0)
-        return complain(model, "a start failed");
+        return output_drop(&out), complain(model, "a start failed");
     puts("page cache warm");
     cold_print(stdout, &warm);
     have_evicted = cold_run(&evicted, model, o->runs, 1) == 0;
@@ -334,19 +409,9 @@ static int cold(const options *o, const char *model)
         puts("blob evicted from the page cache before each start");
         cold_print(stdout, &evicted);
     }
-    if (!o->output)
-        return PASSED;
-    out = open_aside(o->output, aside);
-    if (!out)
-        return complain(aside, strerror(errno));
-    fputs("{\"version\":1,\"starts\":[\n", out);
-    cold_write_json(out, &warm, "warm");
-    if (have_evicted) {
-        fputs(",\n", out);
-        cold_write_json(out, &evicted, "evicted");
-    }
-    fputs("\n]}\n", out);
-    return put_in_place(out, aside, o->output);
+    if (out.file)
+        write_cold(out.file, &warm, have_evicted ? &evicted : NULL);
+    return output_finish(&out);
 }
 
 static int cold_command(const options *o)
@@ -366,26 +431,34 @@ static int cold_command(const options *o)
 static int load_with(const options *o, load_plan *plan)
 {
     static load_result outcome;
-    char aside[PATH_BYTES];
-    FILE *out;
+    output out;
 
-    if (load_run(&outcome, plan) != 0)
+    if (output_open(&out, o->output) != 0)
         return USAGE;
+    if (load_run(&outcome, plan) != 0)
+        return output_drop(&out), USAGE;
     load_print(stdout, &outcome);
-    if (o->output) {
-        out = open_aside(o->output, aside);
-        if (!out)
-            return complain(aside, strerror(errno));
-        load_write_json(out, &outcome);
-        if (put_in_place(out, aside, o->output) != 0)
-            return USAGE;
-    }
+    if (out.file)
+        load_write_json(out.file, &outcome);
+    if (output_finish(&out) != 0)
+        return USAGE;
     return outcome.failed > 0 ? REFUSED : PASSED;
+}
+
+/* The source tree's texts: above the build directory, else where we stand. To be freed. */
+static char *default_texts(const char *directory)
+{
+    char above[PATH_BYTES + 8];
+    char *found;
+
+    snprintf(above, sizeof above, "%s/..", directory);
+    found = find_file(above, TEXTS);
+    return found ? found : strdup(TEXTS);
 }
 
 static int load_command(const options *o)
 {
-    char directory[PATH_BYTES], *program, *bootstrap, *model;
+    char directory[PATH_BYTES], *program, *bootstrap, *model, *texts;
     load_plan plan = o->load;
     int status;
 
@@ -393,13 +466,15 @@ static int load_command(const options *o)
     plan.program = program = find_file(directory, "distil");
     plan.bootstrap = bootstrap = find_file(directory, "bootstrap");
     plan.model = model = o->model ? strdup(o->model) : find_file(directory, "sst2.distil");
+    plan.texts = texts = o->load.texts ? strdup(o->load.texts) : default_texts(directory);
     plan.seconds = o->seconds;
-    status = program && bootstrap && model
+    status = program && bootstrap && model && texts
                  ? load_with(o, &plan)
                  : complain("no distil, bootstrap or sst2.distil there; run make", directory);
     free(program);
     free(bootstrap);
     free(model);
+    free(texts);
     return status;
 }
 
@@ -446,6 +521,8 @@ static int parse_option(options *o, int argc, char **argv, int i)
 
     if (strcmp(name, "--json") == 0)
         return o->json = 1, i + 1;
+    if (strcmp(name, "--complete") == 0)
+        return o->complete = 1, i + 1;
     if (strcmp(name, "--no-start") == 0)
         return o->compare.start = 0, i + 1;
     if (!value)
@@ -457,6 +534,11 @@ static int parse_option(options *o, int argc, char **argv, int i)
         o->seconds = strtod(value, &end);
         if (*value && !*end && o->seconds > 0 && o->seconds <= 3600)
             return i + 2;
+    } else if (strcmp(name, "--timeout") == 0) {
+        double seconds = strtod(value, &end);
+
+        if (*value && !*end && seconds >= 0.001 && seconds <= 3600)
+            return o->limit_ms = (int)(seconds * 1000), i + 2;
     } else if (strcmp(name, "--cpu") == 0) {
         o->cpu = (int)strtol(value, &end, 10);
         if (*value && !*end && o->cpu >= 0)
@@ -493,6 +575,7 @@ static int compare_arguments(options *o, int argc, char **argv, int i)
     if (!o->compare.new_model)
         o->compare.new_model = o->model;
     o->compare.seconds = o->seconds;
+    o->compare.limit_ms = o->limit_ms;
     return 0;
 }
 
@@ -503,7 +586,8 @@ int main(int argc, char **argv)
                  .seconds = 6,
                  .cpu = -1,
                  .runs = 20,
-                 .load = {.texts = "tests/data/sst2/dev.tsv", .rate = 100, .seed = 1},
+                 .limit_ms = CHILD_LIMIT_MS,
+                 .load = {.rate = 100, .seed = 1},
                  .compare = {.tokens = {8, 32, 128}, .lengths = 3, .start = 1}};
     const char *command = argc > 1 ? argv[1] : "";
     int i = 2;

@@ -3,6 +3,7 @@
 #include "bench/harness/load.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -24,12 +25,11 @@
 enum {
     SENDERS = 32, /* events on their way at once: more wait, and their wait counts */
     MAX_EVENTS = 200000,
-    MAX_TEXTS = 4096,
     LONG_EVERY = 5, /* one text in so many is like a news item: texts joined up to LONG_CHARS */
     LONG_CHARS = 512,
     LINE_BYTES = 4096,
-    TEXT_BYTES = LINE_BYTES + LONG_CHARS + 1,
-    EVENT_BYTES = 6 * TEXT_BYTES + 16, /* every byte escaped */
+    TEXT_BYTES = LINE_BYTES + 4 * LONG_CHARS + 1, /* a character is 4 bytes at most */
+    EVENT_BYTES = 6 * TEXT_BYTES + 16,            /* every byte escaped */
     RESPONSE_BYTES = 65536,
     START_MS = 10000,
     ANSWER_MS = 60000
@@ -55,35 +55,104 @@ typedef struct sender {
 
 /* ---- what is sent --------------------------------------------------------------------------- */
 
-static size_t read_texts(char *texts[MAX_TEXTS], const char *path)
-{
-    FILE *file = fopen(path, "r");
-    char line[LINE_BYTES];
-    size_t n = 0;
+/* Lines of a file, each a text; of a line the part before a tab. */
+typedef struct text_list {
+    char **items;
+    size_t count;
+} text_list;
 
-    while (file && n < MAX_TEXTS && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\t\r\n")] = '\0';
-        if (*line && (n > 0 || strcmp(line, "sentence") != 0) && (texts[n] = strdup(line)))
-            n++;
-    }
-    if (file)
-        fclose(file);
-    return n;
+static void free_texts(text_list *texts)
+{
+    for (size_t i = 0; i < texts->count; i++)
+        free(texts->items[i]);
+    free(texts->items);
 }
 
-/* A request of its own for each event; returns the text's length. */
-static size_t make_event(char **event, char *texts[], size_t n, uint64_t *random, int is_long)
+/* One more, if it is one: a header and an empty line are none. 0 or -1. */
+static int keep_text(text_list *texts, size_t *capacity, const char *line)
+{
+    if (!*line || (texts->count == 0 && strcmp(line, "sentence") == 0))
+        return 0;
+    if (texts->count == *capacity) {
+        char **more = realloc(texts->items, (*capacity * 2 + 64) * sizeof *more);
+
+        if (!more)
+            return -1;
+        texts->items = more;
+        *capacity = *capacity * 2 + 64;
+    }
+    texts->items[texts->count] = strdup(line);
+    return texts->items[texts->count] ? (texts->count++, 0) : -1;
+}
+
+/* 0, or -1 with a message; texts to be freed either way. */
+static int read_lines(text_list *texts, const char *path, FILE *file)
+{
+    char line[LINE_BYTES];
+    size_t number = 0, capacity = 0;
+
+    while (fgets(line, sizeof line, file)) {
+        number++;
+        if (strlen(line) == sizeof line - 1 && !strchr(line, '\n')) {
+            fprintf(stderr, "distil bench: %s:%zu: the line is longer than %d bytes; split it\n",
+                    path, number, LINE_BYTES - 2);
+            return -1;
+        }
+        line[strcspn(line, "\t\r\n")] = '\0';
+        if (keep_text(texts, &capacity, line) != 0)
+            return -1;
+    }
+    if (!ferror(file) && texts->count > 0)
+        return 0;
+    fprintf(stderr, "distil bench: %s: %s; a file of texts has one a line\n", path,
+            ferror(file) ? "cannot be read" : "no texts in it");
+    return -1;
+}
+
+static int read_texts(text_list *texts, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    int status;
+
+    if (!file) {
+        fprintf(stderr,
+                "distil bench: %s: %s; name a file of texts, one a line, with --texts, or run this "
+                "in the source tree\n",
+                path, strerror(errno));
+        return -1;
+    }
+    status = read_lines(texts, path, file);
+    fclose(file);
+    return status;
+}
+
+/* Characters of UTF-8, and where the one after `limit` of them begins. */
+static size_t characters(const char *text, size_t limit, size_t *bytes)
+{
+    size_t count = 0, i = 0;
+
+    for (; text[i]; i++)
+        if ((text[i] & 0xC0) != 0x80 && count++ == limit) { /* no continuation byte */
+            count--;
+            break;
+        }
+    *bytes = i;
+    return count;
+}
+
+/* A request of its own for each event; returns its text's characters. */
+static size_t make_event(char **event, const text_list *texts, uint64_t *random, int is_long)
 {
     char text[TEXT_BYTES] = "", body[EVENT_BYTES], *request = malloc(EVENT_BYTES + 512);
-    size_t size, used;
+    size_t size, used, bytes, chars;
 
     do {
         used = strlen(text);
         snprintf(text + used, sizeof text - used, "%s%s", used ? " " : "",
-                 texts[stats_random(random, n)]);
-    } while (is_long && strlen(text) < LONG_CHARS);
-    if (is_long)
-        text[LONG_CHARS] = '\0';
+                 texts->items[stats_random(random, texts->count)]);
+        chars = characters(text, is_long ? LONG_CHARS : SIZE_MAX, &bytes);
+    } while (is_long && chars < LONG_CHARS);
+    text[bytes] = '\0';
     size = (size_t)snprintf(body, sizeof body, "{\"text\":");
     size += json_quote(body + size, sizeof body - size - 2, text, strlen(text));
     size += (size_t)snprintf(body + size, sizeof body - size, "}");
@@ -93,36 +162,53 @@ static size_t make_event(char **event, char *texts[], size_t n, uint64_t *random
                  "Content-Length: %zu\r\n\r\n%s",
                  size, body);
     *event = request;
-    return strlen(text);
+    return chars;
+}
+
+/* Arrival times and requests. 0, or -1 with a message. */
+static int plan_events(load *l, load_result *result, const text_list *texts)
+{
+    uint64_t random = l->plan->seed;
+    double at = 0, chars = 0;
+
+    while ((at -= log(stats_uniform(&random)) / l->plan->rate) < l->plan->seconds) {
+        size_t is_long = l->count % LONG_EVERY == LONG_EVERY - 1;
+
+        if (l->count == MAX_EVENTS) {
+            fprintf(stderr,
+                    "distil bench: %g events a second for %g s are more than %d; lower --rate or "
+                    "--seconds\n",
+                    l->plan->rate, l->plan->seconds, MAX_EVENTS);
+            return -1;
+        }
+        l->arrival_ns[l->count] = at * 1e9;
+        chars += (double)make_event(&l->events[l->count], texts, &random, is_long != 0);
+        if (!l->events[l->count])
+            return -1;
+        l->count++;
+    }
+    if (l->count == 0) {
+        fprintf(stderr, "distil bench: no event arrives in %g s; raise --rate or --seconds\n",
+                l->plan->seconds);
+        return -1;
+    }
+    result->mean_chars = chars / (double)l->count;
+    return 0;
 }
 
 static int prepare(load *l, load_result *result)
 {
-    static char *texts[MAX_TEXTS];
-    size_t n = read_texts(texts, l->plan->texts);
-    uint64_t random = l->plan->seed;
-    double at = 0, chars = 0;
+    text_list texts = {NULL, 0};
+    int status = -1;
 
-    if (n == 0) {
-        fprintf(stderr, "distil bench: %s: no texts in it\n", l->plan->texts);
-        return -1;
+    if (read_texts(&texts, l->plan->texts) == 0) {
+        l->arrival_ns = calloc(MAX_EVENTS, sizeof *l->arrival_ns);
+        l->events = calloc(MAX_EVENTS, sizeof *l->events);
+        if (l->arrival_ns && l->events)
+            status = plan_events(l, result, &texts);
     }
-    l->arrival_ns = calloc(MAX_EVENTS, sizeof *l->arrival_ns);
-    l->events = calloc(MAX_EVENTS, sizeof *l->events);
-    if (!l->arrival_ns || !l->events)
-        return -1;
-    for (;; l->count++) {
-        at -= log(stats_uniform(&random)) / l->plan->rate;
-        if (at >= l->plan->seconds || l->count == MAX_EVENTS)
-            break;
-        l->arrival_ns[l->count] = at * 1e9;
-        chars += (double)make_event(&l->events[l->count], texts, n, &random,
-                                    l->count % LONG_EVERY == LONG_EVERY - 1);
-    }
-    result->mean_chars = l->count > 0 ? chars / (double)l->count : 0;
-    for (size_t i = 0; i < n; i++)
-        free(texts[i]);
-    return 0;
+    free_texts(&texts);
+    return status;
 }
 
 /* ---- sending -------------------------------------------------------------------------------- */

@@ -18,8 +18,9 @@ typedef struct load_plan {
     const char *program; /* distil */
     const char *bootstrap;
     const char *model;
-    const char *texts; /* a file, one text a line; of a TSV with a header the first column */
-    double rate;       /* events a second */
+    const char
+        *texts;  /* a file, one text a line in UTF-8; of a TSV with a header the first column */
+    double rate; /* events a second */
     double seconds;
     unsigned long seed;
 } load_plan;

@@ -74,14 +74,20 @@ void measure_run(measured *m, verdict *v, const budget *b, const measure_subject
     ratio =
         (stats_interval){m->value.low / b->max, m->value.value / b->max, m->value.high / b->max};
     *v = m->status == MEASURE_DONE     ? verdict_of_budget(ratio, m->quiet)
-         : m->status == MEASURE_ABSENT ? VERDICT_INCONCLUSIVE
-                                       : VERDICT_FAIL;
+         : m->status == MEASURE_FAILED ? VERDICT_FAIL
+                                       : VERDICT_INCONCLUSIVE;
 }
 
 void measure_exact(measured *m, double value)
 {
     m->status = MEASURE_DONE;
     m->value = (stats_interval){value, value, value};
+}
+
+void measure_other_cpu(measured *m, const char *level)
+{
+    snprintf(m->why, sizeof m->why, "this CPU has no %s", level);
+    m->status = MEASURE_OTHER_CPU;
 }
 
 void measure_absent(measured *m, const char *format, ...)

@@ -21,12 +21,14 @@ typedef struct measure_subject {
     const char *model;     /* blob */
     const char *directory; /* where size/FILE looks for FILE: the build directory */
     double seconds;        /* most for one figure */
+    int limit_ms;          /* most for one answer or one start: then a program hangs */
 } measure_subject;
 
 typedef enum measure_status {
     MEASURE_DONE = 0,
-    MEASURE_ABSENT, /* cannot be measured here: `why` says what is missing; no verdict */
-    MEASURE_FAILED  /* it should have worked */
+    MEASURE_ABSENT, /* not here, for lack of a file, tool or right that `why` names: no verdict */
+    MEASURE_OTHER_CPU, /* a level that this CPU lacks: nothing to hold it against */
+    MEASURE_FAILED     /* it should have worked */
 } measure_status;
 
 typedef struct measured {
@@ -57,8 +59,9 @@ const measure_kind *measure_find(const char *name, const char **parameters);
 /* Measure one and hold it against its budget. */
 void measure_run(measured *m, verdict *v, const budget *b, const measure_subject *subject);
 
-/* For kinds: done with a figure that has no noise; absent or failed with the reason. */
+/* For kinds: done with a figure that has no noise; no result, with the reason. */
 void measure_exact(measured *m, double value);
+void measure_other_cpu(measured *m, const char *level);
 void measure_absent(measured *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void measure_failed(measured *m, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -21,7 +21,7 @@
 #include "bench/harness/texts.h"
 #include "runtime/distil.h"
 
-enum { REPORT_BYTES = 16384 };
+enum { REPORT_BYTES = 16384, CALLGRIND_MS = 300000 };
 
 /* Bytes that a program's loadable segments take in the file, without symbols and debugging data;
  * 0 for what is no 64-bit ELF file. */
@@ -60,7 +60,8 @@ void measure_size(measured *m, const measure_subject *s, const char *parameters)
     measure_exact(m, loaded > 0 ? loaded : (double)file.st_size);
 }
 
-/* By the CPU's counter, within this process. 0, or -1 where there is none or not this level. */
+/* By the CPU's counter, within this process. 0 with the figure or the reason for none, or -1 where
+ * there is no counter. */
 static int count_here(measured *m, const measure_subject *s, distil_isa level, const char *text,
                       size_t bytes)
 {
@@ -69,13 +70,18 @@ static int count_here(measured *m, const measure_subject *s, distil_isa level, c
     distil_model *model = NULL;
     distil_result result;
     int fd = counter_open(), done = -1;
+    distil_status opened;
     uint64_t start;
 
     options.max_isa = level;
     options.exact_isa = 1;
-    if (fd >= 0 && distil_model_open(&model, s->model, &options, NULL) == DISTIL_OK &&
-        distil_context_new(&context, model, NULL) == DISTIL_OK &&
-        distil_classify(context, &result, NULL, text, bytes, 0) == DISTIL_OK) {
+    opened = distil_model_open(&model, s->model, &options, NULL);
+    if (opened == DISTIL_BAD_CPU) {
+        measure_other_cpu(m, distil_isa_name(level));
+        done = 0;
+    } else if (fd >= 0 && opened == DISTIL_OK &&
+               distil_context_new(&context, model, NULL) == DISTIL_OK &&
+               distil_classify(context, &result, NULL, text, bytes, 0) == DISTIL_OK) {
         start = counter_read(fd);
         if (distil_classify(context, &result, NULL, text, bytes, 0) == DISTIL_OK) {
             measure_exact(m, (double)(counter_read(fd) - start));
@@ -109,7 +115,8 @@ static double collected(const measure_subject *s, char *level, char *text, int t
     snprintf(isa, sizeof isa, "DISTIL_ISA=%s", level);
     for (int i = 0; i < times; i++)
         argv[7 + i] = text;
-    if (access(valgrind, X_OK) != 0 || child_capture(report, sizeof report, argv, environment) != 0)
+    if (access(valgrind, X_OK) != 0 ||
+        child_capture(report, sizeof report, argv, environment, CALLGRIND_MS) != 0)
         return -1;
     found = strstr(report, "Collected : ");
     return found ? strtod(found + strlen("Collected : "), NULL) : -1;

@@ -77,7 +77,7 @@ static int open_pass(pass *p, measured *m, const measure_subject *s, const char 
     case DISTIL_OK:
         break;
     case DISTIL_BAD_CPU:
-        measure_absent(m, "this CPU has no %s", level);
+        measure_other_cpu(m, level);
         return -1;
     default:
         measure_failed(m, "%s: %s", s->model, error.message);

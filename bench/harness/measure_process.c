@@ -23,6 +23,7 @@ typedef struct program {
     char *argv[8];
     char *environment[4];
     double slowdown;
+    int limit_ms;
 } program;
 
 static char *as_argument(const char *text)
@@ -34,7 +35,8 @@ static void classify_once(program *p, const measure_subject *subject)
 {
     *p = (program){.argv = {as_argument(subject->program), "classify", "-m",
                             as_argument(subject->model), "A gorgeous, witty, seductive movie."},
-                   .slowdown = inject_factor()};
+                   .slowdown = inject_factor(),
+                   .limit_ms = subject->limit_ms};
 }
 
 static double run_to_end(void *argument)
@@ -42,7 +44,7 @@ static double run_to_end(void *argument)
     program *p = argument;
     child_usage usage;
 
-    if (child_run(&usage, p->argv, p->environment) != 0)
+    if (child_run(&usage, p->argv, p->environment, p->limit_ms) != 0)
         return -1;
     return inject_slowdown(usage.wall_ns, p->slowdown);
 }
@@ -135,7 +137,7 @@ void measure_resident(measured *m, const measure_subject *s, const char *paramet
     for (int i = 0; i < REPEATS; i++) {
         child_usage usage;
 
-        if (stat(s->model, &blob) != 0 || child_run(&usage, started.argv, NULL) != 0) {
+        if (stat(s->model, &blob) != 0 || child_run(&usage, started.argv, NULL, s->limit_ms) != 0) {
             measure_failed(m, "%s did not run", s->program);
             return;
         }
@@ -155,7 +157,7 @@ void measure_blob_touched(measured *m, const measure_subject *s, const char *par
 
     (void)parameters;
     if (absolute && child_start(&worker, argv, NULL, 0) == 0) {
-        if (child_ask(&worker, line, texts_line(line, TOUCHED_TOKENS)) > 0)
+        if (child_ask(&worker, line, texts_line(line, TOUCHED_TOKENS), s->limit_ms) > 0)
             bytes = child_mapped_bytes(worker.pid, absolute);
         child_stop(&worker);
     }

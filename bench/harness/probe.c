@@ -63,7 +63,7 @@ static double process(void *argument)
     char *argv[] = {(char *)(size_t)p->path, NULL};
     child_usage usage;
 
-    return child_run(&usage, argv, NULL) == 0 ? usage.wall_ns : -1;
+    return child_run(&usage, argv, NULL, CHILD_LIMIT_MS) == 0 ? usage.wall_ns : -1;
 }
 
 rounds_side probe_process_side(probe_process *p)

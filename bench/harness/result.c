@@ -32,7 +32,7 @@ void result_print(FILE *out, const result *r)
 
     fprintf(out, "%-28s", r->budget->name);
     if (m->status != MEASURE_DONE) {
-        fprintf(out, " %s: %s\n", m->status == MEASURE_ABSENT ? "skipped" : "FAIL", m->why);
+        fprintf(out, " %s: %s\n", m->status == MEASURE_FAILED ? "FAIL" : "skipped", m->why);
         return;
     }
     print_figure(out, m->value.value);
@@ -54,7 +54,7 @@ static void write_string(FILE *out, const char *name, const char *text)
 
 static void write_result(FILE *out, const result *r)
 {
-    static const char *const status[] = {"done", "absent", "failed"};
+    static const char *const status[] = {"done", "absent", "other-cpu", "failed"};
     const char *parameters;
     const measure_kind *kind = measure_find(r->budget->name, &parameters);
     const measured *m = &r->measured;
