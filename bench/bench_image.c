@@ -8,18 +8,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "bench/clock.h"
+#include "bench/runtime_api.h"
 #include "bench/sandbox.h"
 
 static const char usage[] =
@@ -34,129 +31,9 @@ static const char usage[] =
     "  --json      one object a line\n"
     "  --peer COMMAND...   another program that does the same, started as it is: the last option\n";
 
-enum { MAX_RUNS = 200, MAX_MESSAGE = 65536, TIMEOUT_MS = 60000 };
-
-static const char event[] =
-    "{\"Records\":[{\"EventSource\":\"aws:sns\",\"EventVersion\":\"1.0\",\"Sns\":{\"Type\":"
-    "\"Notification\",\"MessageId\":\"95df01b4-ee98-5cb9-9903-4c221d41eb5e\",\"Message\":"
-    "\"{\\\"source_id\\\":\\\"bench-1\\\",\\\"timestamp\\\":\\\"2026-01-15T12:34:56Z\\\","
-    "\\\"text_for_analysis\\\":\\\"A gorgeous, witty, seductive movie.\\\","
-    "\\\"model_version\\\":\\\"v1\\\"}\"}}]}";
+enum { MAX_RUNS = 200, TIMEOUT_MS = 60000 };
 
 static const char model_path[] = "/app/model.distil", program_path[] = "/app/bootstrap";
-
-/* ---- the Runtime API ------------------------------------------------------------------------- */
-
-typedef struct api {
-    int listener, connection;
-    char address[64]; /* for AWS_LAMBDA_RUNTIME_API */
-    char message[MAX_MESSAGE + 1];
-    size_t size;
-} api;
-
-static int api_listen(api *a, int port)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    socklen_t length = sizeof at;
-    int on = 1;
-
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    a->connection = -1;
-    a->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (a->listener < 0 || setsockopt(a->listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        bind(a->listener, (struct sockaddr *)&at, sizeof at) != 0 || listen(a->listener, 8) != 0 ||
-        getsockname(a->listener, (struct sockaddr *)&at, &length) != 0)
-        return -1;
-    snprintf(a->address, sizeof a->address, "AWS_LAMBDA_RUNTIME_API=127.0.0.1:%d",
-             ntohs(at.sin_port));
-    return 0;
-}
-
-static int wait_for(int fd)
-{
-    struct pollfd one = {.fd = fd, .events = POLLIN};
-
-    return poll(&one, 1, TIMEOUT_MS) == 1 ? 0 : -1;
-}
-
-static void api_hang_up(api *a)
-{
-    if (a->connection >= 0)
-        close(a->connection);
-    a->connection = -1;
-    a->size = 0;
-}
-
-/* Bytes of the request at the beginning of message, 0 if it is not complete. */
-static size_t complete(const api *a)
-{
-    const char *end = strstr(a->message, "\r\n\r\n");
-    size_t head, body = 0;
-
-    if (end == NULL)
-        return 0;
-    head = (size_t)(end - a->message) + 4;
-    for (const char *line = a->message; line < end; line = strstr(line, "\r\n") + 2)
-        if (strncasecmp(line, "Content-Length:", 15) == 0)
-            body = strtoul(line + 15, NULL, 10);
-    return a->size >= head + body ? head + body : 0;
-}
-
-/* Wait for a request, on a new connection if the old one has ended. 0 or -1. */
-static int api_receive(api *a)
-{
-    a->size = 0;
-    a->message[0] = '\0';
-    while (complete(a) == 0) {
-        ssize_t got;
-
-        if (a->connection < 0) {
-            if (wait_for(a->listener) != 0)
-                return -1;
-            a->connection = accept(a->listener, NULL, NULL);
-            if (a->connection < 0)
-                return -1;
-        }
-        if (a->size == MAX_MESSAGE || wait_for(a->connection) != 0)
-            return -1;
-        got = read(a->connection, a->message + a->size, MAX_MESSAGE - a->size);
-        if (got <= 0) {
-            if (a->size > 0)
-                return -1;
-            api_hang_up(a);
-            continue;
-        }
-        a->size += (size_t)got;
-        a->message[a->size] = '\0';
-    }
-    return 0;
-}
-
-static int api_send(api *a, int status, const char *headers, const char *body)
-{
-    return dprintf(a->connection,
-                   "HTTP/1.1 %d OK\r\nContent-Type: application/json\r\n%s"
-                   "Content-Length: %zu\r\n\r\n%s",
-                   status, headers, strlen(body), body) > 0
-               ? 0
-               : -1;
-}
-
-/* 1 if the answer in message is a success of the expected sentiment; blanks do not matter. */
-static int answer_is_right(api *a, const char *expected)
-{
-    char sentiment[64];
-    char *to = a->message;
-
-    for (const char *from = a->message; *from != '\0'; from++)
-        if (*from != ' ' && *from != '\n')
-            *to++ = *from;
-    *to = '\0';
-    snprintf(sentiment, sizeof sentiment, "\"sentiment\":\"%s", expected);
-    return strstr(a->message, "\"statusCode\":200") != NULL &&
-           strstr(a->message, sentiment) != NULL &&
-           strstr(a->message, "\"source_id\":\"bench-1\"") != NULL;
-}
 
 /* ---- one start ------------------------------------------------------------------------------- */
 
@@ -174,25 +51,6 @@ typedef struct sample {
     double peak_mb;
     double model_cached_mb, model_mapped_mb; /* of the model when the answer is there */
 } sample;
-
-/* Serve one invocation; the clock is read as soon as requests are complete. 0 or -1. */
-static int serve(api *a, double begin, const char *expected, sample *s)
-{
-    double now;
-
-    if (api_receive(a) != 0 || strncmp(a->message, "GET ", 4) != 0)
-        return -1;
-    s->init_ms = (bench_now_ns() - begin) * 1e-6;
-    if (api_send(a, 200,
-                 "Lambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n"
-                 "Lambda-Runtime-Deadline-Ms: 9999999999999\r\n",
-                 event) != 0 ||
-        api_receive(a) != 0 || strncmp(a->message, "POST ", 5) != 0)
-        return -1;
-    now = bench_now_ns();
-    s->answer_ms = (now - begin) * 1e-6;
-    return answer_is_right(a, expected) ? 0 : -1;
-}
 
 static void weigh(sample *s, const subject *what, pid_t process)
 {
@@ -216,7 +74,7 @@ static void delete_container(const subject *what)
     close(null);
 }
 
-static int start(api *a, const subject *what, sample *s)
+static int start(runtime_api *a, const subject *what, sample *s)
 {
     char *const environment[] = {a->address,
                                  "DISTIL_MODEL=/app/model.distil",
@@ -226,14 +84,16 @@ static int start(api *a, const subject *what, sample *s)
                                  "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
                                  NULL};
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC), status;
-    double begin = bench_now_ns();
+    double next_ns, answer_ns, begin = bench_now_ns();
     pid_t process = sandbox_start(what->root, what->command, environment, null);
 
     memset(s, 0, sizeof *s);
     close(null);
     if (process < 0)
         return -1;
-    status = serve(a, begin, what->expected, s);
+    status = runtime_api_serve(a, what->expected, &next_ns, &answer_ns);
+    s->init_ms = (next_ns - begin) * 1e-6;
+    s->answer_ms = (answer_ns - begin) * 1e-6;
     if (status == 0 && !what->is_runc)
         weigh(s, what, process);
     if (status != 0)
@@ -241,7 +101,7 @@ static int start(api *a, const subject *what, sample *s)
     if (what->is_runc)
         delete_container(what);
     sandbox_end(process);
-    api_hang_up(a);
+    runtime_api_hang_up(a);
     return status;
 }
 
@@ -301,8 +161,8 @@ static int empty_cache(const char *root)
 }
 
 /* Subjects take turns. 0 or -1. */
-static int run(api *a, const subject *subjects, size_t n, const char *root, size_t runs, int cold,
-               int json)
+static int run(runtime_api *a, const subject *subjects, size_t n, const char *root, size_t runs,
+               int cold, int json)
 {
     static series all[3];
     size_t first = cold ? 0 : 1; /* a start that does not count warms the cache */
@@ -368,7 +228,7 @@ static int parse(options *o, int argc, char **argv)
     return o->warm < MAX_RUNS && o->cold < MAX_RUNS ? 0 : -1;
 }
 
-static int measure(api *a, const options *o)
+static int measure(runtime_api *a, const options *o)
 {
     char *program[] = {"/app/bootstrap", NULL}, model[4096];
     char *runc[] = {"/usr/sbin/runc", "run", "--bundle", NULL, "bench-image", NULL};
@@ -399,7 +259,7 @@ int main(int argc, char **argv)
 {
     options o = {
         .root = "build/bench-image/bundle/rootfs", .expected = "positive", .warm = 20, .cold = 5};
-    static api a;
+    static runtime_api a;
 
     if (argc == 2 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0))
         return fputs(usage, stdout) < 0;
@@ -410,7 +270,7 @@ int main(int argc, char **argv)
                o.root);
         return 0;
     }
-    if (api_listen(&a, o.port) != 0) {
+    if (runtime_api_listen(&a, o.port, TIMEOUT_MS) != 0) {
         perror("bench_image: no socket for the Runtime API");
         return 1;
     }

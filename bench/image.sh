@@ -4,6 +4,7 @@
 # Cold start of the container image, beside ONNX Runtime from Python doing the same job.
 #
 #     bench/image.sh [OPTIONS OF bench_image]
+#     bench/image.sh --unpack       build and unpack only: `distil bench` then measures image_start
 #
 # Builds and unpacks the image into build/bench-image, and starts it: in a sandbox of name spaces,
 # an unprivileged user and a read-only root; by runc, where there is one; and the peer, where
@@ -15,10 +16,12 @@ build=${BUILD:-build}
 port=${PORT:-9301}
 dir=$build/bench-image
 
-make -s "BUILD=$build" image "$build/bench/bench_image"
+make -s "BUILD=$build" image
 rm -rf "$dir"
 mkdir -p "$dir"
 umoci unpack --image "$build/image:distil" "$dir/bundle" >/dev/null
+[ "${1-}" != --unpack ] || exit 0
+make -s "BUILD=$build" "$build/bench/bench_image"
 arguments=(-r "$dir/bundle/rootfs")
 if command -v runc >/dev/null && command -v python3 >/dev/null; then
     mv "$dir/bundle/config.json" "$dir/bundle/config.umoci.json"

@@ -128,6 +128,20 @@ int pages_drop(const char *path)
     return status;
 }
 
+void pages_settle(const char *path)
+{
+    static char buffer[1 << 16];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    (void)fdatasync(fd);
+    (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    while (read(fd, buffer, sizeof buffer) > 0)
+        ;
+    close(fd);
+}
+
 /* ---- what /proc says ------------------------------------------------------------------------- */
 
 static int ends_in(const char *line, const char *end)

@@ -31,6 +31,11 @@ int pages_resident(const char *path, size_t *bytes, size_t *resident);
  * -1 where that is not permitted. Pages that somebody has mapped stay: ask pages_resident. */
 int pages_drop(const char *path);
 
+/* Write a file back, throw it out of the page cache and read it again in order: then the cache
+ * holds it in pieces of the same sizes whoever wrote it, and mapping it costs the same number of
+ * page faults. Where pages stay because somebody has them mapped, it is only read. */
+void pages_settle(const char *path);
+
 /* A field in kB of /proc/PROCESS/FILE, in bytes: of the first mapping whose line ends in `mapping`
  * if that is not NULL. 0 where there is none. */
 size_t process_bytes(pid_t process, const char *file, const char *mapping, const char *field);

@@ -76,6 +76,7 @@ run bench run --budgets budgets.json --only size/ --complete -o complete.json
 check "not built, --complete: over" ended 1
 check "not built, --complete: said" says out "1 over, 0 inconclusive, 0 not measured here"
 check "not built, --complete: in the results" says complete.json '"status":"failed","reason":"'
+run bench run --budgets budgets.json --only size/ -o absent.json
 run bench run --budgets budgets.json --only size/ -o /nonexistent/results.json
 check "-o nowhere" ended 2
 check "-o nowhere: said before measuring" empty out
@@ -103,9 +104,24 @@ check "compare: -o" says compare.json '"what":"8 tokens"'
 run bench compare -o /nonexistent/c.json "$distil" "$distil"
 check "compare: -o nowhere" says err "/nonexistent/c.json: No such file"
 
+run bench run --budgets budgets.json -m /dev/null
+check "a model that is none" ended 2
+
+# ---- the image's start: measured, or said why not ----
+printf '{"version": 1, "budgets": [{"name": "image_start", "max": 1000, "why": "x"}]}' >image.json
+run bench run --budgets image.json --only image_start --seconds 0.1
+if [ -d "$build/bench-image" ] && [ "$(id -u)" -eq 0 ]; then
+    check "image start" says out "(x empty process)"
+else
+    check "image start: why not" grep -qE '^not measured: image_start: ..' out
+    run bench run --budgets image.json --only image_start --complete
+    check "image start, --complete: over" ended 1
+fi
+
 # ---- programs that hang ----
 printf '#!/bin/sh\nexec sleep 600\n' >hangs
-printf '#!/bin/sh\n[ "$2" != --stream ] || exec "%s" "$@"\nexec sleep 600\n' "$distil" >hangs_at_start
+printf '#!/bin/sh\n[ "$2" != --stream ] || exec "%s" "$@"\nexec sleep 600\n' "$distil" \
+    >hangs_at_start
 printf '#!/bin/sh\nread -r line\nexit 0\n' >ends
 printf '#!/bin/sh\ntrap "" TERM\nwhile read -r line; do echo "{}"; done\nexec sleep 600\n' >stays
 chmod +x hangs hangs_at_start ends stays
@@ -128,7 +144,7 @@ begin=$(date +%s)
 run bench compare --tokens 8 --no-start --seconds 0.1 "$dir/stays" "$dir/stays"
 check "compare, does not end with its input: ends" bounded 60
 check "compare, does not end with its input: judged" grep -qE '^new is ' out
-run bench cold -m "$blob" --runs 2
+run bench cold -m "$blob" --runs 2 -o cold.json
 check "cold: phases" grep -qE '^layer 6 ' out
 
 run bench load -m "$blob" --texts "$root/tests/data/sst2/dev.tsv" --rate 50 --seconds 1 -o load.json
@@ -157,6 +173,40 @@ run bench load -m "$blob" --texts accents --rate 40 --seconds 1
 check "load: long texts by characters: status" ended 0
 check "load: long texts by characters" characters_between 550 600
 
+# ---- the schemas say what is written, and refuse what is not ----
+if python3 -c 'import jsonschema' 2>/dev/null; then
+    cat >schemas.py <<'PY'
+import copy, json, sys
+import jsonschema
+bench = sys.argv[1]
+schema = json.load(open(f"{bench}/results.schema.json"))
+budgets = json.load(open(f"{bench}/budgets.schema.json"))
+for s in (schema, budgets):
+    jsonschema.Draft202012Validator.check_schema(s)
+jsonschema.validate(json.load(open(f"{bench}/budgets.json")), budgets)
+def of(kind):
+    return {**schema, "$ref": f"#/$defs/{kind}"}
+for name, kind in (("results", "run"), ("complete", "run"), ("absent", "run"),
+                   ("compare", "compare"), ("cold", "cold"), ("load", "load")):
+    value = json.load(open(f"{name}.json"))
+    jsonschema.validate(value, of(kind))
+    for key in value:
+        less = {k: v for k, v in value.items() if k != key}
+        assert not jsonschema.Draft202012Validator(of(kind)).is_valid(less), (name, key)
+    assert not jsonschema.Draft202012Validator(of(kind)).is_valid({**value, "colour": 1}), name
+run = json.load(open("results.json"))
+done = [r for r in run["results"] if r["status"] == "done"][0]
+for key, bad in (("verdict", "maybe"), ("value", "1"), ("status", "absent"), ("unit", "m"),
+                 ("max", 0)):
+    wrong = copy.deepcopy(run)
+    wrong["results"] = [{**done, key: bad}]
+    assert not jsonschema.Draft202012Validator(schema).is_valid(wrong), key
+PY
+    check "results keep to their schema" python3 schemas.py "$root/bench"
+else
+    skip "schemas" "no jsonschema"
+fi
+
 if have python3; then
     cat >forms.py <<'PY'
 import json, sys, xml.etree.ElementTree as tree
@@ -175,7 +225,6 @@ PY
         --markdown comment.md --junit junit.xml --github github.json
     check "other forms say the same" python3 forms.py
     if python3 -c 'import matplotlib' 2>/dev/null; then
-        run bench cold -m "$blob" --runs 2 -o cold.json
         check "HTML report" python3 "$root/bench/report.py" results.json --cold cold.json \
             --load load.json --html report.html
         check "HTML report: charts inside" [ "$(grep -c '<svg' report.html)" -ge 1 ]

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Programs under measurement: started, timed, watched. They inherit the CPU that the harness is
- * pinned to. None may hang the harness: one that has not done its work after limit_ms is killed, and
- * that is a failure with a message which names it.
+ * pinned to. None may hang the harness: one that has not done its work after limit_ms is killed,
+ * and that is a failure with a message which names it.
  */
 #ifndef DISTIL_BENCH_HARNESS_CHILD_H
 #define DISTIL_BENCH_HARNESS_CHILD_H

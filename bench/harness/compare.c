@@ -8,6 +8,7 @@
 #include "bench/harness/inject.h"
 #include "bench/harness/probe.h"
 #include "bench/harness/texts.h"
+#include "bench/sandbox.h"
 
 #define CONFIDENCE 0.99
 #define HALF_WIDTH 0.01
@@ -135,6 +136,10 @@ int compare_run(compare_result *result, const compare_plan *plan)
     int status;
 
     memset(result, 0, sizeof *result);
+    if (plan->old_model)
+        pages_settle(plan->old_model);
+    if (plan->new_model)
+        pages_settle(plan->new_model);
     if (enter(&old, plan->old_program, plan->old_model, 1, plan->limit_ms) != 0)
         return -1;
     if (enter(&new, plan->new_program, plan->new_model, inject_factor(), plan->limit_ms) != 0) {
@@ -164,7 +169,7 @@ void compare_print(FILE *out, const compare_result *r)
 
 void compare_print_json(FILE *out, const compare_result *r)
 {
-    fprintf(out, "{\"verdict\":\"%s\",\"lines\":[", verdict_pair_name(r->verdict));
+    fprintf(out, "{\"verdict\":\"%s\",\"version\":1,\"lines\":[", verdict_pair_name(r->verdict));
     for (size_t i = 0; i < r->count; i++) {
         const compare_line *l = &r->lines[i];
 

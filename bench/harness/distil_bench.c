@@ -17,6 +17,7 @@
 #include "bench/harness/compare.h"
 #include "bench/harness/load.h"
 #include "bench/harness/result.h"
+#include "bench/sandbox.h"
 #include "kernels/kernels.h"
 #include "runtime/distil.h"
 
@@ -287,6 +288,21 @@ static size_t measure_wanted(result results[BUDGET_MAX], const options *o, const
     return count;
 }
 
+/* What the model is, or a message. */
+static int describe_model(result_host *host, const char *path)
+{
+    distil_model *model = NULL;
+    distil_error error = {.message = "no model"};
+    int status = 0;
+
+    host->model = path;
+    if (distil_model_open(&model, path, NULL, &error) != DISTIL_OK ||
+        distil_model_get_info(model, &host->info) != DISTIL_OK)
+        status = complain(path, error.message);
+    distil_model_close(model);
+    return status;
+}
+
 static int run_subject(const options *o, const measure_subject *subject, FILE *out)
 {
     static budget_list list;
@@ -299,7 +315,7 @@ static int run_subject(const options *o, const measure_subject *subject, FILE *o
     distil_cpuid_read(&cpu);
     snprintf(host.cpu, sizeof host.cpu, "%s", cpu.brand);
     host.level = distil_level_name(distil_cpuid_best(&cpu, DISTIL_LEVEL_AVX512VNNI));
-    if (load_budgets(&list, o, host.cpu) != 0)
+    if (load_budgets(&list, o, host.cpu) != 0 || describe_model(&host, subject->model) != 0)
         return USAGE;
     result_print_head(stdout, &host);
     count = measure_wanted(results, o, &list, subject);
@@ -327,6 +343,7 @@ static int run(const options *o)
     if (!program || !model)
         status = complain("no distil or no sst2.distil there; run make", s.directory);
     else if ((status = output_open(&out, o->output)) == 0) {
+        pages_settle(model);
         status = run_subject(o, &s, out.file);
         if (status == USAGE)
             output_drop(&out);

@@ -353,8 +353,10 @@ void load_write_json(FILE *out, const load_result *r)
 {
     const char *separator = "";
 
-    fprintf(out, "{\"version\":1,\"events\":%zu,\"failed\":%zu,\"seconds\":%.3f,\"rate\":%.3f",
-            r->sent, r->failed, r->seconds, r->rate);
+    fprintf(out,
+            "{\"version\":1,\"events\":%zu,\"failed\":%zu,\"seconds\":%.3f,\"rate\":%.3f,"
+            "\"mean_chars\":%.1f",
+            r->sent, r->failed, r->seconds, r->rate, r->mean_chars);
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++)
         fprintf(out, ",\"%s_ms\":%.6f", quantile_names[i],
                 histogram_quantile(&r->latency, quantiles[i]) * 1e-6);

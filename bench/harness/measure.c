@@ -19,7 +19,13 @@ const measure_kind measure_kinds[] = {
     {"next_request", "", "x empty process",
      "bootstrap from fork to the first byte of its first request, likewise", 1,
      measure_next_request},
-    {"resident", "", "bytes", "peak memory of `distil classify TEXT` beyond the blob's size", 1,
+    {"image_start", "", "x empty process",
+     "the container image from the start of its sandbox to its answer to one event, likewise; "
+     "needs "
+     "root and bench/image.sh --unpack",
+     1, measure_image_start},
+    {"resident", "", "bytes",
+     "peak memory of a process that has classified one text, with what it touched of the blob", 1,
      measure_resident},
     {"blob_touched", "", "bytes",
      "of the mapped blob, in memory of a process that has classified one text", 1,

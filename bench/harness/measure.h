@@ -76,6 +76,8 @@ void measure_next_request(measured *m, const measure_subject *s, const char *par
 void measure_cold_start(measured *m, const measure_subject *s, const char *parameters);
 void measure_resident(measured *m, const measure_subject *s, const char *parameters);
 void measure_blob_touched(measured *m, const measure_subject *s, const char *parameters);
+/* measure_image.c: */
+void measure_image_start(measured *m, const measure_subject *s, const char *parameters);
 /* measure_count.c: */
 void measure_size(measured *m, const measure_subject *s, const char *parameters);
 void measure_instructions(measured *m, const measure_subject *s, const char *parameters);

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "bench/harness/child.h"
 #include "bench/harness/inject.h"
 #include "bench/harness/measure.h"
 #include "bench/harness/probe.h"
 #include "bench/harness/texts.h"
+#include "bench/sandbox.h"
 
 #define CONFIDENCE 0.99
 #define HALF_WIDTH 0.02
@@ -71,7 +71,7 @@ static void beside_empty(measured *m, const measure_subject *subject, rounds_cal
                         .confidence = CONFIDENCE};
 
     if (!subject->empty) {
-        measure_absent(m, "no empty program to compare with; `make bench` builds it");
+        measure_absent(m, "no empty program to compare with; `make bench-tools` builds it");
         return;
     }
     probe_arithmetic_init(&probe, DISTIL_LEVEL_AVX2);
@@ -126,28 +126,9 @@ void measure_next_request(measured *m, const measure_subject *s, const char *par
     free(absolute);
 }
 
-void measure_resident(measured *m, const measure_subject *s, const char *parameters)
-{
-    program started;
-    struct stat blob;
-    double most = 0;
-
-    (void)parameters;
-    classify_once(&started, s);
-    for (int i = 0; i < REPEATS; i++) {
-        child_usage usage;
-
-        if (stat(s->model, &blob) != 0 || child_run(&usage, started.argv, NULL, s->limit_ms) != 0) {
-            measure_failed(m, "%s did not run", s->program);
-            return;
-        }
-        most = usage.resident_bytes > most ? usage.resident_bytes : most;
-    }
-    /* small programs with large blobs touch less than the blob: then there is nothing beyond it */
-    measure_exact(m, most > (double)blob.st_size ? most - (double)blob.st_size : 0);
-}
-
-void measure_blob_touched(measured *m, const measure_subject *s, const char *parameters)
+/* A process that has classified one text and waits: what `weigh` says of it, or -1. */
+static double after_one_text(const measure_subject *s,
+                             double (*weigh)(pid_t pid, const char *model))
 {
     char *argv[] = {as_argument(s->program), "classify", "--stream", "-m",
                     as_argument(s->model),   NULL};
@@ -155,15 +136,48 @@ void measure_blob_touched(measured *m, const measure_subject *s, const char *par
     child_worker worker;
     double bytes = -1;
 
-    (void)parameters;
     if (absolute && child_start(&worker, argv, NULL, 0) == 0) {
         if (child_ask(&worker, line, texts_line(line, TOUCHED_TOKENS), s->limit_ms) > 0)
-            bytes = child_mapped_bytes(worker.pid, absolute);
+            bytes = weigh(worker.pid, absolute);
         child_stop(&worker);
     }
     free(absolute);
-    if (bytes < 0)
-        measure_failed(m, "%s gave no answer, or /proc is not readable", s->program);
-    else
+    return bytes;
+}
+
+static void finish_weighing(measured *m, const measure_subject *s, double bytes)
+{
+    if (bytes > 0)
         measure_exact(m, bytes);
+    else
+        measure_failed(m, "%s gave no answer, or /proc is not readable", s->program);
+}
+
+static double peak_memory(pid_t pid, const char *model)
+{
+    (void)model;
+    return (double)process_bytes(pid, "status", NULL, "VmHWM");
+}
+
+void measure_resident(measured *m, const measure_subject *s, const char *parameters)
+{
+    double most = 0;
+
+    (void)parameters;
+    for (int i = 0; i < REPEATS; i++) {
+        double bytes = after_one_text(s, peak_memory);
+
+        if (bytes <= 0) {
+            most = -1;
+            break;
+        }
+        most = bytes > most ? bytes : most;
+    }
+    finish_weighing(m, s, most);
+}
+
+void measure_blob_touched(measured *m, const measure_subject *s, const char *parameters)
+{
+    (void)parameters;
+    finish_weighing(m, s, after_one_text(s, child_mapped_bytes));
 }

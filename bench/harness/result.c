@@ -9,7 +9,8 @@
 
 void result_print_head(FILE *out, const result_host *host)
 {
-    fprintf(out, "%s, best level %s\n", host->cpu, host->level);
+    fprintf(out, "%s, best level %s\n%s, %zu layers of %zu/%zu\n", host->cpu, host->level,
+            host->model, host->info.n_layers, host->info.dim, host->info.hidden_dim);
     fprintf(out, "%-28s %12s %12s %9s  %-19s %6s  %s\n", "budget", "measured", "allowed",
             "headroom", "99 % interval", "quiet", "verdict");
 }
@@ -79,6 +80,16 @@ static void write_result(FILE *out, const result *r)
     }
 }
 
+static void write_model(FILE *out, const result_host *host)
+{
+    const char *slash = strrchr(host->model, '/');
+
+    fputs("\"model\":{", out);
+    write_string(out, "file", slash ? slash + 1 : host->model);
+    fprintf(out, ",\"layers\":%zu,\"dim\":%zu,\"hidden_dim\":%zu,\"labels\":%zu}",
+            host->info.n_layers, host->info.dim, host->info.hidden_dim, host->info.n_labels);
+}
+
 void result_write_json(FILE *out, const result_host *host, const result *results, size_t count,
                        double seconds)
 {
@@ -96,6 +107,8 @@ void result_write_json(FILE *out, const result_host *host, const result *results
     write_string(out, "revision", host->revision);
     fputs(",", out);
     write_string(out, "distil", host->version);
+    fputs(",", out);
+    write_model(out, host);
     fprintf(out, ",\"date\":\"%s\",\"seconds\":%.1f,\"results\":[", date, seconds);
     for (size_t i = 0; i < count; i++) {
         fputs(i ? ",\n" : "\n", out);

@@ -10,13 +10,16 @@
 
 #include "bench/harness/budget.h"
 #include "bench/harness/measure.h"
+#include "runtime/distil.h"
 
-/* The machine and the revision that figures belong to. */
+/* The machine, the revision and the model that figures belong to. */
 typedef struct result_host {
     char cpu[64];
     const char *level;
     const char *revision; /* as given; "" where unknown */
     const char *version;
+    const char *model; /* path of the blob */
+    distil_model_info info;
 } result_host;
 
 typedef struct result {
