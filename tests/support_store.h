@@ -4,7 +4,7 @@
  * recorded instead of slept, the time of day and chance are the test's own.
  *
  *     static scene f;
- *     if (!scene_start(&f, "what is tested"))             a case, its keys set, a connection accepted
+ *     if (!scene_start(&f, "what is tested"))          a case, its keys set, a connection accepted
  *         return;
  *     play_answer(&f.play, 500, "", "oops");                              what the server does
  *     play_success(&f.play);

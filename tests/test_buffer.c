@@ -117,7 +117,8 @@ static void test_writer(const writer *w)
 static void test_long_format(void)
 {
     static const writer w = {"", write_long_format, "", 0};
-    char expected[302];
+    char expected[302], memory[302];
+    buffer b;
 
     if (!harness_case("format, longer than its first try"))
         return;
@@ -128,6 +129,10 @@ static void test_long_format(void)
         if (capacity != 302)
             check_writer(&w, expected, 301, capacity);
     }
+    buffer_init(&b, memory, sizeof memory);
+    buffer_char(&b, '.');
+    write_long_format(&b);
+    CHECK(b.overflow && b.size == 1);
 }
 
 /* An earlier size put back: what log lines do with a field that does not fit. */

@@ -3,9 +3,12 @@
  * The HTTP client over real sockets, against servers that split, stall, lie and vanish: what it
  * returns, how many connections it opens, and that what it sends twice is what the caller allowed.
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lambda/clock.h"
 #include "lambda/http_client.h"
@@ -85,7 +88,9 @@ static void test_reuse(void)
         {.op = FAULT_REQUEST},
         {.op = FAULT_SEND, FAULT_TEXT(OK5)},
     };
+    socklen_t size = sizeof(int);
     fixture f;
+    int on = 0;
 
     if (!harness_case("one connection serves three exchanges"))
         return;
@@ -93,6 +98,8 @@ static void test_reuse(void)
     for (int i = 0; i < 3; i++)
         check_hello(&f, ask(&f, HTTP_RESEND_NEVER, LONG_MS));
     CHECK(f.client.connections == 1 && f.client.exchanges == 3);
+    /* small requests are not held back */
+    CHECK(getsockopt(f.client.stream.fd, IPPROTO_TCP, TCP_NODELAY, &on, &size) == 0 && on);
     finish(&f, 3);
 }
 

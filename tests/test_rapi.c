@@ -562,6 +562,15 @@ static void test_host_port(void)
         CHECKF(rapi_init(&api, good[i], memory, 1, request_memory, 1) == 0, "%s", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CHECKF(rapi_init(&api, bad[i], memory, 1, request_memory, 1) == -1, "%s", bad[i]);
+    for (size_t size = NET_HOST_BYTES - 1; size <= NET_HOST_BYTES; size++) {
+        char name[NET_HOST_BYTES + 8];
+
+        memset(name, 'h', size);
+        memcpy(name + size, ":1", 3);
+        CHECKF(rapi_init(&api, name, memory, 1, request_memory, 1) ==
+                   (size < NET_HOST_BYTES ? 0 : -1),
+               "%zu bytes", size);
+    }
     CHECK(rapi_init(&api, "[::1]:80", memory, 1, request_memory, 1) == 0 &&
           strcmp(api.client.endpoint.host, "::1") == 0 && api.client.endpoint.port == 80 &&
           api.client.endpoint.tls == 0);

@@ -228,6 +228,9 @@ static const reply_case reply_cases[] = {
     {"an address of five bytes", 0, 0, 1,
      RECORDS(POINTER_TO_NAME "\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x05\x0a\x00\x00\x01\x02"),
      RESOLVE_A, RESOLVE_ANSWER, NULL, 0},
+    {"an address of another class", 0, 0, 1,
+     RECORDS(POINTER_TO_NAME "\x00\x01\x00\x03\x00\x00\x00\x3c\x00\x04\x0a\x00\x00\x01"), RESOLVE_A,
+     RESOLVE_ANSWER, NULL, 0},
     {"a pointer to itself", 0, 0, 1, RECORDS("\xc0\x24" A_RECORD "\x0a\x00\x00\x01"), RESOLVE_A,
      RESOLVE_REFUSED, NULL, 0},
     {"a pointer beyond the end", 0, 0, 1, RECORDS("\xff\xff" A_RECORD "\x0a\x00\x00\x01"),
@@ -281,7 +284,18 @@ static void test_foreign(void)
 
 /* ---- a name server --------------------------------------------------------------------------- */
 
-typedef enum act { ANSWER, SILENT, LIE, TRUNCATE, FAIL, NO_NAME, NOTHING, GARBAGE, CLOSE_TCP } act;
+typedef enum act {
+    ANSWER,
+    SILENT,
+    LIE,
+    TRUNCATE,
+    FAIL,
+    NO_NAME,
+    NOTHING,
+    GARBAGE,
+    CLOSE_TCP,
+    LONG_TCP
+} act;
 
 enum { MAX_ACTS = 8 };
 
@@ -347,7 +361,12 @@ static void serve_tcp(server *s)
 
     atomic_fetch_add(&s->tcp_queries, 1);
     n = recv(fd, query, sizeof query, 0);
-    if (n > 19 && s->acts[0] != CLOSE_TCP) {
+    if (n > 19 && s->acts[0] == LONG_TCP) { /* the longest there can be */
+        static const uint8_t zeros[65535];
+
+        send(fd, "\xff\xff", 2, MSG_NOSIGNAL);
+        send(fd, zeros, sizeof zeros, MSG_NOSIGNAL);
+    } else if (n > 19 && s->acts[0] != CLOSE_TCP) {
         answer(&reply, query + 2, (size_t)n - 2, ANSWER);
         length[0] = (uint8_t)(reply.size >> 8);
         length[1] = (uint8_t)reply.size;
@@ -456,6 +475,15 @@ static const ask_case ask_cases[] = {
     {"a name without addresses", {NOTHING}, 1, SERVER, NET_NAME, NULL, 2, 0, 400},
     {"failures only", {FAIL}, 1, SERVER, NET_NAME, NULL, 2, 0, 400},
     {"silence", {SILENT}, 1, SERVER, NET_TIMEOUT, NULL, 2, 390, 1500},
+    {"TCP that sends more than is looked at",
+     {LONG_TCP, TRUNCATE, TRUNCATE},
+     3,
+     SERVER,
+     NET_NAME,
+     NULL,
+     0,
+     0,
+     1500},
     {"TCP that closes", {CLOSE_TCP, TRUNCATE, TRUNCATE}, 3, SERVER, NET_NAME, NULL, 0, 0, 1500},
 };
 

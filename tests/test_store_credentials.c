@@ -92,6 +92,69 @@ static void test_endpoint(void)
 }
 
 /* The file is read anew each time, and goes before the variable. */
+/* The longest token there may be is sent and signed; a longer one is refused at the start. */
+static void test_long_token(void)
+{
+    static char token[CREDENTIALS_TOKEN_BYTES + 1];
+    char why[256] = "";
+
+    if (!scene_start(&f, "a session token of 16 KiB"))
+        return;
+    memset(token, 't', CREDENTIALS_TOKEN_BYTES - 1);
+    setenv("AWS_SESSION_TOKEN", token, 1);
+    play_success(&f.play);
+    scene_begin(&f);
+    scene_check_update(&f, STORE_UPDATED);
+    scene_end(&f, 1);
+    scene_check_header(&f, 0, "X-Amz-Security-Token", token);
+    scene_check_signature(&f, 0, "AKIDEXAMPLE", SECRET);
+    memset(token, 't', CREDENTIALS_TOKEN_BYTES);
+    setenv("AWS_SESSION_TOKEN", token, 1);
+    CHECK(store_init(f.memory, &f.config, why, sizeof why) == NULL);
+    CHECKF(strstr(why, "AWS_SESSION_TOKEN: too long") != NULL, "%s", why);
+    scene_free(&f);
+}
+
+/* What a file holds goes into a header: nothing that would end it, nothing that would cut it. */
+static void test_bad_token_file(void)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } tokens[] = {{"a\0b", 3}, {"a\r\nX-Forged: 1", 14}, {"a\tb", 3}, {"\x7f", 1}};
+    char path[] = "/tmp/distil-test-XXXXXX";
+    int fd = mkstemp(path);
+    static endpoint e;
+
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "an authorization token that is no header value: %zu", i);
+        if (!scene_start(&f, name))
+            continue;
+        memset(&e, 0, sizeof e);
+        play_step(&e.play, FAULT_PAUSE); /* nobody comes */
+        begin_endpoint(&e);
+        setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path, 1);
+        CHECK(ftruncate(fd, 0) == 0);
+        CHECK(pwrite(fd, tokens[i].bytes, tokens[i].size, 0) == (ssize_t)tokens[i].size);
+        f.play.count = 0;
+        play_step(&f.play, FAULT_PAUSE);
+        scene_begin(&f);
+        scene_check_update(&f, STORE_UNAVAILABLE);
+        scene_check_why(&f, "no credentials");
+        scene_check_why(&f, i == 0 ? "TOKEN_FILE" : "no header value");
+        scene_end(&f, 0);
+        scene_free(&f);
+        (void)fault_finish(e.server);
+        CHECK(fault_request_count(e.server) == 0);
+        fault_free(e.server);
+        play_free(&e.play);
+    }
+    close(fd);
+    unlink(path);
+}
+
 static void test_token_file(void)
 {
     static const char *const tokens[] = {"first\n", "second"};
@@ -401,7 +464,9 @@ int main(int argc, char **argv)
 {
     harness_init("test_store_credentials", argc, argv);
     test_endpoint();
+    test_long_token();
     test_token_file();
+    test_bad_token_file();
     test_endpoint_fails();
     test_endpoint_down();
     test_endpoint_rejected();
