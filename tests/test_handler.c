@@ -2,7 +2,8 @@
 /*
  * From event to answer, with the shipped model: every source, the text rules, and the error matrix
  * of docs/lambda.md as far as it needs no store. Log lines and metrics go to a file in memory and
- * are read back as JSON. What the store does to an event is test_lambda's and test_store's.
+ * are read back as JSON. What the store does to an event is test_handler_store's and
+ * test_lambda_errors's.
  */
 #define _GNU_SOURCE /* memfd_create */
 #include <math.h>
