@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Install what stands in for DynamoDB in the tests, in build/stores (or STORES_DIR):
+# Install what stands in for AWS in the tests, in build/stores (or STORES_DIR):
 #
 #     dynamodb-local/   Amazon's DynamoDB Local with all it needs, by Maven; wants Java 17
-#     moto/             the moto server, which checks signatures, in a Python environment
+#     moto/             the moto server, which checks signatures and takes the deployment's
+#                       template, and cfn-lint, in a Python environment
 #
 #     tests/stores/setup.sh
 #
@@ -18,6 +19,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 dir=${STORES_DIR:-$here/../../build/stores}
 dynamodb_local=2.5.4
 moto=5.2.1
+cfn_lint=1.58.0
+boto3=1.44.8
 
 die() { # MESSAGE REMEDY
     printf 'stores/setup: %s\n    remedy: %s\n' "$1" "$2" >&2
@@ -67,13 +70,15 @@ END
 
 # An environment cannot be renamed: it is made in place, and the version written last.
 setup_moto() {
-    begin moto $moto || return 0
+    version="$moto, cfn-lint $cfn_lint, boto3 $boto3"
+    begin moto "$version" || return 0
     rmdir "$dir/moto.new"
     python3 -m venv "$dir/moto" || die "no Python environment" "apt-get install python3-venv"
     "$dir/moto/bin/pip" install --quiet --disable-pip-version-check \
-        "moto[server,dynamodb,iam,sts]==$moto" || die "pip cannot install moto" "see above"
-    echo $moto >"$dir/moto/version"
-    echo "stores/setup: moto $moto"
+        "moto[server,dynamodb,iam,sts,cloudformation]==$moto" "cfn-lint==$cfn_lint" \
+        "boto3==$boto3" || die "pip cannot install moto and cfn-lint" "see above"
+    echo "$version" >"$dir/moto/version"
+    echo "stores/setup: moto $version"
 }
 
 mkdir -p "$dir"

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Templates with one mistake each, and the rule that must refuse it: proof that the rules can fail.
+
+    broken.py [-v]     cases as stack.py prints them
+
+An edit is a text that occurs in the template and what takes its place. Every rule has at least one.
+"""
+import re
+import subprocess
+import sys
+
+import cases
+import rules
+import template as t
+
+# A resource with all its lines, to take it out.
+def resource(name):
+    return re.compile(rf"^  {name}:\n(?:(?:    .*)?\n)*", re.M)
+
+
+EDITS = [
+    # rule, what is broken, text (or pattern), instead
+    ("metric-exists", "an alarm's metric misspelt", "MetricName: AnalysisErrors",
+     "MetricName: AnalysisError"),
+    ("metric-exists", "a metric within an expression misspelt", "MetricName: PositiveSharePercent",
+     "MetricName: PositiveSharesPercent"),
+    ("metric-exists", "a widget's metric misspelt", '"ItemsAnalyzed"', '"ItemsAnalysed"'),
+    ("metric-exists", "another namespace", "Namespace: SentimentAnalyzer\n      MetricName: Model",
+     "Namespace: SentimentAnalyser\n      MetricName: Model"),
+    ("metric-dimension", "another dimension", "Dimensions: [{Name: Environment,",
+     "Dimensions: [{Name: FunctionName,"),
+    ("metric-dimension", "no dimension",
+     re.compile(r"(MetricName: ConfidenceP50)\n      Dimensions: .*"), r"\1"),
+    ("metric-environment", "an environment of its own",
+     "MetricName: AnalysisErrors\n      Dimensions: [{Name: Environment, Value: "
+     "!Ref EnvironmentName}]",
+     "MetricName: AnalysisErrors\n      Dimensions: [{Name: Environment, Value: prod}]"),
+    ("alarm-as-promised", "a threshold's default changed", "Default: 500\n", "Default: 5000\n"),
+    ("alarm-as-promised", "a threshold changed in its alarm",
+     "EvaluationPeriods: 1\n      Threshold: 0", "EvaluationPeriods: 1\n      Threshold: 1"),
+    ("alarm-as-promised", "another percentile", "ExtendedStatistic: p95", "ExtendedStatistic: p50"),
+    ("alarm-as-promised", "another period", "Period: 300", "Period: 3600"),
+    ("alarm-as-promised", "the comparison turned round", "LessThanThreshold",
+     "GreaterThanThreshold"),
+    ("alarm-as-promised", "an alarm missing", resource("DuplicatesAlarm"), ""),
+    ("alarm-as-promised", "another expression", "ABS(positive - ", "ABS(positive + "),
+    ("statistic-fits-unit", "an average of errors",
+     "MetricName: ModelLoadErrors\n      Dimensions: [{Name: Environment, Value: "
+     "!Ref EnvironmentName}]\n      Statistic: Sum",
+     "MetricName: ModelLoadErrors\n      Dimensions: [{Name: Environment, Value: "
+     "!Ref EnvironmentName}]\n      Statistic: Average"),
+    ("alarm-is-heard", "an alarm nobody hears",
+     "TreatMissingData: notBreaching\n      AlarmActions: [!Ref AlarmTopic]",
+     "TreatMissingData: notBreaching\n      AlarmActions: []"),
+    ("alarm-is-heard", "an alarm when nothing comes", "TreatMissingData: notBreaching",
+     "TreatMissingData: breaching"),
+    ("alarm-topic-open", "alarms encrypted away", 'TopicName: !Sub "${Name}-alarms"',
+     'TopicName: !Sub "${Name}-alarms"\n      KmsMasterKeyId: alias/aws/sns'),
+    ("alarm-topic-open", "budgets shut out", "[cloudwatch.amazonaws.com, budgets.amazonaws.com]",
+     "[cloudwatch.amazonaws.com]"),
+    ("alarm-topic-open", "open to every account",
+     "            Condition:\n              StringEquals: {aws:SourceAccount: "
+     "!Ref AWS::AccountId}\n", ""),
+    ("dashboard-shows-all", "a metric that no widget shows",
+     ',\n              [".", "NegativeSharePercent", ".", "."]', ""),
+    ("dashboard-shows-all", "a dashboard that is no JSON", '{"start": "-PT3H", ', '{"start": ,'),
+    ("no-wildcard", "every action on the table", '"dynamodb:UpdateItem"', '"dynamodb:*"'),
+    ("no-wildcard", "on every queue",
+     'Resource: !Sub "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:'
+     '${Name}-dead-letters"', 'Resource: "*"'),
+    ("no-wildcard", "everybody pulls the image",
+     "Principal: {Service: lambda.amazonaws.com}\n            Action: [",
+     'Principal: "*"\n            Action: ['),
+    ("role-is-policy", "another action", '"dynamodb:UpdateItem"', '"dynamodb:PutItem"'),
+    ("role-is-policy", "one action more", '["logs:CreateLogStream", ',
+     '["logs:CreateLogGroup", "logs:CreateLogStream", '),
+    ("role-is-policy", "every table", "table/${TableName}", "table/*"),
+    ("role-is-policy", "a statement missing",
+     re.compile(r"              - Sid: KeepFailedEvents\n(?:                .*\n)*"), ""),
+    ("role-is-policy", "a managed policy besides", "      Policies:\n        - PolicyName: function",
+     "      ManagedPolicyArns: [arn:aws:iam::aws:policy/AdministratorAccess]\n"
+     "      Policies:\n        - PolicyName: function"),
+    ("function-as-promised", "another size", "Default: 1024", "Default: 10240"),
+    ("function-as-promised", "no limit", re.compile(r"      ReservedConcurrentExecutions: .*\n"),
+     ""),
+    ("function-as-promised", "an image by tag", "@${ImageDigest}\"", ":latest\""),
+    ("function-as-promised", "another processor", "[x86_64]", "[arm64]"),
+    ("variable-exists", "a variable misspelt", "DISTIL_NEUTRAL_THRESHOLD:",
+     "DISTIL_NEUTRAL_TRESHOLD:"),
+    ("variable-exists", "a variable missing", "          DATABASE_TABLE: !Ref TableName\n", ""),
+    ("variable-exists", "a variable of the platform", "          ENVIRONMENT: ",
+     "          AWS_LAMBDA_LOG_LEVEL: INFO\n          ENVIRONMENT: "),
+    ("version-follows-function", "a setting that no version follows", " ${MaxChars}\"", "\""),
+    ("version-follows-function", "a description too long", "${TimeoutSeconds} s ",
+     "${TimeoutSeconds} seconds at most "),
+    ("logs-are-deleted", "logs kept for ever", "      RetentionInDays: !Ref LogDays\n", ""),
+    ("logs-are-deleted", "another group", 'LogGroupName: !Sub "/aws/lambda/',
+     'LogGroupName: !Sub "/lambda/'),
+    ("dead-letters", "the queue missing", resource("DeadLetters"), ""),
+    ("dead-letters", "the function does not use it",
+     "      DeadLetterConfig: {TargetArn: !GetAtt DeadLetters.Arn}\n", ""),
+    ("dead-letters", "kept four days", "      MessageRetentionPeriod: 1209600\n", ""),
+    ("dead-letters", "no second try", "MaximumRetryAttempts: 2", "MaximumRetryAttempts: 0"),
+    ("topic-invokes-alias", "around the canary", "Endpoint: !Ref Alias",
+     "Endpoint: !GetAtt Function.Arn"),
+    ("topic-invokes-alias", "no permission", "Principal: sns.amazonaws.com",
+     "Principal: s3.amazonaws.com"),
+    ("canary", "all at once", "LambdaCanary10Percent10Minutes", "LambdaAllAtOnce"),
+    ("canary", "no rollback on alarm", "DEPLOYMENT_STOP_ON_ALARM, ", ""),
+    ("canary", "an alarm missing", "          - {Name: !Ref NewVersionErrorsAlarm}\n", ""),
+    ("canary", "an alias that jumps", re.compile(
+        r"    UpdatePolicy:\n      CodeDeployLambdaAliasUpdate:\n(?:        .*\n)*"), ""),
+    ("warm-up", "an event that is classified", """'{"warmup": true}'""",
+     """'{"warmup": "true"}'"""),
+    ("warm-up", "not by choice", "    Condition: WarmsUp\n    Properties:\n      Name:",
+     "    Condition: HasImage\n    Properties:\n      Name:"),
+    ("repository", "tags that move", "ImageTagMutability: IMMUTABLE", "ImageTagMutability: MUTABLE"),
+    ("repository", "no scan", "{ScanOnPush: true}", "{ScanOnPush: false}"),
+    ("repository", "images for ever", re.compile(r"      LifecyclePolicy:\n(?:        .*\n)*"), ""),
+    ("table-key", "another key", "{AttributeName: timestamp, KeyType: RANGE}",
+     "{AttributeName: created, KeyType: RANGE}"),
+    ("table-key", "a number as key", "{AttributeName: timestamp, AttributeType: S}",
+     "{AttributeName: timestamp, AttributeType: N}"),
+    ("table-key", "another table", "DATABASE_TABLE: !Ref TableName", "DATABASE_TABLE: items"),
+    ("what-is-kept", "a table that goes with its stack",
+     "Condition: MakesTable\n    DeletionPolicy: Retain", "Condition: MakesTable\n"
+     "    DeletionPolicy: Delete"),
+    ("what-is-kept", "a version that goes with the next",
+     re.compile(r"(  Version:\n.*\n.*\n    DeletionPolicy: Retain\n)    Upd.*\n"), r"\1"),
+    ("budget", "another sum", "Default: 20\n", "Default: 2000\n"),
+    ("budget", "no first notice", "Threshold: 80", "Threshold: 90"),
+    ("budget", "of forecasts", "NotificationType: ACTUAL", "NotificationType: FORECASTED"),
+    ("names-begin-with-name", "a name that two stacks share", "DashboardName: !Ref Name",
+     "DashboardName: sentiment-analyzer"),
+    ("every-choice-resolves", "a reference to what may not be there",
+     "TopicArn: !If [MakesTopic, !Ref Topic, !Ref TopicArn]\n      Protocol: lambda",
+     "TopicArn: !Ref Topic\n      Protocol: lambda"),
+    ("every-choice-resolves", "an alarm without its version",
+     "  NewVersionErrorsAlarm:\n    Type: AWS::CloudWatch::Alarm\n    Condition: HasImage\n",
+     "  NewVersionErrorsAlarm:\n    Type: AWS::CloudWatch::Alarm\n"),
+    ("every-choice-resolves", "no YAML", "Parameters:\n  Name:", "Parameters:\n Name: :"),
+    ("template-fits", "more than is sent", "Parameters:\n", "# " + "x" * 51200 +
+     "\nParameters:\n"),
+    ("guide-is-right", "a parameter that the guide lacks", "Parameters:\n  Name:\n",
+     "Parameters:\n  More: {Type: String, Default: x}\n  Name:\n"),
+    ("guide-is-right", "a default that the guide lacks", "Default: 1024", "Default: 512"),
+]
+# What cfn-lint must refuse: names and types of AWS, which the rules above do not know.
+LINT_EDITS = [
+    ("a property misspelt", "MessageRetentionPeriod: ", "MessageRetentionPeriods: "),
+    ("a type misspelt", "Type: AWS::SNS::Subscription", "Type: AWS::SNS::Subscriptions"),
+    ("a parameter nobody uses", "  HasEmail: !Not [!Equals [!Ref AlarmEmail, \"\"]]\n",
+     "  HasEmail: !Equals [a, b]\n"),
+    ("a retention that does not exist", "RetentionInDays: !Ref LogDays", "RetentionInDays: 31"),
+    ("an attribute that does not exist", "!GetAtt Version.Version", "!GetAtt Version.Number"),
+]
+
+
+def edited(text, old, new):
+    """Of several places the first; none is a mistake in the list above."""
+    if isinstance(old, re.Pattern):
+        result, places = old.subn(new, text, count=1)
+    else:
+        places, result = text.count(old), text.replace(old, new, 1)
+    if not places or result == text:
+        raise ValueError(f"nothing to edit: {old!r}")
+    return result
+
+
+def lint(text):
+    run = subprocess.run([f"{sys.prefix}/bin/cfn-lint", "-r", t.REGION, "--format", "parseable"],
+                         input=text, capture_output=True, text=True, check=False)
+    return run.returncode, run.stdout.strip() or run.stderr.strip()
+
+
+def main():
+    check = cases.Cases(sys.argv[1:])
+    text = t.TEMPLATE.read_text(encoding="utf-8")
+    check.equal("the template keeps every rule", rules.findings(text), [])
+    for rule, what, old, new in EDITS:
+        found = rules.findings(edited(text, old, new))
+        names = sorted({name for name, _ in found})
+        check.that(f"{rule}: refuses {what}", rule in names, f"refused by {names or 'nothing'}")
+        if check.verbose:
+            print("".join(f"    {n}: {why}\n" for n, why in found), end="")
+    for rule in rules.RULES.keys() - {rule for rule, *_ in EDITS}:
+        check.that(f"{rule} has a template that breaks it", False)
+    status, output = lint(text)
+    check.equal("cfn-lint accepts the template", (status, output), (0, ""))
+    for what, old, new in LINT_EDITS:
+        status, output = lint(edited(text, old, new))
+        check.that(f"cfn-lint refuses {what}", status not in (0, 1) and output, output)
+        if check.verbose:
+            print("    " + output)
+    check.note(f"{len(rules.RULES)} rules, {len(EDITS) + len(LINT_EDITS)} broken templates")
+    return check.close("broken")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

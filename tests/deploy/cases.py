@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cases that are counted and, where they fail, shown."""
+import traceback
+
+
+class Cases:
+    def __init__(self, arguments=()):
+        self.passed = self.failed = 0
+        self.verbose = "-v" in arguments
+
+    def that(self, name, holds, why="does not hold"):
+        if holds:
+            self.passed += 1
+            if self.verbose:
+                print(f"ok {name}")
+        else:
+            self.failed += 1
+            print(f"not ok {name}: {why}")
+
+    def equal(self, name, found, wanted):
+        self.that(name, found == wanted, f"{found!r}, not {wanted!r}")
+
+    def guard(self, name, function, *arguments):
+        try:
+            function(*arguments)
+        except Exception:  # one part that ends early must not hide the others
+            self.that(name, False, traceback.format_exc(limit=-3))
+
+    @staticmethod
+    def note(text):
+        print(f"note: {text}")
+
+    def close(self, name):
+        print(f"{name}: {self.passed} passed, {self.failed} failed")
+        return 1 if self.failed or not self.passed else 0

@@ -1,0 +1,476 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules for the template, each with a name and one thing that it refuses.
+
+    rules.py [FILE]    findings as "RULE: WHAT", exit status 1 if there are any
+
+A rule is a function of a Stack that yields what is wrong. broken.py has an edit for each.
+"""
+import json
+import re
+import sys
+
+import expected
+import template as t
+
+RULES = {}
+AWS_METRICS = {
+    "AWS/Lambda": {"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions",
+                   "DeadLetterErrors"},
+    "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
+}
+KEPT = {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::ECR::Repository", "AWS::Lambda::Version"}
+
+
+class Stack:
+    """The template with an image and everything optional, and without."""
+
+    def __init__(self, text):
+        self.text = text
+        self.template = t.load(text)
+        self.source = t.Source()
+        self.full = t.Resolver(self.template, lenient=True, ImageDigest=t.DIGEST, WarmUp="yes",
+                               AlarmEmail="ops@example.com")
+        self.resources = self.full.all()
+
+    def of(self, kind):
+        return {name: body.get("Properties", {}) for name, body in self.resources.items()
+                if body["Type"] == kind}
+
+    def one(self, kind, name=None):
+        """Properties of the one resource of this type, or of that name."""
+        found = self.of(kind)
+        if name:
+            return found.get(name, {})
+        return next(iter(found.values())) if len(found) == 1 else {}
+
+    def metrics(self):
+        """(where, namespace, metric, dimensions' names) of every alarm and widget."""
+        for name, alarm in self.of("AWS::CloudWatch::Alarm").items():
+            queries = [q["MetricStat"]["Metric"] for q in alarm.get("Metrics", [])
+                       if "MetricStat" in q]
+            for m in queries or [alarm]:
+                yield (name, m.get("Namespace"), m.get("MetricName"),
+                       [d["Name"] for d in m.get("Dimensions", [])])
+        for name, dashboard in self.of("AWS::CloudWatch::Dashboard").items():
+            for metric in widget_metrics(dashboard["DashboardBody"]):
+                yield (name, metric[0], metric[1], metric[2::2])
+
+
+def widget_metrics(body):
+    """The rows of a dashboard's widgets, "." and "..." written out."""
+    for widget in json.loads(body)["widgets"]:
+        before = []
+        for row in widget["properties"].get("metrics", []):
+            row = [part for part in row if isinstance(part, str)]
+            if row[0] == "...":
+                row = before[:len(before) - len(row) + 1] + row[1:]
+            row = [before[i] if part == "." else part for i, part in enumerate(row)]
+            before = row
+            yield row
+
+
+def rule(name):
+    def add(function):
+        RULES[name] = function
+        return function
+    return add
+
+
+def wrong(what, found, wanted):
+    if str(found) != str(wanted):
+        yield f"{what} is {found!r}, not {wanted!r}"
+
+
+# ---- metrics and alarms -------------------------------------------------------------------------
+
+@rule("alarm-as-promised")
+def alarm_as_promised(s):
+    alarms = {a.get("AlarmName", "").removeprefix(expected.FUNCTION + "-"): a
+              for a in s.of("AWS::CloudWatch::Alarm").values()}
+    for name in expected.ALARMS:
+        if name not in alarms:
+            yield f"no alarm {name}"
+        else:
+            yield from expected.differences(name, alarms[name])
+    for name in alarms.keys() - expected.ALARMS.keys():
+        yield f"alarm {name} is not in tests/deploy/expected.py"
+
+
+@rule("metric-exists")
+def metric_exists(s):
+    for where, namespace, metric, _ in s.metrics():
+        known = s.source.units if namespace == s.source.namespace else AWS_METRICS.get(namespace)
+        if known is None:
+            yield f"{where}: nobody emits into namespace {namespace}"
+        elif metric not in known:
+            yield f"{where}: nobody emits {namespace} {metric}"
+
+
+@rule("metric-dimension")
+def metric_dimension(s):
+    for where, namespace, metric, dimensions in s.metrics():
+        if namespace == s.source.namespace and dimensions != [s.source.dimension]:
+            yield f"{where}: {metric} has the dimension {s.source.dimension}, not {dimensions}"
+
+
+@rule("metric-environment")
+def metric_environment(s):
+    """The dimension's value is the variable that the function takes it from."""
+    value = s.one("AWS::Lambda::Function").get("Environment", {}).get("Variables", {}).get(
+        "ENVIRONMENT")
+    for name, alarm in s.of("AWS::CloudWatch::Alarm").items():
+        found = expected.described(alarm)["dimensions"].get(s.source.dimension, value)
+        yield from wrong(f"{name}: {s.source.dimension}", found, value)
+
+
+@rule("statistic-fits-unit")
+def statistic_fits_unit(s):
+    fits = {"Count": r"Sum", "Milliseconds": r"p\d+", "Percent": r"Average", "None": r"Average"}
+    for name, alarm in s.of("AWS::CloudWatch::Alarm").items():
+        metric, statistic, _, _ = expected.single_metric(alarm)
+        unit = s.source.units.get(metric["MetricName"])
+        if metric["Namespace"] == s.source.namespace and unit and \
+                not re.fullmatch(fits[unit], statistic or ""):
+            yield f"{name}: {statistic} of a metric in {unit}"
+
+
+@rule("alarm-is-heard")
+def alarm_is_heard(s):
+    topic = s.full.ref("AlarmTopic")
+    for name, alarm in s.of("AWS::CloudWatch::Alarm").items():
+        if topic not in alarm.get("AlarmActions", []):
+            yield f"{name}: no action tells the alarm topic"
+        yield from wrong(f"{name}: TreatMissingData", alarm.get("TreatMissingData"),
+                         "notBreaching")
+
+
+@rule("alarm-topic-open")
+def alarm_topic_open(s):
+    if "KmsMasterKeyId" in s.one("AWS::SNS::Topic", "AlarmTopic"):
+        yield "AlarmTopic: alarms may not use the key that encrypts it"
+    services = set()
+    for policy in s.of("AWS::SNS::TopicPolicy").values():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            if policy["Topics"] == [statement["Resource"]] == [s.full.ref("AlarmTopic")]:
+                services.update(statement["Principal"]["Service"])
+            if statement.get("Condition") != {"StringEquals": {"aws:SourceAccount": t.ACCOUNT}}:
+                yield "AlarmTopic: other accounts may publish"
+    for service in {"cloudwatch.amazonaws.com", "budgets.amazonaws.com"} - services:
+        yield f"AlarmTopic: {service} may not publish"
+
+
+@rule("dashboard-shows-all")
+def dashboard_shows_all(s):
+    shown = {row[1] for d in s.of("AWS::CloudWatch::Dashboard").values()
+             for row in widget_metrics(d["DashboardBody"])}
+    for metric in s.source.units.keys() - shown:
+        yield f"no widget shows {metric}"
+
+
+# ---- permissions --------------------------------------------------------------------------------
+
+def statements(s):
+    for name, role in s.of("AWS::IAM::Role").items():
+        for policy in role.get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+    for kind, key in [("AWS::ECR::Repository", "RepositoryPolicyText"),
+                      ("AWS::SNS::TopicPolicy", "PolicyDocument")]:
+        for name, properties in s.of(kind).items():
+            for statement in properties.get(key, {}).get("Statement", []):
+                yield name, statement
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+@rule("no-wildcard")
+def no_wildcard(s):
+    for name, statement in statements(s):
+        for action in listed(statement.get("Action", "NotAction")):
+            if "*" in action or action == "NotAction":
+                yield f"{name}: action {action}"
+        if statement.get("Resource") == "*" or statement.get("Principal") == "*":
+            yield f"{name}: {statement.get('Sid')} is for everything or everybody"
+
+
+@rule("role-is-policy")
+def role_is_policy(s):
+    """The function's role has the statements of policy.json, and nothing else."""
+    role = s.one("AWS::IAM::Role", "FunctionRole")
+    names = {"REGION": t.REGION, "ACCOUNT": t.ACCOUNT, "TABLE": s.full.values["TableName"],
+             "FUNCTION": expected.FUNCTION,
+             "DEAD_LETTER_QUEUE": expected.FUNCTION + "-dead-letters"}
+    text = re.sub(r"\b(REGION|ACCOUNT|TABLE|FUNCTION|DEAD_LETTER_QUEUE)\b",
+                  lambda m: names[m[1]], json.dumps(s.source.policy))
+    wanted = json.loads(text)["Statement"]
+    found = [x for p in role.get("Policies", []) for x in p["PolicyDocument"]["Statement"]]
+    for statement in found:
+        if statement not in wanted:
+            yield f"FunctionRole: policy.json has no {json.dumps(statement)}"
+    for statement in wanted:
+        if statement not in found:
+            yield f"FunctionRole lacks {statement['Sid']} of policy.json"
+    if role.get("ManagedPolicyArns"):
+        yield f"FunctionRole: managed policies {role['ManagedPolicyArns']}"
+    yield from wrong("Function: Role", s.one("AWS::Lambda::Function").get("Role"),
+                     "<FunctionRole.Arn>")
+
+
+# ---- function -----------------------------------------------------------------------------------
+
+@rule("function-as-promised")
+def function_as_promised(s):
+    f = s.one("AWS::Lambda::Function")
+    for key, value in {"PackageType": "Image", "MemorySize": 1024, "Timeout": 30,
+                       "Architectures": ["x86_64"], "ReservedConcurrentExecutions": 10}.items():
+        yield from wrong(f"Function: {key}", f.get(key), value)
+    if not f.get("Code", {}).get("ImageUri", "").endswith("@" + t.DIGEST):
+        yield "Function: its image is not named by digest"
+
+
+@rule("variable-exists")
+def variable_exists(s):
+    variables = s.one("AWS::Lambda::Function").get("Environment", {}).get("Variables", {})
+    for name in variables:
+        if name not in s.source.variables:
+            yield f"Function: lambda/config.c reads no {name}"
+        if name.startswith("AWS_"):
+            yield f"Function: {name} is the platform's"
+    for name in {"ENVIRONMENT", "DATABASE_TABLE"} - variables.keys():
+        yield f"Function: {name} is not set"
+
+
+def parameters_in(value):
+    return set(re.findall(r'"Ref": "(\w+)"|\$\{(\w+)\}', json.dumps(value)))
+
+
+def longest(parameter):
+    return parameter.get("MaxLength", len(str(parameter.get("MaxValue", "x" * 300))))
+
+
+@rule("version-follows-function")
+def version_follows_function(s):
+    """A parameter that changes the function and not the version would change what nobody calls."""
+    body = s.template["Resources"]
+    names = s.template["Parameters"].keys()
+    function = {a or b for a, b in parameters_in(body["Function"]["Properties"])} & names
+    version = {a or b for a, b in parameters_in(body["Version"]["Properties"])}
+    for name in function - version - {"Name", "ReservedConcurrency"}:
+        yield f"Version: no new one when {name} changes"
+    slots = s.template["Parameters"]
+    text = re.sub(r"\$\{(\w+)\}", lambda m: "x" * longest(slots[m[1]]),
+                  body["Version"]["Properties"]["Description"]["Fn::Sub"])
+    if len(text) > 256:
+        yield f"Version: its description may have {len(text)} characters, 256 are allowed"
+
+
+@rule("logs-are-deleted")
+def logs_are_deleted(s):
+    for name, group in s.of("AWS::Logs::LogGroup").items():
+        yield from wrong(f"{name}: RetentionInDays", group.get("RetentionInDays"), 30)
+        yield from wrong(f"{name}: LogGroupName", group.get("LogGroupName"),
+                         "/aws/lambda/" + expected.FUNCTION)
+    group = s.one("AWS::Lambda::Function").get("LoggingConfig", {}).get("LogGroup")
+    if group not in [g["LogGroupName"] for g in s.of("AWS::Logs::LogGroup").values()]:
+        yield f"Function: logs to {group}"
+
+
+@rule("dead-letters")
+def dead_letters(s):
+    queue = s.one("AWS::SQS::Queue", "DeadLetters")
+    if not queue:
+        yield "no queue DeadLetters"
+    yield from wrong("DeadLetters: MessageRetentionPeriod", queue.get("MessageRetentionPeriod"),
+                     14 * 24 * 3600)
+    yield from wrong("Function: DeadLetterConfig",
+                     s.one("AWS::Lambda::Function").get("DeadLetterConfig"),
+                     {"TargetArn": "<DeadLetters.Arn>"})
+    retries = s.one("AWS::Lambda::EventInvokeConfig")
+    for key, value in {"FunctionName": expected.FUNCTION, "Qualifier": "live",
+                       "MaximumRetryAttempts": 2}.items():
+        yield from wrong(f"Retries: {key}", retries.get(key), value)
+
+
+@rule("topic-invokes-alias")
+def topic_invokes_alias(s):
+    topic = s.full.ref("Topic")
+    subscription = s.one("AWS::SNS::Subscription", "Subscription")
+    permission = s.one("AWS::Lambda::Permission", "MayBeInvoked")
+    for what, found, wanted in [
+            ("Subscription: TopicArn", subscription.get("TopicArn"), topic),
+            ("Subscription: Protocol", subscription.get("Protocol"), "lambda"),
+            ("Subscription: Endpoint", subscription.get("Endpoint"), "<Alias>"),
+            ("MayBeInvoked: FunctionName", permission.get("FunctionName"), "<Alias>"),
+            ("MayBeInvoked: Principal", permission.get("Principal"), "sns.amazonaws.com"),
+            ("MayBeInvoked: SourceArn", permission.get("SourceArn"), topic)]:
+        yield from wrong(what, found, wanted)
+
+
+@rule("canary")
+def canary(s):
+    group = s.one("AWS::CodeDeploy::DeploymentGroup")
+    yield from wrong("Canary: DeploymentConfigName", group.get("DeploymentConfigName"),
+                     "CodeDeployDefault.LambdaCanary10Percent10Minutes")
+    alarms = group.get("AlarmConfiguration", {})
+    names = [a["Name"] for a in alarms.get("Alarms", [])]
+    for name in expected.CANARY:
+        if f"{expected.FUNCTION}-{name}" not in names:
+            yield f"Canary: alarm {name} does not stop it"
+    rollback = group.get("AutoRollbackConfiguration", {})
+    if not alarms.get("Enabled") or not rollback.get("Enabled") or \
+            "DEPLOYMENT_STOP_ON_ALARM" not in rollback.get("Events", []):
+        yield "Canary: not rolled back on an alarm"
+    update = s.resources.get("Alias", {}).get("UpdatePolicy", {})
+    yield from wrong("Alias: UpdatePolicy", update.get("CodeDeployLambdaAliasUpdate"),
+                     {"ApplicationName": group.get("ApplicationName"),
+                      "DeploymentGroupName": group.get("DeploymentGroupName")})
+    yield from wrong("Alias: FunctionVersion", s.one("AWS::Lambda::Alias").get("FunctionVersion"),
+                     "<Version.Version>")
+
+
+@rule("warm-up")
+def warm_up(s):
+    rules = s.one("AWS::Events::Rule")
+    target = (rules.get("Targets") or [{}])[0]
+    yield from wrong("WarmUpRule: target", target.get("Arn"), "<Alias>")
+    try:
+        event = json.loads(target.get("Input", ""))
+    except json.JSONDecodeError:
+        event = None
+    yield from wrong("WarmUpRule: Input", event, {"warmup": True})
+    if "WarmUpRule" in t.Resolver(s.template, ImageDigest=t.DIGEST).resources:
+        yield "WarmUpRule: there without being asked for"
+
+
+# ---- the rest -----------------------------------------------------------------------------------
+
+@rule("repository")
+def repository(s):
+    r = s.one("AWS::ECR::Repository")
+    yield from wrong("Repository: ImageTagMutability", r.get("ImageTagMutability"), "IMMUTABLE")
+    yield from wrong("Repository: scan on push",
+                     r.get("ImageScanningConfiguration", {}).get("ScanOnPush"), True)
+    try:
+        policy = json.loads(r.get("LifecyclePolicy", {}).get("LifecyclePolicyText", ""))
+    except json.JSONDecodeError as error:
+        yield f"Repository: no lifecycle policy: {error}"
+        return
+    kinds = {x["selection"]["countType"] for x in policy["rules"]}
+    yield from wrong("Repository: lifecycle", sorted(kinds),
+                     ["imageCountMoreThan", "sinceImagePushed"])
+
+
+@rule("table-key")
+def table_key(s):
+    table = s.one("AWS::DynamoDB::Table")
+    keys = [(k["AttributeName"], k["KeyType"]) for k in table.get("KeySchema", [])]
+    yield from wrong("Table: KeySchema", keys, list(zip(s.source.key, ["HASH", "RANGE"])))
+    types = {a["AttributeName"]: a["AttributeType"]
+             for a in table.get("AttributeDefinitions", [])}
+    yield from wrong("Table: types", types, dict.fromkeys(s.source.key, "S"))
+    yield from wrong("Function: DATABASE_TABLE", s.one("AWS::Lambda::Function").get(
+        "Environment", {}).get("Variables", {}).get("DATABASE_TABLE"), table.get("TableName"))
+    if not table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
+        yield "Table: no point-in-time recovery"
+
+
+@rule("what-is-kept")
+def what_is_kept(s):
+    for name, body in s.resources.items():
+        if body["Type"] in KEPT:
+            for key in ["DeletionPolicy", "UpdateReplacePolicy"]:
+                yield from wrong(f"{name}: {key}", body.get(key), "Retain")
+
+
+@rule("budget")
+def budget(s):
+    properties = s.one("AWS::Budgets::Budget")
+    b = properties.get("Budget", {})
+    for key, value in {"BudgetType": "COST", "TimeUnit": "MONTHLY",
+                       "BudgetLimit": {"Amount": 20, "Unit": "USD"}}.items():
+        yield from wrong(f"Budget: {key}", b.get(key), value)
+    notices = {}
+    for n in properties.get("NotificationsWithSubscribers", []):
+        if (n["Notification"]["NotificationType"], n["Notification"]["ThresholdType"],
+                n["Notification"]["ComparisonOperator"]) == ("ACTUAL", "PERCENTAGE",
+                                                             "GREATER_THAN"):
+            notices[n["Notification"]["Threshold"]] = [x["Address"] for x in n["Subscribers"]]
+    topic = [s.full.ref("AlarmTopic")]
+    yield from wrong("Budget: notices", notices, {80: topic, 100: topic})
+
+
+@rule("names-begin-with-name")
+def names_begin_with_name(s):
+    """Two stacks with two names do not meet."""
+    other = t.Resolver(s.template, lenient=True, ImageDigest=t.DIGEST, WarmUp="yes",
+                       Name="another").all()
+    for name, body in other.items():
+        for key, value in body.get("Properties", {}).items():
+            if key.endswith("Name") and expected.FUNCTION in str(value):
+                yield f"{name}: {key} is {value!r} whatever Name is"
+
+
+@rule("every-choice-resolves")
+def every_choice_resolves(s):
+    """No reference to what a condition leaves out."""
+    for choice in [{}, {"ImageDigest": t.DIGEST}, {"WarmUp": "yes"},
+                   {"ImageDigest": t.DIGEST, "WarmUp": "yes", "ReservedConcurrency": "none",
+                    "TopicArn": f"arn:aws:sns:{t.REGION}:{t.ACCOUNT}:events",
+                    "CreateTable": "no", "ModelVersion": "v1"}]:
+        try:
+            resolver = t.Resolver(s.template, **choice)
+            resolver.all()
+            resolver.outputs()
+        except t.Broken as error:
+            yield f"with {choice or 'defaults'}: {error}"
+
+
+@rule("template-fits")
+def template_fits(s):
+    """Larger ones must go through S3."""
+    if len(s.text.encode()) > 51200:
+        yield f"{len(s.text.encode())} bytes, 51200 are sent as they are"
+
+
+@rule("guide-is-right")
+def guide_is_right(s):
+    """docs/deploy.md has every parameter with its default, and every alarm."""
+    guide = (t.ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (?:`([^`]*)`)? ?\|", guide, re.M))
+    defaults = {name: str(slot["Default"]) for name, slot in s.template["Parameters"].items()}
+    for name in defaults.keys() | rows.keys():
+        yield from wrong(f"docs/deploy.md: {name}", rows.get(name), defaults.get(name))
+    alarms = dict(re.findall(r"^\| `([a-z0-9-]+)`( \*)? \|", guide, re.M))
+    for name in expected.ALARMS.keys() | alarms.keys():
+        mark = None if name not in expected.ALARMS else " *" if name in expected.CANARY else ""
+        yield from wrong(f"docs/deploy.md: alarm {name}", alarms.get(name), mark)
+
+
+def findings(text):
+    """(rule, what) for each thing that is wrong."""
+    try:
+        stack = Stack(text)
+    except t.Broken as error:
+        return [("every-choice-resolves", str(error))]
+    found = []
+    for name, check in RULES.items():
+        try:
+            found += [(name, what) for what in check(stack)]
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+            found.append((name, f"cannot be checked: {error!r}"))
+    return found
+
+
+def main():
+    path = sys.argv[1] if len(sys.argv) > 1 else t.TEMPLATE
+    with open(path, encoding="utf-8") as file:
+        found = findings(file.read())
+    for name, what in found:
+        print(f"{name}: {what}")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The template as plain values, and what the function's source says about itself.
+
+Only the functions that the template uses are resolved; any other, and a reference to what is not
+there, raises Broken: CloudFormation would refuse it too.
+"""
+import json
+import pathlib
+import re
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+TEMPLATE = ROOT / "lambda/deploy/template.yaml"
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+ACCOUNT, REGION = "123456789012", "us-east-1"
+PSEUDO = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::Partition": "aws",
+          "AWS::URLSuffix": "amazonaws.com", "AWS::StackName": "stack"}
+NOTHING = object()  # AWS::NoValue
+
+
+class Broken(Exception):
+    """The template does not make sense."""
+
+
+class Loader(yaml.SafeLoader):
+    """YAML in which !Ref and the like are read as their long forms."""
+
+
+def read_tag(loader, tag, node):
+    read = {yaml.ScalarNode: loader.construct_scalar,
+            yaml.SequenceNode: lambda n: loader.construct_sequence(n, deep=True),
+            yaml.MappingNode: lambda n: loader.construct_mapping(n, deep=True)}
+    value = read[type(node)](node)
+    if tag == "GetAtt":
+        value = value.split(".", 1)
+    return {tag if tag in ("Ref", "Condition") else "Fn::" + tag: value}
+
+
+Loader.add_multi_constructor("!", read_tag)
+
+
+def load(text):
+    try:
+        return yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        raise Broken("no YAML: " + " ".join(str(error).split())) from error
+
+
+class Resolver:
+    """One deployment: the template with these parameters, the others at their defaults."""
+
+    def __init__(self, template, lenient=False, **parameters):
+        self.template = template
+        self.lenient = lenient  # a reference to nothing is a text that equals nothing
+        self.values = {name: slot.get("Default") for name, slot in template["Parameters"].items()}
+        unknown = set(parameters) - set(self.values)
+        if unknown:
+            raise Broken(f"no parameter {sorted(unknown)}")
+        self.values.update(parameters)
+        self.resources = {name: body for name, body in template["Resources"].items()
+                          if "Condition" not in body or self.holds(body["Condition"])}
+
+    def holds(self, name):
+        conditions = self.template["Conditions"]
+        if name not in conditions:
+            raise Broken(f"no condition {name}")
+        return self.plain(conditions[name])
+
+    def ref(self, name):
+        if name == "AWS::NoValue":
+            return NOTHING
+        if name in PSEUDO:
+            return PSEUDO[name]
+        if name in self.values:
+            return self.values[name]
+        if name not in self.resources:
+            return self.missing("a reference to", name)
+        properties = self.resources[name].get("Properties", {})
+        for key in NAME_OF.get(self.resources[name]["Type"], []):
+            if key in properties:
+                return self.named(self.resources[name]["Type"], self.plain(properties[key]))
+        return f"<{name}>"
+
+    def missing(self, what, name):
+        if not self.lenient:
+            raise Broken(f"{what} {name}, which is not there")
+        return f"<no {name}>"
+
+    @staticmethod
+    def named(kind, name):
+        return f"arn:aws:sns:{REGION}:{ACCOUNT}:{name}" if kind == "AWS::SNS::Topic" else name
+
+    def attribute(self, name, attribute):
+        if name not in self.resources:
+            return self.missing("an attribute of", name)
+        if attribute in ("QueueName",):
+            return self.plain(self.resources[name]["Properties"][attribute])
+        return f"<{name}.{attribute}>"
+
+    def substitute(self, text):
+        def one(match):
+            name, _, attribute = match[1].partition(".")
+            return str(self.attribute(name, attribute) if attribute else self.ref(name))
+        return re.sub(r"\$\{([A-Za-z0-9:.]+)\}", one, text)
+
+    def call(self, function, value):
+        if function == "Ref":
+            return self.ref(value)
+        if function == "Condition":
+            return self.holds(value)
+        if function == "Fn::GetAtt":
+            return self.attribute(*value)
+        if function == "Fn::Sub":
+            return self.substitute(value)
+        if function == "Fn::If":
+            return self.plain(value[1 if self.holds(value[0]) else 2])
+        values = [self.plain(v) for v in value]
+        return {"Fn::Equals": lambda: str(values[0]) == str(values[1]),
+                "Fn::Not": lambda: not values[0], "Fn::And": lambda: all(values)}[function]()
+
+    def plain(self, value):
+        if isinstance(value, list):
+            values = [self.plain(v) for v in value]
+            return [v for v in values if v is not NOTHING]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            key = next(iter(value))
+            if key == "Ref" or key == "Condition" and isinstance(value[key], str) or \
+                    key.startswith("Fn::"):
+                return self.call(key, value[key])
+        values = {key: self.plain(v) for key, v in value.items()}
+        return {key: v for key, v in values.items() if v is not NOTHING}
+
+    def all(self):
+        return {name: self.plain(body) for name, body in self.resources.items()}
+
+    def outputs(self):
+        return {name: self.plain(body["Value"]) for name, body in self.template["Outputs"].items()
+                if "Condition" not in body or self.holds(body["Condition"])}
+
+
+# What Ref gives for a resource with a name of its own.
+NAME_OF = {
+    "AWS::ECR::Repository": ["RepositoryName"],
+    "AWS::Lambda::Function": ["FunctionName"],
+    "AWS::Logs::LogGroup": ["LogGroupName"],
+    "AWS::CodeDeploy::Application": ["ApplicationName"],
+    "AWS::CodeDeploy::DeploymentGroup": ["DeploymentGroupName"],
+    "AWS::SNS::Topic": ["TopicName"],
+    "AWS::DynamoDB::Table": ["TableName"],
+    "AWS::CloudWatch::Alarm": ["AlarmName"],
+}
+
+
+def search(path, pattern):
+    found = re.findall(pattern, (ROOT / path).read_text())
+    if not found:
+        raise Broken(f"{path} has no {pattern}")
+    return found
+
+
+class Source:
+    """What the function emits and reads, out of its C source."""
+
+    def __init__(self):
+        self.units = dict(search("lambda/metrics.h", r'METRIC\(\w+, "(\w+)", "(\w+)"\)'))
+        self.namespace = search("lambda/metrics.c", r'namespace_\[\] = "(\w+)"')[0]
+        self.dimension = search("lambda/metrics.c", r'Dimensions\\":\[\[\\"(\w+)\\"\]\]')[0]
+        self.variables = set(search("lambda/config.c",
+                                    r'(?:variable\(|read_\w+\(&?r, )"([A-Z][A-Z0-9_]+)"'))
+        self.key = re.findall(r'add_string\(out, "(\w+)", item->\1\)',
+                              (ROOT / "lambda/dynamodb.c").read_text())
+        self.policy = json.loads((ROOT / "lambda/deploy/policy.json").read_text())
