@@ -131,8 +131,16 @@ static size_t count_in(const char *text, const char *part)
     return count;
 }
 
-/* Serve what the script sends until it ends. */
-static void serve(running *r, fault_server *server)
+static void set_store(config *c, const fault_server *table)
+{
+    c->table = "items";
+    c->region = "us-east-1";
+    snprintf(c->store.host, sizeof c->store.host, "127.0.0.1");
+    c->store.port = fault_port(table);
+}
+
+/* Serve what the script sends until it ends; table: NULL, or DynamoDB's place. */
+static void serve(running *r, fault_server *server, const fault_server *table)
 {
     char host_port[32], why[320] = "";
     FILE *log = tmpfile();
@@ -144,6 +152,8 @@ static void serve(running *r, fault_server *server)
     memset(r, 0, sizeof *r);
     snprintf(host_port, sizeof host_port, "127.0.0.1:%u", fault_port(server));
     fill_config(&r->config, host_port, log);
+    if (table != NULL)
+        set_store(&r->config, table);
     atomic_init(&r->stop.wanted, 0);
     atomic_init(&r->stop.busy, 0);
     if (loop_init(&r->loop, &r->config, model, &r->stop, why, sizeof why) != 0) {
@@ -249,7 +259,7 @@ static void test_events(void)
     script[steps++] = (fault_step){.op = FAULT_REQUEST};
     script[steps++] = (fault_step){.op = FAULT_SEND, FAULT_TEXT(FORBIDDEN)};
     server = fault_start(script, steps);
-    serve(&r, server);
+    serve(&r, server, NULL);
     CHECK(fault_finish(server) == 1);
     CHECKF(fault_request_count(server) == 2 * EVENTS * ROUNDS + 1, "%zu requests",
            fault_request_count(server));
@@ -260,6 +270,103 @@ static void test_events(void)
         free(answers[i]);
     fault_free(server);
 }
+
+/* ---- with a store ---------------------------------------------------------------------------- */
+
+#define JSON(status, bytes)                                                                        \
+    "HTTP/1.1 " status "\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: " bytes    \
+    "\r\n\r\n"
+#define UPDATED JSON("200 OK", "2") "{}"
+#define BUSY JSON("503 Service Unavailable", "0")
+#define CONFLICT JSON("400 Bad Request", "44") "{\"__type\":\"ConditionalCheckFailedException\"}"
+#define REFUSED JSON("400 Bad Request", "32") "{\"__type\":\"ValidationException\"}"
+#define CREDENTIALS                                                                                \
+    JSON("200 OK", "108")                                                                          \
+    "{\"AccessKeyId\":\"AKIDEXAMPLE\",\"SecretAccessKey\":\"secret\",\"Token\":\"token\","         \
+    "\"Expiration\":\"2001-01-01T00:00:00Z\"}"
+
+/* What the store does with an event of one record, and what becomes of it. */
+typedef struct stored_case {
+    const char *answers[2]; /* NULL: the connection is closed */
+    const char *path, *contains;
+} stored_case;
+
+static const stored_case stored[] = {
+    {{UPDATED, NULL}, "/response ", "\"updated\":true"},
+    {{BUSY, UPDATED}, "/response ", "\"updated\":true"},
+    {{CONFLICT, NULL}, "/response ", "\"updated\":false"},
+    {{REFUSED, NULL}, "/error ", "Function.StoreFailed"},
+};
+
+enum {
+    STORED = sizeof stored / sizeof *stored,
+    STORED_EVENTS = 10 * STORED,
+    STORE_STEPS = 6 * STORED_EVENTS + 1
+};
+
+/* Retries, refusals and connections that the store closes now and then; credentials that have
+ * always expired, so that they are asked for each time. */
+static void test_stored(void)
+{
+    static fault_step script[4 * STORED_EVENTS + 3], store_script[STORE_STEPS],
+        keys_script[3 * STORED_EVENTS * 2 + 1];
+    static running r;
+    char *answers[STORED_EVENTS], uri[64];
+    fault_server *server, *table, *keys;
+    size_t steps = 0, store_steps = 0, keys_steps = 0;
+
+    if (!harness_case("events that are stored, and not one allocation"))
+        return;
+    script[steps++] = (fault_step){.op = FAULT_ACCEPT};
+    store_script[store_steps++] = (fault_step){.op = FAULT_ACCEPT};
+    for (size_t i = 0; i < STORED_EVENTS; i++) {
+        const stored_case *c = &stored[i % STORED];
+
+        answers[i] = event_answer(events[1].event, i);
+        script[steps++] = (fault_step){.op = FAULT_REQUEST};
+        script[steps++] =
+            (fault_step){.op = FAULT_SEND, .bytes = answers[i], .size = strlen(answers[i])};
+        script[steps++] = (fault_step){.op = FAULT_REQUEST};
+        script[steps++] = (fault_step){.op = FAULT_SEND, FAULT_TEXT(ACCEPTED)};
+        for (size_t k = 0; k < 2 && c->answers[k] != NULL; k++) {
+            store_script[store_steps++] = (fault_step){.op = FAULT_REQUEST};
+            store_script[store_steps++] = (fault_step){
+                .op = FAULT_SEND, .bytes = c->answers[k], .size = strlen(c->answers[k])};
+            keys_script[keys_steps++] = (fault_step){.op = FAULT_ACCEPT};
+            keys_script[keys_steps++] = (fault_step){.op = FAULT_REQUEST};
+            keys_script[keys_steps++] = (fault_step){.op = FAULT_SEND, FAULT_TEXT(CREDENTIALS)};
+        }
+        if (i % 7 == 6) {
+            store_script[store_steps++] = (fault_step){.op = FAULT_CLOSE};
+            store_script[store_steps++] = (fault_step){.op = FAULT_ACCEPT};
+        }
+    }
+    script[steps++] = (fault_step){.op = FAULT_REQUEST};
+    script[steps++] = (fault_step){.op = FAULT_SEND, FAULT_TEXT(FORBIDDEN)};
+    server = fault_start(script, steps);
+    table = fault_start(store_script, store_steps);
+    keys = fault_start(keys_script, keys_steps);
+    snprintf(uri, sizeof uri, "http://localhost:%u/keys", fault_port(keys));
+    unsetenv("AWS_ACCESS_KEY_ID");
+    unsetenv("AWS_SECRET_ACCESS_KEY");
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri, 1);
+    serve(&r, server, table);
+    CHECK(fault_finish(server) == 1 && fault_finish(table) == 1 && fault_finish(keys) == 1);
+    CHECK(fault_request_count(server) == 2 * STORED_EVENTS + 1);
+    for (size_t i = 0; i < STORED_EVENTS && 2 * i + 1 < fault_request_count(server); i++) {
+        const char *post = fault_request(server, 2 * i + 1, NULL);
+
+        CHECKF(strstr(post, stored[i % STORED].path) && strstr(post, stored[i % STORED].contains),
+               "event %zu: %s", i, post);
+        free(answers[i]);
+    }
+    CHECKF(r.allocations == 0, "%zu allocations", r.allocations);
+    fault_free(server);
+    fault_free(table);
+    fault_free(keys);
+}
+
+/* ---- sizes ----------------------------------------------------------------------------------- */
 
 /* An event larger than its buffer is failed by its id, and the next one is served. */
 static void test_oversize(void)
@@ -291,7 +398,7 @@ static void test_oversize(void)
     script[7].bytes = small;
     script[7].size = strlen(small);
     server = fault_start(script, sizeof script / sizeof *script);
-    serve(&r, server);
+    serve(&r, server, NULL);
     CHECK(fault_finish(server) == 1 && fault_request_count(server) == 5);
     CHECK(strstr(fault_request(server, 1, NULL), "/invocation/large/error ") != NULL);
     CHECK(strstr(fault_request(server, 1, NULL), "larger than 6 MiB") != NULL);
@@ -354,7 +461,7 @@ static void test_large_answers(void)
         script[2 + 4 * i].size = strlen(answers[i]);
     }
     server = fault_start(script, sizeof script / sizeof *script);
-    serve(&r, server);
+    serve(&r, server, NULL);
     CHECK(fault_finish(server) == 1);
     CHECKF(fault_request_count(server) == 7, "%zu requests", fault_request_count(server));
     for (size_t i = 0; i < 2 && fault_request_count(server) == 7; i++) {
@@ -411,6 +518,7 @@ int main(int argc, char **argv)
     }
     test_counter();
     test_events();
+    test_stored();
     test_oversize();
     test_large_answers();
     distil_model_close(model);
