@@ -199,7 +199,7 @@ static void check_failed(handler_outcome outcome, const char *type, const char *
 /* ---- messages -------------------------------------------------------------------------------- */
 
 static events_message messages[EVENTS_MOST];
-static char ids[EVENTS_MOST][16];
+static char ids[EVENTS_MOST][32];
 
 static const events_message *texts(size_t count)
 {
