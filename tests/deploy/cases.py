@@ -4,8 +4,10 @@ import traceback
 
 
 class Cases:
-    def __init__(self, arguments=()):
-        self.passed = self.failed = 0
+    def __init__(self, arguments=(), quiet=False):
+        self.passed = 0
+        self.failures = []
+        self.quiet = quiet
         self.verbose = "-v" in arguments
 
     def that(self, name, holds, why="does not hold"):
@@ -14,8 +16,9 @@ class Cases:
             if self.verbose:
                 print(f"ok {name}")
         else:
-            self.failed += 1
-            print(f"not ok {name}: {why}")
+            self.failures.append(name)
+            if not self.quiet:
+                print(f"not ok {name}: {why}")
 
     def equal(self, name, found, wanted):
         self.that(name, found == wanted, f"{found!r}, not {wanted!r}")
@@ -26,10 +29,10 @@ class Cases:
         except Exception:  # one part that ends early must not hide the others
             self.that(name, False, traceback.format_exc(limit=-3))
 
-    @staticmethod
-    def note(text):
-        print(f"note: {text}")
+    def note(self, text):
+        if not self.quiet:
+            print(f"note: {text}")
 
     def close(self, name):
-        print(f"{name}: {self.passed} passed, {self.failed} failed")
-        return 1 if self.failed or not self.passed else 0
+        print(f"{name}: {self.passed} passed, {len(self.failures)} failed")
+        return 1 if self.failures or not self.passed else 0

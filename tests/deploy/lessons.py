@@ -9,17 +9,26 @@ Every call is kept in `sent`, as some properties moto takes and never shows agai
 import boto3
 import moto.cloudformation.parsing  # first: of two classes for one type the later counts
 from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 from moto.core.common_models import CloudFormationModel
 from moto.dynamodb.responses import DynamoHandler
+from moto.iam import models as iam_models
 from moto.logs.responses import LogsResponse
 
 import template as t
 
+# Of AWS's own policies moto need not read all 1,300 at every reset.
+iam_models.aws_managed_policies_data = t.json.dumps({
+    name: policy for name, policy in t.json.loads(iam_models.aws_managed_policies_data).items()
+    if "CodeDeploy" in name})
 # Before any lesson.
 KNOWN = {c.cloudformation_type() for c in CloudFormationModel.__subclasses__()}
 UNKNOWN = {}  # types that moto's CloudFormation does not know: the operation used instead
 PARTLY = {}   # types of which it drops properties
 sent = {}     # logical id: [(operation, parameters)]
+# A call refused by moto, or within moto by the SDK, which makes it answer 500 in HTML.
+REFUSALS = (ClientError, ResponseParserError)
 on_repository = []  # called with a repository's name when there is one
 endpoint = None
 

@@ -98,8 +98,9 @@ def check_repository(d, check):
     statement = policy["Statement"][0]
     check.equal("repository: who pulls", statement["Principal"],
                 {"Service": "lambda.amazonaws.com"})
-    check.equal("repository: for one function", statement["Condition"]["ArnLike"]["aws:SourceArn"],
-                f"arn:aws:lambda:{t.REGION}:{t.ACCOUNT}:function:{NAME}")
+    arn = f"arn:aws:lambda:{t.REGION}:{t.ACCOUNT}:function:{NAME}"
+    check.equal("repository: for one function", statement["Condition"]["StringLike"],
+                {"aws:SourceArn": [arn, arn + ":*"]})
     try:
         api.put_image(repositoryName=NAME, imageTag="v1",
                       imageManifest=MANIFEST.replace("300", "301"))
@@ -308,7 +309,7 @@ def check_choices(text, check):
         Name=f"{NAME}-given"))
     d = Deployment(text, ImageDigest=DIGEST, ReservedConcurrency="none", CreateTable="no",
                    TopicArn=topic, ModelVersion="v2", MemoryMb="1769", LatencyP95Ms="250",
-                   EnvironmentName="prod", LogDays="7", BudgetUsd="5")
+                   EnvironmentName="prod", LogDays="7", BudgetUsd="5", Rollout="at-once")
     lessons.on_repository.pop()
     check.equal("choices: resources", sorted(d.resources), sorted(d.wanted.resources))
     for name in ["Table", "Topic", "WarmUpRule", "AlarmEmailSubscription"]:
@@ -323,10 +324,69 @@ def check_choices(text, check):
         AlarmNames=[f"{NAME}-latency-p95"])["MetricAlarms"][0]
     check.equal("choices: latency", (alarm["Threshold"], alarm["Dimensions"]),
                 (250, [{"Name": "Environment", "Value": "prod"}]))
+    group = dict(lessons.sent["Canary"])["CreateDeploymentGroup"]
+    check.equal("choices: at once", (group["deploymentConfigName"],
+                                     group["alarmConfiguration"]["enabled"]),
+                ("CodeDeployDefault.LambdaAllAtOnce", False))
     subscriptions = lessons.client("sns").list_subscriptions_by_topic(
         TopicArn=topic)["Subscriptions"]
     check.equal("choices: topic", [s["Endpoint"] for s in subscriptions],
                 [d.outputs["Function"]])
+
+
+# Mistakes that the checks above must each see, and the words that their failure begins with.
+MISTAKES = [
+    ("ImageTagMutability: IMMUTABLE", "ImageTagMutability: MUTABLE", "repository: tags"),
+    ("Default: 1024", "Default: 512", "function: MemorySize"),
+    ("Principal: sns.amazonaws.com", "Principal: s3.amazonaws.com", "who may invoke"),
+    ('"dynamodb:UpdateItem"', '"dynamodb:*"', "role: policy.json"),
+    ("MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 345600", "dead letters: 14"),
+    ("AttributeName: source_id, KeyType", "AttributeName: id, KeyType", "table: key"),
+    ("AttributeName: source_id, AttributeType", "AttributeName: id, AttributeType", "table: key"),
+    ("RetentionInDays: !Ref LogDays", "RetentionInDays: 3653", "logs: kept"),
+    ("ExtendedStatistic: p95", "ExtendedStatistic: p99", "alarm latency-p95: statistic"),
+    ("MetricName: AnalysisErrors", "MetricName: Errors", "alarm analysis-errors: metric"),
+    ("ABS(positive - ", "ABS(positive + ", "alarm drift-positive: metric"),
+    ("Enabled: !If [IsCanary, true, false]", "Enabled: false", "canary: alarms are on"),
+    ("Threshold: 80", "Threshold: 70", "budget: notices"),
+    ("rate(5 minutes)", "rate(1 minute)", "warm-up: every"),
+    ("[{SubscriptionType: SNS, Address: !Ref AlarmTopic}]",
+     "[{SubscriptionType: EMAIL, Address: a@b.example}]", "budget: who hears"),
+]
+
+
+def check_can_fail(text, check):
+    """A stack with all of them at once: each is seen, by name."""
+    for old, new, _ in MISTAKES:
+        if old not in text:
+            raise ValueError(f"nothing to edit: {old}")
+        text = text.replace(old, new, 1)
+    d = Deployment(text, **EVERYTHING)
+    seen = cases.Cases(quiet=True)
+    for one in PARTS:
+        seen.guard(one.__name__, one, d, seen)
+    for _, new, words in MISTAKES:
+        check.that(f"refused: {new}", any(name.startswith(words) for name in seen.failures),
+                   f"nothing failed that begins with {words!r}")
+
+
+def check_sdk_refuses(text, check):
+    """What AWS would refuse stops the stack: names and types by the SDK's models."""
+    for old, new in [("ExtendedStatistic: p95", "ExtendedStatistics: p95"),
+                     ("DatapointsToAlarm: 3", "DatapointsToAlarm: three"),
+                     ("MaximumRetryAttempts: 2", "MaximumRetryAttempts: 3")]:
+        try:
+            if old in text:
+                Deployment(text.replace(old, new, 1), **EVERYTHING)
+            check.that(f"stops the stack: {new}", False)
+        except lessons.REFUSALS:
+            check.that(f"stops the stack: {new}", True)
+
+
+PARTS = [check_resources, check_repository, check_function, check_alias, check_permissions,
+         check_role, check_messages, check_table, check_logs, check_alarms, check_dashboard,
+         check_canary, check_budget, check_warm_up]
+EVERYTHING = {"ImageDigest": DIGEST, "WarmUp": "yes", "AlarmEmail": "ops@example.com"}
 
 
 def start():
@@ -352,12 +412,11 @@ def main():
             check.note(f"moto's CloudFormation drops of {kind}: {what}; created by its API")
         first = check_without_image(text, check)
         lessons.on_repository.append(push_image)
-        d = Deployment(text, ImageDigest=DIGEST, WarmUp="yes", AlarmEmail="ops@example.com")
-        for one in [check_resources, check_repository, check_function, check_alias,
-                    check_permissions, check_role, check_messages, check_table, check_logs,
-                    check_alarms, check_dashboard, check_canary, check_budget, check_warm_up]:
+        d = Deployment(text, **EVERYTHING)
+        for one in PARTS:
             check.guard(one.__name__, one, d, check)
-        check_choices(text, check)
+        for one in [check_choices, check_can_fail, check_sdk_refuses]:
+            check.guard(one.__name__, one, text, check)
         check.note(f"{d.count()} resources created, {first} without an image")
     finally:
         server.stop()

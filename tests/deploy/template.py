@@ -23,7 +23,7 @@ class Broken(Exception):
     """The template does not make sense."""
 
 
-class Loader(yaml.SafeLoader):
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """YAML in which !Ref and the like are read as their long forms."""
 
 
