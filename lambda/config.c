@@ -232,8 +232,21 @@ static int read_endpoint(const reader *r, config *c)
     return 0;
 }
 
+static int check_region(const reader *r, const config *c)
+{
+    const char *region = c->region ? c->region : "";
+
+    if (*region && strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(region))
+        return 0;
+    return refuse(r, "%s is \"%.100s\": give the region of DATABASE_TABLE",
+                  !*region || variable("AWS_REGION") ? "AWS_REGION" : "AWS_DEFAULT_REGION", region);
+}
+
 static int read_store(const reader *r, config *c)
 {
+    static const char of_tables[] = /* names and ARNs */
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-:/";
+
     c->table = variable("DATABASE_TABLE");
     c->ca_bundle = variable("AWS_CA_BUNDLE");
     c->region = variable("AWS_REGION") ? variable("AWS_REGION") : variable("AWS_DEFAULT_REGION");
@@ -243,14 +256,9 @@ static int read_store(const reader *r, config *c)
         return -1;
     if (!c->table)
         return 0;
-    if (!c->region ||
-        strspn(c->region, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(c->region))
-        return refuse(r, "AWS_REGION is \"%s\": DATABASE_TABLE needs the table's region",
-                      c->region ? c->region : "");
-    if (strlen(c->table) > 1024)
-        return refuse(r, "DATABASE_TABLE has %zu bytes: give a table's name or ARN",
-                      strlen(c->table));
-    return read_endpoint(r, c);
+    if (strlen(c->table) > 1024 || c->table[strspn(c->table, of_tables)])
+        return refuse(r, "DATABASE_TABLE is \"%.100s\": give a table's name or ARN", c->table);
+    return check_region(r, c) == 0 ? read_endpoint(r, c) : -1;
 }
 
 int config_read(config *c, char *why, size_t why_bytes)

@@ -34,7 +34,7 @@ static const char usage[] =
     "  --version  version, TLS and whether a model is embedded\n"
     "Other words are ignored: images pass a handler's name.\n";
 
-enum { WHY_BYTES = 320, MAX_LOOPS = 64, EXIT_USAGE = 2 };
+enum { WHY_BYTES = 512, MAX_LOOPS = 64, EXIT_USAGE = 2 };
 
 /* Everything that lives as long as the process. */
 typedef struct process {
@@ -108,13 +108,15 @@ static int fail_start(process *p, const char *runtime_api)
 
 /* ---- the model ------------------------------------------------------------------------------- */
 
-static int model_failed(process *p, const char *name, const distil_error *error,
+/* path: empty for the embedded model, as the variable then is. */
+static int model_failed(process *p, const char *path, const distil_error *error,
                         distil_status status)
 {
-    int length = snprintf(p->why, sizeof p->why, "%.120s: %s", name, distil_status_str(status));
+    const char *why = error->system_errno != 0 ? strerror(error->system_errno) : error->message;
 
-    if (error->message[0] != '\0' && length > 0 && (size_t)length < sizeof p->why)
-        snprintf(p->why + length, sizeof p->why - (size_t)length, ": %s", error->message);
+    snprintf(p->why, sizeof p->why,
+             "DISTIL_MODEL is \"%.100s\": %s: %s: give a blob made by distil convert", path,
+             distil_status_str(status), why);
     return -1;
 }
 
@@ -141,9 +143,7 @@ static int open_model(process *p)
         status = distil_model_open_memory(&p->model, embedded, bytes, &options, &error);
     if (status == DISTIL_OK)
         status = distil_model_get_info(p->model, &p->info);
-    return status == DISTIL_OK
-               ? 0
-               : model_failed(p, path != NULL ? path : "embedded model", &error, status);
+    return status == DISTIL_OK ? 0 : model_failed(p, path != NULL ? path : "", &error, status);
 }
 
 static void hex(char out[65], const uint8_t hash[32])
@@ -191,10 +191,12 @@ static int make_loops(process *p)
     return 0;
 }
 
-/* TLS is made ready only where the store or its credentials are reached by it. */
+/* TLS is made ready only where the store or its credentials are reached by it. Where there is none
+ * they refuse, by name. */
 static int make_tls(process *p)
 {
-    if (p->config.table == NULL || (!p->config.store.tls && !credentials_want_tls()))
+    if (p->config.table == NULL || !tls_available() ||
+        (!p->config.store.tls && !credentials_want_tls()))
         return 0;
     return tls_setup(p->config.ca_bundle, p->why, sizeof p->why);
 }

@@ -113,7 +113,7 @@ static int check_transport(const config *c, char *why, size_t why_bytes)
         snprintf(why, why_bytes, "a table and no region: set AWS_REGION");
     else if (to->tls && !tls_available())
         snprintf(why, why_bytes,
-                 "the store at %s needs TLS, and this program was built without it: build with "
+                 "DATABASE_TABLE is at %s, and this program has no TLS: build it with make "
                  "TLS=openssl",
                  to->host);
     else if (!to->tls && !url_is_local(to) && !c->allow_http)

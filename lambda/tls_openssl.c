@@ -28,7 +28,9 @@ static BIO_METHOD *socket_method;
 static void explain(char *why, size_t why_bytes, const char *doing)
 {
     unsigned long error = ERR_get_error();
-    const char *reason = error != 0 ? ERR_reason_error_string(error) : NULL;
+    const char *reason = error == 0                ? NULL
+                         : ERR_SYSTEM_ERROR(error) ? strerror(ERR_GET_REASON(error))
+                                                   : ERR_reason_error_string(error);
 
     ERR_clear_error();
     if (reason != NULL)

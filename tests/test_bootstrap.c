@@ -269,7 +269,8 @@ static const failure failures[] = {
     {"no such file",
      {"DISTIL_MODEL", "/nonexistent/a.distil"},
      "Runtime.ModelLoad",
-     "/nonexistent/a.distil",
+     "DISTIL_MODEL is \"/nonexistent/a.distil\": the blob cannot be opened: No such file or "
+     "directory: give",
      1},
     {"a file that is no blob", {"DISTIL_MODEL", "@text"}, "Runtime.ModelLoad", "@text", 1},
     {"a blob cut short", {"DISTIL_MODEL", "@cut"}, "Runtime.ModelLoad", "@cut", 1},
