@@ -299,9 +299,9 @@ lint: all
 .PHONY: run-lambda
 EVENT ?= tests/events/sns.json
 STORE ?=
-## run-lambda: ./bootstrap with one event: EVENT=FILE, STORE=memory or STORE=http://HOST:PORT
+## run-lambda: bootstrap with one event: EVENT=FILE, STORE=memory or http://..., DISTIL_MODEL=BLOB
 run-lambda: $(BUILD)/distil $(BUILD)/bootstrap $(BLOB)
-	$(Q)$(BUILD)/distil serve --local --event '$(EVENT)' -m $(BLOB) \
+	$(Q)$(BUILD)/distil serve --local --event '$(EVENT)' -m '$(or $(DISTIL_MODEL),$(BLOB))' \
 	    $(if $(STORE),--store '$(STORE)') $(if $(filter memory,$(STORE)),--pending) \
 	    -- $(BUILD)/bootstrap
 

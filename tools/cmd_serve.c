@@ -31,7 +31,9 @@ static const cmd_manual manual = {
     "  /2018-06-01/runtime/...   the Runtime API, for the function\n"
     "  POST /   with --store memory: DynamoDB's UpdateItem, PutItem and GetItem\n"
     "  GET /serve/state, GET /serve/dead-letters   what happened so far\n"
-    "The function gets this environment with what Lambda sets. DISTIL_MODEL is -m, or what is\n"
+    "The function gets this environment with what Lambda sets. What concerns the store is set\n"
+    "by --store: without it there is no DATABASE_TABLE, and AWS_ENDPOINT_URL_DYNAMODB is never\n"
+    "yours; `-- env NAME=VALUE ./bootstrap` gets round that. DISTIL_MODEL is -m, or what is\n"
     "set (empty: the model within the program), or the shipped model. Ends at SIGINT or\n"
     "SIGTERM, or after the last --event: exit status 1 where an event failed.\n",
     "  distil serve --local -- ./bootstrap\n"

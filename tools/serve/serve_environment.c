@@ -89,6 +89,7 @@ static void collect(ours *o, const serve_config *config, uint16_t port)
     set_default(o, "LAMBDA_TASK_ROOT", "/var/task");
     set_default(o, "LAMBDA_RUNTIME_DIR", "/var/runtime");
     set(o, "_HANDLER", NULL);
+    set(o, "AWS_LAMBDA_MAX_CONCURRENCY", NULL); /* there is one event at a time */
     if (!is_set("AWS_REGION"))
         set_default(o, "AWS_DEFAULT_REGION", "us-east-1");
     if (!is_set("AWS_REGION") && !is_set("AWS_DEFAULT_REGION"))
