@@ -584,7 +584,7 @@ static int parse_option(options *o, int argc, char **argv, int i)
 static int compare_arguments(options *o, int argc, char **argv, int i)
 {
     if (argc - i != 2)
-        return misused("compare takes two programs, OLD and NEW", NULL);
+        return misused("compare takes two programs, OLD and NEW, after its options", NULL);
     o->compare.old_program = argv[i];
     o->compare.new_program = argv[i + 1];
     if (!o->compare.old_model)
