@@ -83,8 +83,8 @@ _distil() {
         ;;
     bench)
         options="run compare cold load --list --budgets --only -m --model --build --seconds -o"
-        options="$options --revision --tokens --no-start --old-model --new-model --json --runs"
-        options="$options --rate --texts"
+        options="$options --complete --revision --tokens --no-start --old-model --new-model --json"
+        options="$options --runs --rate --texts"
         options="$options --seed --cpu -h --help"
         ;;
     serve)
