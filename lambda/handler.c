@@ -250,6 +250,8 @@ static void note_failure(run *r, const event_item *item, const item_result *resu
     }
     r->stop |= r->records.fifo;
     metrics_add(&r->h->metrics, METRIC_ERRORS, 1);
+    if (r->failed > HANDLER_FAILURE_LINES)
+        return;
     log_begin(&line, &r->h->config->log, LOG_ERROR, r->request->request_id, "record failed");
     log_text(&line, "code", answer_code(result->status));
     log_text(&line, "error", result->why);
@@ -292,6 +294,7 @@ static int too_late(const run *r)
 }
 
 static const char order[] = "a record before it in the queue failed";
+static const char late[] = "the invocation's deadline is too near";
 
 /* Store, count and answer the chunk's records in order. */
 static void finish_chunk(run *r, chunk *c)
@@ -318,7 +321,7 @@ static void run_chunk(run *r, chunk *c)
     int64_t start = clock_now_ns(), spent;
 
     if (r->stop || too_late(r))
-        skip_chunk(c, 0, r->stop ? order : "the invocation's deadline is too near");
+        skip_chunk(c, 0, r->stop ? order : late);
     else
         classify(r->h, c);
     finish_chunk(r, c);
@@ -387,12 +390,26 @@ static int fails_invocation(const run *r)
     return 1;
 }
 
+/* Those that had no line of their own. */
+static void note_more_failures(const run *r)
+{
+    log_line line;
+
+    if (r->failed <= HANDLER_FAILURE_LINES)
+        return;
+    log_begin(&line, &r->h->config->log, LOG_ERROR, r->request->request_id, "more records failed");
+    log_text(&line, "source", r->source->name);
+    log_integer(&line, "count", (int64_t)(r->failed - HANDLER_FAILURE_LINES));
+    log_end(&line);
+}
+
 static void conclude(run *r)
 {
     char why[256];
     log_line line;
 
     answer_end(&r->answer);
+    note_more_failures(r);
     snprintf(why, sizeof why, "%zu of %zu records failed, first: %s", r->failed, r->records.count,
              r->first_why);
     if (r->failed > 0 && (r->credentials || fails_invocation(r)))
@@ -407,6 +424,28 @@ static void conclude(run *r)
     log_end(&line);
 }
 
+/* 1: it is too late, and the records that are left need not even be read, for nobody is told their
+ * names any more. There may be a million of them, and the margin is for more than that. */
+static int may_abandon(const run *r)
+{
+    return r->failed >= HANDLER_FAILURE_LINES && too_late(r) &&
+           (r->source->delivery != EVENT_BATCH || fails_invocation(r));
+}
+
+static void abandon(run *r)
+{
+    event_item unread;
+    item_result result;
+
+    memset(&unread, 0, sizeof unread);
+    memset(&result, 0, sizeof result);
+    fail(&result, ITEM_NOT_TRIED, late);
+    for (; r->index < r->records.count; r->index++) {
+        note_failure(r, &unread, &result, r->index);
+        answer_add(&r->answer, &unread, &result);
+    }
+}
+
 /* Strings of a chunk are given back when it is done; those of the whole event stay. The upper half
  * of the arena is for the body of an HTTP answer. */
 static void run_records(run *r)
@@ -417,13 +456,14 @@ static void run_records(run *r)
 
     answer_begin(&r->answer, &r->reply->answer, r->source->delivery, r->records.count,
                  arena->memory + arena->capacity, r->h->arena.capacity);
-    for (; r->index < r->records.count; r->index += c.count) {
+    for (; r->index < r->records.count && !may_abandon(r); r->index += c.count) {
         c.count = r->records.count - r->index;
         c.count = c.count < HANDLER_CHUNK ? c.count : HANDLER_CHUNK;
         arena->size = mark;
         read_chunk(r, &c);
         run_chunk(r, &c);
     }
+    abandon(r); /* what is left: nothing, as a rule */
     conclude(r);
 }
 

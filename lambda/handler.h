@@ -24,8 +24,9 @@
 
 enum {
     HANDLER_MAX_LABELS = 8,
-    HANDLER_CHUNK = 8,       /* records at a time */
-    HANDLER_MARGIN_MS = 500, /* of the deadline, kept for the answer */
+    HANDLER_CHUNK = 8,          /* records at a time */
+    HANDLER_MARGIN_MS = 500,    /* of the deadline, kept for the answer */
+    HANDLER_FAILURE_LINES = 32, /* of an event: more records that fail are one line together */
     HANDLER_SCRATCH_BYTES = 65536
 };
 

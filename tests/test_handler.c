@@ -556,6 +556,92 @@ static void test_deadline(fixture *f)
     }
 }
 
+/* ---- events of very many records ------------------------------------------------------------- */
+
+enum { VERY_MANY = 150000 };
+
+/* `each` so many times, with commas, between two texts. Static, to the next call. */
+static const char *repeated(const char *before, const char *each, size_t count, const char *after)
+{
+    static char event[ARENA_EVENT_BYTES];
+    size_t size = (size_t)snprintf(event, sizeof event, "%s", before), bytes = strlen(each);
+
+    if (size + count * (bytes + 1) + strlen(after) >= sizeof event)
+        abort();
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            event[size++] = ',';
+        memcpy(event + size, each, bytes);
+        size += bytes;
+    }
+    memcpy(event + size, after, strlen(after) + 1);
+    return event;
+}
+
+/* One line each for the first ones, one for all others; every one is counted. */
+static void check_failures_logged(const fixture *f, size_t failed)
+{
+    size_t errors, more;
+    json_value line = line_with(f, "message", "more records failed", &more);
+
+    (void)line_with(f, "level", "ERROR", &errors);
+    CHECKF(errors == HANDLER_FAILURE_LINES + 1 && more == 1, "%zu lines, %zu", errors, more);
+    CHECK(number(line, "count") == (double)(failed - HANDLER_FAILURE_LINES));
+    CHECK(metric_value(f, "AnalysisErrors") == (double)failed);
+}
+
+static void test_very_many(fixture *f)
+{
+    const char *event;
+    char *text;
+
+    if (harness_case("as many failures as there are lines")) {
+        size_t more;
+
+        run(f, repeated("[", "1", HANDLER_FAILURE_LINES, "]"));
+        (void)line_with(f, "message", "more records failed", &more);
+        CHECK(more == 0 && metric_value(f, "AnalysisErrors") == HANDLER_FAILURE_LINES);
+    }
+    if (harness_case("very many bad records do not fill the log")) {
+        run(f, repeated("[", "1", VERY_MANY, "]"));
+        CHECK(f->reply.outcome == HANDLER_FAIL);
+        CHECKF(strstr(f->reply.why, "150000 of 150000 records failed") != NULL, "%s", f->reply.why);
+        check_failures_logged(f, VERY_MANY);
+    }
+    if (harness_case("very many records and no time: failed at once")) {
+        int64_t begun = clock_now_ns();
+
+        event = repeated("[", "\"a\"", VERY_MANY, "]");
+        run_with(f, event, strlen(event), clock_unix_ms() + 100);
+        CHECKF(clock_now_ns() - begun < 400000000, "%lld ns", (long long)(clock_now_ns() - begun));
+        CHECK(f->reply.outcome == HANDLER_FAIL);
+        CHECK(strcmp(f->reply.error_type, "Function.DeadlineNear") == 0);
+        check_failures_logged(f, VERY_MANY);
+    }
+    if (harness_case("many records and no time: HTTP is told of each")) {
+        json_value body;
+
+        event = repeated("{\"httpMethod\":\"POST\",\"requestContext\":{},\"body\":\"[", "\\\"a\\\"",
+                         999, ",1]\"}");
+        run_with(f, event, strlen(event), clock_unix_ms() + 100);
+        text = malloc(ANSWER_BYTES);
+        CHECK(number(answer_of(f), "statusCode") == 503);
+        body = parsed_body(f, text, ANSWER_BYTES);
+        CHECK(says(body, "0.code", "INTERNAL_ERROR") && says(body, "999.code", "INTERNAL_ERROR"));
+        /* the last one is no record: it was not even read */
+        CHECK(at(body, "1000").type == JSON_NULL);
+        check_failures_logged(f, 1000);
+        free(text);
+    }
+    if (harness_case("many records and no time: SQS is told of each")) {
+        event = repeated("{\"Records\":[", SQS("m", "a:texts", GOOD), 100, "]}");
+        run_with(f, event, strlen(event), clock_unix_ms() + 100);
+        CHECK(says(answer_of(f), "batchItemFailures.99.itemIdentifier", "m"));
+        CHECK(at(answer_of(f), "batchItemFailures.100").type == JSON_NULL);
+        check_failures_logged(f, 100);
+    }
+}
+
 /* ---- what the model says -------------------------------------------------------------------- */
 
 static void test_distribution(void)
@@ -702,6 +788,7 @@ int main(int argc, char **argv)
     test_batches(&f);
     test_deadline(&f);
     test_drift(&f);
+    test_very_many(&f);
     test_distribution();
     test_inference_fails(&f);
     tear_down(&f);
