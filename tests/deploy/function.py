@@ -13,6 +13,7 @@ import tempfile
 import urllib.request
 
 import stack  # first: it sets what moto reads when it is imported
+import alarms
 import cases
 import lessons
 import rules
@@ -166,8 +167,7 @@ def check_metrics(found, check):
                 set(source.units.items()))
     have = {(x[0], x[3], x[1], x[2]) for x in found}
     s = rules.Stack(t.TEMPLATE.read_text(encoding="utf-8"))
-    alarms = lessons.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    for alarm in alarms:
+    for alarm in lessons.client("cloudwatch").describe_alarms()["MetricAlarms"]:
         metric, *_ = stack.expected.single_metric(alarm)
         if metric["Namespace"] != source.namespace:
             continue
@@ -202,6 +202,8 @@ def main():
                              WarmUp="yes")
         program = Program(*sys.argv[1:4])
         check_warm_up(program, check)
+        alarms.check(program, lessons.client("cloudwatch").describe_alarms()["MetricAlarms"],
+                     check)
         found = emit_all(program)
         user = administrator()
         keys = role_keys(d)  # before moto checks who asks: only the service Lambda may

@@ -57,13 +57,15 @@ def cast(value, shape):
     return to.get(shape.type_name, lambda v: v)(value)
 
 
+def shape_of(service, operation):
+    return client(service).meta.service_model.operation_model(operation).input_shape
+
+
 def send(logical_id, service, operation, parameters):
-    api = client(service)
     method = "".join("_" + c.lower() if c.isupper() else c for c in operation).strip("_")
-    shape = api.meta.service_model.operation_model(operation).input_shape
-    parameters = cast(parameters, shape)
+    parameters = cast(parameters, shape_of(service, operation))
     sent.setdefault(logical_id, []).append((operation, parameters))
-    return getattr(api, method)(**parameters)
+    return getattr(client(service), method)(**parameters)
 
 
 class Lesson(CloudFormationModel):

@@ -243,6 +243,19 @@ def check_alarms(d, check):
     check.equal("alarm new-version-errors: version", version, ["1"])
 
 
+def check_resolver(d, check):
+    """The rules' reading of the template is moto's."""
+    for name, body in d.wanted.all().items():
+        found = dict(lessons.sent.get(name, []))
+        if body["Type"] == "AWS::CloudWatch::Alarm":
+            properties = json.dumps(body["Properties"]).replace("<Version.Version>", "1")
+            check.equal(f"{name}: read as moto reads it", found["PutMetricAlarm"], lessons.cast(
+                json.loads(properties), lessons.shape_of("cloudwatch", "PutMetricAlarm")))
+    body = d.wanted.all()["Dashboard"]["Properties"]["DashboardBody"]
+    check.equal("Dashboard: read as moto reads it", json.loads(lessons.client(
+        "cloudwatch").get_dashboard(DashboardName=NAME)["DashboardBody"]), json.loads(body))
+
+
 def check_dashboard(d, check):
     body = json.loads(lessons.client("cloudwatch").get_dashboard(
         DashboardName=NAME)["DashboardBody"])
@@ -384,8 +397,8 @@ def check_sdk_refuses(text, check):
 
 
 PARTS = [check_resources, check_repository, check_function, check_alias, check_permissions,
-         check_role, check_messages, check_table, check_logs, check_alarms, check_dashboard,
-         check_canary, check_budget, check_warm_up]
+         check_role, check_messages, check_table, check_logs, check_alarms, check_resolver,
+         check_dashboard, check_canary, check_budget, check_warm_up]
 EVERYTHING = {"ImageDigest": DIGEST, "WarmUp": "yes", "AlarmEmail": "ops@example.com"}
 
 

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Would the alarms go off? moto keeps alarms and evaluates none; here the deployed ones are
+evaluated on what the real program emitted: each trouble sets off its alarms and no other, good
+events none.
+
+The same values are taken for every period of an alarm: how many periods there are is expected.py's.
+"""
+import json
+import math
+import re
+import tempfile
+
+import expected
+import template as t
+
+GOOD = ["A gorgeous, witty, seductive movie.", "A dreadful, dull, endless movie."] * 15
+SLOW_MS = 501
+
+
+def values_of(lines):
+    """{metric: values} of all metric lines."""
+    values = {}
+    for line in lines:
+        for directive in line.get("_aws", {}).get("CloudWatchMetrics", []):
+            for metric in directive["Metrics"]:
+                v = line[metric["Name"]]
+                values.setdefault(metric["Name"], []).extend(v if isinstance(v, list) else [v])
+    return values
+
+
+def statistic(name, values):
+    if name.startswith("p"):
+        rank = math.ceil(float(name[1:]) / 100 * len(values))
+        return sorted(values)[rank - 1]
+    return {"Sum": sum, "Maximum": max, "Average": lambda v: sum(v) / len(v)}[name](values)
+
+
+def is_on(alarm, values):
+    """Is this alarm on when every period has these values of each metric?"""
+    metric, name, _, text = expected.single_metric(alarm)
+    found = values.get(metric["MetricName"])
+    if not found:
+        return alarm["TreatMissingData"] == "breaching"
+    value = statistic(name, found)
+    distance = re.fullmatch(r"ABS\(\w+ - ([0-9.]+)\)", text)
+    if distance:
+        value = abs(value - float(distance[1]))
+    threshold = float(alarm["Threshold"])
+    return {">": value > threshold, "<": value < threshold}[
+        expected.COMPARISONS[alarm["ComparisonOperator"]]]
+
+
+def event_file(directory, name, event):
+    path = f"{directory}/{name}.json"
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(event, file)
+    return path
+
+
+def troubles(program, directory):
+    """(what, values, names of the alarms that it sets off)."""
+    def emitted(*events, options=(), **variables):
+        lines, _ = program.run(events, "--retry-ms", "1", *options, **variables)
+        return values_of(lines)
+
+    sns = t.ROOT / "tests/events/sns.json"
+    texts = {name: event_file(directory, name, {"texts": texts}) for name, texts in {
+        "good": GOOD, "praise": GOOD[::2], "dislike": GOOD[1::2], "empty": [""] * 30}.items()}
+    # The window of a process wants twenty texts.
+    texts["praise"] = [texts["praise"]] * 2
+    texts["dislike"] = [texts["dislike"]] * 2
+    bad = event_file(directory, "bad", {"Records": [{"EventSource": "aws:sns", "Sns": {
+        "Message": "no JSON"}}]})
+    memory = ("--store", "memory")
+    yield "good texts", emitted(texts["good"]), set()
+    yield "an item updated", emitted(sns, options=(*memory, "--pending")), set()
+    yield "ten duplicates", emitted(*[sns] * 10, options=memory), set()
+    yield "eleven duplicates", emitted(*[sns] * 11, options=memory), {"duplicates"}
+    yield "a bad event", emitted(bad), {"analysis-errors"}
+    yield "another model than expected", emitted(sns, DISTIL_MODEL_SHA256="0" * 64), {
+        "analysis-errors", "model-load-errors"}
+    yield "only praise", emitted(*texts["praise"]), {"drift-positive"}
+    yield "only dislike", emitted(*texts["dislike"]), {"drift-positive"}
+    yield "nothing to read", emitted(texts["empty"]), {
+        "drift-positive", "drift-neutral", "drift-confidence"}
+    yield "slow texts", {"InferenceLatencyMs": [1] * 94 + [SLOW_MS] * 6}, {"latency-p95"}
+    yield "a few slow texts", {"InferenceLatencyMs": [1] * 95 + [SLOW_MS] * 5}, set()
+    yield "an invocation killed", {"Errors": [1]}, {"function-errors", "new-version-errors"}
+    yield "more than the limit", {"Throttles": [1]}, {"throttles"}
+    yield "an event given up", {"ApproximateNumberOfMessagesVisible": [1]}, {"dead-letters"}
+    yield "an event lost", {"DeadLetterErrors": [1]}, {"dead-letter-errors"}
+    yield "nothing at all", {}, set()
+    yield "zeros", dict.fromkeys(["Errors", "Throttles", "DeadLetterErrors", "AnalysisErrors",
+                                  "ApproximateNumberOfMessagesVisible"], [0]), set()
+
+
+def check(program, deployed, cases):
+    """deployed: alarms as CloudWatch describes them."""
+    alarms = {a["AlarmName"].removeprefix(expected.FUNCTION + "-"): a for a in deployed}
+    seen = set()
+    with tempfile.TemporaryDirectory() as directory:
+        for what, values, wanted in troubles(program, directory):
+            on = {name for name, alarm in alarms.items() if is_on(alarm, values)}
+            cases.equal(f"alarms: {what}", on, wanted)
+            seen |= on
+    cases.equal("alarms: each went off once", seen, set(alarms))
