@@ -6,6 +6,7 @@
 #     dynamodb-local/   Amazon's DynamoDB Local with all it needs, by Maven; wants Java 17
 #     moto/             the moto server, which checks signatures and takes the deployment's
 #                       template, and cfn-lint, in a Python environment
+#     aws-cli/          the AWS CLI, for the runbooks, in an environment of its own
 #
 #     tests/stores/setup.sh
 #
@@ -21,6 +22,7 @@ dynamodb_local=2.5.4
 moto=5.2.1
 cfn_lint=1.58.0
 boto3=1.44.8
+aws_cli=1.46.3
 
 die() { # MESSAGE REMEDY
     printf 'stores/setup: %s\n    remedy: %s\n' "$1" "$2" >&2
@@ -81,7 +83,18 @@ setup_moto() {
     echo "stores/setup: moto $version"
 }
 
+setup_aws_cli() {
+    begin aws-cli $aws_cli || return 0
+    rmdir "$dir/aws-cli.new"
+    python3 -m venv "$dir/aws-cli" || die "no Python environment" "apt-get install python3-venv"
+    "$dir/aws-cli/bin/pip" install --quiet --disable-pip-version-check "awscli==$aws_cli" ||
+        die "pip cannot install the AWS CLI" "see above"
+    echo $aws_cli >"$dir/aws-cli/version"
+    echo "stores/setup: aws-cli $aws_cli"
+}
+
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 setup_dynamodb_local
 setup_moto
+setup_aws_cli

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runbooks taken apart: sections, blocks, stanzas."""
+
+import re
+from dataclasses import dataclass
+
+SECTIONS = ["Signal", "First five minutes", "Commands", "How to know it is over"]
+EXCUSE = "# no stand-in: "
+
+
+class Wrong(Exception):
+    """A page that is not as a runbook has to be."""
+
+
+@dataclass
+class Stanza:
+    """Commands between blank lines."""
+
+    line: int
+    text: str
+
+    @property
+    def excuse(self):
+        """Why it is not executed, or ""."""
+        first = self.text.split("\n", 1)[0]
+        return first.removeprefix(EXCUSE).strip() if first.startswith(EXCUSE) else ""
+
+    @property
+    def name(self):
+        """The words that say what it calls: up to the first option."""
+        lines = [x for x in self.text.split("\n") if not x.startswith("#")]
+        return " ".join(re.split(r" -|=| \"", lines[0])[0].split()[:3])
+
+
+def blocks_of(text):
+    """(line, mark of the fence, comment before it, content) of every fenced block."""
+    found, start, mark, before = [], None, "", ""
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
+        if not line.startswith("```"):
+            continue
+        if start is None:
+            start, mark, before = number, line[3:].strip(), lines[number - 2] if number > 1 else ""
+        else:
+            found.append((start + 1, mark, before, lines[start : number - 1]))
+            start = None
+    if start is not None:
+        raise Wrong(f"line {start}: a block without an end")
+    return found
+
+
+def stanzas_of(line, content):
+    found, held = [], []
+    for number, text in enumerate(content + [""], line):
+        if text.strip():
+            held.append(text)
+        elif held:
+            found.append(Stanza(number - len(held), "\n".join(held)))
+            held = []
+    return found
+
+
+def runbook(text):
+    """All stanzas of a page. Raises Wrong."""
+    sections = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    if sections != SECTIONS:
+        raise Wrong(f"sections {sections}, not {SECTIONS}")
+    for section in re.split(r"^## .*$", text, flags=re.MULTILINE)[1:]:
+        if not section.strip():
+            raise Wrong("an empty section")
+    found = []
+    for line, mark, _, content in blocks_of(text):
+        if mark != "sh":
+            raise Wrong(f"line {line - 1}: a block of {mark or 'no kind'}, not sh: is it executed?")
+        found += stanzas_of(line, content)
+    if not found:
+        raise Wrong("no commands")
+    for stanza in found:
+        if stanza.text.startswith("#") and EXCUSE.strip("# ") in stanza.text and not stanza.excuse:
+            raise Wrong(f"line {stanza.line}: no reason why there is no stand-in")
+    return found
+
+
+def marked(text, mark):
+    """The stanzas of the block behind the line <!-- run: MARK -->."""
+    for line, _, before, content in blocks_of(text):
+        if before.strip() == f"<!-- run: {mark} -->":
+            return stanzas_of(line, content)
+    raise Wrong(f"no block marked {mark}")

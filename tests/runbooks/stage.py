@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stands in for AWS, a registry and Lambda while runbooks are executed.
+
+    moto       with the stack of lambda/deploy/template.yaml in it
+    gateway    what the AWS CLI talks to: Invoke goes on to `distil serve` with the real program,
+               whose table is moto's, everything else to moto; names of ECR become the registry's
+    registry   docker-registry on the loopback
+    tree       a working directory with everything of the repository, and a `make` that takes program
+               and model as they are built
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import stack  # of tests/deploy; first: it sets what moto reads when it is imported
+import lessons
+import template as t
+from moto.cloudformation import models, parsing
+from moto.core.common_models import CloudFormationModel
+
+INVOKE = re.compile(r"/2015-03-31/functions/[^/]+/invocations")
+SERVE = "/2015-03-31/functions/function/invocations"
+ECR = f"{t.ACCOUNT}.dkr.ecr.{t.REGION}.amazonaws.com"
+HOP = {"connection", "content-length", "host", "transfer-encoding", "date", "server",
+       "accept-encoding", "x-amz-crc32"}
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(url, process):
+    """Until something answers there, whatever it says."""
+    for _ in range(300):
+        try:
+            return urllib.request.urlopen(url, timeout=5)
+        except urllib.error.HTTPError:
+            return None
+        except OSError:
+            if process.poll() is not None:
+                break
+            time.sleep(0.1)
+    raise RuntimeError(f"{process.args[0]} does not answer at {url}")
+
+
+def digest_of(manifest):
+    return "sha256:" + hashlib.sha256(manifest.encode()).hexdigest()
+
+
+def teach_updates(stage):
+    """moto's CloudFormation does not update what tests/deploy/lessons.py teaches it to create, and
+    sees no parameter within !Sub. An update whose ImageDigest or ModelVersion differs updates the
+    function, as CloudFormation would after the canary."""
+
+    def update(cls, original_resource, cloudformation_json, **_):
+        properties = cloudformation_json["Properties"]
+        stage.release(properties["Code"]["ImageUri"], properties["Environment"]["Variables"])
+        return original_resource
+
+    function = [c for c in CloudFormationModel.__subclasses__()
+                if c.cloudformation_type() == "AWS::Lambda::Function"][-1]
+    function.update_from_cloudformation_json = classmethod(update)
+    diff = parsing.ResourceMap.build_resource_diff
+
+    def with_function(self, other_template, parameters=None):
+        found = diff(self, other_template, parameters)
+        changed = [name for name in ("ImageDigest", "ModelVersion") if parameters
+                   and self.input_parameters.get(name) != parameters.get(name)]
+        found["Modify"] = ["Function"] if changed else []
+        return found
+
+    apply = models.ChangeSet.apply
+
+    def remember(self):
+        apply(self)
+        self.stack.parameters = self.parameters  # which moto forgets
+
+    parsing.ResourceMap.build_resource_diff = with_function
+    models.ChangeSet.apply = remember
+
+
+class Gateway:
+    """Listens on `address`; `registry` is the host that ECR's name becomes."""
+
+    def __init__(self, moto, serve, registry):
+        gateway = self
+        self.moto, self.serve, self.registry = moto, serve, registry
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def forward(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+                invoke = INVOKE.fullmatch(self.path)
+                url = gateway.serve + SERVE if invoke else gateway.moto + self.path
+                if not invoke:
+                    body = body.replace(registry.encode(), ECR.encode())
+                headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP}
+                if not invoke:
+                    headers["Host"] = self.headers["Host"]  # of it moto makes queues' addresses
+                request = urllib.request.Request(
+                    url, data=body if self.command in ("POST", "PUT") else None,
+                    headers=headers, method=self.command)
+                try:
+                    reply = urllib.request.urlopen(request, timeout=120)
+                except urllib.error.HTTPError as error:
+                    reply = error
+                content = reply.read()
+                if not invoke:
+                    content = content.replace(ECR.encode(), registry.encode())
+                self.send_response(reply.status)
+                for key, value in reply.headers.items():
+                    if key.lower() not in HOP:
+                        self.send_header(key, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = forward
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+
+class Stage:
+    """Everything, as a context. `run(script)` executes bash in the tree."""
+
+    def __init__(self, root, build, work):
+        self.root, self.build, self.work = root, build, work
+        self.tree = work / "tree"
+        self.processes = []
+        self.moto = None
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait()
+        if self.moto:
+            self.moto.stop()
+
+    def launch(self, *command, **environment):
+        with open(self.work / f"{Path(command[0]).name}.log", "ab") as log:
+            process = subprocess.Popen(
+                [str(x) for x in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**self.plain(), **environment}, cwd=self.work)
+        self.processes.append(process)
+        return process
+
+    @staticmethod
+    def plain():
+        """The environment without anybody's AWS, make or distil settings."""
+        return {k: v for k, v in os.environ.items()
+                if not re.match(r"AWS_|MAKE|MFLAGS|DISTIL|https?_proxy|HTTPS?_PROXY|MODEL|TLS|CI$", k)}
+
+    def start(self):
+        self.moto = stack.start()
+        self.registry = self.start_registry()
+        port = free_port()
+        self.serve = f"http://127.0.0.1:{port}"
+        self.gateway = Gateway(lessons.endpoint, self.serve, self.registry)
+        self.make_tree()
+        self.environment = {
+            **self.plain(), "PATH": f"{self.work / 'bin'}:{os.environ['PATH']}",
+            "AWS_ENDPOINT_URL": self.gateway.address, "AWS_ACCESS_KEY_ID": "anybody",
+            "AWS_SECRET_ACCESS_KEY": "anything", "AWS_EC2_METADATA_DISABLED": "true",
+            "HOME": str(self.work), "XDG_RUNTIME_DIR": str(self.work),
+            "REGISTRY_AUTH_FILE": str(self.work / "auth.json"),
+            "REVISION": "0123456789abcdef0123456789abcdef01234567",
+            "SOURCE": "https://git.example/distilbert.c", "SOURCE_DATE_EPOCH": "1700000000",
+            "SCANNER": f"python3 {self.root / 'tests/runbooks/scanner.py'}",
+            "DOCKERFILE": str(self.work / "Dockerfile"),
+        }
+        self.push_first_image()
+        self.deploy()
+        variables = lessons.client("lambda").get_function_configuration(
+            FunctionName=stack.NAME)["Environment"]["Variables"]
+        process = self.launch(
+            self.build / "distil", "serve", "--local", "--raw", "--retry-ms", "10", "--port", port,
+            "-m", self.build / "sst2.distil", "--store", lessons.endpoint, "--",
+            self.build / "bootstrap", **variables, AWS_REGION=t.REGION,
+            AWS_ACCESS_KEY_ID="anybody", AWS_SECRET_ACCESS_KEY="anything")
+        wait_for(self.serve + "/serve/state", process)
+
+    def start_registry(self):
+        port = free_port()
+        (self.work / "registry.yml").write_text(
+            "version: 0.1\nstorage:\n  filesystem:\n"
+            f"    rootdirectory: {self.work / 'registry'}\nhttp:\n  addr: 127.0.0.1:{port}\n")
+        (self.work / ".config/containers").mkdir(parents=True)
+        (self.work / ".config/containers/registries.conf").write_text(
+            f'[[registry]]\nlocation = "127.0.0.1:{port}"\ninsecure = true\n')
+        process = self.launch("docker-registry", "serve", self.work / "registry.yml")
+        wait_for(f"http://127.0.0.1:{port}/v2/", process)
+        return f"127.0.0.1:{port}"
+
+    def make_tree(self):
+        """Links to what is tracked, copies of what is built, models/mine, and bin/make."""
+        self.tree.mkdir()
+        for entry in self.root.iterdir():
+            if entry.name not in ("build", "distil", "bootstrap", ".git", "models"):
+                (self.tree / entry.name).symlink_to(entry)
+        built = self.tree / "build"
+        built.mkdir()
+        for name in ("distil", "bootstrap", "bootstrap.map", "sst2.distil"):
+            shutil.copy2(self.build / name, built / name)
+        for name in ("distil", "bootstrap"):
+            (self.tree / name).symlink_to(built / name)
+        (self.tree / "models").mkdir()
+        (self.tree / "models/mine").symlink_to(self.root / "model/sst2")
+        shutil.copy(self.root / "lambda/Dockerfile", self.work / "Dockerfile")
+        binaries = self.work / "bin"
+        binaries.mkdir()
+        # -o: what is built is taken as it is, whatever compiler and flags it was built with.
+        old = " ".join(f"-o build/{name}" for name in ("distil", "bootstrap", "sst2.distil"))
+        make = binaries / "make"
+        make.write_text(f'#!/bin/sh\nexec {shutil.which("make")} {old} "$@" TLS=none\n')
+        make.chmod(0o755)
+        # Version 1 of the CLI, unlike 2, does not take SQS's endpoint from the environment.
+        aws = binaries / "aws"
+        aws.write_text(
+            f'#!/bin/sh\nexec {shutil.which("aws")} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
+        aws.chmod(0o755)
+
+    def bash(self, script, **environment):
+        return subprocess.run(
+            ["bash", "-c", script], cwd=self.tree, env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace", timeout=300, check=False)
+
+    def push_first_image(self):
+        made = self.bash(
+            "set -eu; make -s TLS=openssl image >&2\n"
+            f"skopeo copy -q oci-archive:build/image.tar docker://{self.registry}/{stack.NAME}:v1\n"
+            "skopeo inspect --raw oci-archive:build/image.tar >manifest.json")
+        if made.returncode:
+            raise RuntimeError(made.stdout)
+        self.manifest = (self.tree / "manifest.json").read_text()
+
+    def put_image(self, repository):
+        """moto's repository has the same image: its manifest is what digests are of."""
+        lessons.client("ecr").put_image(
+            repositoryName=repository, imageManifest=self.manifest, imageTag="v1",
+            imageDigest=self.digest)
+
+    def deploy(self):
+        self.digest = digest_of(self.manifest)
+        lessons.on_repository.append(self.put_image)
+        teach_updates(self)
+        api = lessons.client("cloudformation")
+        api.create_stack(
+            StackName=stack.NAME, TemplateBody=t.TEMPLATE.read_text(encoding="utf-8"),
+            Capabilities=["CAPABILITY_IAM"],
+            Parameters=[{"ParameterKey": "ImageDigest", "ParameterValue": self.digest}])
+        status = api.describe_stacks(StackName=stack.NAME)["Stacks"][0]["StackStatus"]
+        if status != "CREATE_COMPLETE":
+            raise RuntimeError(f"stack: {status}")
+
+    def release(self, image, variables):
+        """What an update of the stack does at last: another image, a version of it, the alias."""
+        digest = image.rpartition("@")[2]
+        variables = {key: str(value) for key, value in variables.items()}
+        api = lessons.client("lambda")
+        if digest != self.digest:
+            request = urllib.request.Request(
+                f"http://{self.registry}/v2/{stack.NAME}/manifests/{digest}",
+                headers={"Accept": "application/vnd.oci.image.manifest.v1+json"})
+            manifest = urllib.request.urlopen(request).read().decode()
+            try:
+                lessons.client("ecr").put_image(
+                    repositoryName=stack.NAME, imageManifest=manifest, imageDigest=digest)
+            except lessons.client("ecr").exceptions.ImageAlreadyExistsException:
+                pass
+        api.update_function_code(FunctionName=stack.NAME, ImageUri=image)
+        api.update_function_configuration(
+            FunctionName=stack.NAME, Environment={"Variables": variables})
+        version = api.publish_version(
+            FunctionName=stack.NAME,
+            Description=f"{digest} {variables.get('MODEL_VERSION', '')}")["Version"]
+        api.update_alias(FunctionName=stack.NAME, Name="live", FunctionVersion=version)
+        return version
+
+    def with_ports(self, script):
+        """docs/migration.md's two ports, free ones instead."""
+        self.old, self.new = getattr(self, "old", free_port()), getattr(self, "new", free_port())
+        return script.replace("9001", str(self.old)).replace("9000", str(self.new))
+
+    def serve_old(self):
+        process = self.launch(
+            self.build / "distil", "serve", "--local", "--port", self.old,
+            "-m", self.build / "sst2.distil", "--", self.build / "bootstrap")
+        wait_for(f"http://127.0.0.1:{self.old}/serve/state", process)
+
+    def client(self, service):
+        return lessons.client(service)
+
+    def invoke(self, event):
+        request = urllib.request.Request(
+            self.serve + SERVE, data=json.dumps(event).encode(), method="POST")
+        return json.load(urllib.request.urlopen(request, timeout=60))
+
+    def lines(self):
+        """What the function has written so far."""
+        return (self.work / "distil.log").read_text(errors="replace").splitlines()
