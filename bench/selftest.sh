@@ -5,15 +5,50 @@
 # beside a neighbour that loads the other CPU; counts verdicts. About two seconds a run.
 #
 #     bench/selftest.sh [RUNS [BUILD]]     (100, build)
+#     bench/selftest.sh --judge NAME WRONG LIMIT RUNS     says what is said of a trial
 #
 # Wanted, and exit status 1 without: of identical pairs at most 2 in 100 called different; of
 # slowed ones at least 95 in 100 called slower; beside a neighbour never a wrong verdict in more
-# than 2 of 100 (inconclusive is no wrong verdict).
+# than 2 of 100 (inconclusive is no wrong verdict). Fewer runs are held to the same share, rounded
+# down, so that of fewer than 50 none may be wrong; how much a trial proves is said beside: the
+# share that may be wrong in truth, at 95 % confidence (Clopper and Pearson's bound).
 
 set -u
 LC_ALL=C
 export LC_ALL
 cd "$(dirname "$0")/.." || exit 2
+
+# NAME WRONG LIMIT-PER-100 RUNS: 1 if more are wrong than the limit's share
+judge() {
+    awk -v name="$1" -v wrong="$2" -v limit="$3" -v runs="$4" 'BEGIN {
+        allowed = int(limit * runs / 100)
+        low = 0
+        high = 1
+        for (step = 0; step < 50 && wrong < runs; step++) {
+            p = (low + high) / 2
+            term = (1 - p) ^ runs # of 0 wrong, then of one more each
+            sum = 0
+            for (k = 0; k <= wrong; k++) {
+                sum += term
+                term *= (runs - k) / (k + 1) * p / (1 - p)
+            }
+            if (sum > 0.05)
+                low = p
+            else
+                high = p
+        }
+        bad = (wrong > allowed)
+        printf "  %s: %d of %d, allowed %d; in truth at most %.1f %%: %s\n", name, wrong, runs,
+            allowed, 100 * high, bad ? "FAIL" : "pass"
+        exit bad
+    }'
+}
+if [ "${1-}" = --judge ]; then
+    [ $# -eq 5 ] || exit 2
+    judge "$2" "$3" "$4" "$5"
+    exit
+fi
+
 runs=${1:-100}
 build=${2:-build}
 bench=$(mktemp) || exit 2 # a copy: nobody rebuilds it meanwhile
@@ -49,18 +84,12 @@ trial() {
 }
 
 bad=0
-judge() { # NUMBER LIMIT-PER-100 COUNT: more than the limit is bad; at least 1 is allowed
-    limit=$(($2 * $3 / 100))
-    [ $limit -ge 1 ] || limit=1
-    [ "$1" -le $limit ] || bad=$((bad + 1))
-}
-
 trial "the same program" "$runs"
-judge $((faster + slower)) 2 "$runs"
+judge "called different" $((faster + slower)) 2 "$runs" || bad=1
 DISTIL_BENCH_SLOWDOWN=1.10
 export DISTIL_BENCH_SLOWDOWN
 trial "10 % slower" "$runs"
-judge $((same + faster + inconclusive)) 5 "$runs"
+judge "missed" $((same + faster + inconclusive)) 5 "$runs" || bad=1
 
 # A neighbour on the first CPU; the harness runs on the last.
 quarter=$(((runs + 3) / 4))
@@ -68,9 +97,9 @@ taskset -c 0 sh -c 'while :; do dd if=/dev/zero of=/dev/null bs=1M count=4000; d
     >/dev/null 2>&1 &
 neighbour=$!
 trial "10 % slower, a neighbour" $quarter
-judge $((same + faster)) 2 $quarter
+judge "wrong" $((same + faster)) 2 $quarter || bad=1
 unset DISTIL_BENCH_SLOWDOWN
 trial "the same, a neighbour" $quarter
-judge $((faster + slower)) 2 $quarter
+judge "wrong" $((faster + slower)) 2 $quarter || bad=1
 stop_neighbour
 [ $bad -eq 0 ]

@@ -107,6 +107,18 @@ check "compare: -o nowhere" says err "/nonexistent/c.json: No such file"
 run bench run --budgets budgets.json -m /dev/null
 check "a model that is none" ended 2
 
+# ---- the self-test's own judgement ----
+judged() { # STATUS ALLOWED BOUND WRONG LIMIT RUNS
+    said=$(sh "$root/bench/selftest.sh" --judge x "$4" "$5" "$6")
+    [ $? -eq "$1" ] && case $said in *"allowed $2; in truth at most $3 %"*) ;; *) false ;; esac
+}
+check "selftest: none of 100" judged 0 2 3.0 0 2 100
+check "selftest: 2 of 100" judged 0 2 6.2 2 2 100
+check "selftest: 3 of 100" judged 1 2 7.6 3 2 100
+check "selftest: one of 25 is more than 2 %" judged 1 0 17.6 1 2 25
+check "selftest: none of 4 proves little" judged 0 0 52.7 0 2 4
+check "selftest: all of 4" judged 1 0 100.0 4 2 4
+
 # ---- the image's start: measured, or said why not ----
 printf '{"version": 1, "budgets": [{"name": "image_start", "max": 1000, "why": "x"}]}' >image.json
 run bench run --budgets image.json --only image_start --seconds 0.1
