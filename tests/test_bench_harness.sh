@@ -185,65 +185,70 @@ run bench load -m "$blob" --texts accents --rate 40 --seconds 1
 check "load: long texts by characters: status" ended 0
 check "load: long texts by characters" characters_between 550 600
 
+forms=$root/tests/bench_forms.py
+
 # ---- the schemas say what is written, and refuse what is not ----
 if python3 -c 'import jsonschema' 2>/dev/null; then
-    cat >schemas.py <<'PY'
-import copy, json, sys
-import jsonschema
-bench = sys.argv[1]
-schema = json.load(open(f"{bench}/results.schema.json"))
-budgets = json.load(open(f"{bench}/budgets.schema.json"))
-for s in (schema, budgets):
-    jsonschema.Draft202012Validator.check_schema(s)
-jsonschema.validate(json.load(open(f"{bench}/budgets.json")), budgets)
-def of(kind):
-    return {**schema, "$ref": f"#/$defs/{kind}"}
-for name, kind in (("results", "run"), ("complete", "run"), ("absent", "run"),
-                   ("compare", "compare"), ("cold", "cold"), ("load", "load")):
-    value = json.load(open(f"{name}.json"))
-    jsonschema.validate(value, of(kind))
-    for key in value:
-        less = {k: v for k, v in value.items() if k != key}
-        assert not jsonschema.Draft202012Validator(of(kind)).is_valid(less), (name, key)
-    assert not jsonschema.Draft202012Validator(of(kind)).is_valid({**value, "colour": 1}), name
-run = json.load(open("results.json"))
-done = [r for r in run["results"] if r["status"] == "done"][0]
-for key, bad in (("verdict", "maybe"), ("value", "1"), ("status", "absent"), ("unit", "m"),
-                 ("max", 0)):
-    wrong = copy.deepcopy(run)
-    wrong["results"] = [{**done, key: bad}]
-    assert not jsonschema.Draft202012Validator(schema).is_valid(wrong), key
-PY
-    check "results keep to their schema" python3 schemas.py "$root/bench"
+    check "results keep to their schema" python3 "$forms" schemas "$root/bench" results=run \
+        complete=run absent=run compare=compare cold=cold load=load
 else
     skip "schemas" "no jsonschema"
 fi
 
+# ---- the other forms ----
 if have python3; then
-    cat >forms.py <<'PY'
-import json, sys, xml.etree.ElementTree as tree
-run = json.load(open("results.json"))
-names = [r["name"] for r in run["results"]]
-suite = tree.parse("junit.xml").getroot()
-assert [c.get("name") for c in suite] == names, "junit"
-assert int(suite.get("failures")) == sum(r.get("verdict") == "fail" for r in run["results"])
-entries = json.load(open("github.json"))
-assert {e["name"] for e in entries} == {r["name"] for r in run["results"] if r["status"] == "done"}
-assert all(isinstance(e["value"], float | int) and e["unit"] for e in entries)
-text = open("comment.md").read()
-assert all(name in text for name in names) and text.startswith("### Benchmarks: ")
-PY
-    check "other forms are made" python3 "$root/bench/report.py" results.json \
-        --markdown comment.md --junit junit.xml --github github.json
-    check "other forms say the same" python3 forms.py
-    if python3 -c 'import matplotlib' 2>/dev/null; then
-        check "HTML report" python3 "$root/bench/report.py" results.json --cold cold.json \
-            --load load.json --html report.html
-        check "HTML report: charts inside" [ "$(grep -c '<svg' report.html)" -ge 1 ]
-        check "HTML report: nothing from outside" sh -c '! grep -qE "(src|href)=\"http" report.html'
-    else
-        skip "HTML report" "no matplotlib"
+    report() {
+        python3 "$root/bench/report.py" "$@" >out 2>err
+        rc=$?
+    }
+    check "a run with every verdict" python3 "$forms" make
+    for of in results every; do
+        report $of.json --markdown comment.md --junit junit.xml --github github.json \
+            --compare slower.json
+        check "other forms of $of" ended 0
+        check "other forms of $of say the same" python3 "$forms" forms $of.json
+    done
+    report every.json --cold cold.json --load load.json --compare slower.json --history history \
+        --peers peers.jsonl --html report.html
+    check "HTML report" ended 0
+    check "HTML report: everything is on it" python3 "$forms" page every every.json
+    report results.json --peers nowhere.jsonl --html report.html
+    check "HTML report, a run alone, no file of peers" ended 0
+    check "HTML report of a run alone" python3 "$forms" page alone results.json
+    report nowhere.json --html report.html
+    check "report of no file: named" says err "nowhere.json"
+    if python3 -c 'import jsonschema' 2>/dev/null; then
+        check "a run with every verdict keeps to the schema" \
+            python3 "$forms" schemas "$root/bench" every=run slower=compare
     fi
+
+    # ---- the action: what it takes is what its script reads and what README shows ----
+    check "the action's inputs are read and shown" python3 "$forms" action "$root"
+    mkdir -p step
+    action() { # NAME=VALUE...: as the action runs it, in a directory of its own
+        (cd step && env SECONDS_EACH=0.1 DISTIL_BUILD="$build" GITHUB_OUTPUT=output \
+            GITHUB_STEP_SUMMARY=summary "$@" bash "$root/bench/action.sh") >out 2>err
+        rc=$?
+    }
+    printf '{"version": 1, "budgets": [{"name": "size/distil", "max": 1e9, "why": "x"}%s]}' \
+        ', {"name": "size/nothing", "max": 9, "why": "x"}' >step/own.json
+    action BUDGETS=own.json MODEL="$blob" REVISION=abc
+    check "action: not over" [ "$rc" -eq 0 ]
+    check "action: what is not measured is a warning" says out \
+        "::warning title=budget not measured::size/nothing: "
+    cut -d= -f1 step/output >outputs
+    check "action: outputs" is outputs 'results\nmarkdown\nhtml\n'
+    check "action: summary" says step/summary "### Benchmarks: "
+    check "action: page" says step/bench.html "<!doctype html>"
+    action BUDGETS=own.json COMPLETE=true
+    check "action: complete" ended 1
+    action BUDGETS=own.json COMPARE_WITH="$dir/hangs_not"
+    check "action: no such build to compare with" ended 2
+    sed -i 's/1e9/9/' step/own.json
+    action BUDGETS=own.json
+    check "action: over" ended 1
+    action BUDGETS=nowhere.json
+    check "action: no such budgets" ended 2
 else
     skip "other forms" "no python3"
 fi
