@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Does the harness judge rightly? The same program against itself, with 10 % added to one side, and
-# beside a neighbour that loads the other CPU; counts verdicts. About two seconds a run.
+# beside a neighbour that loads the other CPU; counts verdicts. About two seconds a run. First,
+# whether the figure of a start depends on what the harness has measured before it.
 #
 #     bench/selftest.sh [RUNS [BUILD]]     (100, build)
 #     bench/selftest.sh --judge NAME WRONG LIMIT RUNS     says what is said of a trial
@@ -84,6 +85,20 @@ trial() {
 }
 
 bad=0
+# first_label after ARGUMENTS... of `distil-bench run`
+first_label() {
+    "$bench" run --build "$build" --budgets bench/budgets.json --seconds 2 --only first_label "$@" \
+        -o "$work/run.json" >/dev/null
+    sed -n 's/.*"name":"first_label",.*"value":\([0-9.]*\),.*/\1/p' "$work/run.json"
+}
+alone=$(first_label)
+after=$(first_label --only stream/)
+awk -v a="$alone" -v b="$after" 'BEGIN {
+    bad = !(a > 0 && b / a > 0.85 && b / a < 1.15)
+    printf "first_label alone %s, after others %s: %s\n", a, b, bad ? "FAIL" : "pass"
+    exit bad
+}' || bad=1
+
 trial "the same program" "$runs"
 judge "called different" $((faster + slower)) 2 "$runs" || bad=1
 DISTIL_BENCH_SLOWDOWN=1.10

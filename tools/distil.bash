@@ -85,7 +85,7 @@ _distil() {
         options="run compare cold load --list --budgets --only -m --model --build --seconds -o"
         options="$options --complete --revision --tokens --no-start --old-model --new-model --json"
         options="$options --runs --rate --texts"
-        options="$options --seed --cpu -h --help"
+        options="$options --seed --cpu --timeout -h --help"
         ;;
     serve)
         options="--local --port --timeout --store --pending --event --raw -m --model --retry-ms"

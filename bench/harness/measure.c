@@ -2,6 +2,7 @@
 /* The list of what can be measured: see measure.h. */
 #include "bench/harness/measure.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,6 +77,7 @@ void measure_run(measured *m, verdict *v, const budget *b, const measure_subject
 
     memset(m, 0, sizeof *m);
     m->quiet = 1;
+    (void)malloc_trim(0); /* what the figures before left would make starting a process dearer */
     kind->run(m, subject, parameters);
     ratio =
         (stats_interval){m->value.low / b->max, m->value.value / b->max, m->value.high / b->max};
