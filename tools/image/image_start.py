@@ -209,7 +209,7 @@ def check_served(bundle: Path, distil: Path, seconds: float, source_id: str) -> 
     launcher = [sys.executable, str(Path(__file__).resolve()), str(bundle), container]
     options = ["--port", "0", "--store", "memory", "--pending", "--raw", "-m", str(model)]
     options += ["--timeout", str(max(1, int(seconds))), "--event", str(EVENT_FILE)]
-    command = [str(distil), "serve", "--local", *options, "--", *launcher]
+    command = [str(distil.resolve()), "serve", "--local", *options, "--", *launcher]
     try:
         served = subprocess.run(
             command, capture_output=True, check=False, text=True, timeout=10 * seconds
