@@ -69,10 +69,10 @@ assert_flags = $(if $(SANITIZE)$(DEBUG),,$(if $(shipped),-DNDEBUG))
 # What a program does not use of these is left out of it.
 SECTIONS := -ffunction-sections -fdata-sections
 section_flags = $(if $(filter model/% runtime/% lambda/%,$(1)),$(SECTIONS))
-# The function waits for others, and what opens a model runs once: their program is to be small,
-# with a static libc that is 0.75 MB of it.
+# The function waits for others, and what opens a model or reads an event runs once for it: their
+# program is to be small, with a static libc that is 0.75 MB of it.
 SMALL := $(if $(filter -O2,$(OPT)),-Os)
-small_code := lambda/% model/blob% runtime/cpus.c
+small_code := lambda/% model/blob% runtime/cpus.c runtime/json.c
 # Nothing unwinds through them at run time; debuggers have -g's tables.
 UNWIND := -fno-asynchronous-unwind-tables
 size_flags = $(if $(filter $(small_code),$(1)),$(SMALL)) $(if $(shipped),$(UNWIND))

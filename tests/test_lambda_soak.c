@@ -92,7 +92,8 @@ typedef struct world {
     serve_run *store_run, *run; /* store_run: another serve is the store; NULL: run is */
     serve_caller *caller, *store, *admin;
     totals lines;
-    size_t items, messages, bad_messages, events, failures;
+    size_t items, messages, bad_messages, events;
+    size_t failures, failed_messages; /* of good events: tries that failed, messages in them */
     char *event;
 } world;
 
@@ -296,6 +297,7 @@ static void deliver(world *w, const soak_event *e)
         if (success || tries == MOST_TRIES)
             break;
         w->failures++;
+        w->failed_messages += e->count;
     }
     CHECKF(tries < MOST_TRIES, "event %zu is never done", w->events);
     w->messages += e->count;
@@ -336,6 +338,34 @@ static void check_store(world *w)
     CHECK(serve_count(w->store, "store.changed") == items);
     CHECK(serve_count(w->store, "store.changed_again") == 0);
     CHECK(serve_count(w->store, "store.refused") == 0);
+}
+
+/* Faults are drawn for each reply, one of a hundred: six standard deviations beside that, and a
+ * twentieth for replies that are not counted here, such as those of tries that follow. */
+static void check_faults(int64_t faults, size_t replies)
+{
+    double expected = 0.01 * (double)replies;
+
+    CHECKF(fabs((double)faults - expected) <= 6 * sqrt(expected) + 0.05 * expected,
+           "%lld faults in %zu replies", (long long)faults, replies);
+}
+
+/* What the log says against what was sent. A try that failed may have written some of its items,
+ * or all when its last reply was lost; the next one finds them. Without such tries every count is
+ * exact. */
+static void check_lines(const world *w)
+{
+    double again = (double)w->failed_messages, bad = (double)w->bad_messages;
+
+    CHECK(w->lines.items_analyzed >= (double)w->items);
+    CHECK(w->lines.items_analyzed <= (double)w->items + again);
+    CHECK(w->lines.analyses >= (double)w->messages);
+    CHECK(w->lines.analyses <= (double)w->messages + again);
+    CHECK(w->lines.duplicates <= again);
+    CHECK(w->lines.analysis_errors >= bad + (double)w->failures);
+    CHECK(w->lines.analysis_errors <= bad + again);
+    CHECK((double)w->lines.errors >= bad + (double)w->failures);
+    CHECK((double)w->lines.errors <= bad + again);
 }
 
 /* ---- the three ------------------------------------------------------------------------------- */
@@ -383,20 +413,13 @@ static void test_long(void)
         tell("resident %zu KB, of it own %zu KB; after a fifth of the events %zu KB, %zu KB",
              resident[1], anonymous[1], resident[0], anonymous[0]);
         CHECK(serve_count(w.admin, "starts") == 1);
-        CHECK(serve_count(w.store, "faults") > 0);
+        check_faults(serve_count(w.store, "faults"), w.messages);
         if (!SANITIZED) {
             CHECK(resident[0] > 0 && resident[1] <= resident[0] + GROWTH_KB);
             CHECK(anonymous[1] <= anonymous[0] + GROWTH_KB);
         }
         check_store(&w);
-        /* Nothing was sent twice, so every count is exact, lost replies or not. */
-        if (w.failures == 0) {
-            CHECK(w.lines.items_analyzed == (double)w.items);
-            CHECK(w.lines.analyses == (double)w.messages);
-            CHECK(w.lines.duplicates == 0);
-            CHECK(w.lines.analysis_errors == (double)w.bad_messages);
-            CHECK(w.lines.errors == w.bad_messages);
-        }
+        check_lines(&w);
     } else {
         harness_fail(__FILE__, __LINE__, "the function does not start");
     }
@@ -443,7 +466,7 @@ static void test_faults(void)
              w.events, w.items, (long long)serve_count(w.admin, "faults"), w.failures,
              (long long)serve_count(w.admin, "starts"), (long long)serve_count(w.admin, "retried"),
              (long long)serve_count(w.admin, "dead"));
-        CHECK(serve_count(w.admin, "faults") > 0);
+        check_faults(serve_count(w.admin, "faults"), 2 * w.events + w.items);
         /* Few events may meet no fault that ends a process. */
         CHECK(!is_full() || serve_count(w.admin, "starts") > 1);
         check_store(&w);
