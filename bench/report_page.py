@@ -290,6 +290,12 @@ def _peer_latency(peers: list[dict[str, Any]], model: str) -> dict[str, list[tup
     return {engine: sorted(points.items()) for engine, points in found.items()}
 
 
+def _program(name: str) -> str:
+    """ "onnxruntime from Python" with the engine's proper name."""
+    first, _, rest = name.partition(" ")
+    return f"{ENGINES.get(first, (first,))[0]} {rest}".strip()
+
+
 def _bars(rows: Sequence[tuple[str, float, str]]) -> str:
     most = max(value for _, value, _ in rows)
     return "".join(
@@ -324,7 +330,7 @@ def _peers(peers: list[dict[str, Any]]) -> str:
                 _bars(
                     [
                         (
-                            r["program"],
+                            _program(r["program"]),
                             r["median_ms"],
                             ENGINES.get(r["program"].split()[0], ("", CEILING))[1],
                         )

@@ -240,7 +240,7 @@ def page(kind, path):
     for words in (
         "Budget not kept: size/over, size/failed", "The new build is slower",
         "limit of the hardware: products alone, avx2", "ONNX Runtime (in another run)",
-        "ONNX Runtime 9.8.7", "321 ms", "layer 6", "tokenise", "half are faster than", "-50.0 %",
+        "ONNX Runtime 9.8.7", "ONNX Runtime from Python 321 ms", "layer 6", "tokenise", "half are faster than", "-50.0 %",
         "not <built>", "went & failed", 'a "reason" | <with> & marks',
     ):  # fmt: skip
         assert words in said, words
