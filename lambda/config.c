@@ -85,6 +85,17 @@ static void read_platform(config *c)
                                                       : c->threads;
 }
 
+/* Of what CloudWatch takes for a dimension's value, else it drops the metrics without a word:
+ * printable ASCII, no colon first, not blank. */
+static int is_dimension(const char *value)
+{
+    const char *at = value;
+
+    while (*at >= ' ' && *at <= '~')
+        at++;
+    return *at == '\0' && *value != ':' && value[strspn(value, " ")] != '\0';
+}
+
 static int read_log(const reader *r, config *c)
 {
     const char *level = variable("AWS_LAMBDA_LOG_LEVEL");
@@ -101,6 +112,8 @@ static int read_log(const reader *r, config *c)
     if (strlen(c->environment) > 255)
         return refuse(r, "ENVIRONMENT has %zu bytes: at most 255 name a dimension",
                       strlen(c->environment));
+    if (!is_dimension(c->environment))
+        return refuse(r, "ENVIRONMENT is no dimension: give printable ASCII, no colon first");
     return 0;
 }
 
