@@ -25,10 +25,9 @@
 #else
 #define THREAD_SANITIZER 0
 #endif
-#if ADDRESS_SANITIZER || THREAD_SANITIZER || HAS_FEATURE(undefined_behavior_sanitizer)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
+
+enum {
+    SANITIZED = ADDRESS_SANITIZER || THREAD_SANITIZER || HAS_FEATURE(undefined_behavior_sanitizer)
+};
 
 #endif
