@@ -91,13 +91,20 @@ first_label() {
         -o "$work/run.json" >/dev/null
     sed -n 's/.*"name":"first_label",.*"value":\([0-9.]*\),.*/\1/p' "$work/run.json"
 }
-alone=$(first_label)
-after=$(first_label --only stream/)
-awk -v a="$alone" -v b="$after" 'BEGIN {
-    bad = !(a > 0 && b / a > 0.85 && b / a < 1.15)
-    printf "first_label alone %s, after others %s: %s\n", a, b, bad ? "FAIL" : "pass"
-    exit bad
-}' || bad=1
+# A busy machine can part the two; what the harness itself does parts them every time.
+independent() {
+    for _ in 1 2 3; do
+        alone=$(first_label)
+        after=$(first_label --only stream/)
+        awk -v a="$alone" -v b="$after" 'BEGIN {
+            bad = !(a > 0 && b / a > 0.85 && b / a < 1.15)
+            printf "first_label alone %s, after others %s: %s\n", a, b, bad ? "apart" : "pass"
+            exit bad
+        }' && return
+    done
+    return 1
+}
+independent || bad=1
 
 trial "the same program" "$runs"
 judge "called different" $((faster + slower)) 2 "$runs" || bad=1
