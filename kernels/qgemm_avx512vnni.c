@@ -10,14 +10,22 @@
  *
  * One to three rows have too few sums to cover the instruction's latency (5 cycles on two ports
  * wants 10): their quads go to 4 or 2 sets of sums in turn, joined at the end.
+ *
+ * Up to STREAM_ROWS rows alone, whose bound is reading the weights, take one panel after the other:
+ * a single stream in the order of addresses is what memory gives fastest.
  */
-enum { TILE_ROWS = 12, MAX_SUMS = 12 /* rows x sets */ };
+enum {
+    TILE_ROWS = 12,
+    STREAM_ROWS = 4,
+    STREAM_AHEAD = 128, /* quads that its fetch is ahead */
+    MAX_SUMS = 12       /* rows x sets */
+};
 
 #include "kernels/qgemm_avx512.inc"
 
 /* sum (rows, 32) = tile x pair, for a constant number of rows, quads dealt to `sets` sets. */
 __attribute__((always_inline)) static inline void
-multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets, int near)
+multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets, tile_fetch fetch)
 {
     const size_t panel_bytes = t->quads * LINE;
     const int8_t *b = t->panel;
@@ -29,7 +37,7 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t set
     for (size_t i = 0; i < rows * sets; i++)
         low[i] = high[i] = _mm512_setzero_si512();
     for (size_t quad = 0; quad < t->quads; quad += sets) {
-        if (near && quad == t->turn)
+        if (fetch == FETCH_AHEAD && quad == t->turn)
             prefetch = t->next;
         DISTIL_UNROLL
         for (size_t s = 0; s < sets; s++) {
@@ -37,10 +45,7 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t set
             __m512i b_low = _mm512_load_si512(b);
             __m512i b_high = _mm512_load_si512(b + panel_bytes);
 
-            if (near)
-                FETCH_LINES(prefetch, panel_bytes, _MM_HINT_T0);
-            else
-                FETCH_LINES(prefetch, panel_bytes, _MM_HINT_T1);
+            PREFETCH(fetch, prefetch, panel_bytes);
             DISTIL_UNROLL
             for (size_t r = 0; r < rows; r++) {
                 __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
@@ -64,30 +69,73 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t set
     }
 }
 
-#define TILE(rows, sets)                                                                           \
-    case 2 * (rows):                                                                               \
-        multiply_rows(sum, t, rows, sets, 0);                                                      \
-        break;                                                                                     \
-    case 2 * (rows) + 1:                                                                           \
-        multiply_rows(sum, t, rows, sets, 1);                                                      \
+/* The same, one panel after the other, for a tile that is alone. */
+__attribute__((always_inline)) static inline void
+stream_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets)
+{
+    const int8_t *b = t->panel;
+
+    for (size_t p = 0; p < 2; p++, sum += COLS) {
+        const uint16_t *order = t->order;
+        __m512i part[MAX_SUMS];
+
+        DISTIL_UNROLL
+        for (size_t i = 0; i < rows * sets; i++)
+            part[i] = _mm512_setzero_si512();
+        for (size_t quad = 0; quad < t->quads; quad += sets) {
+            DISTIL_UNROLL
+            for (size_t s = 0; s < sets; s++, b += LINE) {
+                const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
+                __m512i weights = _mm512_load_si512(b);
+
+                _mm_prefetch((const char *)((uintptr_t)b + STREAM_AHEAD * LINE), _MM_HINT_T0);
+                DISTIL_UNROLL
+                for (size_t r = 0; r < rows; r++)
+                    part[s * rows + r] = _mm512_dpbusd_epi32(
+                        part[s * rows + r], broadcast_quad(a + r * DISTIL_QUAD), weights);
+            }
+        }
+        DISTIL_UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            DISTIL_UNROLL
+            for (size_t s = 1; s < sets; s++)
+                part[r] = _mm512_add_epi32(part[r], part[s * rows + r]);
+            _mm512_store_si512(sum + r * 2 * COLS, part[r]);
+        }
+    }
+}
+
+#define TILE_FETCHING(rows, sets, fetch)                                                           \
+    case 4 * (rows) + (fetch):                                                                     \
+        multiply_rows(sum, t, rows, sets, fetch);                                                  \
         break;
+#define STREAM(rows, sets, stream_sets)                                                            \
+    TILE_FETCHING(rows, sets, FETCH_LINE)                                                          \
+    case 4 * (rows) + FETCH_LINES:                                                                 \
+    case 4 * (rows) + FETCH_AHEAD:                                                                 \
+        stream_rows(sum, t, rows, stream_sets);                                                    \
+        break;
+#define TILE(rows)                                                                                 \
+    TILE_FETCHING(rows, 1, FETCH_LINE)                                                             \
+    TILE_FETCHING(rows, 1, FETCH_LINES)                                                            \
+    TILE_FETCHING(rows, 1, FETCH_AHEAD)
 
 static void multiply_tile(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group)
 {
     (void)group;
-    switch (2 * rows + t->near) {
-        TILE(1, 4)
-        TILE(2, 4)
-        TILE(3, 2)
-        TILE(4, 2)
-        TILE(5, 1)
-        TILE(6, 1)
-        TILE(7, 1)
-        TILE(8, 1)
-        TILE(9, 1)
-        TILE(10, 1)
-        TILE(11, 1)
-        TILE(12, 1)
+    switch (4 * rows + t->fetch) {
+        STREAM(1, 4, 8)
+        STREAM(2, 4, 4)
+        STREAM(3, 2, 4)
+        STREAM(STREAM_ROWS, 2, 2)
+        TILE(5)
+        TILE(6)
+        TILE(7)
+        TILE(8)
+        TILE(9)
+        TILE(10)
+        TILE(11)
+        TILE(12)
     default:
         assert(0 && "rows of a tile");
     }

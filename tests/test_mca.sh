@@ -11,8 +11,8 @@
 #     tests/test_mca.sh            compare
 #     tests/test_mca.sh --record   print the table for the objects at hand
 #
-# The loop is found in the object: of all innermost loops the one with most multiplies, of those the
-# shortest. DISTIL_BUILD is the build directory (build).
+# The loop is found in the object: of all innermost loops the one with most multiplies, of those one
+# with the fewest prefetches, and the shortest. DISTIL_BUILD is the build directory (build).
 
 set -u
 LC_ALL=C
@@ -53,15 +53,18 @@ inner_loop() {
             split(text[n], word, " ")
             if (hex(word[2]) >= place[n])
                 next
-            count = 0
-            for (i = n - 1; i > 0 && place[i] >= hex(word[2]) && !back[place[i]]; i--)
+            count = fetched = 0
+            for (i = n - 1; i > 0 && place[i] >= hex(word[2]) && !back[place[i]]; i--) {
                 count += text[i] ~ multiply
+                fetched += text[i] ~ /^prefetch/
+            }
             if (i > 0 && place[i] >= hex(word[2]))
                 next # not innermost
             back[place[n]] = 1
-            if (count > best || (count == best && count > 0 && n - i < size)) {
+            cost = fetched * 1000 + n - i # no loop has as many instructions
+            if (count > best || (count == best && count > 0 && cost < least)) {
                 best = count
-                size = n - i
+                least = cost
                 body = ""
                 for (i++; i < n; i++)
                     body = body text[i] "\n"
