@@ -198,6 +198,9 @@ printf '%s\n' '{"source_id":"\u001b[31m\u202e","sentiment":"x\u0007","score":1}'
 compare one escape
 check "control characters do not reach the terminal" eval "! grep -q '[[:cntrl:]]' out"
 check "they are written out" says out 'extra  \x1b[31m\u202e: x\x07 1.0000 (escape:1)'
+printf '%s\n' '{"source_id":"\u4f60","sentiment":"positive","score":1}' >foreign
+PYTHONIOENCODING=ascii compare one foreign
+check "an id that the terminal's character set lacks" says out 'extra  \u4f60: positive 1.0000'
 
 # ---- bad lines: file, line, reason, exit status 2 -----------------------------------------------
 
