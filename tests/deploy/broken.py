@@ -121,6 +121,9 @@ EDITS = [
      "ImageTagMutability: MUTABLE"),
     ("repository", "no scan", "{ScanOnPush: true}", "{ScanOnPush: false}"),
     ("repository", "images for ever", re.compile(r"      LifecyclePolicy:\n(?:        .*\n)*"), ""),
+    ("repository", "signatures that expire", '"tagged", "tagPatternList": ["*"]', '"untagged"'),
+    ("repository", "signatures that are counted", '"tagged", "tagPatternList": ["*"]', '"any"'),
+    ("repository", "one image kept", '"countNumber": 30', '"countNumber": 1'),
     ("table-key", "another key", "{AttributeName: timestamp, KeyType: RANGE}",
      "{AttributeName: created, KeyType: RANGE}"),
     ("table-key", "a number as key", "{AttributeName: timestamp, AttributeType: S}",
@@ -130,7 +133,11 @@ EDITS = [
      "Condition: MakesTable\n    DeletionPolicy: Retain", "Condition: MakesTable\n"
      "    DeletionPolicy: Delete"),
     ("what-is-kept", "a version that goes with the next",
-     re.compile(r"(  Version:\n.*\n.*\n    DeletionPolicy: Retain\n)    Upd.*\n"), r"\1"),
+     re.compile(r"(  Version:\n.*\n.*\n    DeletionPolicy: Ret.*\n)    Upd.*\n"), r"\1"),
+    ("what-is-kept", "a version whose canary failed that meets the next try",
+     "DeletionPolicy: RetainExceptOnCreate\n    UpdateReplacePolicy: Retain\n    Properties:\n"
+     "      FunctionName", "DeletionPolicy: Retain\n    UpdateReplacePolicy: Retain\n"
+     "    Properties:\n      FunctionName"),
     ("budget", "another sum", "Default: 20\n", "Default: 2000\n"),
     ("budget", "no first notice", "Threshold: 80", "Threshold: 90"),
     ("budget", "of forecasts", "NotificationType: ACTUAL", "NotificationType: FORECASTED"),

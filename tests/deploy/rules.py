@@ -18,7 +18,11 @@ AWS_METRICS = {
                    "DeadLetterErrors"},
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
 }
-KEPT = {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::ECR::Repository", "AWS::Lambda::Version"}
+# What is kept when it is deleted from the stack. What has names of its own and is still empty must
+# not be kept when its creation is rolled back: the next try would find it there.
+KEPT = {"AWS::DynamoDB::Table": "Retain", "AWS::SQS::Queue": "RetainExceptOnCreate",
+        "AWS::ECR::Repository": "RetainExceptOnCreate",
+        "AWS::Lambda::Version": "RetainExceptOnCreate"}
 
 
 class Stack:
@@ -357,9 +361,13 @@ def repository(s):
     except json.JSONDecodeError as error:
         yield f"Repository: no lifecycle policy: {error}"
         return
-    kinds = {x["selection"]["countType"] for x in policy["rules"]}
-    yield from wrong("Repository: lifecycle", sorted(kinds),
-                     ["imageCountMoreThan", "sinceImagePushed"])
+    if not policy["rules"]:
+        yield "Repository: images for ever"
+    for x in policy["rules"]:
+        if x["selection"]["tagStatus"] != "tagged":
+            yield "Repository: signatures, which have no tag, are counted or expire"
+        yield from wrong("Repository: images kept", (x["selection"]["countType"],
+                         x["selection"]["countNumber"]), ("imageCountMoreThan", 30))
 
 
 @rule("table-key")
@@ -380,8 +388,10 @@ def table_key(s):
 def what_is_kept(s):
     for name, body in s.resources.items():
         if body["Type"] in KEPT:
-            for key in ["DeletionPolicy", "UpdateReplacePolicy"]:
-                yield from wrong(f"{name}: {key}", body.get(key), "Retain")
+            yield from wrong(f"{name}: DeletionPolicy", body.get("DeletionPolicy"),
+                             KEPT[body["Type"]])
+            yield from wrong(f"{name}: UpdateReplacePolicy", body.get("UpdateReplacePolicy"),
+                             "Retain")
 
 
 @rule("budget")

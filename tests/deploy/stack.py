@@ -93,14 +93,14 @@ def check_repository(d, check):
     check.equal("repository: lifecycle",
                 [(x["selection"]["tagStatus"], x["selection"]["countNumber"],
                   x["action"]["type"]) for x in life["rules"]],
-                [("untagged", 14, "expire"), ("any", 30, "expire")])
+                [("tagged", 30, "expire")])
     policy = json.loads(api.get_repository_policy(repositoryName=NAME)["policyText"])
     statement = policy["Statement"][0]
     check.equal("repository: who pulls", statement["Principal"],
                 {"Service": "lambda.amazonaws.com"})
-    arn = f"arn:aws:lambda:{t.REGION}:{t.ACCOUNT}:function:{NAME}"
-    check.equal("repository: for one function", statement["Condition"]["StringLike"],
-                {"aws:SourceArn": [arn, arn + ":*"]})
+    check.equal("repository: for functions of this account and region",
+                statement["Condition"]["StringLike"],
+                {"aws:SourceArn": f"arn:aws:lambda:{t.REGION}:{t.ACCOUNT}:function:*"})
     try:
         api.put_image(repositoryName=NAME, imageTag="v1",
                       imageManifest=MANIFEST.replace("300", "301"))

@@ -130,7 +130,7 @@ def after_image_pull_failure(stage, output):
     if f"again-{stage.digest[7:]}" not in tags:
         return f"tags {tags}"
     return lacks(output, "Active", "lambda.amazonaws.com", "0 failed, 0 skipped", "warmed",
-                 "sinceImagePushed", "Login Succeeded")
+                 "imageCountMoreThan", "Login Succeeded")
 
 
 def before_model_change_with_canary(stage):
