@@ -49,6 +49,11 @@ in_order() { # nothing is pushed that was not tested, held against the gate and 
             END { if (!found) print "job" job " does not need " before }' $workflows/release.yml
     done
 }
+canary() { # whatever the last update said, and although a version of this image may be there
+    for wanted in Rollout=canary Attempt=; do
+        grep -q "^ .*\"$wanted" $workflows/release.yml || echo "a deployment without $wanted"
+    done
+}
 files_exist() { # what of this tree a command names
     grep -ohE '(^|[ "])(tools|lambda|tests|bench|\.ci)/[A-Za-z0-9_./-]+' $workflows/*.yml |
         tr -d ' "' | sort -u | while read -r file; do
@@ -57,8 +62,8 @@ files_exist() { # what of this tree a command names
 }
 of_the_template() { # parameters and outputs
     [ -f "$template" ] || return 0
-    override='s/.*--parameter-overrides "\([A-Za-z]*\)=.*/\1/p'
-    for name in $(sed -n "$override" $workflows/release.yml); do
+    overrides=$(sed -n '/--parameter-overrides/,/[^\\]$/p' $workflows/release.yml)
+    for name in $(echo "$overrides" | grep -o '"[A-Za-z]*=' | tr -d '"='); do
         sed -n '/^Parameters:/,/^[A-OQ-Z]/p' "$template" | grep -q "^  $name:" ||
             echo "$name is no parameter"
     done
@@ -80,7 +85,7 @@ refuses() {
     [ -s out ]
 }
 
-for rule in no_secrets pinned modules_pinned least_permissions no_foreign_code in_order \
+for rule in no_secrets pinned modules_pinned least_permissions no_foreign_code in_order canary \
     files_exist of_the_template; do
     check "$rule" holds $rule
 done
@@ -103,11 +108,14 @@ check "somebody's text in a command is refused" refuses no_foreign_code release.
 check "a push before the scan is refused" refuses in_order release.yml \
     's/needs: \[image, scan\]/needs: [image]/'
 check "an image before the test is refused" refuses in_order release.yml '/needs: test/d'
+check "a deployment at once is refused" refuses canary release.yml 's/"Rollout=canary" //'
+check "one that cannot be tried again is refused" refuses canary release.yml 's/"Attempt=/"Other=/'
 check "a file that does not exist is refused" refuses files_exist release.yml \
     's|tools/image/scan.sh|tools/scan.sh|'
 if [ -f "$template" ]; then
     check "a parameter that does not exist is refused" refuses of_the_template release.yml \
         's/ImageDigest=/Image=/'
+    check "nor a second one" refuses of_the_template release.yml 's/"Rollout=/"Rolout=/'
     check "an output that does not exist is refused" refuses of_the_template release.yml \
         "s/=='Function'/=='Alias'/"
 fi

@@ -263,6 +263,8 @@ def version_follows_function(s):
     version = {a or b for a, b in parameters_in(body["Version"]["Properties"])}
     for name in function - version - {"Name", "ReservedConcurrency"}:
         yield f"Version: no new one when {name} changes"
+    if "Attempt" not in function:
+        yield "Function: the same after a failed canary, so that no new version is published"
     slots = s.template["Parameters"]
     text = re.sub(r"\$\{(\w+)\}", lambda m: "x" * longest(slots[m[1]]),
                   body["Version"]["Properties"]["Description"]["Fn::Sub"])
