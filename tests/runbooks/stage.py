@@ -175,9 +175,12 @@ class Stage:
 
     @staticmethod
     def plain():
-        """The environment without anybody's AWS, make or distil settings."""
-        return {k: v for k, v in os.environ.items()
-                if not re.match(r"AWS_|MAKE|MFLAGS|DISTIL|https?_proxy|HTTPS?_PROXY|MODEL|TLS|CI$", k)}
+        """The environment without anybody's AWS, make or distil settings: make hands what was set
+        on its command line to those that it runs."""
+        settings = "|".join(["AWS_", "MAKE", "MFLAGS", "DISTIL", "https?_proxy", "HTTPS?_PROXY",
+                             "MODEL", "TLS", "CI$", "BUILD$", "CC$", "OPT$", "V$", "EMBED$",
+                             "[A-Z]*FLAGS$", "WERROR$", "SANITIZE$", "DEBUG$"])
+        return {k: v for k, v in os.environ.items() if not re.match(settings, k)}
 
     def start(self):
         self.moto = stack.start()
