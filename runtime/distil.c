@@ -178,7 +178,7 @@ static distil_status open_model(distil_model **model, const source *from,
     const distil_options *o = options ? options : &defaults;
     distil_blob_error why;
     distil_blob blob;
-    distil_level level;
+    distil_level level = DISTIL_LEVEL_SCALAR;
     distil_status status = choose_level(&level, o, error);
 
     if (status != DISTIL_OK)
