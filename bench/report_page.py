@@ -211,9 +211,15 @@ def _explain(r: Result, what: str) -> str:
     interval = f"{figure(r['low'], r['unit'])} to {figure(r['high'], r['unit'])}"
     if what == "fail":
         return f"Over: {interval}, with 99 % confidence, is above what is allowed."
+    quiet = f"{100 * r['quiet']:.0f} % of the rounds were undisturbed"
+    if r["low"] > r["max"]:
+        return (
+            f"{interval}, with 99 % confidence, is above what is allowed, but only {quiet}: other "
+            "programs may have done it, so no verdict is given."
+        )
     return (
-        f"{interval}, with 99 % confidence; {100 * r['quiet']:.0f} % of the rounds were "
-        "undisturbed: too uncertain for a verdict, so none is given."
+        f"{interval}, with 99 % confidence, reaches from below to above what is allowed; {quiet}: "
+        "too uncertain for a verdict, so none is given."
     )
 
 
@@ -453,8 +459,10 @@ page holds one build against its budgets.</p>
 <b>multiples (×) of what this very machine can do at its best</b>, measured in turn with it: a slow
 or busy machine slows both. <b>Less is better everywhere.</b> In the bars the upright mark is the
 budget; the thin dark line is the range that the true figure lies in with 99 % confidence. A verdict
-is given only if the whole range is on one side; otherwise it says <span class="inconclusive">cannot
-tell</span>, which is no failure: run it again on a quieter machine. What is <span class="fail">
+is given only if the whole range is on one side, and for <span class="fail">over</span> if at least
+half of the rounds were undisturbed besides; otherwise it says <span class="inconclusive">cannot
+tell</span>, which is no failure: run it again on a quieter machine. A bar that goes to the edge may
+go on behind it. What is <span class="fail">
 over</span> says below its line what to run to see it again; <code>distil bench compare OLD
 NEW</code> says whether a change did it.</p>
 <p>A <b>token</b> is a word or a piece of one; a sentence has about 10 to 30, and 512 is

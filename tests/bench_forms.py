@@ -88,6 +88,7 @@ def make():
         latency(128, 9.25),
         exact("size/over", 200, "fail"),
         {**exact("size/doubt", 90, "inconclusive"), "low": 80, "high": 110, "quiet": 0.25},
+        {**exact("size/busy", 150, "inconclusive"), "low": 140, "high": 160, "quiet": 0.25},
         missing("size/absent", "absent", "not <built>"),
         missing("size/other", "other-cpu", "this CPU has no avx2"),
         missing("size/failed", "failed", "went & failed"),
@@ -241,6 +242,8 @@ def page(kind, path):
         "Budget not kept: size/over, size/failed", "The new build is slower",
         "limit of the hardware: products alone, avx2", "ONNX Runtime (in another run)",
         "ONNX Runtime 9.8.7", "ONNX Runtime from Python 321 ms", "layer 6", "tokenise", "half are faster than", "-50.0 %",
+        "0.14 kB to 0.16 kB, with 99 % confidence, is above what is allowed, but only 25 %",
+        "0.08 kB to 0.11 kB, with 99 % confidence, reaches from below to above",
         "not <built>", "went & failed", 'a "reason" | <with> & marks',
     ):  # fmt: skip
         assert words in said, words

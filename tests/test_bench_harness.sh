@@ -96,6 +96,12 @@ check "the project's own budgets are read" [ "$rc" -ne 2 ]
 check "results are written" says results.json '"name":"size/distil"'
 run bench compare --tokens 8 --no-start --seconds 0.1 "$distil" "$distil"
 check "compare: a verdict" grep -qE '^new is (the same|faster|slower|inconclusive)$' out
+run bench compare --tokens 8 "$distil" --no-start "$distil" --seconds 0.1
+check "compare: options behind the programs" grep -q "^new is " out
+run bench compare "$distil"
+check "compare: one program" says err "compare takes two programs"
+run bench compare "$distil" "$distil" third
+check "compare: three programs" says err "unexpected argument: third"
 run bench compare --tokens 8 --no-start --seconds 0.1 "$distil" /nonexistent/distil
 check "compare: no such program" ended 2
 run bench compare --tokens 8 --no-start --seconds 0.1 -o compare.json "$distil" "$distil"
@@ -249,6 +255,7 @@ if have python3; then
     check "action: over" ended 1
     action BUDGETS=nowhere.json
     check "action: no such budgets" ended 2
+    check "action: no such budgets: nothing is left" [ ! -e step/bench.txt ]
 else
     skip "other forms" "no python3"
 fi

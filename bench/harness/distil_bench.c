@@ -581,12 +581,10 @@ static int parse_option(options *o, int argc, char **argv, int i)
     return -1;
 }
 
-static int compare_arguments(options *o, int argc, char **argv, int i)
+static int compare_arguments(options *o)
 {
-    if (argc - i != 2)
-        return misused("compare takes two programs, OLD and NEW, after its options", NULL);
-    o->compare.old_program = argv[i];
-    o->compare.new_program = argv[i + 1];
+    if (!o->compare.new_program)
+        return misused("compare takes two programs, OLD and NEW", NULL);
     if (!o->compare.old_model)
         o->compare.old_model = o->model;
     if (!o->compare.new_model)
@@ -594,6 +592,24 @@ static int compare_arguments(options *o, int argc, char **argv, int i)
     o->compare.seconds = o->seconds;
     o->compare.limit_ms = o->limit_ms;
     return 0;
+}
+
+/* Options and, of compare, the two programs, in any order: 0, or -1, reported. */
+static int parse_arguments(options *o, int argc, char **argv, int programs)
+{
+    int i = 2;
+
+    while (i > 0 && i < argc) {
+        if (argv[i][0] == '-')
+            i = parse_option(o, argc, argv, i);
+        else if (programs && !o->compare.old_program)
+            o->compare.old_program = argv[i++];
+        else if (programs && !o->compare.new_program)
+            o->compare.new_program = argv[i++];
+        else
+            return misused("unexpected argument", argv[i]), -1;
+    }
+    return i < 0 ? -1 : 0;
 }
 
 int main(int argc, char **argv)
@@ -607,7 +623,6 @@ int main(int argc, char **argv)
                  .load = {.rate = 100, .seed = 1},
                  .compare = {.tokens = {8, 32, 128}, .lengths = 3, .start = 1}};
     const char *command = argc > 1 ? argv[1] : "";
-    int i = 2;
 
     if (strcmp(command, "--list") == 0)
         return list_kinds();
@@ -621,20 +636,16 @@ int main(int argc, char **argv)
             return fputs(usage, help ? stdout : stderr), help ? PASSED : USAGE;
         return misused("unknown command or option", command);
     }
-    while (i > 0 && i < argc && argv[i][0] == '-') {
+    for (int i = 2; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0)
             return fputs(usage, stdout), PASSED;
-        i = parse_option(&o, argc, argv, i);
-    }
-    if (i < 0)
+    if (parse_arguments(&o, argc, argv, strcmp(command, "compare") == 0) != 0)
         return USAGE;
     signal(SIGPIPE, SIG_IGN);
     if (bench_pin(o.cpu) < 0)
         return complain("the CPU of --cpu is not one this process may use", NULL);
     if (strcmp(command, "compare") == 0)
-        return compare_arguments(&o, argc, argv, i) != 0 ? USAGE : compare(&o);
-    if (i < argc)
-        return misused("unexpected argument", argv[i]);
+        return compare_arguments(&o) != 0 ? USAGE : compare(&o);
     return strcmp(command, "cold") == 0   ? cold_command(&o)
            : strcmp(command, "load") == 0 ? load_command(&o)
                                           : run(&o);
