@@ -352,15 +352,17 @@ package: all
 
 # ---- container image ----
 # Of another model than the shipped one: MODEL_DIR=, a Hugging Face folder; MODEL_LICENCE=.
+# CALIBRATE=, a file of texts: converted as `distil convert --calibrate` does.
 .PHONY: image zip check-image
 MODEL_DIR  ?= model/sst2
 OWN_MODEL  := $(filter-out model/sst2,$(MODEL_DIR))
-IMAGE_BLOB := $(if $(OWN_MODEL),$(BUILD)/image-model.distil,$(BLOB))
+CALIBRATE  ?=
+IMAGE_BLOB := $(if $(OWN_MODEL)$(CALIBRATE),$(BUILD)/image-model.distil,$(BLOB))
 MODEL_LICENCE ?= $(if $(OWN_MODEL),,Apache-2.0)
 ROOTS_PEM  := $(if $(filter-out none,$(TLS)),$(BUILD)/roots.pem)
 IN_IMAGE   := -b $(BUILD)/bootstrap -m $(IMAGE_BLOB) $(addprefix -c ,$(ROOTS_PEM))
 $(BUILD)/image-model.distil: $(BUILD)/distil FORCE
-	$(Q)$(BUILD)/distil convert $(MODEL_DIR) -o $@
+	$(Q)$(BUILD)/distil convert $(MODEL_DIR) $(addprefix --calibrate ,$(CALIBRATE)) -o $@
 $(BUILD)/roots.pem: tools/image/roots.sh
 	$(Q)tools/image/roots.sh >$@
 ## image: build/image and image.tar, the function's OCI image; MODEL_DIR=DIR, TLS=openssl
@@ -369,7 +371,7 @@ image: $(BUILD)/bootstrap $(BUILD)/distil $(IMAGE_BLOB) $(ROOTS_PEM)
 	$(Q)tools/image/assemble.sh $(IN_IMAGE) -o $(BUILD)/image
 	$(Q)tools/image/describe.sh $(IN_IMAGE) -i $(BUILD)/image -d $(BUILD)/distil \
 	    $(addprefix -l ,$(MODEL_LICENCE)) $(if $(OWN_MODEL),,-e tests/data/sst2/dev.tsv)
-## check-image: the gate: hold that image against every rule, and start it
+## check-image: the gate: image, of the same settings, held against every rule and started
 check-image: image
 	$(Q)tools/check_image --distil $(BUILD)/distil \
 	    $(if $(OWN_MODEL),,--max-mb 30 --expect positive) $(BUILD)/image.tar
