@@ -47,6 +47,7 @@ GROUPS = (
 )  # fmt: skip
 PHASES = {
     "exec": "creating and loading the program",
+    "relocations": "its addresses put in place",
     "open": "mapping the model file",
     "tokenise": "text to token numbers",
     "memory": "working memory",

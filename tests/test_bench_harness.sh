@@ -164,6 +164,12 @@ check "compare, does not end with its input: ends" bounded 60
 check "compare, does not end with its input: judged" grep -qE '^new is ' out
 run bench cold -m "$blob" --runs 2 -o cold.json
 check "cold: phases" grep -qE '^layer 6 ' out
+check "cold: relocations, as the loader says" \
+    grep -qE "^relocations( +[0-9.]+){2} +[0-9.]*[1-9]" out
+run bench cold -m "$root/README.md" --runs 2
+check "cold: no blob" ended 2
+check "cold: no blob: why" says err 'byte 0: magic: not a blob'
+check "cold: no blob: nothing of the loader" lines 2 err
 
 run bench load -m "$blob" --texts "$root/tests/data/sst2/dev.tsv" --rate 50 --seconds 1 -o load.json
 check "load: every event answered" ended 0

@@ -4,12 +4,15 @@
 #include "bench/harness/cold.h"
 
 #include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include "bench/clock.h"
 #include "bench/harness/stats.h"
@@ -97,31 +100,83 @@ static int evict(const watched *w)
     return -1;
 }
 
+/* Read to the end; the bytes there were, at most size. */
+static size_t drain(int fd, void *to, size_t size)
+{
+    size_t got = 0;
+    ssize_t n;
+
+    while (got < size && (n = read(fd, (char *)to + got, size - got)) > 0)
+        got += (size_t)n;
+    close(fd);
+    return got;
+}
+
+/* The child's own message, without what its loader said. */
+static void relay(const char *said)
+{
+    const char *message = strstr(said, "distil bench: ");
+
+    if (message)
+        fprintf(stderr, "%.*s\n", (int)strcspn(message, "\n"), message);
+}
+
+/* Ticks that glibc's loader says it spent on relocations, 0 if this is another loader. */
+static double relocation_ticks(const char *statistics)
+{
+    const char *at = strstr(statistics, "time needed for relocation: ");
+
+    return at ? strtod(at + strlen("time needed for relocation: "), NULL) : 0;
+}
+
+/* The loader relocates last: part the first phase there. The kernel's count of faults has no such
+ * place, so all until main stand beside the relocations. */
+static void part_relocations(cold_report *report, double ns)
+{
+    cold_mark *m = report->marks;
+
+    if (ns <= 0 || report->count == COLD_MAX_PHASES)
+        return;
+    memmove(m + 1, m, report->count++ * sizeof *m);
+    m[0].ns -= ns;
+    m[0].minor = m[0].major = 0;
+    snprintf(m[1].name, sizeof m[1].name, "relocations");
+}
+
 static int run_once(cold_sample *s, const watched *w)
 {
     char *argv[] = {"/proc/self/exe", "--cold-child", (char *)(size_t)w->path, NULL};
-    size_t before = cached_pages(w), got = 0;
-    int out[2], status = -1;
-    ssize_t n;
+    size_t before = cached_pages(w), got;
+    char said[4096] = "";
+    int out[2], err[2], status = -1;
+    uint64_t ticks;
     pid_t pid;
 
-    if (pipe2(out, O_CLOEXEC) != 0)
+    if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0)
         return -1;
     s->fork_ns = bench_now_ns();
+    ticks = __rdtsc();
     pid = fork();
     if (pid == 0) {
         dup2(out[1], 1);
+        dup2(err[1], 2);
+        setenv("LD_DEBUG", "statistics", 1);
         execv(argv[0], argv);
         _exit(127);
     }
     close(out[1]);
-    while (got < sizeof s->report &&
-           (n = read(out[0], (char *)&s->report + got, sizeof s->report - got)) > 0)
-        got += (size_t)n;
-    close(out[0]);
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0 || got != sizeof s->report)
-        return -1;
+    close(err[1]);
+    got = drain(out[0], &s->report, sizeof s->report);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        status = -1;
     s->total_ns = bench_now_ns() - s->fork_ns;
+    ticks = __rdtsc() - ticks;
+    said[drain(err[0], said, sizeof said - 1)] = '\0';
+    if (status != 0 || got != sizeof s->report) {
+        relay(said);
+        return -1;
+    }
+    part_relocations(&s->report, relocation_ticks(said) * s->total_ns / (double)ticks);
     s->cached_before = (double)before / (double)w->pages;
     s->read_bytes = ((double)cached_pages(w) - (double)before) * PAGE;
     return 0;

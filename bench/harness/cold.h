@@ -4,7 +4,10 @@
  * blob in the page cache or evicted from it, and where their time and their page faults went.
  *
  * The process under measurement is this program itself, doing what the library does with a clock
- * read between the phases (cold_child.c), so that the product carries no measuring code.
+ * read between the phases (cold_child.c), so that the product carries no measuring code. It is a
+ * dynamic program, as one that uses the library is: how long its relocations took is what glibc's
+ * loader says (LD_DEBUG=statistics), with any other loader they are part of the phase "exec". The
+ * function's own program is static at a fixed address and has none to speak of.
  */
 #ifndef DISTIL_BENCH_HARNESS_COLD_H
 #define DISTIL_BENCH_HARNESS_COLD_H
