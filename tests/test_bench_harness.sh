@@ -88,6 +88,19 @@ check "--only that names nothing" ended 2
 run bench --list
 check "--list" says out "latency/LEVEL/TOKENS"
 
+# ---- a time that nothing can meet: over or, on a busy machine, inconclusive; over only twice ----
+printf '{"version": 1, "budgets": [{"name": "latency/avx2/8", "max": 0.01, "why": "x"}]}' >own.json
+run bench run --budgets own.json --seconds 0.2 -m "$blob" -o twice.json
+cp out twice
+times=$(grep -c '^latency/avx2/8 ' twice)
+if grep -q '^over, so measured again:' twice; then
+    check "over: measured twice" [ "$times" -eq 2 ]
+else
+    check "not over: measured once" [ "$times" -eq 1 ]
+    check "not over: says so" ended 3
+fi
+check "over: one result" [ "$(grep -o '"name":"latency/avx2/8"' twice.json | wc -l)" -eq 1 ]
+
 # ---- a real run, briefly; the verdict is the machine's ----
 cp "$root/bench/budgets.json" own.json
 run bench run --budgets own.json --only latency/avx2/32 --only size/ --only blob_touched \

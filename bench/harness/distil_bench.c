@@ -288,6 +288,23 @@ static size_t measure_wanted(result results[BUDGET_MAX], const options *o, const
     return count;
 }
 
+/* A neighbour that fills caches or memory slows this program and not the probe's work on registers:
+ * a time that is over is measured again after all others, and must be over then too. */
+static void confirm(result *results, size_t count, const measure_subject *subject)
+{
+    for (size_t i = 0; i < count; i++) {
+        result *r = &results[i];
+
+        if (r->verdict != VERDICT_FAIL || r->measured.status != MEASURE_DONE ||
+            r->measured.rounds == 0)
+            continue;
+        printf("over, so measured again:\n");
+        measure_run(&r->measured, &r->verdict, r->budget, subject);
+        result_print(stdout, r);
+        fflush(stdout);
+    }
+}
+
 /* What the model is, or a message. */
 static int describe_model(result_host *host, const char *path)
 {
@@ -319,6 +336,7 @@ static int run_subject(const options *o, const measure_subject *subject, FILE *o
         return USAGE;
     result_print_head(stdout, &host);
     count = measure_wanted(results, o, &list, subject);
+    confirm(results, count, subject);
     if (count == 0)
         return complain("no budget has a name that begins with what --only says", NULL);
     if (out)
