@@ -60,6 +60,18 @@ def stanzas_of(line, content):
     return found
 
 
+def check_queues(stanzas):
+    """What a stand-in forgives and SQS does not. Raises Wrong."""
+    for stanza in stanzas:
+        command = stanza.text.replace("\\\n", " ")
+        for call in re.findall(r"aws sqs receive-message[^\n]*", command):
+            if "--wait-time-seconds" not in call:
+                raise Wrong(f"line {stanza.line}: without --wait-time-seconds only some of the "
+                            "queue's servers are asked, and there seems to be nothing")
+        if "purge-queue" in command:
+            raise Wrong(f"line {stanza.line}: purge-queue takes events that came meanwhile")
+
+
 def runbook(text):
     """All stanzas of a page. Raises Wrong."""
     sections = re.findall(r"^## (.*)$", text, re.MULTILINE)
@@ -78,6 +90,7 @@ def runbook(text):
     for stanza in found:
         if stanza.text.startswith("#") and EXCUSE.strip("# ") in stanza.text and not stanza.excuse:
             raise Wrong(f"line {stanza.line}: no reason why there is no stand-in")
+    check_queues(found)
     return found
 
 
@@ -85,5 +98,7 @@ def marked(text, mark):
     """The stanzas of the block behind the line <!-- run: MARK -->."""
     for line, _, before, content in blocks_of(text):
         if before.strip() == f"<!-- run: {mark} -->":
-            return stanzas_of(line, content)
+            stanzas = stanzas_of(line, content)
+            check_queues(stanzas)
+            return stanzas
     raise Wrong(f"no block marked {mark}")
