@@ -72,6 +72,12 @@ of_the_template() { # parameters and outputs
     done
 }
 
+cosign_as_documented() { # the version that docs/image.md's commands were run with
+    version=$(sed -n 's|.*sigstore/cosign/.*@v\([0-9.]*\)$|\1|p' $workflows/release.yml)
+    grep -qF "cosign $version were run" "$root/docs/image.md" ||
+        echo "docs/image.md says nothing of cosign $version"
+}
+
 holds() { # RULE
     "$1" >out 2>err
     empty out && empty err
@@ -86,7 +92,7 @@ refuses() {
 }
 
 for rule in no_secrets pinned modules_pinned least_permissions no_foreign_code in_order canary \
-    files_exist of_the_template; do
+    files_exist of_the_template cosign_as_documented; do
     check "$rule" holds $rule
 done
 check "a secret is refused" refuses no_secrets release.yml \
@@ -96,6 +102,8 @@ check "a branch is refused" refuses pinned release.yml 's/checkout@v4/checkout@m
 check "a short commit is refused" refuses pinned ci.yml 's/checkout@v4/checkout@11bd719/'
 check "a module without a version is refused" refuses modules_pinned release.yml \
     's/\(cosign@\).*/\1latest/'
+check "another cosign than the documented one is refused" refuses cosign_as_documented \
+    release.yml 's/cosign@v3.*/cosign@v2.4.1/'
 check "a workflow with all rights is refused" refuses least_permissions ci.yml '/^permissions:/d'
 check "a job that may write is refused" refuses least_permissions release.yml \
     's/contents: read/contents: write/'
