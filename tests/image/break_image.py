@@ -91,7 +91,9 @@ class Draft:
         diff_ids, descriptors = [], []
         for kind, layer in zip(types, self.layers):
             plain = io.BytesIO()
-            with tarfile.open(fileobj=plain, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+            extended = any(info.pax_headers for info, _ in layer)
+            kind_of_tar = tarfile.PAX_FORMAT if extended else tarfile.USTAR_FORMAT
+            with tarfile.open(fileobj=plain, mode="w", format=kind_of_tar) as archive:
                 for info, data in layer:
                     archive.addfile(info, io.BytesIO(data) if info.isfile() else None)
             diff_ids.append("sha256:" + hashlib.sha256(plain.getvalue()).hexdigest())
@@ -230,6 +232,11 @@ def secret_in_environment(image: Draft) -> None:
 
 
 @breaks("environment")
+def secret_of_the_function(image: Draft) -> None:
+    image.settings["Env"].append("DISTIL_API_TOKEN=once-pushed-known-to-all")
+
+
+@breaks("environment")
 def other_model_named(image: Draft) -> None:
     image.settings["Env"] = ["DISTIL_MODEL=/opt/model.distil"]
 
@@ -307,6 +314,12 @@ def climbing_name(image: Draft) -> None:
 @breaks("owner")
 def other_owner(image: Draft) -> None:
     image.entry(MODEL).uid = 993
+
+
+@breaks("setuid")
+def capable_program(image: Draft) -> None:
+    headers = {"SCHILY.xattr.security.capability": "\x01\x00\x00\x02"}
+    image.entry(PROGRAM).pax_headers = headers
 
 
 @breaks("setuid")
