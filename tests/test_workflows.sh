@@ -78,6 +78,13 @@ cosign_as_documented() { # the version that docs/image.md's commands were run wi
         echo "docs/image.md says nothing of cosign $version"
 }
 
+may_start_images() { # within its container; else the gate would skip what it is for
+    for file in "$workflows"/*.yml; do
+        [ "$(grep -c 'image: debian:12$' "$file")" -eq "$(grep -c 'options: --privileged$' "$file")" ] &&
+            ! grep -q 'container: [a-z]' "$file" || echo "$file: a container without privileges"
+    done
+}
+
 holds() { # RULE
     "$1" >out 2>err
     empty out && empty err
@@ -92,7 +99,7 @@ refuses() {
 }
 
 for rule in no_secrets pinned modules_pinned least_permissions no_foreign_code in_order canary \
-    files_exist of_the_template cosign_as_documented; do
+    files_exist of_the_template cosign_as_documented may_start_images; do
     check "$rule" holds $rule
 done
 check "a secret is refused" refuses no_secrets release.yml \
@@ -104,6 +111,7 @@ check "a module without a version is refused" refuses modules_pinned release.yml
     's/\(cosign@\).*/\1latest/'
 check "another cosign than the documented one is refused" refuses cosign_as_documented \
     release.yml 's/cosign@v3.*/cosign@v2.4.1/'
+check "a gate that starts nothing is refused" refuses may_start_images ci.yml '/--privileged/d'
 check "a workflow with all rights is refused" refuses least_permissions ci.yml '/^permissions:/d'
 check "a job that may write is refused" refuses least_permissions release.yml \
     's/contents: read/contents: write/'
