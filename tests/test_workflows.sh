@@ -80,8 +80,9 @@ cosign_as_documented() { # the version that docs/image.md's commands were run wi
 
 may_start_images() { # within its container; else the gate would skip what it is for
     for file in "$workflows"/*.yml; do
-        [ "$(grep -c 'image: debian:12$' "$file")" -eq "$(grep -c 'options: --privileged$' "$file")" ] &&
-            ! grep -q 'container: [a-z]' "$file" || echo "$file: a container without privileges"
+        containers=$(grep -cE '^ +(container: [a-z]|image: debian)' "$file")
+        privileged=$(grep -c 'options: --privileged$' "$file")
+        [ "$containers" -eq "$privileged" ] || echo "$file: a container without privileges"
     done
 }
 
