@@ -25,9 +25,8 @@ static inline __m512i add_in_order(__m512i a, __m512i b)
 }
 
 /* sum (rows, 32) = tile x pair, for a constant number of rows. */
-__attribute__((always_inline)) static inline void multiply_rows(int32_t *restrict sum,
-                                                                const tile_work *t, size_t rows,
-                                                                size_t group, tile_fetch fetch)
+__attribute__((always_inline)) static inline void
+multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group, int alone)
 {
     const size_t panel_bytes = t->quads * LINE;
     const __m512i ones = _mm512_set1_epi16(1);
@@ -40,7 +39,7 @@ __attribute__((always_inline)) static inline void multiply_rows(int32_t *restric
     for (size_t r = 0; r < rows; r++)
         low[r] = high[r] = _mm512_setzero_si512();
     for (size_t quad = 0; quad < t->quads; quad += group) {
-        if (fetch == FETCH_AHEAD && quad == t->turn)
+        if (alone && quad == t->turn)
             prefetch = t->next;
         __m512i part_low[TILE_ROWS], part_high[TILE_ROWS];
 
@@ -53,7 +52,7 @@ __attribute__((always_inline)) static inline void multiply_rows(int32_t *restric
             __m512i b_low = _mm512_load_si512(b);
             __m512i b_high = _mm512_load_si512(b + panel_bytes);
 
-            PREFETCH(fetch, prefetch, panel_bytes);
+            PREFETCH(alone, prefetch, t->apart);
             DISTIL_UNROLL
             for (size_t r = 0; r < rows; r++) {
                 __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
@@ -79,12 +78,10 @@ __attribute__((always_inline)) static inline void multiply_rows(int32_t *restric
 
 #define TILE_OF_GROUP(rows, group)                                                                 \
     case 8 * (rows) + (group):                                                                     \
-        if (t->fetch == FETCH_LINE)                                                                \
-            multiply_rows(sum, t, rows, group, FETCH_LINE);                                        \
-        else if (t->fetch == FETCH_LINES)                                                          \
-            multiply_rows(sum, t, rows, group, FETCH_LINES);                                       \
+        if (t->alone)                                                                              \
+            multiply_rows(sum, t, rows, group, 1);                                                 \
         else                                                                                       \
-            multiply_rows(sum, t, rows, group, FETCH_AHEAD);                                       \
+            multiply_rows(sum, t, rows, group, 0);                                                 \
         break;
 #define TILE(rows) TILE_OF_GROUP(rows, 4) TILE_OF_GROUP(rows, 2) TILE_OF_GROUP(rows, 1)
 

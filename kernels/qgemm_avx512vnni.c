@@ -25,7 +25,7 @@ enum {
 
 /* sum (rows, 32) = tile x pair, for a constant number of rows, quads dealt to `sets` sets. */
 __attribute__((always_inline)) static inline void
-multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets, tile_fetch fetch)
+multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets, int alone)
 {
     const size_t panel_bytes = t->quads * LINE;
     const int8_t *b = t->panel;
@@ -37,7 +37,7 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t set
     for (size_t i = 0; i < rows * sets; i++)
         low[i] = high[i] = _mm512_setzero_si512();
     for (size_t quad = 0; quad < t->quads; quad += sets) {
-        if (fetch == FETCH_AHEAD && quad == t->turn)
+        if (alone && quad == t->turn)
             prefetch = t->next;
         DISTIL_UNROLL
         for (size_t s = 0; s < sets; s++) {
@@ -45,7 +45,7 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t set
             __m512i b_low = _mm512_load_si512(b);
             __m512i b_high = _mm512_load_si512(b + panel_bytes);
 
-            PREFETCH(fetch, prefetch, panel_bytes);
+            PREFETCH(alone, prefetch, t->apart);
             DISTIL_UNROLL
             for (size_t r = 0; r < rows; r++) {
                 __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
@@ -105,25 +105,25 @@ stream_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets)
     }
 }
 
-#define TILE_FETCHING(rows, sets, fetch)                                                           \
-    case 4 * (rows) + (fetch):                                                                     \
-        multiply_rows(sum, t, rows, sets, fetch);                                                  \
-        break;
 #define STREAM(rows, sets, stream_sets)                                                            \
-    TILE_FETCHING(rows, sets, FETCH_LINE)                                                          \
-    case 4 * (rows) + FETCH_LINES:                                                                 \
-    case 4 * (rows) + FETCH_AHEAD:                                                                 \
+    case 2 * (rows):                                                                               \
+        multiply_rows(sum, t, rows, sets, 0);                                                      \
+        break;                                                                                     \
+    case 2 * (rows) + 1:                                                                           \
         stream_rows(sum, t, rows, stream_sets);                                                    \
         break;
 #define TILE(rows)                                                                                 \
-    TILE_FETCHING(rows, 1, FETCH_LINE)                                                             \
-    TILE_FETCHING(rows, 1, FETCH_LINES)                                                            \
-    TILE_FETCHING(rows, 1, FETCH_AHEAD)
+    case 2 * (rows):                                                                               \
+        multiply_rows(sum, t, rows, 1, 0);                                                         \
+        break;                                                                                     \
+    case 2 * (rows) + 1:                                                                           \
+        multiply_rows(sum, t, rows, 1, 1);                                                         \
+        break;
 
 static void multiply_tile(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group)
 {
     (void)group;
-    switch (4 * rows + t->fetch) {
+    switch (2 * rows + (size_t)t->alone) {
         STREAM(1, 4, 8)
         STREAM(2, 4, 4)
         STREAM(3, 2, 4)
