@@ -8,6 +8,7 @@
 #     start_server RUN READY    both functions: RUN becomes the server at $port, READY says whether
 #                               it answers; sets endpoint
 #     stop_server
+#     python_cases NAME.py ...  cases in Python, added to this test's
 #     call OPERATION BODY       any call, signed: its status and body go to file out
 #     create_table NAME         with the function's key
 #     put KEY STATUS [MEMBERS]  an item of table results, with more members as JSON
@@ -99,4 +100,21 @@ holds() { # NAME TYPE VALUE
 
 begins() { # FILE TEXT
     [ "$(head -c ${#2} "$1")" = "$2" ]
+}
+
+# A part of a test in Python: its notes, its failures, its numbers. It ends with a line
+# "NAME: N passed, N failed"; without it, it counts as one failure.
+python_cases() { # NAME.py ARGUMENTS...
+    name=$(basename "$1" .py)
+    PYTHONDONTWRITEBYTECODE=1 "$stores/moto/bin/python" "$@" ${DISTIL_TEST_VERBOSE:+-v} >out 2>err
+    rc=$?
+    grep -v "^$name: [0-9]* passed" out
+    counts=$(sed -n "s/^$name: \([0-9]*\) passed, \([0-9]*\) failed\$/\1 \2/p" out)
+    if [ -z "$counts" ]; then
+        echo "not ok $name: ended early, exit status $rc"
+        tail -n 20 err | sed 's/^/    err: /'
+        counts="0 1"
+    fi
+    passed=$((passed + ${counts% *}))
+    failed=$((failed + ${counts#* }))
 }

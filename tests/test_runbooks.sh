@@ -9,8 +9,6 @@
 . "$(dirname "$0")/support_cli.sh"
 . "$root/tests/support_stores.sh"
 unset AWS_REGION
-python=$stores/moto/bin/python
-export PYTHONDONTWRITEBYTECODE=1
 
 if [ -n "${SANITIZE-}" ] || nm "$distil" 2>/dev/null | grep -q __asan_init; then
     skip runbooks "sanitizers are not for static programs, and the commands are the same"
@@ -31,15 +29,5 @@ grep -q '^VERSION_CODENAME=bookworm' /etc/os-release || {
 }
 
 PATH=$stores/aws-cli/bin:$PATH
-"$python" "$root/tests/runbooks/run.py" "$root" "$build" ${DISTIL_TEST_VERBOSE:+-v} >out 2>err
-rc=$?
-grep -v '^run: [0-9]* passed' out
-counts=$(sed -n 's/^run: \([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' out)
-if [ -z "$counts" ]; then
-    echo "not ok runbooks: ended early, exit status $rc"
-    tail -n 20 err | sed 's/^/    err: /'
-    counts="0 1"
-fi
-passed=${counts% *}
-failed=${counts#* }
+python_cases "$root/tests/runbooks/run.py" "$root" "$build"
 finish test_runbooks
