@@ -3,7 +3,7 @@
 
 Records: one "host", then for each model an "engine" and an "accuracy" for each engine, a "latency"
 for each input and token count, a "start" for each program. report.py makes the table and the chart
-of them.
+of them. With --cap all three run as on a lesser CPU; starts are then not measured.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Iterator, Sequence, TextIO
+from typing import Any, Iterator, Mapping, Sequence, TextIO
 
+import bound
 import interleave
 import start
-from interleave import HERE, Worker
+from interleave import ENVIRONMENT, HERE, Worker
 
 OURS = "distil"
 PEERS = ("onnxruntime", "openvino")
@@ -47,6 +48,8 @@ class Model:
         """What comes after the engine's name on a worker's command line."""
         if engine == OURS:
             return [str(self.blob), str(args.library), args.isa]
+        if engine in bound.NAMES:
+            return [str(args.ceilings), str(args.library), str(self.blob), args.isa]
         suffix = {"onnxruntime": "onnx", "openvino": "xml"}[engine]
         return [str(self.folder / f"{engine}.{suffix}")]
 
@@ -83,7 +86,8 @@ def _latencies(model: Model, workers: Sequence[Worker], args: argparse.Namespace
             ]
             rounds = interleave.measure(workers, inputs, args.block_ms, args.clock)
             key = {"record": "latency", "model": model.name, "input": kind, "tokens": tokens}
-            yield key | interleave.summarise(rounds, OURS, args.peers)
+            names = [worker.engine for worker in workers if worker.engine in bound.NAMES]
+            yield key | interleave.summarise(rounds, OURS, args.peers, names)
 
 
 def _accuracy(model: Model, worker: Worker) -> dict[str, Any]:
@@ -125,18 +129,45 @@ def _starts(model: Model, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
         yield {"record": "start", "model": model.name, "program": program} | result
 
 
+def _environment(engine: str, args: argparse.Namespace) -> Mapping[str, str]:
+    """With --cap, peers get the patched packages, and glibc does without AVX-512 too."""
+    if not args.cap or engine not in args.peers:
+        return ENVIRONMENT
+    return ENVIRONMENT | {
+        "PYTHONPATH": str(args.capped.absolute()),
+        "LD_PRELOAD": str((args.capped / "hide_cpuid.so").absolute()),
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX512DQ,-AVX512CD",
+    }
+
+
+def _check_cap(worker: Worker) -> None:
+    info = worker.ask("info")
+    if info["hidden"] == 0:
+        sys.exit(f"{worker.engine}: has asked for CPU features in no way that is caught")
+    if info["avx512"]:
+        sys.exit(f"{worker.engine}: has used AVX-512, which it should not have found")
+
+
 def _model_records(model: Model, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     with ExitStack() as stack:
-        workers = [
-            stack.enter_context(Worker(engine, model.arguments(engine, args)))
-            for engine in (OURS, *args.peers)
-        ]
+
+        def start_worker(engine: str) -> Worker:
+            arguments = model.arguments(engine, args)
+            return stack.enter_context(Worker(engine, arguments, _environment(engine, args)))
+
+        workers = [start_worker(engine) for engine in (OURS, *args.peers)]
         for worker in workers:
             yield _accuracy(model, worker)
             info = worker.ask("info")
             yield {"record": "engine", "model": model.name, "engine": worker.engine} | info
-        yield from _latencies(model, workers, args)
-    yield from _starts(model, args)
+        scalar = workers[0].ask("info")["detail"] == "scalar"  # has no ceiling
+        bounds = [] if scalar else [start_worker(name) for name in bound.NAMES]
+        yield from _latencies(model, [*workers, *bounds], args)
+        if args.cap:
+            for worker in workers[1:]:
+                _check_cap(worker)
+    if not args.cap:
+        yield from _starts(model, args)
 
 
 def _cpu_name() -> str:
@@ -164,6 +195,7 @@ def _host(args: argparse.Namespace) -> dict[str, Any]:
         "rounds": args.rounds,
         "block_ms": args.block_ms,
         "isa": args.isa,
+        "cap": args.cap,
     }
 
 
@@ -178,6 +210,10 @@ def _progress(record: dict[str, Any]) -> None:
         f"/{peer} {value['of_medians']:.3f} (paired {value['paired']:.3f})"
         for peer, value in record["ratio"].items()
     )
+    if "bound" in record:
+        least = record["bound"]
+        of_peers = "  ".join(f"/{peer} {value:.3f}" for peer, value in least["ratio"].items())
+        ratios += f"  least ({least['by']}): {of_peers}"
     print(
         f"{record['model']:5} {record['input']:6} {record['tokens']:3} tokens, ms: {times}  "
         f"ratios: {ratios}  quiet {record['quiet_rounds']}/{record['rounds']}",
@@ -206,9 +242,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, help="rounds of A B C C B A (15; quick: 3)")
     parser.add_argument("--block-ms", type=float, default=60, help="length of a block (60)")
     parser.add_argument("--starts", type=int, help="starts of each program (15; quick: 3)")
-    parser.add_argument(
-        "--isa", default="best", help="level of this library (best); the peers have no such cap"
-    )
+    parser.add_argument("--isa", default="best", help="level of this library alone (best)")
     parser.add_argument(
         "--clock",
         choices=("wall", "cpu"),
@@ -221,9 +255,15 @@ def _arguments() -> argparse.Namespace:
     hidden = {"required": True, "help": argparse.SUPPRESS}  # set by run.sh
     parser.add_argument("--model", dest="models", type=_model, action="append", **hidden)
     parser.add_argument("--library", type=Path, **hidden)
+    parser.add_argument("--ceilings", type=Path, **hidden)
+    parser.add_argument("--cap", choices=("avx2",), help=argparse.SUPPRESS)  # by run.sh too
+    parser.add_argument("--capped", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--command", type=Path, **hidden)
     parser.add_argument("--output", type=Path, **hidden)
     args = parser.parse_args()
+    if args.cap and args.isa not in ("best", args.cap):
+        parser.error(f"--isa {args.isa} with --cap {args.cap}: name one")
+    args.isa = args.cap or args.isa
     args.tokens = args.tokens or (QUICK_LENGTHS if args.quick else LENGTHS)
     args.inputs = args.inputs or (INPUTS[:1] if args.quick else INPUTS)
     args.rounds = args.rounds or (3 if args.quick else 15)

@@ -89,7 +89,7 @@ class Distil(Engine):
         self._model = self._open(blob, isa)
         self._context = ctypes.c_void_p()
         self._check(lib.distil_context_new(ctypes.byref(self._context), self._model, None))
-        info = _Info()
+        self.info = info = _Info()
         self._check(lib.distil_model_get_info(self._model, ctypes.byref(info)))
         self.detail = lib.distil_isa_name(info.isa).decode()
         self._result = _Result()

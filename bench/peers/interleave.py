@@ -21,7 +21,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any, Sequence
+from typing import Any, Mapping, Sequence
 
 HERE = Path(__file__).parent
 
@@ -43,13 +43,15 @@ PROBE_STEPS = 40_000
 class Worker:
     """An engine in a process of its own."""
 
-    def __init__(self, engine: str, arguments: Sequence[str]) -> None:
+    def __init__(
+        self, engine: str, arguments: Sequence[str], environment: Mapping[str, str] = ENVIRONMENT
+    ) -> None:
         self.engine = engine
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "worker.py"), engine, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=ENVIRONMENT,
+            env=environment,
             text=True,
         )
 
@@ -160,12 +162,29 @@ def _ratio(rounds: Sequence[Round], quiet: Sequence[Round], ours: str, peer: str
     }
 
 
-def summarise(rounds: Sequence[Round], ours: str, peers: Sequence[str]) -> dict[str, Any]:
-    quiet = _quiet(rounds)
-    present = rounds[0].blocks
+def _bound(rounds: Sequence[Round], bounds: Sequence[str], peers: Sequence[str]) -> dict[str, Any]:
+    """The least times of a pass, the longest of which counts, and their ratios to the peers'."""
+
+    def milliseconds(name: str) -> float:
+        return median(current.value(name) for current in rounds) / 1e6
+
+    times = {name: milliseconds(name) for name in bounds}
+    by = max(times, key=times.__getitem__)
     return {
+        "ms": times,
+        "by": by,
+        "ratio": {peer: times[by] / milliseconds(peer) for peer in peers},
+    }
+
+
+def summarise(
+    rounds: Sequence[Round], ours: str, peers: Sequence[str], bounds: Sequence[str]
+) -> dict[str, Any]:
+    quiet = _quiet(rounds)
+    summary = {
         "rounds": len(rounds),
         "quiet_rounds": len(quiet),
-        "ms": {engine: _milliseconds(rounds, quiet, engine) for engine in present},
+        "ms": {engine: _milliseconds(rounds, quiet, engine) for engine in (ours, *peers)},
         "ratio": {peer: _ratio(rounds, quiet, ours, peer) for peer in peers},
     }
+    return summary | ({"bound": _bound(rounds, bounds, peers)} if bounds else {})

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turn the JSON lines of compare.py into a Markdown section and an SVG chart.
 
---publish puts the section between the two marker lines of a page and the chart beside it.
+--publish puts the section between the two marker lines of a page and the chart beside it. A run
+with a cap has files and marker lines of its own.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ Records = dict[str, list[dict[str, Any]]]
 
 BEGIN = "<!-- peers: begin, written by bench/peers/run.sh --publish -->"
 END = "<!-- peers: end -->"
-CHART = "peers-latency.svg"
+BEGIN_CAPPED = "<!-- peers {0}: begin, written by bench/peers/run.sh --cap {0} --publish -->"
+END_CAPPED = "<!-- peers {0}: end -->"
+CHART = "peers-latency{}.svg"
 
 NAMES = {"distil": "distil", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
 COLOURS = {"distil": "#c2410c", "onnxruntime": "#1d4ed8", "openvino": "#0f766e"}
@@ -32,6 +35,13 @@ MODELS = {
     "base": "base size (768 / 3072, 12 heads, 6 layers), synthetic weights",
     "sst2": "the shipped model (384 / 1536, 12 heads, 6 layers)",
 }
+CAPPED = [
+    "The CPU has more than AVX2. That was hidden from the peers: in copies of their libraries each "
+    "CPUID instruction was replaced by a trap, whose handler answers it without AVX-512, AVX-VNNI "
+    "and AMX (`bench/peers/hide_cpuid.c`). This library was capped by its own option. This is one "
+    "host with features hidden, not a measurement of a CPU with AVX2 alone, such as Zen 3.",
+    "",
+]
 INPUTS = {"random": "random token ids", "text": "real text (SST-2 dev sentences joined)"}
 
 
@@ -64,7 +74,15 @@ def _latency_row(record: dict[str, Any]) -> list[str]:
         for value in record["ratio"].values()
     ]
     quiet = f"{record['quiet_rounds']} of {record['rounds']}"
-    return [str(record["tokens"]), *times, *ratios, quiet]
+    return [str(record["tokens"]), *times, *ratios, *_bound_cells(record), quiet]
+
+
+def _bound_cells(record: dict[str, Any]) -> list[str]:
+    if "bound" not in record:
+        return []
+    least = record["bound"]
+    ratios = [f"{value:.3f}" for value in least["ratio"].values()]
+    return [f"{_ms(least['ms'][least['by']])} {least['by']}", *ratios]
 
 
 def _latency_tables(records: Records, model: str) -> list[str]:
@@ -80,7 +98,9 @@ def _latency_tables(records: Records, model: str) -> list[str]:
             "Ratios: of the medians / median of the paired / the same in quiet rounds.",
             "",
         ]
-        header = ["tokens", *engines, *ratios, "quiet rounds"]
+        bounds = ["least, ms", *(f"least / {NAMES[peer]}" for peer in chosen[0]["ratio"])]
+        header = ["tokens", *engines, *ratios, *(bounds if "bound" in chosen[0] else [])]
+        header.append("quiet rounds")
         lines += _table(header, map(_latency_row, chosen))
     return lines
 
@@ -141,11 +161,12 @@ def _host_lines(records: Records) -> list[str]:
         f"Python {host['python']}; revision {host['revision']}; {host['clock']} clock, "
         f"{host['rounds']} rounds, blocks of {host['block_ms']:g} ms.",
         "",
+        *(CAPPED if host.get("cap") else []),
     ]
 
 
 def _chart(records: Records, models: Sequence[str], target: Path) -> None:
-    plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": CHART, "font.size": 10})
+    plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": target.name, "font.size": 10})
     figure, axes = plt.subplots(
         1, len(models), figsize=(4.8 * len(models), 4.2), squeeze=False, layout="constrained"
     )
@@ -172,24 +193,25 @@ def _chart(records: Records, models: Sequence[str], target: Path) -> None:
     target.write_text("".join(f"{line.rstrip()}\n" for line in lines), encoding="utf-8")
 
 
-def _section(records: Records, models: Sequence[str]) -> str:
+def _section(records: Records, models: Sequence[str], chart: str) -> str:
     lines = _host_lines(records)
-    lines += [f"![Latency by number of tokens, log-log]({CHART})", ""]
+    lines += [f"![Latency by number of tokens, log-log]({chart})", ""]
     for model in models:
         lines += [f"### {MODELS.get(model, model).capitalize()}", ""]
         lines += _latency_tables(records, model)
         lines += _accuracy_table(records, model)
-        lines += _start_table(records, model)
+        lines += _start_table(records, model) if records["start"] else []
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _publish(page: Path, section: str) -> None:
+def _publish(page: Path, section: str, cap: str | None) -> None:
+    begin, end = (BEGIN_CAPPED.format(cap), END_CAPPED.format(cap)) if cap else (BEGIN, END)
     text = page.read_text(encoding="utf-8")
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        sys.exit(f"{page}: the lines {BEGIN} and {END} are expected once each")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n\n{section}\n{END}{after}", encoding="utf-8")
+    if text.count(begin) != 1 or text.count(end) != 1:
+        sys.exit(f"{page}: the lines {begin} and {end} are expected once each")
+    before, rest = text.split(begin)
+    after = rest.split(end)[1]
+    page.write_text(f"{before}{begin}\n\n{section}\n{end}{after}", encoding="utf-8")
 
 
 def main() -> None:
@@ -200,12 +222,15 @@ def main() -> None:
     args = parser.parse_args()
     records = _read(args.results)
     models = list(dict.fromkeys(record["model"] for record in records["latency"]))
-    section = _section(records, models)
-    (args.target / "report.md").write_text(section, encoding="utf-8")
-    _chart(records, models, args.target / CHART)
+    cap = records["host"][0].get("cap")
+    suffix = f"-{cap}" if cap else ""
+    chart = args.target / CHART.format(suffix)
+    section = _section(records, models, chart.name)
+    (args.target / f"report{suffix}.md").write_text(section, encoding="utf-8")
+    _chart(records, models, chart)
     if args.publish:
-        _publish(args.publish, section)
-        (args.publish.parent / CHART).write_bytes((args.target / CHART).read_bytes())
+        _publish(args.publish, section, cap)
+        (args.publish.parent / chart.name).write_bytes(chart.read_bytes())
 
 
 if __name__ == "__main__":

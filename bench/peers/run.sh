@@ -8,7 +8,7 @@ set -euo pipefail
 usage()
 {
     cat <<'EOF'
-usage: bench/peers/run.sh [--quick] [--publish] [--models NAMES] [options]
+usage: bench/peers/run.sh [--quick] [--publish] [--models NAMES] [--cap avx2] [options]
 
 Builds the library, installs the peers into build/peers/venv (needs Python 3.11 or later and the
 Python package index, about 800 MB), exports and quantises the checkpoints, and measures latency,
@@ -22,6 +22,9 @@ accuracy, start time and memory. Steps already done are not repeated. Results:
   --publish        also put tables and chart into docs/performance.md, and the JSON lines into
                    bench/results/peers.jsonl
   --models NAMES   "base sst2" (the default), "base" or "sst2"
+  --cap avx2       all three as on a CPU with AVX2 alone, the peers by patched copies of their
+                   libraries to which CPUID shows no more (needs objdump); no start times. Results
+                   have names of their own: results-avx2.jsonl, ..., and so has what is published
   --prepare-only   stop before measuring
   --report-only    only make the tables and the chart again from results.jsonl
   --python FILE    the Python that makes the virtual environment (python3)
@@ -36,6 +39,7 @@ out=build/peers
 models="base sst2"
 python=python3
 publish=()
+cap=
 stop=
 help=
 pass=()
@@ -45,11 +49,21 @@ while [ $# -gt 0 ]; do
     --publish) publish=(--publish docs/performance.md) ;;
     --prepare-only | --report-only) stop=$1 ;;
     --models) models=${2:?"--models needs names"} && shift ;;
+    --cap) cap=${2:?"--cap needs a level"} && shift ;;
     --python) python=${2:?"--python needs a file"} && shift ;;
     *) pass+=("$1") ;;
     esac
     shift
 done
+
+case $cap in
+"" | avx2) ;;
+*)
+    echo "bench/peers/run.sh: --cap $cap: expected avx2" >&2
+    exit 2
+    ;;
+esac
+suffix=${cap:+-$cap}
 
 # Byte code stays out of the source tree; NNCF sends nothing home with this variable set.
 export PYTHONPYCACHEPREFIX=$PWD/$out/pycache NNCF_CI=1
@@ -67,12 +81,12 @@ step()
 
 report()
 {
-    "$out/venv/bin/python" bench/peers/report.py "$out/results.jsonl" "$out" "${publish[@]}"
+    "$out/venv/bin/python" bench/peers/report.py "$out/results$suffix.jsonl" "$out" "${publish[@]}"
     if [ ${#publish[@]} -gt 0 ]; then
         mkdir -p bench/results
-        cp "$out/results.jsonl" bench/results/peers.jsonl
+        cp "$out/results$suffix.jsonl" "bench/results/peers$suffix.jsonl"
     fi
-    step "$out/report.md, $out/peers-latency.svg${publish[*]:+, ${publish[1]}}"
+    step "$out/report$suffix.md, $out/peers-latency$suffix.svg${publish[*]:+, ${publish[1]}}"
 }
 
 if [ "$stop" = --report-only ]; then
@@ -90,6 +104,18 @@ if ! cmp -s bench/peers/requirements.txt "$out/venv/requirements.txt"; then
     "$python" -m venv "$out/venv"
     "$out/venv/bin/pip" install --quiet --requirement bench/peers/requirements.txt
     cp bench/peers/requirements.txt "$out/venv/requirements.txt"
+fi
+
+"${CC:-cc}" -std=c11 -O2 -shared -fPIC -I. -o "$out/ceiling.so" bench/ceiling.c
+if [ -n "$cap" ]; then
+    if ! cat bench/peers/{requirements.txt,hide_cpuid.py} | cmp -s - "$out/capped/stamp"; then
+        step "copies of the peers' libraries without CPUID"
+        "$out/venv/bin/python" bench/peers/hide_cpuid.py "$out"/venv/lib/python*/site-packages \
+            "$out/capped"
+        cat bench/peers/{requirements.txt,hide_cpuid.py} >"$out/capped/stamp"
+    fi
+    "${CC:-cc}" -std=c11 -O2 -shared -fPIC -o "$out/capped/hide_cpuid.so" bench/peers/hide_cpuid.c
+    pass+=(--cap "$cap" --capped "$out/capped")
 fi
 
 # prepare NAME CHECKPOINT BLOB [ARGS]: the peers' files, and how compare.py is told of the model
@@ -132,5 +158,6 @@ done
 
 step "measurement"
 "$out/venv/bin/python" bench/peers/compare.py --library "$build/libdistil.so" \
-    --command "$build/distil" --output "$out/results.jsonl" "${selected[@]}" "${pass[@]}"
+    --ceilings "$out/ceiling.so" --command "$build/distil" \
+    --output "$out/results$suffix.jsonl" "${selected[@]}" "${pass[@]}"
 report

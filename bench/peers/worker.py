@@ -2,6 +2,7 @@
 """One engine in a process of its own, driven line by line: JSON requests in, JSON answers out.
 
     worker.py ENGINE MODEL [LIBRARY ISA]
+    worker.py BOUND CEILINGS LIBRARY MODEL ISA
 
 {"op": "info"}                                      -> version, threads of this process, ...
 {"op": "time", "ids": [...], "warmup": n, "repeat": m}  -> nanoseconds of each call, wall and CPU
@@ -12,13 +13,19 @@ Between requests the process sleeps in read(), so that the engine whose turn it 
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
+import bound
 import engines
+
+STARTED = time.monotonic()
+STATUS = "*/arch_status"
 
 
 def _status(field: str) -> str:
@@ -50,12 +57,34 @@ def _logits(engine: engines.Engine, request: dict[str, Any]) -> dict[str, Any]:
     return {"logits": answers}
 
 
+def _avx512() -> bool | None:
+    """Whether the kernel has seen AVX-512 state in a thread since STARTED; None: it does not say.
+
+    It gives the milliseconds since it last did, -1 for never; a process inherits its parent's. On a
+    CPU without AVX-512 it gives nothing.
+    """
+    lines = [path.read_text(encoding="ascii") for path in Path("/proc/self/task").glob(STATUS)]
+    ages = [int(line.split()[1]) for line in lines if line]
+    since_start = (time.monotonic() - STARTED) * 1e3
+    return any(0 <= age < since_start for age in ages) if ages else None
+
+
+def _hidden() -> int:
+    """Questions for CPU features that hide_cpuid.c has answered in this process."""
+    try:
+        return ctypes.CDLL(None).hide_cpuid_answers()
+    except AttributeError:
+        return 0
+
+
 def _info(engine: engines.Engine, request: dict[str, Any]) -> dict[str, Any]:
     return {
         "version": engine.version,
         "detail": engine.detail,
         "threads": int(_status("Threads")),
         "cpus": sorted(os.sched_getaffinity(0)),
+        "hidden": _hidden(),
+        "avx512": _avx512(),
     }
 
 
@@ -63,7 +92,8 @@ def main() -> None:
     # Answers have the original stdout to themselves: the engines may print.
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
-    engine = engines.load(*sys.argv[1:])
+    load = bound.load if sys.argv[1] in bound.NAMES else engines.load
+    engine = load(*sys.argv[1:])
     operations = {"info": _info, "time": _time, "logits": _logits}
     for line in sys.stdin:
         request = json.loads(line)
