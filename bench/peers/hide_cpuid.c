@@ -3,8 +3,8 @@
  * Makes CPUID answer as on a CPU with AVX2 alone, for libraries patched by hide_cpuid.py: preloaded
  * into a peer's process, it catches the traps which that script puts in place of CPUID.
  *
- * A trap is the bytes 06 a2. No 64-bit program contains an instruction 06, so that any other illegal
- * instruction still ends the process. The a2 is what is left of CPUID (0f a2).
+ * A trap is the bytes 06 a2. No 64-bit program contains an instruction 06, so that any other
+ * illegal instruction still ends the process. The a2 is what is left of CPUID (0f a2).
  */
 #define _GNU_SOURCE
 #include <cpuid.h>
