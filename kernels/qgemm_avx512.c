@@ -26,7 +26,7 @@ static inline __m512i add_in_order(__m512i a, __m512i b)
 
 /* sum (rows, 32) = tile x pair, for a constant number of rows. */
 __attribute__((always_inline)) static inline void
-multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group, int alone)
+multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group, int few)
 {
     const size_t panel_bytes = t->quads * LINE;
     const __m512i ones = _mm512_set1_epi16(1);
@@ -39,8 +39,6 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t gro
     for (size_t r = 0; r < rows; r++)
         low[r] = high[r] = _mm512_setzero_si512();
     for (size_t quad = 0; quad < t->quads; quad += group) {
-        if (alone && quad == t->turn)
-            prefetch = t->next;
         __m512i part_low[TILE_ROWS], part_high[TILE_ROWS];
 
         DISTIL_UNROLL
@@ -52,7 +50,7 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t gro
             __m512i b_low = _mm512_load_si512(b);
             __m512i b_high = _mm512_load_si512(b + panel_bytes);
 
-            PREFETCH(alone, prefetch, t->apart);
+            PREFETCH(few, prefetch, b, panel_bytes);
             DISTIL_UNROLL
             for (size_t r = 0; r < rows; r++) {
                 __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
@@ -78,7 +76,7 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t gro
 
 #define TILE_OF_GROUP(rows, group)                                                                 \
     case 8 * (rows) + (group):                                                                     \
-        if (t->alone)                                                                              \
+        if (t->few)                                                                                \
             multiply_rows(sum, t, rows, group, 1);                                                 \
         else                                                                                       \
             multiply_rows(sum, t, rows, group, 0);                                                 \

@@ -17,15 +17,15 @@
 enum {
     TILE_ROWS = 12,
     STREAM_ROWS = 4,
-    STREAM_AHEAD = 128, /* quads that its fetch is ahead */
-    MAX_SUMS = 12       /* rows x sets */
+    STREAM_AHEAD = 64, /* quads that its fetch is ahead */
+    MAX_SUMS = 12      /* rows x sets */
 };
 
 #include "kernels/qgemm_avx512.inc"
 
 /* sum (rows, 32) = tile x pair, for a constant number of rows, quads dealt to `sets` sets. */
 __attribute__((always_inline)) static inline void
-multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets, int alone)
+multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets, int few)
 {
     const size_t panel_bytes = t->quads * LINE;
     const int8_t *b = t->panel;
@@ -37,15 +37,13 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t set
     for (size_t i = 0; i < rows * sets; i++)
         low[i] = high[i] = _mm512_setzero_si512();
     for (size_t quad = 0; quad < t->quads; quad += sets) {
-        if (alone && quad == t->turn)
-            prefetch = t->next;
         DISTIL_UNROLL
         for (size_t s = 0; s < sets; s++) {
             const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
             __m512i b_low = _mm512_load_si512(b);
             __m512i b_high = _mm512_load_si512(b + panel_bytes);
 
-            PREFETCH(alone, prefetch, t->apart);
+            PREFETCH(few, prefetch, b, panel_bytes);
             DISTIL_UNROLL
             for (size_t r = 0; r < rows; r++) {
                 __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
@@ -123,7 +121,7 @@ stream_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets)
 static void multiply_tile(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group)
 {
     (void)group;
-    switch (2 * rows + (size_t)t->alone) {
+    switch (2 * rows + (size_t)t->few) {
         STREAM(1, 4, 8)
         STREAM(2, 4, 4)
         STREAM(3, 2, 4)
