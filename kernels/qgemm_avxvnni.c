@@ -79,14 +79,15 @@ QTILE(4, 1)
 QTILE(5, 1)
 QTILE(6, 1)
 
-static qtile_fn *select_tile(size_t rows, size_t group)
+static qtile_fn *select_tile(size_t rows, size_t group, size_t tiles)
 {
-    static qtile_fn *const tiles[TILE_ROWS] = {qtile_r1, qtile_r2, qtile_r3,
-                                               qtile_r4, qtile_r5, qtile_r6};
+    static qtile_fn *const of_rows[TILE_ROWS] = {qtile_r1, qtile_r2, qtile_r3,
+                                                 qtile_r4, qtile_r5, qtile_r6};
 
     (void)group;
+    (void)tiles;
     assert(rows >= 1 && rows <= TILE_ROWS);
-    return tiles[rows - 1];
+    return of_rows[rows - 1];
 }
 
 void distil_qgemm_avxvnni(float *restrict c, size_t c_stride, const distil_qrows *a,
