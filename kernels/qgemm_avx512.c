@@ -74,21 +74,29 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t gro
     }
 }
 
-#define TILE_OF_GROUP(rows, group)                                                                 \
+/* Only what is common has a form for many tiles: a lane group of 4, and the rows that a tile has
+ * then; the other form is right for all. */
+#define FEW_TILES_OF(rows, group)                                                                  \
+    case 8 * (rows) + (group):                                                                     \
+        multiply_rows(sum, t, rows, group, 1);                                                     \
+        break;
+#define MANY_TILES_OF(rows, group)                                                                 \
     case 8 * (rows) + (group):                                                                     \
         if (t->few)                                                                                \
             multiply_rows(sum, t, rows, group, 1);                                                 \
         else                                                                                       \
             multiply_rows(sum, t, rows, group, 0);                                                 \
         break;
-#define TILE(rows) TILE_OF_GROUP(rows, 4) TILE_OF_GROUP(rows, 2) TILE_OF_GROUP(rows, 1)
+#define RARE(rows) FEW_TILES_OF(rows, 2) FEW_TILES_OF(rows, 1)
+#define FEW(rows) FEW_TILES_OF(rows, 4) RARE(rows)
+#define TILE(rows) MANY_TILES_OF(rows, 4) RARE(rows)
 
 static void multiply_tile(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group)
 {
     switch (8 * rows + group) {
-        TILE(1)
-        TILE(2)
-        TILE(3)
+        FEW(1)
+        FEW(2)
+        FEW(3)
         TILE(4)
         TILE(5)
         TILE(6)

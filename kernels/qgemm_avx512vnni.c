@@ -5,14 +5,13 @@
  * vpdpbusd adds four u8 x s8 products to an int32 lane exactly, so the lane group does not matter
  * here; only the quad order does. The tile is up to 12 rows x 32 columns, both panels of a pair:
  * 24 sums, 2 of weights, 1 broadcast of activations, 27 of 32 registers. A quad of the full tile is
- * 24 vpdpbusd on two ports, 12 cycles, beside 14 loads and 2 prefetches on two or three ports: the
+ * 24 vpdpbusd on two ports, 12 cycles, beside 14 loads and 1 to 4 prefetches on two or three ports: the
  * multiplier is the bound, 128 multiply-adds a cycle.
  *
- * One to three rows have too few sums to cover the instruction's latency (5 cycles on two ports
- * wants 10): their quads go to 4 or 2 sets of sums in turn, joined at the end.
- *
- * Up to STREAM_ROWS rows alone, whose bound is reading the weights, take one panel after the other:
- * a single stream in the order of addresses is what memory gives fastest.
+ * Up to STREAM_ROWS rows, whose bound is reading the weights, take one panel after the other: a
+ * single stream in the order of addresses is what memory gives fastest. They have too few sums to
+ * cover the instruction's latency (5 cycles on two ports want 10): their quads go to 8 to 2 sets of
+ * sums in turn, joined at the end.
  */
 enum {
     TILE_ROWS = 12,
@@ -23,51 +22,43 @@ enum {
 
 #include "kernels/qgemm_avx512.inc"
 
-/* sum (rows, 32) = tile x pair, for a constant number of rows, quads dealt to `sets` sets. */
+/* sum (rows, 32) = tile x pair, for a constant number of rows. */
 __attribute__((always_inline)) static inline void
-multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets, int few)
+multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, int few)
 {
     const size_t panel_bytes = t->quads * LINE;
     const int8_t *b = t->panel;
     const uint16_t *order = t->order;
     uintptr_t prefetch = t->prefetch;
-    __m512i low[MAX_SUMS], high[MAX_SUMS];
+    __m512i low[TILE_ROWS], high[TILE_ROWS];
 
     DISTIL_UNROLL
-    for (size_t i = 0; i < rows * sets; i++)
-        low[i] = high[i] = _mm512_setzero_si512();
-    for (size_t quad = 0; quad < t->quads; quad += sets) {
+    for (size_t r = 0; r < rows; r++)
+        low[r] = high[r] = _mm512_setzero_si512();
+    for (size_t quad = 0; quad < t->quads; quad++) {
+        const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
+        __m512i b_low = _mm512_load_si512(b);
+        __m512i b_high = _mm512_load_si512(b + panel_bytes);
+
+        PREFETCH(few, prefetch, b, panel_bytes);
         DISTIL_UNROLL
-        for (size_t s = 0; s < sets; s++) {
-            const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
-            __m512i b_low = _mm512_load_si512(b);
-            __m512i b_high = _mm512_load_si512(b + panel_bytes);
+        for (size_t r = 0; r < rows; r++) {
+            __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
 
-            PREFETCH(few, prefetch, b, panel_bytes);
-            DISTIL_UNROLL
-            for (size_t r = 0; r < rows; r++) {
-                __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
-
-                low[s * rows + r] = _mm512_dpbusd_epi32(low[s * rows + r], x, b_low);
-                high[s * rows + r] = _mm512_dpbusd_epi32(high[s * rows + r], x, b_high);
-            }
-            b += LINE;
-            prefetch += t->step;
+            low[r] = _mm512_dpbusd_epi32(low[r], x, b_low);
+            high[r] = _mm512_dpbusd_epi32(high[r], x, b_high);
         }
+        b += LINE;
+        prefetch += t->step;
     }
     DISTIL_UNROLL
     for (size_t r = 0; r < rows; r++) {
-        DISTIL_UNROLL
-        for (size_t s = 1; s < sets; s++) {
-            low[r] = _mm512_add_epi32(low[r], low[s * rows + r]);
-            high[r] = _mm512_add_epi32(high[r], high[s * rows + r]);
-        }
         _mm512_store_si512(sum + r * 2 * COLS, low[r]);
         _mm512_store_si512(sum + r * 2 * COLS + COLS, high[r]);
     }
 }
 
-/* The same, one panel after the other, for a tile that is alone. */
+/* The same, one panel after the other, quads dealt to `sets` sets. */
 __attribute__((always_inline)) static inline void
 stream_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets)
 {
@@ -103,32 +94,34 @@ stream_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets)
     }
 }
 
-#define STREAM(rows, sets, stream_sets)                                                            \
-    case 2 * (rows):                                                                               \
-        multiply_rows(sum, t, rows, sets, 0);                                                      \
-        break;                                                                                     \
-    case 2 * (rows) + 1:                                                                           \
-        stream_rows(sum, t, rows, stream_sets);                                                    \
+#define STREAM(rows, sets)                                                                         \
+    case rows:                                                                                     \
+        stream_rows(sum, t, rows, sets);                                                           \
+        break;
+#define FEW(rows)                                                                                  \
+    case rows:                                                                                     \
+        multiply_rows(sum, t, rows, 1);                                                            \
         break;
 #define TILE(rows)                                                                                 \
-    case 2 * (rows):                                                                               \
-        multiply_rows(sum, t, rows, 1, 0);                                                         \
-        break;                                                                                     \
-    case 2 * (rows) + 1:                                                                           \
-        multiply_rows(sum, t, rows, 1, 1);                                                         \
+    case rows:                                                                                     \
+        if (t->few)                                                                                \
+            multiply_rows(sum, t, rows, 1);                                                        \
+        else                                                                                       \
+            multiply_rows(sum, t, rows, 0);                                                        \
         break;
 
+/* Rows cut into tiles evenly leave no tile of so few rows that is one of many. */
 static void multiply_tile(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group)
 {
     (void)group;
-    switch (2 * rows + (size_t)t->few) {
-        STREAM(1, 4, 8)
-        STREAM(2, 4, 4)
-        STREAM(3, 2, 4)
-        STREAM(STREAM_ROWS, 2, 2)
-        TILE(5)
-        TILE(6)
-        TILE(7)
+    switch (rows) {
+        STREAM(1, 8)
+        STREAM(2, 4)
+        STREAM(3, 4)
+        STREAM(STREAM_ROWS, 2)
+        FEW(5)
+        FEW(6)
+        FEW(7)
         TILE(8)
         TILE(9)
         TILE(10)

@@ -3,17 +3,17 @@
  * Inner loop of the AVX2 int8 matrix product: one tile of 1, 2 or 3 rows against one panel of 16
  * columns, over the whole depth, for lane groups of 4, 2 or 1 quads.
  *
- *   void distil_qtile_avx2_r{ROWS}g{GROUP}{FETCH}(int32_t *sum, const uint8_t *a,
- *                                                 const int8_t *panel, const uint16_t *order,
- *                                                 size_t quads, uintptr_t prefetch, size_t step);
+ *   void distil_qtile_avx2_r{ROWS}g{GROUP}(int32_t *sum, const uint8_t *a, const int8_t *panel,
+ *                                          const uint16_t *order, size_t quads,
+ *                                          uintptr_t prefetch, size_t step);
  *
  * sum (ROWS, 16) receives sum_k a[row][k] * panel[k][col]; 32-byte aligned. a, panel and order are
  * as in distil_qrows and distil_qmatrix; quads is a positive multiple of 4. For each quad the line
- * at `prefetch` is fetched, which then moves on by `step` bytes; it may point anywhere. FETCH:
+ * at `prefetch` is fetched, which then moves on by `step` bytes; it may point anywhere. How:
  *
- *   single   to the first cache
- *   few      to the second
- *   many     to the first, every fourth quad only, so step is at most 16. The loop is so near to
+ *   FEW      to the second cache
+ *   SINGLE   to the first
+ *   MANY     to the first, every fourth quad only, so step is at most 16. The loop is so near to
  *            what a core can issue that three instructions fewer are felt.
  *
  * vpmaddubsw adds two products in an int16 lane, vpaddw adds those of GROUP quads with wrapping,
@@ -177,16 +177,16 @@ ones:   .fill   16, 2, 1
         .size   \name, . - \name
         .endm
 
-        .macro  TILES fetch, suffix, rows
-        TILE    distil_qtile_avx2_r\rows\()g1\suffix, \rows, 1, \fetch
-        TILE    distil_qtile_avx2_r\rows\()g2\suffix, \rows, 2, \fetch
-        TILE    distil_qtile_avx2_r\rows\()g4\suffix, \rows, 4, \fetch
-        .endm
-
-        TILES   SINGLE, single, 1
-        TILES   SINGLE, single, 2
-        TILES   FEW, few, 2
-        TILES   FEW, few, 3
-        TILES   MANY, many, 3
+        TILE    distil_qtile_avx2_r1g1, 1, 1, SINGLE
+        TILE    distil_qtile_avx2_r1g2, 1, 2, SINGLE
+        TILE    distil_qtile_avx2_r1g4, 1, 4, SINGLE
+        TILE    distil_qtile_avx2_r2g1, 2, 1, FEW
+        TILE    distil_qtile_avx2_r2g2, 2, 2, FEW
+        TILE    distil_qtile_avx2_r2g4, 2, 4, FEW
+        TILE    distil_qtile_avx2_r2g4single, 2, 4, SINGLE
+        TILE    distil_qtile_avx2_r3g1, 3, 1, FEW
+        TILE    distil_qtile_avx2_r3g2, 3, 2, FEW
+        TILE    distil_qtile_avx2_r3g4, 3, 4, FEW
+        TILE    distil_qtile_avx2_r3g4many, 3, 4, MANY
 
         .section .note.GNU-stack, "", @progbits
