@@ -5,22 +5,25 @@
  * vpdpbusd adds four u8 x s8 products to an int32 lane exactly, so the lane group does not matter
  * here; only the quad order does. The tile is up to 12 rows x 32 columns, both panels of a pair:
  * 24 sums, 2 of weights, 1 broadcast of activations, 27 of 32 registers. A quad of the full tile is
- * 24 vpdpbusd on two ports, 12 cycles, beside 14 loads and 1 to 4 prefetches on two or three ports: the
- * multiplier is the bound, 128 multiply-adds a cycle.
+ * 24 vpdpbusd on two ports, 12 cycles, beside 14 loads and 1 to 4 prefetches on two or three ports:
+ * the multiplier is the bound, 128 multiply-adds a cycle.
  *
  * Up to STREAM_ROWS rows, whose bound is reading the weights, take one panel after the other: a
  * single stream in the order of addresses is what memory gives fastest. They have too few sums to
  * cover the instruction's latency (5 cycles on two ports want 10): their quads go to 8 to 2 sets of
  * sums in turn, joined at the end.
  */
-enum {
-    TILE_ROWS = 12,
-    STREAM_ROWS = 4,
-    STREAM_AHEAD = 64, /* quads that its fetch is ahead */
-    MAX_SUMS = 12      /* rows x sets */
-};
+enum { TILE_ROWS = 12 };
 
 #include "kernels/qgemm_avx512.inc"
+
+enum {
+    STREAM_ROWS = 4,
+    NARROW_ROWS = 2,        /* of a stream that the first cache's line buffers keep up with */
+    NEAR_AHEAD = 48 * LINE, /* bytes that a stream's fetch to the first cache is ahead */
+    FAR_AHEAD = 256 * LINE, /* and that to the second */
+    MAX_SUMS = 12           /* rows x sets */
+};
 
 /* sum (rows, 32) = tile x pair, for a constant number of rows. */
 __attribute__((always_inline)) static inline void
@@ -77,7 +80,9 @@ stream_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets)
                 const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
                 __m512i weights = _mm512_load_si512(b);
 
-                _mm_prefetch((const char *)((uintptr_t)b + STREAM_AHEAD * LINE), _MM_HINT_T0);
+                _mm_prefetch((const char *)((uintptr_t)b + NEAR_AHEAD), _MM_HINT_T0);
+                if (rows > NARROW_ROWS)
+                    _mm_prefetch((const char *)((uintptr_t)b + FAR_AHEAD), _MM_HINT_T1);
                 DISTIL_UNROLL
                 for (size_t r = 0; r < rows; r++)
                     part[s * rows + r] = _mm512_dpbusd_epi32(
