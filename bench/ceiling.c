@@ -8,13 +8,10 @@
 /* A loop body is one string; both compilers take longer ones than C promises. */
 #pragma GCC diagnostic ignored "-Woverlength-strings"
 
-/*
- * ---- AVX2 u8 x s8: the registers of kernels/qtile_avx2.S with 3 rows, one for both its weights ----
- *
- * Two products, then both additions, as there: on Zen 4 a product and its addition side by side are
- * 4 % slower, which would make the kernel faster than its ceiling.
- */
+/* ---- AVX2 u8 x s8: kernels/qtile_avx2.S with 3 rows ---------------------------------------- */
 
+/* Its registers, but one for both weights. Two products, then both additions, as there: on Zen 4 a
+ * product and its addition side by side are 4 % slower, and the kernel would beat its ceiling. */
 #define MADDUBS_FIRST                                                                              \
     "vpmaddubsw %%ymm13, %%ymm14, %%ymm6\n\t"                                                      \
     "vpmaddubsw %%ymm13, %%ymm14, %%ymm7\n\t"                                                      \
@@ -33,9 +30,10 @@
 #define ADD(part, sum) "vpaddd %%" part ", %%" sum ", %%" sum "\n\t"
 #define JOIN                                                                                       \
     WIDEN("ymm6")                                                                                  \
-    WIDEN("ymm7") WIDEN("ymm8") WIDEN("ymm9") WIDEN("ymm10") WIDEN("ymm11") ADD("ymm6", "ymm0")    \
-        ADD("ymm7", "ymm1") ADD("ymm8", "ymm2") ADD("ymm9", "ymm3") ADD("ymm10", "ymm4")           \
-            ADD("ymm11", "ymm5")
+    WIDEN("ymm7")                                                                                  \
+    WIDEN("ymm8")                                                                                  \
+    WIDEN("ymm9") WIDEN("ymm10") WIDEN("ymm11") ADD("ymm6", "ymm0") ADD("ymm7", "ymm1")            \
+        ADD("ymm8", "ymm2") ADD("ymm9", "ymm3") ADD("ymm10", "ymm4") ADD("ymm11", "ymm5")
 
 #define CLOBBERS                                                                                   \
     "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
