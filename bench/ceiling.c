@@ -26,14 +26,14 @@
     "vpaddw %%ymm12, %%" part1 ", %%" part1 "\n\t"
 #define MADDUBS_NEXT                                                                               \
     MADDUBS_ADD("ymm6", "ymm7") MADDUBS_ADD("ymm8", "ymm9") MADDUBS_ADD("ymm10", "ymm11")
-#define WIDEN(part) "vpmaddwd %%ymm13, %%" part ", %%" part "\n\t"
-#define ADD(part, sum) "vpaddd %%" part ", %%" sum ", %%" sum "\n\t"
+#define JOIN_ROW(part0, part1, sum0, sum1)                                                         \
+    "vpmaddwd %%ymm13, %%" part0 ", %%" part0 "\n\t"                                               \
+    "vpmaddwd %%ymm13, %%" part1 ", %%" part1 "\n\t"                                               \
+    "vpaddd %%" part0 ", %%" sum0 ", %%" sum0 "\n\t"                                               \
+    "vpaddd %%" part1 ", %%" sum1 ", %%" sum1 "\n\t"
 #define JOIN                                                                                       \
-    WIDEN("ymm6")                                                                                  \
-    WIDEN("ymm7")                                                                                  \
-    WIDEN("ymm8")                                                                                  \
-    WIDEN("ymm9") WIDEN("ymm10") WIDEN("ymm11") ADD("ymm6", "ymm0") ADD("ymm7", "ymm1")            \
-        ADD("ymm8", "ymm2") ADD("ymm9", "ymm3") ADD("ymm10", "ymm4") ADD("ymm11", "ymm5")
+    JOIN_ROW("ymm6", "ymm7", "ymm0", "ymm1")                                                       \
+    JOIN_ROW("ymm8", "ymm9", "ymm2", "ymm3") JOIN_ROW("ymm10", "ymm11", "ymm4", "ymm5")
 
 #define CLOBBERS                                                                                   \
     "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
