@@ -22,7 +22,8 @@ typedef struct bench_ceiling {
 /* The int8 product of a level with a lane group of 4, 2 or 1 quads; NULL where none is known. */
 const bench_ceiling *bench_qgemm_ceiling(distil_level level, size_t group);
 
-/* The int16 products of attention on a level; NULL where none is known. */
+/* Both products of attention, which have as many multiply-adds, on a level; NULL where none is
+ * known. */
 const bench_ceiling *bench_attention_ceiling(distil_level level);
 
 /*

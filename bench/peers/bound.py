@@ -2,7 +2,7 @@
 """What a pass of this library cannot be faster than here: two stand-ins, timed like the engines.
 
 products  as many multiply-adds as a pass has, in the level's instructions on registers alone
-          (bench/ceiling.c): int8 for the layers' matrices, int16 for attention
+          (bench/ceiling.c): of the layers' matrices, and of attention
 weights   the bytes of the layers' matrices read once, in order, from the mapped blob
 
 The longer of the two is the least time of a pass. Everything else that a pass does (quantising,
@@ -28,7 +28,7 @@ def _layer(info: engines._Info) -> int:
 
 
 def multiply_adds(info: engines._Info, tokens: int) -> tuple[int, int]:
-    """Of a pass, int8 and int16. Of the last layer all tokens need keys and values alone."""
+    """Of a pass: of matrices and of attention. Of the last layer all tokens need keys and values alone."""
     full, keys_values = info.n_layers - 1, 2 * info.dim**2
     matrices = tokens * (full * _layer(info) + keys_values) + _layer(info) - keys_values
     attention = 2 * info.dim * tokens * (full * tokens + 1)
