@@ -2,10 +2,24 @@
 /* Scaled dot-product attention of one head, AVX-512 VNNI: contract in kernels.h. */
 #include "kernels/simd_avx512.h"
 
+enum { LANE = 4 }; /* integers of Q and K in 32 bits */
+
+/* 32 of them, in int16, to bytes: their low ones, of K's as of Q's. */
+static inline void store_lanes(int32_t *to, __m512i words)
+{
+    _mm256_store_si256((__m256i *)(void *)to, _mm512_cvtepi16_epi8(words));
+}
+
 /* sum + the products of two pairs of int16 in each lane. */
-static inline __m512i multiply_add(__m512i sum, __m512i a, __m512i b)
+static inline __m512i add_pairs(__m512i sum, __m512i a, __m512i b)
 {
     return _mm512_dpwssd_epi32(sum, a, b);
+}
+
+/* sum + the products of four int8 and four u8 in each lane. */
+static inline __m512i add_scores(__m512i sum, __m512i q, __m512i k)
+{
+    return _mm512_dpbusd_epi32(sum, k, q);
 }
 
 #include "kernels/attention_avx512.inc"

@@ -6,70 +6,90 @@
 #include <assert.h>
 #include <math.h>
 
-/* Greatest of `range` and |x|, which may be NaN, over n elements `step` apart. */
-static float widen(float range, const float *x, size_t n, size_t step)
+_Static_assert(INT32_MAX / DISTIL_WEIGHT_MOST >= DISTIL_ATTENTION_MOST_PV,
+               "sums of weights times V fit int32 for any number of rows");
+
+/* Greatest of `range` and |x|, which may be NaN. */
+static float widen(float range, float x)
 {
-    for (size_t i = 0; i < n; i++)
-        range = fabsf(x[i * step]) > range ? fabsf(x[i * step]) : range;
+    return fabsf(x) > range ? fabsf(x) : range;
+}
+
+static float limit(float range)
+{
     return range < DISTIL_ATTENTION_RANGE_MAX ? range : DISTIL_ATTENTION_RANGE_MAX;
 }
 
-static int16_t to_integer(float x, float inverse, float most)
+/* What is no int32 counts as the least. */
+static int16_t to_integer(float t, int16_t least, int16_t most)
 {
-    float t = x * inverse;
+    long n = fabsf(t) < 0x1p31f ? lrintf(t) : INT32_MIN;
 
-    t = t > -most ? t : -most;
-    t = t < most ? t : most;
-    return (int16_t)lrintf(t);
+    return (int16_t)(n < least ? least : n > most ? most : n);
 }
 
-/* K as integers (rows, head_dim); returns their step. */
-static float pack_k(int16_t *to, const float *k, size_t stride, size_t rows, size_t head_dim)
+/* K as integers (rows, head_dim); the step of each column. */
+static void pack_k(int16_t *to, float *step, const float *k, size_t stride, size_t rows,
+                   size_t head_dim)
 {
-    float range = 0.0f, inverse;
+    for (size_t d = 0; d < head_dim; d++) {
+        float low = DISTIL_ATTENTION_RANGE_MAX, high = -low, inverse;
 
-    for (size_t j = 0; j < rows; j++)
-        range = widen(range, k + j * stride, head_dim, 1);
-    inverse = distil_attention_inverse(range, DISTIL_ATTENTION_MOST_K);
-    for (size_t j = 0; j < rows; j++)
-        for (size_t d = 0; d < head_dim; d++)
-            to[j * head_dim + d] = to_integer(k[j * stride + d], inverse, DISTIL_ATTENTION_MOST_K);
-    return distil_attention_step(range, DISTIL_ATTENTION_MOST_K);
+        for (size_t j = 0; j < rows; j++) {
+            float x = k[j * stride + d];
+
+            low = x < low ? x : low;
+            high = x > high ? x : high;
+        }
+        low = low > -DISTIL_ATTENTION_RANGE_MAX ? low : -DISTIL_ATTENTION_RANGE_MAX;
+        high = limit(high);
+        inverse = distil_attention_inverse(high - low, DISTIL_ATTENTION_MOST_K);
+        step[d] = distil_attention_step(high - low, DISTIL_ATTENTION_MOST_K);
+        for (size_t j = 0; j < rows; j++)
+            to[j * head_dim + d] = to_integer(fmaf(k[j * stride + d], inverse, -low * inverse), 0,
+                                              DISTIL_ATTENTION_MOST_K);
+    }
 }
 
 /* V as integers (rows, head_dim); the step of each column. */
 static void pack_v(int16_t *to, float *step, const float *v, size_t stride, size_t rows,
                    size_t head_dim)
 {
-    float most = distil_attention_most_v(rows);
+    int16_t most = distil_attention_most_v(rows);
 
     for (size_t d = 0; d < head_dim; d++) {
-        float range = widen(0.0f, v + d, rows, stride);
-        float inverse = distil_attention_inverse(range, most);
+        float range = 0.0f, inverse;
 
         for (size_t j = 0; j < rows; j++)
-            to[j * head_dim + d] = to_integer(v[j * stride + d], inverse, most);
+            range = widen(range, v[j * stride + d]);
+        range = limit(range);
+        inverse = distil_attention_inverse(range, most);
+        for (size_t j = 0; j < rows; j++)
+            to[j * head_dim + d] = to_integer(v[j * stride + d] * inverse, (int16_t)-most, most);
         step[d] = distil_attention_step(range, most);
     }
 }
 
-/* s[j] = Q[i] . K[j] of one row; returns the factor that makes y of their differences, with step_k
- * that of K times scale and log2 e. */
+/* s[j] = Q[i] . K[j] of one row; returns the step of Q. */
 static float score(int32_t *restrict s, const float *restrict q, const int16_t *restrict k,
-                   float step_k, size_t rows, size_t head_dim)
+                   const float *restrict step_k, size_t rows, size_t head_dim)
 {
-    float range = widen(0.0f, q, head_dim, 1);
-    float inverse = distil_attention_inverse(range, DISTIL_ATTENTION_MOST_Q);
+    float range = 0.0f, inverse;
     int16_t integers[DISTIL_ATTENTION_MAX_HEAD];
 
     for (size_t d = 0; d < head_dim; d++)
-        integers[d] = to_integer(q[d], inverse, DISTIL_ATTENTION_MOST_Q);
+        range = widen(range, q[d] * step_k[d]);
+    range = limit(range);
+    inverse = distil_attention_inverse(range, DISTIL_ATTENTION_MOST_Q);
+    for (size_t d = 0; d < head_dim; d++)
+        integers[d] = to_integer(q[d] * step_k[d] * inverse, -DISTIL_ATTENTION_MOST_Q,
+                                 DISTIL_ATTENTION_MOST_Q);
     for (size_t j = 0; j < rows; j++) {
         s[j] = 0;
         for (size_t d = 0; d < head_dim; d++)
             s[j] += integers[d] * k[j * head_dim + d];
     }
-    return distil_attention_step(range, DISTIL_ATTENTION_MOST_Q) * step_k;
+    return distil_attention_step(range, DISTIL_ATTENTION_MOST_Q);
 }
 
 /* s[j] = exp2_((s[j] - max s) * factor); returns their sum. */
@@ -93,16 +113,16 @@ void distil_attention_scalar(float *restrict out, size_t out_stride, const float
 {
     int16_t *integers_k = scratch, *integers_v = integers_k + rows * head_dim;
     int32_t *s = (int32_t *)(void *)(integers_v + rows * head_dim);
-    float step_v[DISTIL_ATTENTION_MAX_HEAD], step_k;
+    float step_k[DISTIL_ATTENTION_MAX_HEAD], step_v[DISTIL_ATTENTION_MAX_HEAD];
 
     assert(rows >= 1 && rows <= DISTIL_ATTENTION_MAX_ROWS);
     assert(query_rows >= 1 && query_rows <= rows);
     assert(head_dim == 32 || head_dim == 64);
-    step_k = pack_k(integers_k, k, stride, rows, head_dim) * (scale * DISTIL_EXP_LOG2E);
+    pack_k(integers_k, step_k, k, stride, rows, head_dim);
     pack_v(integers_v, step_v, v, stride, rows, head_dim);
     for (size_t i = 0; i < query_rows; i++) {
-        float factor = score(s, q + i * stride, integers_k, step_k, rows, head_dim);
-        float inverse = 1.0f / (float)weigh(s, rows, factor);
+        float step_q = score(s, q + i * stride, integers_k, step_k, rows, head_dim);
+        float inverse = 1.0f / (float)weigh(s, rows, step_q * (scale * DISTIL_EXP_LOG2E));
 
         for (size_t d = 0; d < head_dim; d++) {
             int32_t sum = 0;

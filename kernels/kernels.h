@@ -165,22 +165,23 @@ typedef void distil_qgemm_fn(float *restrict c, size_t c_stride, const distil_qr
 
 /*
  * Scaled dot-product attention of one head of one text (Vaswani et al. 2017). Both products are
- * sums of int16 products, exact; integers stand for floats as
- *   x ~ integer * step,  integer = rint(clamp(x * inverse, -most, most))
- *   range = max |x|, at most 1e15; inverse = most / range, step = range / most,
- *           but 0 and 1 where range < 1e-30
- * of these ranges:
- *   Q   each row                        most 2047
- *   K   the text's (rows, head_dim)     most 8191
- *   V   each of its columns             most 131071 / rows rounded down, at most 32767
- * and then
- *   s[j] = sum_d Q[i][d] * K[j][d]                    below 64 * 2047 * 8191 < 2^30
- *   y[j] = (float)(s[j] - max_j s[j]) * (step_q * (step_k * (scale * log2 e)))
+ * sums of integer products, exact. Integers stand for floats by column of K (rows, head_dim), by
+ * row of Q times K's steps, and by column of V:
+ *   K   low, high = min x, max x, both within -1e15 .. 1e15; range = high - low; most 254
+ *       integer = clamp(rint(fma(x, inverse, -low * inverse)), 0, most)
+ *   Q   t[d] = x[d] * step_k[d]; range = max |t|, at most 1e15; most 127
+ *       integer = clamp(rint(t * inverse), -most, most)
+ *   V   range = max |x|, at most 1e15; most 131071 / rows rounded down, at most 32767
+ *       integer = clamp(rint(x * inverse), -most, most)
+ *   inverse = most / range, step = range / most, but 0 and 0 where range < 1e-30
+ * (-low adds the same to all scores of a query, and only their differences are used), and then
+ *   s[j] = sum_d Q[i][d] * K[j][d]                    at most 64 * 127 * 254 < 2^21
+ *   y[j] = (float)(s[j] - max_j s[j]) * (step_q * (scale * log2 e))
  *   p[j] = exp2_(y[j])                                integers of poly.h, 0 .. 16383 for 2^y
  *   out[i][d] = (float)(sum_j p[j] * V[j][d]) * (1 / (float)sum_j p[j]) * step_v[d]
  * where the sum is at most rows * 16383 * (131071 / rows) <= 16383 * 131071 < 2^31.
- * Every float is allowed: a NaN is left out of its range and counts as -most (so does each clamp
- * read: min(max(x, -most), most), max taking its second operand where the first is NaN).
+ * Every float is allowed: a NaN is left out of its range, and where the argument of rint is a NaN
+ * or not below 2^31 in magnitude, the integer is the least one.
  * q        (query_rows, head_dim), k and v (rows, head_dim), each `stride` elements between rows
  * out      (query_rows, head_dim), out_stride elements between rows; overlaps nothing
  * rows     1 .. 512; query_rows 1 .. rows; head_dim 32 or 64; scale > 0, at most 1
@@ -194,19 +195,25 @@ typedef void distil_attention_fn(float *restrict out, size_t out_stride, const f
 enum {
     DISTIL_ATTENTION_MAX_ROWS = 512,
     DISTIL_ATTENTION_MAX_HEAD = 64,
-    DISTIL_ATTENTION_MOST_Q = 2047,
-    DISTIL_ATTENTION_MOST_K = 8191,
-    DISTIL_ATTENTION_MOST_PV = 131071, /* of V, times rows */
-    DISTIL_ATTENTION_TILE_ROWS = 12,   /* most query rows that a variant takes at a time */
-    DISTIL_ATTENTION_TILE_COLS = 544   /* int32 from one to the next: 512 scores, 64 int16 of Q */
+    DISTIL_ATTENTION_MOST_Q = 127,
+    DISTIL_ATTENTION_MOST_K = 254,      /* even, so that the middle of a range is an integer */
+    DISTIL_ATTENTION_MOST_PV = 131071,  /* of V, times rows */
+    DISTIL_ATTENTION_TILE_ROWS = 12,    /* most query rows that a variant takes at a time */
+    DISTIL_ATTENTION_TILE_COLS = 544,   /* int32 from one to the next: 512 scores, 64 int16 of Q */
+    DISTIL_ATTENTION_FLOAT = 0x4b400000 /* 1.5 * 2^23 as a float; FLOAT + s is that plus s */
 };
+_Static_assert((1 << 22) / DISTIL_ATTENTION_MAX_HEAD >
+                   DISTIL_ATTENTION_MOST_Q * DISTIL_ATTENTION_MOST_K,
+               "1.5 * 2^23 plus a score is between 2^23 and 2^24, where floats are the integers");
+_Static_assert(DISTIL_ATTENTION_MOST_Q <= INT8_MAX && DISTIL_ATTENTION_MOST_K <= UINT8_MAX,
+               "Q fits the signed operand of a byte product, K the unsigned one");
 
 /* Greatest integer that stands for an element of V. */
-static inline float distil_attention_most_v(size_t rows)
+static inline int16_t distil_attention_most_v(size_t rows)
 {
     size_t most = DISTIL_ATTENTION_MOST_PV / rows;
 
-    return (float)(most < INT16_MAX ? most : INT16_MAX);
+    return (int16_t)(most < INT16_MAX ? most : INT16_MAX);
 }
 
 /* Bounds of a range: beyond the upper one elements are clamped, below the lower one they are 0. */
@@ -220,7 +227,7 @@ static inline float distil_attention_inverse(float range, float most)
 
 static inline float distil_attention_step(float range, float most)
 {
-    return range >= DISTIL_ATTENTION_RANGE_MIN ? range / most : 1.0f;
+    return range >= DISTIL_ATTENTION_RANGE_MIN ? range / most : 0.0f;
 }
 
 /* Bytes of scratch that attention may use: K and V as int16, and a tile of rows of scores and Q. */

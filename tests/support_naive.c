@@ -149,38 +149,67 @@ static void check_qgemm(const kernel_case *c, worst_error *worst)
 
 /* ---- attention ------------------------------------------------------------------------------ */
 
-/* (rows, cols) floats, `stride` apart, as the integers that stand for them; one step for all. */
+/* n floats, `stride` apart, as the integers that stand for them. */
 typedef struct integers {
     double *value;
     double step;
 } integers;
 
-static double range_of(const float *x, size_t stride, size_t rows, size_t cols)
+/* Greatest of |x|; NaN is left out. */
+static double range_of(const float *x, size_t stride, size_t n)
 {
     double range = 0.0;
 
-    for (size_t r = 0; r < rows; r++)
-        for (size_t i = 0; i < cols; i++)
-            range = fmax(range, fabs((double)x[r * stride + i])); /* leaves NaN out */
+    for (size_t i = 0; i < n; i++)
+        range = fmax(range, fabs((double)x[i * stride]));
     return fmin(range, (double)1e15f);
 }
 
 /* The rounding of x * inverse is part of the definition, which side of a tie it is on. */
-static integers to_integers(const float *x, size_t stride, size_t rows, size_t cols, double most)
+static integers to_integers(const float *x, size_t stride, size_t n, double range, double low,
+                            double least, double most)
 {
-    double range = range_of(x, stride, rows, cols);
-    int zero = range < (double)1e-30f;
+    int zero = !(range >= (double)1e-30f);
     float inverse = zero ? 0.0f : (float)most / (float)range;
-    integers n = {calloc(rows * cols, sizeof(double)), zero ? 1.0 : range / most};
+    integers to = {calloc(n, sizeof(double)), zero ? 0.0 : range / most};
 
-    if (n.value == NULL)
+    if (to.value == NULL)
         abort();
-    for (size_t i = 0; i < rows * cols; i++) {
-        double t = (double)(x[i / cols * stride + i % cols] * inverse);
+    for (size_t i = 0; i < n; i++) {
+        double t = (double)fmaf(x[i * stride], inverse, -(float)low * inverse);
 
-        n.value[i] = isnan(t) ? -most : nearbyint(fmax(-most, fmin(most, t)));
+        to.value[i] = fabs(t) < 0x1p31 ? fmax(least, fmin(most, nearbyint(t))) : least;
     }
-    return n;
+    return to;
+}
+
+static integers symmetric(const float *x, size_t stride, size_t n, double most)
+{
+    return to_integers(x, stride, n, range_of(x, stride, n), 0.0, -most, most);
+}
+
+/* A column of K: 0 .. 254 from its least to its greatest. */
+static integers column_of_k(const float *k, size_t stride, size_t rows)
+{
+    double limit = (double)1e15f, low = limit, high = -limit;
+
+    for (size_t i = 0; i < rows; i++) {
+        low = fmin(low, (double)k[i * stride]);
+        high = fmax(high, (double)k[i * stride]);
+    }
+    low = fmax(low, -limit);
+    high = fmin(high, limit);
+    return to_integers(k, stride, rows, (double)((float)high - (float)low), low, 0.0, 254.0);
+}
+
+/* A row of Q in the units of K's columns. */
+static integers row_of_q(const float *q, const integers *k, size_t depth)
+{
+    float t[64];
+
+    for (size_t d = 0; d < depth; d++)
+        t[d] = q[d] * (float)k[d].step;
+    return symmetric(t, 1, depth, 127.0);
 }
 
 /* Weights of one query: 16383 times 2 to the difference from the greatest score, rounded. What they
@@ -193,7 +222,7 @@ static double weigh(double *p, double *error, const double *q, const integers *k
     for (size_t j = 0; j < rows; j++) {
         p[j] = 0.0;
         for (size_t d = 0; d < depth; d++)
-            p[j] += q[d] * k->value[j * depth + d];
+            p[j] += q[d] * k[d].value[j];
         max = fmax(max, p[j]);
     }
     for (size_t j = 0; j < rows; j++) {
@@ -208,11 +237,10 @@ static void check_query(const kernel_case *c, worst_error *worst, size_t i, cons
                         const integers *v)
 {
     size_t rows = c->shape.rows, depth = c->shape.depth;
-    integers q =
-        to_integers(kernel_in_float(c, 0) + i * c->in[0].stride, c->in[0].stride, 1, depth, 2047.0);
+    integers q = row_of_q(kernel_in_float(c, 0) + i * c->in[0].stride, k, depth);
     double scale = (double)(1.0f / sqrtf((float)depth)) / log(2.0);
     double p[512], error[512];
-    double sum = weigh(p, error, q.value, k, q.step * k->step * scale, rows, depth);
+    double sum = weigh(p, error, q.value, k, q.step * scale, rows, depth);
 
     for (size_t d = 0; d < depth; d++) {
         size_t at = i * c->out[0].stride + d;
@@ -234,17 +262,19 @@ static void check_query(const kernel_case *c, worst_error *worst, size_t i, cons
 static void check_attention(const kernel_case *c, worst_error *worst)
 {
     size_t rows = c->shape.rows, depth = c->shape.depth, stride = c->in[0].stride;
-    integers k = to_integers(kernel_in_float(c, 1), stride, rows, depth, 8191.0);
-    integers v[64];
+    integers k[64], v[64];
 
-    for (size_t d = 0; d < depth; d++)
-        v[d] = to_integers(kernel_in_float(c, 2) + d, stride, rows, 1,
-                           fmin(32767.0, floor(131071.0 / (double)rows)));
+    for (size_t d = 0; d < depth; d++) {
+        k[d] = column_of_k(kernel_in_float(c, 1) + d, stride, rows);
+        v[d] = symmetric(kernel_in_float(c, 2) + d, stride, rows,
+                         fmin(32767.0, floor(131071.0 / (double)rows)));
+    }
     for (size_t i = 0; i < c->shape.queries; i++)
-        check_query(c, worst, i, &k, v);
-    for (size_t d = 0; d < depth; d++)
+        check_query(c, worst, i, k, v);
+    for (size_t d = 0; d < depth; d++) {
+        free(k[d].value);
         free(v[d].value);
-    free(k.value);
+    }
 }
 
 /* depth roundings of partial sums, each at most the sum of magnitudes; they add up like noise. */

@@ -145,8 +145,10 @@ check avxvnni qgemm_avxvnni 'vpdpbusd' icelake-server alderlake
 check avx512 qgemm_avx512 '^vpmaddubsw' skylake-avx512 icelake-server
 check avx512vnni qgemm_avx512vnni '^vpdpbusd' icelake-server
 check attention_avx2 attention_avx2 '^vpmaddwd' haswell skylake icelake-server znver3
+check scores_avxvnni attention_avxvnni 'vpdpbusd' icelake-server alderlake
 check attention_avxvnni attention_avxvnni 'vpdpwssd' icelake-server alderlake
 check attention_avx512 attention_avx512 '^vpmaddwd' skylake-avx512 icelake-server
+check scores_avx512vnni attention_avx512vnni '^vpdpbusd' icelake-server
 check attention_avx512vnni attention_avx512vnni '^vpdpwssd' icelake-server
 [ "$mode" = --record ] || echo "test_mca: $passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * fp32 encoder for calibration. Products are the converter's own (dense_math.h); normalisation and
- * attention, in int16, are the engine's kernels, which give the same bits on every CPU.
+ * attention, in integers, are the engine's kernels, which give the same bits on every CPU.
  */
 #include "tools/convert/forward.h"
 
