@@ -73,15 +73,22 @@ static void run_maddubs_4(size_t rounds)
 #define CHAINS_YMM(op)                                                                             \
     op("ymm0") op("ymm1") op("ymm2") op("ymm3") op("ymm4") op("ymm5") op("ymm6") op("ymm7")        \
         op("ymm8") op("ymm9") op("ymm10") op("ymm11")
-#define MADD_YMM(sum)                                                                              \
-    "vpmaddwd %%ymm12, %%ymm13, %%ymm15\n\t"                                                       \
-    "vpaddd %%ymm15, %%" sum ", %%" sum "\n\t"
 #define DOT_WORDS_YMM(sum) "%{vex%} vpdpwssd %%ymm12, %%ymm13, %%" sum "\n\t"
 #define DOT_YMM(sum) "%{vex%} vpdpbusd %%ymm12, %%ymm13, %%" sum "\n\t"
 
+/* vpmaddwd and vpaddd on two chains: two products, then both additions, for the reason above. */
+#define MADD(x, y, product0, product1, sum0, sum1)                                                 \
+    "vpmaddwd %%" x ", %%" y ", %%" product0 "\n\t"                                                \
+    "vpmaddwd %%" x ", %%" y ", %%" product1 "\n\t"                                                \
+    "vpaddd %%" product0 ", %%" sum0 ", %%" sum0 "\n\t"                                            \
+    "vpaddd %%" product1 ", %%" sum1 ", %%" sum1 "\n\t"
+#define MADD_YMM(sum0, sum1) MADD("ymm12", "ymm13", "ymm14", "ymm15", sum0, sum1)
+#define MADD_ZMM(sum0, sum1) MADD("zmm24", "zmm25", "zmm26", "zmm27", sum0, sum1)
+
 static void run_madd_ymm(size_t rounds)
 {
-    LOOP(CHAINS_YMM(MADD_YMM));
+    LOOP(MADD_YMM("ymm0", "ymm1") MADD_YMM("ymm2", "ymm3") MADD_YMM("ymm4", "ymm5")
+             MADD_YMM("ymm6", "ymm7") MADD_YMM("ymm8", "ymm9") MADD_YMM("ymm10", "ymm11"));
 }
 
 static void run_dot_both_ymm(size_t rounds)
@@ -112,15 +119,16 @@ static void run_dot_ymm(size_t rounds)
         op("zmm8") op("zmm9") op("zmm10") op("zmm11") op("zmm12") op("zmm13") op("zmm14")          \
             op("zmm15") op("zmm16") op("zmm17") op("zmm18") op("zmm19") op("zmm20") op("zmm21")    \
                 op("zmm22") op("zmm23")
-#define MADD_ZMM(sum)                                                                              \
-    "vpmaddwd %%zmm24, %%zmm25, %%zmm26\n\t"                                                       \
-    "vpaddd %%zmm26, %%" sum ", %%" sum "\n\t"
 #define DOT_WORDS_ZMM(sum) "vpdpwssd %%zmm24, %%zmm25, %%" sum "\n\t"
 #define DOT_ZMM(sum) "vpdpbusd %%zmm24, %%zmm25, %%" sum "\n\t"
 
 WITH_ZMM static void run_madd_zmm(size_t rounds)
 {
-    LOOP_ZMM(CHAINS_ZMM(MADD_ZMM));
+    LOOP_ZMM(MADD_ZMM("zmm0", "zmm1") MADD_ZMM("zmm2", "zmm3") MADD_ZMM("zmm4", "zmm5")
+                 MADD_ZMM("zmm6", "zmm7") MADD_ZMM("zmm8", "zmm9") MADD_ZMM("zmm10", "zmm11")
+                     MADD_ZMM("zmm12", "zmm13") MADD_ZMM("zmm14", "zmm15")
+                         MADD_ZMM("zmm16", "zmm17") MADD_ZMM("zmm18", "zmm19")
+                             MADD_ZMM("zmm20", "zmm21") MADD_ZMM("zmm22", "zmm23"));
 }
 
 WITH_ZMM static void run_dot_both_zmm(size_t rounds)
