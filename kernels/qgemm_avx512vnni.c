@@ -8,21 +8,18 @@
  * 24 vpdpbusd on two ports, 12 cycles, beside 14 loads and 1 to 4 prefetches on two or three ports:
  * the multiplier is the bound, 128 multiply-adds a cycle.
  *
- * Up to STREAM_ROWS rows, whose bound is reading the weights, take one panel after the other: a
- * single stream in the order of addresses is what memory gives fastest. They have too few sums to
- * cover the instruction's latency (5 cycles on two ports want 10): their quads go to 8 to 2 sets of
- * sums in turn, joined at the end.
+ * One or two rows, whose bound is reading the weights, take one panel after the other: a single
+ * stream in the order of addresses is what memory gives fastest. They have too few sums to cover the
+ * instruction's latency (5 cycles on two ports want 10): their quads go to 8 or 4 sets of sums in
+ * turn, joined at the end.
  */
 enum { TILE_ROWS = 12 };
 
 #include "kernels/qgemm_avx512.inc"
 
 enum {
-    STREAM_ROWS = 4,
-    NARROW_ROWS = 2,        /* of a stream that the first cache's line buffers keep up with */
-    NEAR_AHEAD = 48 * LINE, /* bytes that a stream's fetch to the first cache is ahead */
-    FAR_AHEAD = 256 * LINE, /* and that to the second */
-    MAX_SUMS = 12           /* rows x sets */
+    STREAM_AHEAD = 48 * LINE, /* bytes that a stream's fetch is ahead */
+    MAX_SUMS = 8              /* rows x sets of a stream */
 };
 
 /* sum (rows, 32) = tile x pair, for a constant number of rows. */
@@ -80,9 +77,7 @@ stream_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets)
                 const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
                 __m512i weights = _mm512_load_si512(b);
 
-                _mm_prefetch((const char *)((uintptr_t)b + NEAR_AHEAD), _MM_HINT_T0);
-                if (rows > NARROW_ROWS)
-                    _mm_prefetch((const char *)((uintptr_t)b + FAR_AHEAD), _MM_HINT_T1);
+                _mm_prefetch((const char *)((uintptr_t)b + STREAM_AHEAD), _MM_HINT_T0);
                 DISTIL_UNROLL
                 for (size_t r = 0; r < rows; r++)
                     part[s * rows + r] = _mm512_dpbusd_epi32(
@@ -122,8 +117,8 @@ static void multiply_tile(int32_t *restrict sum, const tile_work *t, size_t rows
     switch (rows) {
         STREAM(1, 8)
         STREAM(2, 4)
-        STREAM(3, 4)
-        STREAM(STREAM_ROWS, 2)
+        FEW(3)
+        FEW(4)
         FEW(5)
         FEW(6)
         FEW(7)
