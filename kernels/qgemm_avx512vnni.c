@@ -9,9 +9,9 @@
  * the multiplier is the bound, 128 multiply-adds a cycle.
  *
  * One or two rows, whose bound is reading the weights, take one panel after the other: a single
- * stream in the order of addresses is what memory gives fastest. They have too few sums to cover the
- * instruction's latency (5 cycles on two ports want 10): their quads go to 8 or 4 sets of sums in
- * turn, joined at the end.
+ * stream in the order of addresses is what memory gives fastest. They have too few sums to cover
+ * the instruction's latency (5 cycles on two ports want 10): their quads go to 8 or 4 sets of sums
+ * in turn, joined at the end.
  */
 enum { TILE_ROWS = 12 };
 
