@@ -23,7 +23,8 @@
     "  --json     one JSON object a line instead of the table\n"                                   \
     "  --no-cold  leave out weights from memory\n"                                                 \
     "  --seconds  time for each measurement, 0.15\n"                                               \
-    "  --cpu      CPU to run on; the last one allowed\n"
+    "  --cpu      CPU to run on; the last one allowed\n"                                           \
+    "example: bench_kernels --filter 'qgemm/avx2/base*16x*'\n"
 
 enum { MAX_SAMPLES = 201, MIN_SAMPLES = 5, SCALAR_MAX_ROWS = 32 };
 
@@ -39,6 +40,7 @@ typedef struct bench {
     int8_t *ring; /* weights from memory: larger than the last cache, or NULL */
     size_t ring_bytes;
     int failures;
+    int subjects; /* that the filter took */
 } bench;
 
 typedef struct measurement {
@@ -239,6 +241,7 @@ static void bench_subject(bench *b, const subject *s)
              s->variant->level_name, s->model, kernel_shape_text(s->variant->op, &s->shape));
     if (b->filter != NULL && fnmatch(b->filter, name, 0) != 0)
         return;
+    b->subjects++;
     distil_kernels_fill(&table, DISTIL_LEVEL_SCALAR);
     s->variant->select(&table);
     kernel_case_make(&c, s->variant->op, &s->shape, KERNEL_FILL_RANDOM, 1);
@@ -372,10 +375,23 @@ static void bench_rows(bench *b, const kernel_variant *variant, const model_shap
     bench_subject(b, &s);
 }
 
+/* The filter may take names of the variant: they agree up to its first wildcard. */
+static int may_take(const bench *b, const kernel_variant *variant)
+{
+    char begin[64];
+    size_t fixed = b->filter == NULL ? 0 : strcspn(b->filter, "*?[");
+    size_t length = (size_t)snprintf(begin, sizeof begin, "%s/%s/", kernel_op_name(variant->op),
+                                     variant->level_name);
+
+    return fixed == 0 || strncmp(b->filter, begin, fixed < length ? fixed : length) == 0;
+}
+
 static void bench_variant(bench *b, const kernel_variant *variant)
 {
     const char *missing = NULL;
 
+    if (!may_take(b, variant))
+        return;
     if (!distil_cpuid_has(&b->cpu, variant->level, &missing)) {
         fprintf(stderr, "%s/%s: skipped, this CPU lacks %s\n", kernel_op_name(variant->op),
                 variant->level_name, missing);
@@ -437,6 +453,9 @@ static void parse_options(bench *b, int *cpu, int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--json") == 0) {
             b->json = 1;
+        } else if (strcmp(argv[i], "--help") == 0) {
+            fputs(USAGE, stdout);
+            exit(0);
         } else if (strcmp(argv[i], "--no-cold") == 0) {
             b->cold = 0;
         } else if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc) {
@@ -464,12 +483,15 @@ int main(int argc, char **argv)
     if (b.cold)
         make_ring(&b);
     if (!b.json) {
-        printf(
-            "%s, CPU %d, best level %s; rates are 10^9 multiply-adds (qgemm, attention, dense)\n"
-            "or elements a second by the median; cold: weights from %zu MB of memory; read: GB/s\n"
-            "of reading those weights alone\n\n",
-            b.cpu.brand, cpu, distil_level_name(distil_cpuid_best(&b.cpu, DISTIL_LEVEL_AVX512VNNI)),
-            b.ring_bytes / 1000000);
+        printf("%s, CPU %d, best level %s; rates are 10^9 multiply-adds (qgemm, attention, dense)\n"
+               "or elements a second by the median",
+               b.cpu.brand, cpu,
+               distil_level_name(distil_cpuid_best(&b.cpu, DISTIL_LEVEL_AVX512VNNI)));
+        if (b.ring != NULL)
+            printf("; cold: weights from %zu MB of memory; read: GB/s\n"
+                   "of reading those weights alone",
+                   b.ring_bytes / 1000000);
+        printf("\n\n");
         printf("%-44s %10s %10s %8s %8s %6s %8s %6s %6s %6s %7s\n", "kernel/level/shape",
                "median us", "min us", "rate", "ceiling", "of it", "cold", "of it", "read", "of it",
                "xscalar");
@@ -477,5 +499,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < kernel_variant_count; i++)
         bench_variant(&b, &kernel_variants[i]);
     free(b.ring);
-    return b.failures == 0 ? 0 : 1;
+    if (b.subjects == 0)
+        fprintf(stderr, "bench_kernels: nothing that this CPU runs is named like '%s'\n",
+                b.filter == NULL ? "*" : b.filter);
+    return b.failures == 0 && b.subjects > 0 ? 0 : 1;
 }

@@ -257,6 +257,7 @@ int main(int argc, char **argv)
     bench b = {.settings = {.blob = "build/sst2.distil", .texts = 1, .threads = 1}};
     distil_blob blob;
     distil_blob_error error;
+    distil_blob_code code;
     distil_cpuid cpu;
     const char *missing;
     int first, failed = 0;
@@ -271,8 +272,13 @@ int main(int argc, char **argv)
                 distil_level_name(b.settings.level), missing);
         return 1;
     }
-    if (distil_blob_open(&blob, b.settings.blob, DISTIL_BLOB_VERIFY_NONE, &error) !=
-        DISTIL_BLOB_OK) {
+    code = distil_blob_open(&blob, b.settings.blob, DISTIL_BLOB_VERIFY_NONE, &error);
+    if (code == DISTIL_BLOB_FILE_OPEN) {
+        fprintf(stderr, "bench_model: %s: %s; run make in the repository's root, or use -m\n",
+                b.settings.blob, error.what);
+        return 1;
+    }
+    if (code != DISTIL_BLOB_OK) {
         fprintf(stderr, "bench_model: %s: byte %" PRIu64 ": %s\n", b.settings.blob, error.offset,
                 error.what);
         return 1;

@@ -12,7 +12,7 @@ usage: bench/peers/run.sh [--quick] [--publish] [--models NAMES] [--cap avx2] [o
 
 Builds the library, installs the peers into build/peers/venv (needs Python 3.11 or later and the
 Python package index, about 800 MB), exports and quantises the checkpoints, and measures latency,
-accuracy, start time and memory. Steps already done are not repeated. Results:
+accuracy, start time and memory: some 11 minutes, after 2 for what is done once. Results:
 
   build/peers/results.jsonl         one JSON object for each measurement
   build/peers/report.md             the same as tables
