@@ -20,7 +20,8 @@ qtile_fn distil_qtile_avx2_r2g4single, distil_qtile_avx2_r3g4many;
  * How lines are fetched, by their rate. On Zen 4: a tile that streams alone through its pair
  * reaches 88 % of the speed of reading if they go to the first cache, 66 % to the second; where two
  * or three tiles fetch the next pair, the first cache's few line buffers bound it (4 rows from
- * memory: 56 instead of 115 GMAC/s); where many do, slowly, the first makes passes 2 % shorter.
+ * memory: 56 instead of 115 GMAC/s); where many do, slowly, the first makes passes 2 % shorter. A
+ * lane group of 4, which nearly all panels have, has the forms for that; others have one a height.
  */
 static qtile_fn *select_tile(size_t rows, size_t group, size_t tiles)
 {

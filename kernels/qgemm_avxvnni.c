@@ -6,7 +6,7 @@
  * vpdpbusd adds four u8 x s8 products to an int32 lane exactly, so the lane group does not matter
  * here; only the quad order does. The tile is up to 6 rows x 16 columns: 12 sums, 2 of weights, 1
  * broadcast of activations, 15 of 16 registers; a quad is 12 vpdpbusd on two ports beside 8 loads:
- * at most 64 multiply-adds a cycle. One and two rows have too few sums to cover the instruction's
+ * at most 64 multiply-adds a cycle. Up to three rows have too few sums to cover the instruction's
  * latency: their quads go to 4 or 2 sets of sums in turn, joined at the end.
  */
 enum { TILE_ROWS = 6, MAX_SUMS = 6 /* rows x sets */ };

@@ -9,7 +9,8 @@
  *
  * sum (ROWS, 16) receives sum_k a[row][k] * panel[k][col]; 32-byte aligned. a, panel and order are
  * as in distil_qrows and distil_qmatrix; quads is a positive multiple of 4. For each quad the line
- * at `prefetch` is fetched, which then moves on by `step` bytes; it may point anywhere. How:
+ * at `prefetch` is fetched, which then moves on by `step` bytes; it may point anywhere. How is the
+ * last argument of TILE, and where a shape has two forms, the end of the second one's name:
  *
  *   FEW      to the second cache
  *   SINGLE   to the first
