@@ -17,14 +17,18 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define USAGE                                                                                      \
-    "usage: bench_kernels [--filter WILDCARD] [--json] [--no-cold] [--seconds S] [--cpu N]\n"      \
-    "  --filter   names like 'qgemm/avx2/base ffn1 16x768x3072', printed in the first column\n"    \
-    "  --json     one JSON object a line instead of the table\n"                                   \
-    "  --no-cold  leave out weights from memory\n"                                                 \
-    "  --seconds  time for each measurement, 0.15\n"                                               \
-    "  --cpu      CPU to run on; the last one allowed\n"                                           \
-    "example: bench_kernels --filter 'qgemm/avx2/base*16x*'\n"
+static const char usage[] =
+    "usage: bench_kernels [--filter WILDCARD] [--json] [--no-cold] [--seconds S] [--cpu N]\n"
+    "Time of every kernel variant that this CPU runs, on real shapes, beside its ceiling.\n"
+    "  --filter WILDCARD  only names that match, such as 'qgemm/avx2/base qkv 16x768x2304 g4';\n"
+    "                     names stand in the first column, g4 is the lane group\n"
+    "  --json             one JSON object a line instead of the table\n"
+    "  --no-cold          leave out weights from memory\n"
+    "  --seconds S        time for each measurement (default 0.15)\n"
+    "  --cpu N            CPU to run on (default: the last one allowed)\n"
+    "bench/README.md says what the columns mean. Exit status 1: a variant differs from scalar, or\n"
+    "nothing that this CPU runs matches.\n"
+    "example: bench_kernels --no-cold --filter 'qgemm/avx2/base*g4*'\n";
 
 enum { MAX_SAMPLES = 201, MIN_SAMPLES = 5, SCALAR_MAX_ROWS = 32 };
 
@@ -35,12 +39,13 @@ static const double read_bytes = 1e6;
 typedef struct bench {
     const char *filter;
     int json, cold;
+    int counting; /* what the filter takes is counted in `matches`, not timed */
+    size_t matches;
     double seconds;
     distil_cpuid cpu;
     int8_t *ring; /* weights from memory: larger than the last cache, or NULL */
     size_t ring_bytes;
     int failures;
-    int subjects; /* that the filter took */
 } bench;
 
 typedef struct measurement {
@@ -189,8 +194,8 @@ static double read_rate(const subject *s, const measurement *m)
     return (double)(s->shape.depth * s->shape.cols) / m->read.median;
 }
 
-static void print_table_line(const char *name, const subject *s, const measurement *warm,
-                             const measurement *cold, double scalar_ns)
+static void print_table_line(const bench *b, const char *name, const subject *s,
+                             const measurement *warm, const measurement *cold, double scalar_ns)
 {
     printf("%-44s %10.2f %10.2f %8.2f", name, warm->kernel.median / 1e3, warm->kernel.min / 1e3,
            rate(s, warm->kernel.median));
@@ -198,10 +203,13 @@ static void print_table_line(const char *name, const subject *s, const measureme
         printf(" %8.1f %5.1f%%", 1.0 / warm->probe.median, 100.0 * fraction(s, warm));
     else
         printf(" %8s %6s", "", "");
-    if (cold != NULL)
+    if (cold != NULL && s->ceiling != NULL)
         printf(" %8.2f %5.1f%% %6.1f %5.1f%%", rate(s, cold->kernel.median),
                100.0 * fraction(s, cold), read_rate(s, cold), 100.0 * read_fraction(cold));
-    else
+    else if (cold != NULL)
+        printf(" %8.2f %6s %6.1f %5.1f%%", rate(s, cold->kernel.median), "", read_rate(s, cold),
+               100.0 * read_fraction(cold));
+    else if (b->ring != NULL)
         printf(" %8s %6s %6s %6s", "", "", "", "");
     printf(" %7.1f\n", scalar_ns / warm->kernel.median);
     fflush(stdout);
@@ -241,7 +249,10 @@ static void bench_subject(bench *b, const subject *s)
              s->variant->level_name, s->model, kernel_shape_text(s->variant->op, &s->shape));
     if (b->filter != NULL && fnmatch(b->filter, name, 0) != 0)
         return;
-    b->subjects++;
+    if (b->counting) {
+        b->matches++;
+        return;
+    }
     distil_kernels_fill(&table, DISTIL_LEVEL_SCALAR);
     s->variant->select(&table);
     kernel_case_make(&c, s->variant->op, &s->shape, KERNEL_FILL_RANDOM, 1);
@@ -260,7 +271,7 @@ static void bench_subject(bench *b, const subject *s)
         if (with_cold)
             print_json_line(b, s, &cold, 1, scalar_ns);
     } else {
-        print_table_line(name, s, &warm, with_cold ? &cold : NULL, scalar_ns);
+        print_table_line(b, name, s, &warm, with_cold ? &cold : NULL, scalar_ns);
     }
     kernel_case_free(&c);
 }
@@ -375,28 +386,8 @@ static void bench_rows(bench *b, const kernel_variant *variant, const model_shap
     bench_subject(b, &s);
 }
 
-/* The filter may take names of the variant: they agree up to its first wildcard. */
-static int may_take(const bench *b, const kernel_variant *variant)
-{
-    char begin[64];
-    size_t fixed = b->filter == NULL ? 0 : strcspn(b->filter, "*?[");
-    size_t length = (size_t)snprintf(begin, sizeof begin, "%s/%s/", kernel_op_name(variant->op),
-                                     variant->level_name);
-
-    return fixed == 0 || strncmp(b->filter, begin, fixed < length ? fixed : length) == 0;
-}
-
 static void bench_variant(bench *b, const kernel_variant *variant)
 {
-    const char *missing = NULL;
-
-    if (!may_take(b, variant))
-        return;
-    if (!distil_cpuid_has(&b->cpu, variant->level, &missing)) {
-        fprintf(stderr, "%s/%s: skipped, this CPU lacks %s\n", kernel_op_name(variant->op),
-                variant->level_name, missing);
-        return;
-    }
     if (variant->op == KERNEL_OP_qgemm) {
         bench_gemms(b, variant);
         return;
@@ -407,6 +398,16 @@ static void bench_variant(bench *b, const kernel_variant *variant)
         else
             bench_rows(b, variant, &models[i]);
     }
+}
+
+/* How many lines the filter takes of a variant, whether or not this CPU runs it. */
+static size_t count_matches(bench *b, const kernel_variant *variant)
+{
+    b->counting = 1;
+    b->matches = 0;
+    bench_variant(b, variant);
+    b->counting = 0;
+    return b->matches;
 }
 
 /* ---- setting up ---------------------------------------------------------------------------- */
@@ -442,7 +443,7 @@ static double parse_number(const char *option, const char *text)
     if (text != NULL)
         value = strtod(text, &end);
     if (text == NULL || end == text || *end != '\0' || errno != 0 || value < 0.0) {
-        fprintf(stderr, "bench_kernels: %s needs a number\n%s", option, USAGE);
+        fprintf(stderr, "bench_kernels: %s needs a number\n%s", option, usage);
         exit(2);
     }
     return value;
@@ -451,11 +452,11 @@ static double parse_number(const char *option, const char *text)
 static void parse_options(bench *b, int *cpu, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--json") == 0) {
-            b->json = 1;
-        } else if (strcmp(argv[i], "--help") == 0) {
-            fputs(USAGE, stdout);
+        if (strcmp(argv[i], "--help") == 0) {
+            fputs(usage, stdout);
             exit(0);
+        } else if (strcmp(argv[i], "--json") == 0) {
+            b->json = 1;
         } else if (strcmp(argv[i], "--no-cold") == 0) {
             b->cold = 0;
         } else if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc) {
@@ -465,42 +466,69 @@ static void parse_options(bench *b, int *cpu, int argc, char **argv)
         } else if (strcmp(argv[i], "--cpu") == 0) {
             *cpu = (int)parse_number("--cpu", argv[++i]);
         } else {
-            fprintf(stderr, "bench_kernels: unknown or incomplete '%s'\n%s", argv[i], USAGE);
+            fprintf(stderr, "bench_kernels: unknown or incomplete '%s'\n%s", argv[i], usage);
             exit(2);
         }
     }
 }
 
+static void print_head(const bench *b, int cpu)
+{
+    printf("%s, CPU %d, best level %s; rates are 10^9 multiply-adds (qgemm, attention, dense)\n"
+           "or elements a second by the median",
+           b->cpu.brand, cpu,
+           distil_level_name(distil_cpuid_best(&b->cpu, DISTIL_LEVEL_AVX512VNNI)));
+    if (b->ring != NULL)
+        printf("; cold: weights from %zu MB of memory; read: GB/s\n"
+               "of reading those weights alone",
+               b->ring_bytes / 1000000);
+    printf("\n\n%-44s %10s %10s %8s %8s %6s", "kernel/level/shape", "median us", "min us", "rate",
+           "ceiling", "of it");
+    if (b->ring != NULL)
+        printf(" %8s %6s %6s %6s", "cold", "of it", "read", "of it");
+    printf(" %7s\n", "xscalar");
+}
+
 int main(int argc, char **argv)
 {
     bench b = {.cold = 1, .seconds = 0.15};
+    size_t matches = 0, runnable = 0, products = 0;
+    const char *missing = NULL;
     int cpu = -1;
 
     parse_options(&b, &cpu, argc, argv);
     harness_reseed(0);
     distil_cpuid_read(&b.cpu);
-    cpu = bench_pin(cpu);
-    if (b.cold)
-        make_ring(&b);
-    if (!b.json) {
-        printf("%s, CPU %d, best level %s; rates are 10^9 multiply-adds (qgemm, attention, dense)\n"
-               "or elements a second by the median",
-               b.cpu.brand, cpu,
-               distil_level_name(distil_cpuid_best(&b.cpu, DISTIL_LEVEL_AVX512VNNI)));
-        if (b.ring != NULL)
-            printf("; cold: weights from %zu MB of memory; read: GB/s\n"
-                   "of reading those weights alone",
-                   b.ring_bytes / 1000000);
-        printf("\n\n");
-        printf("%-44s %10s %10s %8s %8s %6s %8s %6s %6s %6s %7s\n", "kernel/level/shape",
-               "median us", "min us", "rate", "ceiling", "of it", "cold", "of it", "read", "of it",
-               "xscalar");
+    for (size_t i = 0; i < kernel_variant_count; i++) {
+        const kernel_variant *variant = &kernel_variants[i];
+        size_t count = count_matches(&b, variant);
+
+        matches += count;
+        if (count > 0 && !distil_cpuid_has(&b.cpu, variant->level, &missing)) {
+            fprintf(stderr, "%s/%s: skipped, this CPU lacks %s\n", kernel_op_name(variant->op),
+                    variant->level_name, missing);
+            continue;
+        }
+        runnable += count;
+        products += variant->op == KERNEL_OP_qgemm ? count : 0;
     }
+    if (matches == 0) {
+        fprintf(stderr,
+                "bench_kernels: no name matches '%s'; names are like "
+                "'qgemm/avx2/base ffn1 16x768x3072 g4 gelu'\n",
+                b.filter);
+        return 1;
+    }
+    if (runnable == 0)
+        return 1;
+    cpu = bench_pin(cpu);
+    if (b.cold && products > 0)
+        make_ring(&b);
+    if (!b.json)
+        print_head(&b, cpu);
     for (size_t i = 0; i < kernel_variant_count; i++)
-        bench_variant(&b, &kernel_variants[i]);
+        if (distil_cpuid_has(&b.cpu, kernel_variants[i].level, &missing))
+            bench_variant(&b, &kernel_variants[i]);
     free(b.ring);
-    if (b.subjects == 0)
-        fprintf(stderr, "bench_kernels: nothing that this CPU runs is named like '%s'\n",
-                b.filter == NULL ? "*" : b.filter);
-    return b.failures == 0 && b.subjects > 0 ? 0 : 1;
+    return b.failures == 0 ? 0 : 1;
 }

@@ -32,6 +32,7 @@ static const char usage[] =
     "example: bench_model --isa avx2 --profile 32 128\n";
 
 enum { MAX_SAMPLES = 400, MIN_SAMPLES = 15, OPS = 7 };
+static const char default_blob[] = "build/sst2.distil";
 static const double budget_ns = 1.5e9; /* for each number of tokens */
 
 static const char *const op_name[OPS] = {"embed",     "layer_norm", "quantize", "qgemm",
@@ -240,7 +241,11 @@ static int parse(settings *s, int argc, char **argv)
                  atoi(argv[i + 1]) <= DISTIL_POOL_MAX_THREADS)
             s->threads = (size_t)atoi(argv[++i]);
         else {
-            fputs(usage, strcmp(argv[i], "--help") == 0 ? stdout : stderr);
+            if (strcmp(argv[i], "--help") == 0) {
+                fputs(usage, stdout);
+                exit(0);
+            }
+            fputs(usage, stderr);
             return -1;
         }
     }
@@ -251,13 +256,23 @@ static int parse(settings *s, int argc, char **argv)
     return i;
 }
 
+static void tell_refused(const char *path, const distil_blob_error *error)
+{
+    if (error->code == DISTIL_BLOB_FILE_OPEN || error->code == DISTIL_BLOB_FILE_READ)
+        fprintf(stderr, "bench_model: %s: %s: %s\n", path, error->what, strerror(error->sys_errno));
+    else
+        fprintf(stderr, "bench_model: %s: byte %" PRIu64 ": %s\n", path, error->offset,
+                error->what);
+    if (error->code == DISTIL_BLOB_FILE_OPEN && strcmp(path, default_blob) == 0)
+        fputs("  run `make` first, and this from the root of the repository; or -m BLOB\n", stderr);
+}
+
 int main(int argc, char **argv)
 {
     static const size_t usual[] = {8, 16, 32, 64, 128, 256, 512};
-    bench b = {.settings = {.blob = "build/sst2.distil", .texts = 1, .threads = 1}};
+    bench b = {.settings = {.blob = default_blob, .texts = 1, .threads = 1}};
     distil_blob blob;
     distil_blob_error error;
-    distil_blob_code code;
     distil_cpuid cpu;
     const char *missing;
     int first, failed = 0;
@@ -272,15 +287,9 @@ int main(int argc, char **argv)
                 distil_level_name(b.settings.level), missing);
         return 1;
     }
-    code = distil_blob_open(&blob, b.settings.blob, DISTIL_BLOB_VERIFY_NONE, &error);
-    if (code == DISTIL_BLOB_FILE_OPEN) {
-        fprintf(stderr, "bench_model: %s: %s; run make in the repository's root, or use -m\n",
-                b.settings.blob, error.what);
-        return 1;
-    }
-    if (code != DISTIL_BLOB_OK) {
-        fprintf(stderr, "bench_model: %s: byte %" PRIu64 ": %s\n", b.settings.blob, error.offset,
-                error.what);
+    if (distil_blob_open(&blob, b.settings.blob, DISTIL_BLOB_VERIFY_NONE, &error) !=
+        DISTIL_BLOB_OK) {
+        tell_refused(b.settings.blob, &error);
         return 1;
     }
     distil_weights_init(&b.weights, &blob);

@@ -124,7 +124,7 @@ static int run(const char *blob, size_t runs, int json)
                "process start to exit                             %8.3f   %8.3f ms\n"
                "an empty process, start to exit                   %8.3f   %8.3f ms\n"
                "peak resident memory                              %8.2f   %8.2f MB\n"
-               "  pages of the blob's %6.2f MB that were used among it\n"
+               "  with the pages that it used of the blob (%.2f MB), which processes share\n"
                "page faults                                       %8.0f   %8.0f\n",
                runs, i.median * 1e-6, i.min * 1e-6, p.median * 1e-6, p.min * 1e-6, e.median * 1e-6,
                e.min * 1e-6, r.median * 1e-6, r.min * 1e-6, (double)st.st_size * 1e-6, f.median,
