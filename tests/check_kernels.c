@@ -266,6 +266,7 @@ static void check_attention(const kernel_variant *variant)
     }
     check_case(variant, &(kernel_shape){.rows = 512, .depth = 64, .queries = 512},
                KERNEL_FILL_RANDOM, 1);
+    check_two_fills(variant, &(kernel_shape){.rows = 512, .depth = 32, .queries = 12});
 }
 
 static void check_dense(const kernel_variant *variant)

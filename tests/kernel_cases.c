@@ -47,8 +47,8 @@ const char *kernel_op_name(kernel_op op)
 const char *kernel_fill_name(kernel_fill fill)
 {
     static const char *const names[KERNEL_FILL_COUNT] = {
-        "random", "zero",  "signed_zero", "spike", "denormal",  "large",
-        "limit",  "equal", "opposed",     "huge",  "not_finite"};
+        "random", "zero",  "signed_zero", "spike", "denormal",   "large",
+        "limit",  "equal", "opposed",     "huge",  "not_finite", "bounds"};
 
     return names[fill];
 }
@@ -410,15 +410,68 @@ static void make_qgemm(kernel_case *c, kernel_fill fill, int at_end)
     add_output(c, KERNEL_FLOAT, s->rows, s->cols, s->cols + s->gap, 4, at_end);
 }
 
+/* n elements, `step` apart, to halves from least to most, both of which occur where n > 1. */
+static void fill_halves(float *x, size_t step, size_t n, float least, float most)
+{
+    size_t at = harness_random() % n;
+    uint64_t halves = (uint64_t)(2.0f * (most - least));
+
+    for (size_t i = 0; i < n; i++)
+        x[i * step] = least + 0.5f * (float)(harness_random() % (halves + 1));
+    x[(at + 1) % n * step] = least;
+    x[at * step] = most;
+}
+
+/* All steps 1, so that halves are ties: of K wherever its least is, of Q and V on both sides. */
+static void fill_ties(float *q, float *k, float *v, size_t stride, const kernel_shape *s)
+{
+    float most = (float)distil_attention_most_v(s->rows);
+
+    for (size_t d = 0; d < s->depth; d++) {
+        float least = 0.5f * (float)(harness_random() % 600) - 200.0f;
+
+        fill_halves(k + d, stride, s->rows, least, least + (float)DISTIL_ATTENTION_MOST_K);
+        fill_halves(v + d, stride, s->rows, -most, most);
+    }
+    for (size_t i = 0; i < s->queries; i++)
+        fill_halves(q + i * stride, 1, s->depth, -DISTIL_ATTENTION_MOST_Q, DISTIL_ATTENTION_MOST_Q);
+}
+
+/* Ranges on either side of both bounds, by column of K and V, by row of Q. K's last kind of column
+ * has the step 1: there Q's range is that of its own elements, unless a row has others too. */
+static void fill_bounds(float *q, float *k, float *v, size_t stride, const kernel_shape *s)
+{
+    const float bounds[] = {DISTIL_ATTENTION_RANGE_MIN, nextafterf(DISTIL_ATTENTION_RANGE_MIN, 0),
+                            DISTIL_ATTENTION_RANGE_MAX, 2 * DISTIL_ATTENTION_RANGE_MAX,
+                            DISTIL_ATTENTION_MOST_K};
+    const size_t kinds = sizeof bounds / sizeof bounds[0];
+
+    for (size_t d = 0; d < s->depth; d++) {
+        float end = bounds[d % kinds] * (harness_random() & 1 ? 1.0f : -1.0f);
+
+        for (size_t j = 0; j < s->rows; j++) {
+            k[j * stride + d] = j == 0 || (j > 1 && harness_random() & 1) ? 0.0f : end;
+            v[j * stride + d] = j == 0 ? end : end * (float)((int)(harness_random() % 3) - 1);
+        }
+    }
+    for (size_t i = 0; i < s->queries; i++)
+        for (size_t d = 0; d < s->depth; d++)
+            q[i * stride + d] = d % kinds == kinds - 1 ? bounds[i % kinds] : (float)(i & 1);
+}
+
 static void make_attention(kernel_case *c, kernel_fill fill, int at_end)
 {
     const kernel_shape *s = &c->shape;
     size_t stride = s->depth + s->gap;
     size_t scratch = distil_attention_scratch(s->rows, s->depth);
+    float *q = add_floats(c, fill, s->queries, s->depth, stride, 3.0f, 4, at_end);
+    float *k = add_floats(c, fill, s->rows, s->depth, stride, 3.0f, 4, at_end);
+    float *v = add_floats(c, fill, s->rows, s->depth, stride, 3.0f, 4, at_end);
 
-    add_floats(c, fill, s->queries, s->depth, stride, 3.0f, 4, at_end);
-    add_floats(c, fill, s->rows, s->depth, stride, 3.0f, 4, at_end);
-    add_floats(c, fill, s->rows, s->depth, stride, 3.0f, 4, at_end);
+    if (fill == KERNEL_FILL_LIMIT)
+        fill_ties(q, k, v, stride, s);
+    if (fill == KERNEL_FILL_BOUNDS)
+        fill_bounds(q, k, v, stride, s);
     add_output(c, KERNEL_FLOAT, s->queries, s->depth, stride, 4, at_end);
     c->scratch = new_array(KERNEL_BYTE, 1, scratch, scratch, 64, at_end);
 }

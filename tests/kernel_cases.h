@@ -63,6 +63,7 @@ typedef enum kernel_fill {
     KERNEL_FILL_OPPOSED,                    /* each row all +c or all -c: their differences too */
     KERNEL_FILL_HUGE,                       /* any float below 3.4e38 */
     KERNEL_FILL_NOT_FINITE,                 /* infinities and NaNs among others */
+    KERNEL_FILL_BOUNDS,                     /* ranges at the bounds of the definition */
     KERNEL_FILL_COUNT
 } kernel_fill;
 
