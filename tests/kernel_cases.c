@@ -422,19 +422,28 @@ static void fill_halves(float *x, size_t step, size_t n, float least, float most
     x[at * step] = most;
 }
 
-/* All steps 1, so that halves are ties: of K wherever its least is, of Q and V on both sides. */
+/* Every other column of K and V has the step 1, so that halves are ties: of K wherever its least
+ * is, of Q and V on both sides. The other columns are stretched: what is multiplied out is then a
+ * tie or off it by a rounding, so that one more or less, or in another place, changes integers. */
 static void fill_ties(float *q, float *k, float *v, size_t stride, const kernel_shape *s)
 {
     float most = (float)distil_attention_most_v(s->rows);
 
+    for (size_t i = 0; i < s->queries; i++)
+        fill_halves(q + i * stride, 1, s->depth, -DISTIL_ATTENTION_MOST_Q, DISTIL_ATTENTION_MOST_Q);
     for (size_t d = 0; d < s->depth; d++) {
         float least = 0.5f * (float)(harness_random() % 600) - 200.0f;
+        float stretch = d % 2 == 1 ? harness_uniform(0.1f, 10.0f) : 1.0f;
 
         fill_halves(k + d, stride, s->rows, least, least + (float)DISTIL_ATTENTION_MOST_K);
         fill_halves(v + d, stride, s->rows, -most, most);
+        for (size_t j = 0; j < s->rows; j++) {
+            k[j * stride + d] *= stretch;
+            v[j * stride + d] *= stretch;
+        }
+        for (size_t i = 0; i < s->queries; i++)
+            q[i * stride + d] /= stretch;
     }
-    for (size_t i = 0; i < s->queries; i++)
-        fill_halves(q + i * stride, 1, s->depth, -DISTIL_ATTENTION_MOST_Q, DISTIL_ATTENTION_MOST_Q);
 }
 
 /* Ranges on either side of both bounds, by column of K and V, by row of Q. K's last kind of column
