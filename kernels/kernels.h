@@ -51,6 +51,16 @@ enum {
 };
 
 /*
+ * Weights that are read later in a pass, for so few rows that reading them is all that counts. A
+ * product that waits for arithmetic may fetch them meanwhile, evenly over its column pairs. An
+ * address alone: nothing is read from it and no result depends on it. bytes 0: nothing to fetch.
+ */
+typedef struct distil_fetch {
+    const int8_t *begin;
+    size_t bytes;
+} distil_fetch;
+
+/*
  * A (depth, cols) int8 matrix in panels, as it lies in the blob.
  *
  * panels  cols / 16 panels of depth * 16 bytes, 64-byte aligned. Position i of a panel holds the
@@ -68,6 +78,7 @@ enum {
  *         and 255 * 128 = 32640 <= 32767.
  * depth   multiple of 32, 32 <= depth <= 16384, so |sum| <= 255 * 127 * 16384 < 2^30.
  * cols    multiple of 32.
+ * later   what may be fetched while this matrix is multiplied.
  */
 typedef struct distil_qmatrix {
     const int8_t *panels;
@@ -78,6 +89,7 @@ typedef struct distil_qmatrix {
     const uint8_t *group;
     size_t depth;
     size_t cols;
+    distil_fetch later;
 } distil_qmatrix;
 
 /*

@@ -32,7 +32,7 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t gro
     const __m512i ones = _mm512_set1_epi16(1);
     const int8_t *b = t->panel;
     const uint16_t *order = t->order;
-    uintptr_t prefetch = t->prefetch;
+    uintptr_t prefetch = t->prefetch, later = t->later;
     __m512i low[TILE_ROWS], high[TILE_ROWS];
 
     DISTIL_UNROLL
@@ -50,7 +50,7 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t gro
             __m512i b_low = _mm512_load_si512(b);
             __m512i b_high = _mm512_load_si512(b + panel_bytes);
 
-            PREFETCH(few, prefetch, b, panel_bytes);
+            PREFETCH(few, prefetch, later, b, panel_bytes);
             DISTIL_UNROLL
             for (size_t r = 0; r < rows; r++) {
                 __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
@@ -60,6 +60,7 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t gro
             }
             b += LINE;
             prefetch += t->step;
+            later += t->later_step;
         }
         DISTIL_UNROLL
         for (size_t r = 0; r < rows; r++) {
