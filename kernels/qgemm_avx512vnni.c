@@ -17,10 +17,7 @@ enum { TILE_ROWS = 12 };
 
 #include "kernels/qgemm_avx512.inc"
 
-enum {
-    STREAM_AHEAD = 48 * LINE, /* bytes that a stream's fetch is ahead */
-    MAX_SUMS = 8              /* rows x sets of a stream */
-};
+enum { MAX_SUMS = 8 /* rows x sets of a stream */ };
 
 /* sum (rows, 32) = tile x pair, for a constant number of rows. */
 __attribute__((always_inline)) static inline void
