@@ -14,12 +14,6 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any, Iterable, Sequence
 
-import matplotlib
-
-matplotlib.use("svg")
-import matplotlib.pyplot as plt
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
-
 Records = dict[str, list[dict[str, Any]]]
 
 BEGIN = "<!-- peers: begin, written by bench/peers/run.sh --publish -->"
@@ -45,7 +39,7 @@ CAPPED = [
 INPUTS = {"random": "random token ids", "text": "real text (SST-2 dev sentences joined)"}
 
 
-def _read(path: Path) -> Records:
+def read(path: Path) -> Records:
     records: Records = defaultdict(list)
     for line in path.read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
@@ -166,6 +160,12 @@ def _host_lines(records: Records) -> list[str]:
 
 
 def _chart(records: Records, models: Sequence[str], target: Path) -> None:
+    import matplotlib  # here, so that the tables need no package
+
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
     plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": target.name, "font.size": 10})
     figure, axes = plt.subplots(
         1, len(models), figsize=(4.8 * len(models), 4.2), squeeze=False, layout="constrained"
@@ -193,7 +193,7 @@ def _chart(records: Records, models: Sequence[str], target: Path) -> None:
     target.write_text("".join(f"{line.rstrip()}\n" for line in lines), encoding="utf-8")
 
 
-def _section(records: Records, models: Sequence[str], chart: str) -> str:
+def section(records: Records, models: Sequence[str], chart: str) -> str:
     lines = _host_lines(records)
     lines += [f"![Latency by number of tokens, log-log]({chart})", ""]
     for model in models:
@@ -204,14 +204,14 @@ def _section(records: Records, models: Sequence[str], chart: str) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _publish(page: Path, section: str, cap: str | None) -> None:
+def _publish(page: Path, tables: str, cap: str | None) -> None:
     begin, end = (BEGIN_CAPPED.format(cap), END_CAPPED.format(cap)) if cap else (BEGIN, END)
     text = page.read_text(encoding="utf-8")
     if text.count(begin) != 1 or text.count(end) != 1:
         sys.exit(f"{page}: the lines {begin} and {end} are expected once each")
     before, rest = text.split(begin)
     after = rest.split(end)[1]
-    page.write_text(f"{before}{begin}\n\n{section}\n{end}{after}", encoding="utf-8")
+    page.write_text(f"{before}{begin}\n\n{tables}\n{end}{after}", encoding="utf-8")
 
 
 def main() -> None:
@@ -220,16 +220,16 @@ def main() -> None:
     parser.add_argument("target", type=Path, help="folder for report.md and the chart")
     parser.add_argument("--publish", type=Path, metavar="PAGE", help="page to put the section in")
     args = parser.parse_args()
-    records = _read(args.results)
+    records = read(args.results)
     models = list(dict.fromkeys(record["model"] for record in records["latency"]))
     cap = records["host"][0].get("cap")
     suffix = f"-{cap}" if cap else ""
     chart = args.target / CHART.format(suffix)
-    section = _section(records, models, chart.name)
-    (args.target / f"report{suffix}.md").write_text(section, encoding="utf-8")
+    text = section(records, models, chart.name)
+    (args.target / f"report{suffix}.md").write_text(text, encoding="utf-8")
     _chart(records, models, chart)
     if args.publish:
-        _publish(args.publish, section, cap)
+        _publish(args.publish, text, cap)
         (args.publish.parent / chart.name).write_bytes(chart.read_bytes())
 
 
