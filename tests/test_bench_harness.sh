@@ -183,6 +183,9 @@ run bench cold -m "$root/README.md" --runs 2
 check "cold: no blob" ended 2
 check "cold: no blob: why" says err 'byte 0: magic: not a blob'
 check "cold: no blob: nothing of the loader" lines 2 err
+run bench cold -m nowhere.distil --runs 2
+check "cold: no file" ended 2
+check "cold: no file: why" says err 'nowhere.distil: No such file or directory'
 
 run bench load -m "$blob" --texts "$root/tests/data/sst2/dev.tsv" --rate 50 --seconds 1 -o load.json
 check "load: every event answered" ended 0

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* mincore, pipe2 */
 #include "bench/harness/cold.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -53,8 +54,12 @@ static int watch(watched *w, const char *path)
     memset(w, 0, sizeof *w);
     w->path = path;
     w->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (w->fd < 0 || fstat(w->fd, &file) != 0 || file.st_size == 0) {
-        fprintf(stderr, "distil bench: %s: cannot be read\n", path);
+    if (w->fd < 0 || fstat(w->fd, &file) != 0) {
+        fprintf(stderr, "distil bench: %s: %s\n", path, strerror(errno));
+        return -1;
+    }
+    if (file.st_size == 0) {
+        fprintf(stderr, "distil bench: %s: is empty\n", path);
         return -1;
     }
     w->bytes = (size_t)file.st_size;
