@@ -52,8 +52,9 @@ enum {
 
 /*
  * Weights that are read later in a pass, for so few rows that reading them is all that counts. A
- * product that waits for arithmetic may fetch them meanwhile, evenly over its column pairs. An
- * address alone: nothing is read from it and no result depends on it. bytes 0: nothing to fetch.
+ * product that waits for arithmetic may fetch them meanwhile, the same part with each column pair.
+ * An address alone: nothing is read from it and no result depends on it. bytes is at most depth *
+ * cols / 2 of the product's matrix; beyond that lines are left out, as is what pairs do not divide.
  */
 typedef struct distil_fetch {
     const int8_t *begin;

@@ -5,7 +5,7 @@
  * vpdpbusd adds four u8 x s8 products to an int32 lane exactly, so the lane group does not matter
  * here; only the quad order does. The tile is up to 12 rows x 32 columns, both panels of a pair:
  * 24 sums, 2 of weights, 1 broadcast of activations, 27 of 32 registers. A quad of the full tile is
- * 24 vpdpbusd on two ports, 12 cycles, beside 14 loads and 1 to 4 prefetches on two or three ports:
+ * 24 vpdpbusd on two ports, 12 cycles, beside 14 loads and 1 or 5 prefetches on two or three ports:
  * the multiplier is the bound, 128 multiply-adds a cycle.
  *
  * One or two rows, whose bound is reading the weights, take one panel after the other: a single

@@ -61,19 +61,23 @@ static const void *section(const distil_blob *blob, distil_section_kind kind)
 /*
  * The end of a pass, from the last layer's output projection to the head's dense layer, has one row
  * for each text and waits for memory. The layers before, from about 8 rows on, wait for arithmetic:
- * the last LATER_LAYERS of them are given the end's weights to fetch, so that it finds them in the
- * third cache (Zen 4, base size: passes of 8 / 16 tokens 0.95 / 0.98 as long). A byte for two of
- * their own at most, or they would wait for memory themselves.
+ * the last LATER_LAYERS of them are given the end's bytes to fetch, so that it finds them in the
+ * third cache (Zen 4, base size: passes of 8 / 16 tokens 0.95 / 0.98 as long). At most half as many
+ * bytes as their own weights, or they would wait for memory themselves.
  */
 enum { LATER_LAYERS = 3 };
+_Static_assert(DISTIL_SECTION_ATTENTION_OUT < DISTIL_SECTION_FFN_IN &&
+                   DISTIL_SECTION_FFN_IN < DISTIL_SECTION_FFN_OUT &&
+                   DISTIL_SECTION_FFN_OUT < DISTIL_SECTION_HEAD_DENSE,
+               "a blob's sections lie in the order in which a pass reads them");
 
-static void plan_later(distil_weights *w)
+static void share_out_later(distil_weights *w)
 {
     size_t full = w->n_layers - 1; /* layers that are computed for all rows */
     size_t first = full > LATER_LAYERS ? full - LATER_LAYERS : 0;
     size_t own = 4 * w->dim * w->dim + 2 * w->dim * w->hidden_dim; /* bytes of a layer */
     const int8_t *begin = w->layers[full].attention_out.panels;
-    size_t bytes = (size_t)((const int8_t *)w->dense_bias - begin); /* as sections lie in a blob */
+    size_t bytes = (size_t)((const int8_t *)w->dense_bias - begin);
     size_t most = (full - first) * own / 2;
 
     bytes = bytes < most ? bytes : most;
@@ -128,5 +132,5 @@ void distil_weights_init(distil_weights *weights, const distil_blob *blob)
             .ffn_out = matrix(blob, DISTIL_SECTION_FFN_OUT, l),
             .ffn_norm = norm(blob, DISTIL_SECTION_FFN_NORM, l),
         };
-    plan_later(weights);
+    share_out_later(weights);
 }

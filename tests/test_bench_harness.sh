@@ -186,6 +186,9 @@ check "cold: no blob: nothing of the loader" lines 2 err
 run bench cold -m nowhere.distil --runs 2
 check "cold: no file" ended 2
 check "cold: no file: why" says err 'nowhere.distil: No such file or directory'
+run bench cold -m . --runs 2
+check "cold: a folder" ended 2
+check "cold: a folder: why" says err '.: not a file with bytes in it'
 
 run bench load -m "$blob" --texts "$root/tests/data/sst2/dev.tsv" --rate 50 --seconds 1 -o load.json
 check "load: every event answered" ended 0

@@ -100,6 +100,36 @@ static void compare(void *user, size_t layer, const float *hidden, size_t rows)
            t->text, layer, error, hidden_bound[layer]);
 }
 
+/* What layers fetch for the end of a pass: without gap from the last layer's output projection on,
+ * within the blob, no more than half of a matrix's own bytes, and by full layers only. */
+static void check_later(const distil_weights *w, const distil_blob *blob)
+{
+    const int8_t *next = w->layers[w->n_layers - 1].attention_out.panels;
+    const int8_t *end = (const int8_t *)blob->bytes + blob->size;
+    size_t total = 0;
+
+    if (!harness_case("bytes that are fetched for later"))
+        return;
+    for (size_t l = 0; l < w->n_layers; l++) {
+        const distil_layer *layer = &w->layers[l];
+        const distil_qmatrix *matrices[] = {&layer->qkv, &layer->attention_out, &layer->ffn_in,
+                                            &layer->ffn_out};
+
+        for (size_t i = 0; i < sizeof matrices / sizeof matrices[0]; i++) {
+            const distil_fetch *later = &matrices[i]->later;
+
+            CHECK(later->bytes == 0 || (later->begin == next && l + 1 < w->n_layers));
+            CHECK(later->bytes <= matrices[i]->depth * matrices[i]->cols / 2);
+            CHECK(later->bytes <= (size_t)(end - next));
+            next += later->bytes;
+            total += later->bytes;
+        }
+    }
+    /* the layers' own bytes allow for all of the end here, but for what division loses */
+    CHECK((size_t)((const int8_t *)w->dense_bias - next) < 64);
+    CHECKF(total > w->dim * w->dim * sizeof(float), "%zu bytes", total);
+}
+
 int main(int argc, char **argv)
 {
     distil_blob blob;
@@ -125,6 +155,7 @@ int main(int argc, char **argv)
     memory = aligned_alloc(64, distil_enc_layout(NULL, NULL, &weights, MAX_TOKENS, 1));
     distil_enc_layout(&scratch, memory, &weights, MAX_TOKENS, 1);
 
+    check_later(&weights, &blob);
     for (t.text = 0; t.text < TEXTS; t.text++) {
         distil_encoder encoder = {&weights, &kernels, compare, &t};
         char name[32];

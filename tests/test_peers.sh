@@ -9,7 +9,7 @@
 cc=${CC:-cc}
 
 ask() { # ARGUMENTS of check_peers.py...
-    python3 "$root/tests/check_peers.py" "$@" 2>err || {
+    python3 -E "$root/tests/check_peers.py" "$@" 2>err || {
         tail -n 1 err
         false
     }
@@ -47,6 +47,10 @@ const unsigned char leaf7_data[2] = {0x0f, 0xa2};
 void leaf7(uint32_t *r)
 {
     __cpuid_count(7, 0, r[0], r[1], r[2], r[3]);
+}
+void stop(void)
+{
+    __builtin_trap();
 }
 C
 if ! have objdump || ! have "${cc%% *}"; then

@@ -58,8 +58,8 @@ static int watch(watched *w, const char *path)
         fprintf(stderr, "distil bench: %s: %s\n", path, strerror(errno));
         return -1;
     }
-    if (file.st_size == 0) {
-        fprintf(stderr, "distil bench: %s: is empty\n", path);
+    if (!S_ISREG(file.st_mode) || file.st_size == 0) {
+        fprintf(stderr, "distil bench: %s: not a file with bytes in it\n", path);
         return -1;
     }
     w->bytes = (size_t)file.st_size;
