@@ -20,10 +20,12 @@
  * vpmaddubsw adds two products in an int16 lane, vpaddw adds those of GROUP quads with wrapping,
  * and vpmaddwd by ones widens to int32. No lane overflows, by the proof in the panel (kernels.h).
  *
- * Registers of the 3-row form, all 16: 6 int32 sums, 6 int16 partial sums, 2 of weights (one holds
- * the ones while a group is joined), 1 broadcast of activations that its second product replaces,
- * 1 product. Compilers spill here, hence assembly. With GROUP 4: 24 multiply, 18 + 6 add, 6 widen
- * instructions for 768 multiply-adds, 54 of 3 vector ports' 18 cycles: at most 42.7 a cycle there.
+ * Registers of the 3-row form, all 16: 6 int32 sums, 6 int16 partial sums, 1 of weights, the ones,
+ * 1 broadcast of activations that its second product replaces, 1 product. Compilers spill here, hence
+ * assembly. Weights of columns 8 .. 15 are read from memory by each product: two more loads a quad
+ * than with a register, but an instruction less, and that decides. (With 2 rows it does not.)
+ * With GROUP 4: 24 multiply, 18 + 6 add, 6 widen instructions for 768 multiply-adds, 54 of 3 vector
+ * ports' 18 cycles: at most 42.7 a cycle there. 28 loads and a prefetch take 2 ports 15 cycles.
  */
         .intel_syntax noprefix
 
@@ -39,16 +41,17 @@
 
         .section .rodata
         .balign 32
-ones:   .fill   16, 2, 1
+.Lones: .fill   16, 2, 1
 
-/* Partial sums (row, half) ymm6 + 2 * row + half += weights of one quad. first: set, not add. */
-        .macro  ROW row, part0, part1, first
+/* Partial sums (row, half) ymm6 + 2 * row + half += weights of one quad, whose columns 8 .. 15 are
+ * `high`, a register or in memory. first: set, not add. */
+        .macro  ROW part0, part1, first, high
         .if     \first
         vpmaddubsw \part0, ymm14, ymm12
-        vpmaddubsw \part1, ymm14, ymm13
+        vpmaddubsw \part1, ymm14, \high
         .else
         vpmaddubsw ymm15, ymm14, ymm12
-        vpmaddubsw ymm14, ymm14, ymm13
+        vpmaddubsw ymm14, ymm14, \high
         vpaddw  \part0, \part0, ymm15
         vpaddw  \part1, \part1, ymm14
         .endif
@@ -78,39 +81,40 @@ ones:   .fill   16, 2, 1
         .macro  QUAD rows, index, first, fetch
         movzx   eax, word ptr [rcx + 2 * \index]
         vmovdqa ymm12, [rdx + 64 * \index]
+        .if     \rows < 3
         vmovdqa ymm13, [rdx + 64 * \index + 32]
+        .endif
         FETCH   \index, \fetch
         .if     \rows == 3
         lea     rax, [rax + 2 * rax]
         vpbroadcastd ymm14, [rsi + 4 * rax]
-        ROW     0, ymm6, ymm7, \first
+        ROW     ymm6, ymm7, \first, "[rdx + 64 * \index + 32]"
         vpbroadcastd ymm14, [rsi + 4 * rax + 4]
-        ROW     1, ymm8, ymm9, \first
+        ROW     ymm8, ymm9, \first, "[rdx + 64 * \index + 32]"
         vpbroadcastd ymm14, [rsi + 4 * rax + 8]
-        ROW     2, ymm10, ymm11, \first
+        ROW     ymm10, ymm11, \first, "[rdx + 64 * \index + 32]"
         .elseif \rows == 2
         vpbroadcastd ymm14, [rsi + 8 * rax]
-        ROW     0, ymm6, ymm7, \first
+        ROW     ymm6, ymm7, \first, ymm13
         vpbroadcastd ymm14, [rsi + 8 * rax + 4]
-        ROW     1, ymm8, ymm9, \first
+        ROW     ymm8, ymm9, \first, ymm13
         .else
         vpbroadcastd ymm14, [rsi + 4 * rax]
-        ROW     0, ymm6, ymm7, \first
+        ROW     ymm6, ymm7, \first, ymm13
         .endif
         .endm
 
-/* Widen the partial sums and add them to the sums. */
-        .macro  JOIN rows
-        vmovdqa ymm12, [rip + ones]
-        vpmaddwd ymm6, ymm6, ymm12
-        vpmaddwd ymm7, ymm7, ymm12
+/* Widen the partial sums by multiplying with `ones` and add them to the sums. */
+        .macro  JOIN rows, ones
+        vpmaddwd ymm6, ymm6, \ones
+        vpmaddwd ymm7, ymm7, \ones
         .if     \rows >= 2
-        vpmaddwd ymm8, ymm8, ymm12
-        vpmaddwd ymm9, ymm9, ymm12
+        vpmaddwd ymm8, ymm8, \ones
+        vpmaddwd ymm9, ymm9, \ones
         .endif
         .if     \rows >= 3
-        vpmaddwd ymm10, ymm10, ymm12
-        vpmaddwd ymm11, ymm11, ymm12
+        vpmaddwd ymm10, ymm10, \ones
+        vpmaddwd ymm11, ymm11, \ones
         .endif
         vpaddd  ymm0, ymm0, ymm6
         vpaddd  ymm1, ymm1, ymm7
@@ -124,7 +128,7 @@ ones:   .fill   16, 2, 1
         .endif
         .endm
 
-        .macro  TILE name, rows, group, fetch
+        .macro  TILE name, rows, group, fetch, ones
         .section .text.\name, "ax", @progbits
         .globl  \name
         .hidden \name
@@ -141,22 +145,23 @@ ones:   .fill   16, 2, 1
         vpxor   xmm3, xmm3, xmm3
         vpxor   xmm4, xmm4, xmm4
         vpxor   xmm5, xmm5, xmm5
+        vmovdqa \ones, [rip + .Lones]
         .balign 32
 1:
         QUAD    \rows, 0, 1, \fetch
         .if     \group == 1
-        JOIN    \rows
+        JOIN    \rows, \ones
         .endif
         QUAD    \rows, 1, (\group == 1), \fetch
         .if     \group <= 2
-        JOIN    \rows
+        JOIN    \rows, \ones
         .endif
         QUAD    \rows, 2, (\group <= 2), \fetch
         .if     \group == 1
-        JOIN    \rows
+        JOIN    \rows, \ones
         .endif
         QUAD    \rows, 3, (\group == 1), \fetch
-        JOIN    \rows
+        JOIN    \rows, \ones
         add     rcx, 8
         add     rdx, 256
         lea     r9, [r9 + 4 * r10]
@@ -178,16 +183,16 @@ ones:   .fill   16, 2, 1
         .size   \name, . - \name
         .endm
 
-        TILE    distil_qtile_avx2_r1g1, 1, 1, SINGLE
-        TILE    distil_qtile_avx2_r1g2, 1, 2, SINGLE
-        TILE    distil_qtile_avx2_r1g4, 1, 4, SINGLE
-        TILE    distil_qtile_avx2_r2g1, 2, 1, FEW
-        TILE    distil_qtile_avx2_r2g2, 2, 2, FEW
-        TILE    distil_qtile_avx2_r2g4, 2, 4, FEW
-        TILE    distil_qtile_avx2_r2g4single, 2, 4, SINGLE
-        TILE    distil_qtile_avx2_r3g1, 3, 1, FEW
-        TILE    distil_qtile_avx2_r3g2, 3, 2, FEW
-        TILE    distil_qtile_avx2_r3g4, 3, 4, FEW
-        TILE    distil_qtile_avx2_r3g4many, 3, 4, MANY
+        TILE    distil_qtile_avx2_r1g1, 1, 1, SINGLE, ymm11
+        TILE    distil_qtile_avx2_r1g2, 1, 2, SINGLE, ymm11
+        TILE    distil_qtile_avx2_r1g4, 1, 4, SINGLE, ymm11
+        TILE    distil_qtile_avx2_r2g1, 2, 1, FEW, ymm11
+        TILE    distil_qtile_avx2_r2g2, 2, 2, FEW, ymm11
+        TILE    distil_qtile_avx2_r2g4, 2, 4, FEW, ymm11
+        TILE    distil_qtile_avx2_r2g4single, 2, 4, SINGLE, ymm11
+        TILE    distil_qtile_avx2_r3g1, 3, 1, FEW, ymm13
+        TILE    distil_qtile_avx2_r3g2, 3, 2, FEW, ymm13
+        TILE    distil_qtile_avx2_r3g4, 3, 4, FEW, ymm13
+        TILE    distil_qtile_avx2_r3g4many, 3, 4, MANY, ymm13
 
         .section .note.GNU-stack, "", @progbits
