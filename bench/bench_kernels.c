@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static const char usage[] =
     "usage: bench_kernels [--filter WILDCARD] [--json] [--no-cold] [--seconds S] [--cpu N]\n"
@@ -412,24 +411,15 @@ static size_t count_matches(bench *b, const kernel_variant *variant)
 
 /* ---- setting up ---------------------------------------------------------------------------- */
 
-enum { HUGE_PAGE = 2 << 20 };
-
-/* Twice the last-level cache, within 128 MB .. 600 MB; values within every lane bound. In huge
- * pages where there are any: a blob in the page cache lies in long runs of pages, whose
- * translations the CPU keeps together; small pages of a process lie anywhere, a walk for each. */
+/* Values within every lane bound. */
 static void make_ring(bench *b)
 {
-    size_t bytes = 2 * bench_cache_bytes();
-
-    bytes = bytes < 128000000 ? 128000000 : bytes > 600000000 ? 600000000 : bytes;
-    bytes = bytes / HUGE_PAGE * HUGE_PAGE;
-    b->ring = aligned_alloc(HUGE_PAGE, bytes);
+    b->ring = bench_displacing_memory(&b->ring_bytes);
     if (b->ring == NULL) {
-        fprintf(stderr, "no memory for %zu bytes of weights: nothing is timed cold\n", bytes);
+        fprintf(stderr, "no memory for %zu bytes of weights: nothing is timed cold\n",
+                b->ring_bytes);
         return;
     }
-    (void)madvise(b->ring, bytes, MADV_HUGEPAGE);
-    b->ring_bytes = bytes;
     for (size_t i = 0; i < b->ring_bytes; i++)
         b->ring[i] = (int8_t)((int)(i * 2654435761u >> 24 & 31) - 15);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Latency of the whole forward pass by number of tokens, one thread, pinned, or several; with
- * --profile also each operation's share of the time.
+ * --profile also each operation's share of the time, with --cold from weights that no cache has,
+ * beside the time of reading them.
  *
  * The profile costs the product nothing: it is a table of kernels whose entries read the clock
  * around the real ones, given to the same encoder.
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/ceiling.h"
 #include "bench/clock.h"
 #include "kernels/kernels.h"
 #include "model/blob.h"
@@ -18,8 +20,8 @@
 #include "runtime/pool.h"
 
 static const char usage[] =
-    "usage: bench_model [-m BLOB] [--isa LEVEL] [--texts N] [--threads N] [--profile] [--json]\n"
-    "                   [TOKENS...]\n"
+    "usage: bench_model [-m BLOB] [--isa LEVEL] [--texts N] [--threads N] [--profile | --cold]\n"
+    "                   [--json] [TOKENS...]\n"
     "Milliseconds of one forward pass: median and minimum. One thread, pinned to one CPU, or\n"
     "several, free to move.\n"
     "  -m BLOB       the model (default build/sst2.distil)\n"
@@ -27,11 +29,14 @@ static const char usage[] =
     "  --texts N     N texts of TOKENS tokens in each pass (default 1)\n"
     "  --threads N   1 to 256 threads (default 1)\n"
     "  --profile     share of each operation; with one thread only\n"
+    "  --cold        weights that no cache has, and how long reading them alone takes, the\n"
+    "                bound at few tokens; with one thread only\n"
     "  --json        one JSON object a line\n"
     "Without TOKENS: 8 16 32 64 128 256 512.\n"
-    "example: bench_model --isa avx2 --profile 32 128\n";
+    "example: bench_model --isa avx2 --profile 32 128\n"
+    "         bench_model --cold 3 4 8\n";
 
-enum { MAX_SAMPLES = 400, MIN_SAMPLES = 15, OPS = 7 };
+enum { MAX_SAMPLES = 400, MIN_SAMPLES = 15, COLD_SAMPLES = 60, OPS = 7 };
 static const char default_blob[] = "build/sst2.distil";
 static const double budget_ns = 1.5e9; /* for each number of tokens */
 
@@ -101,12 +106,14 @@ typedef struct settings {
     const char *blob;
     distil_level level;
     size_t texts, threads;
-    int profile, json;
+    int profile, cold, json;
 } settings;
 
 typedef struct bench {
     settings settings;
     distil_weights weights;
+    void *displacing; /* with --cold, else NULL */
+    size_t displacing_bytes;
     distil_kernels kernels, timed;
     int32_t *ids;
     size_t *lengths;
@@ -124,21 +131,53 @@ static void fill_ids(bench *b, size_t n)
     }
 }
 
+static double time_pass(bench *b, const distil_encoder *encoder, distil_scratch *scratch)
+{
+    double start = bench_now_ns();
+
+    distil_enc_run(encoder, scratch, b->logits, b->ids, b->lengths, b->settings.texts);
+    return bench_now_ns() - start;
+}
+
+/* Reading what a pass reads of the model but for its tokens' embeddings. */
+static double time_read(const distil_weights *w)
+{
+    const int8_t *begin = w->layers[0].qkv.panels;
+    const int8_t *end = (const int8_t *)w->dense_bias;
+    double start = bench_now_ns();
+
+    bench_read(begin, (size_t)(end - begin) / 256 * 256);
+    return bench_now_ns() - start;
+}
+
 static bench_stats measure(bench *b, const distil_encoder *encoder, distil_scratch *scratch)
 {
     double samples[MAX_SAMPLES], spent = 0;
     size_t n = 0;
 
     for (int warm = 0; warm < 3; warm++)
-        distil_enc_run(encoder, scratch, b->logits, b->ids, b->lengths, b->settings.texts);
+        time_pass(b, encoder, scratch);
     while (n < MAX_SAMPLES && (n < MIN_SAMPLES || spent < budget_ns)) {
-        double start = bench_now_ns();
-
-        distil_enc_run(encoder, scratch, b->logits, b->ids, b->lengths, b->settings.texts);
-        samples[n] = bench_now_ns() - start;
+        samples[n] = time_pass(b, encoder, scratch);
         spent += samples[n++];
     }
     return bench_summarize(samples, n);
+}
+
+/* Passes and, in turn with them, reading the weights; the caches are displaced before each. */
+static bench_stats measure_cold(bench *b, const distil_encoder *encoder, distil_scratch *scratch,
+                                bench_stats *read)
+{
+    double samples[COLD_SAMPLES], reading[COLD_SAMPLES];
+
+    for (size_t n = 0; n < COLD_SAMPLES; n++) {
+        bench_read(b->displacing, b->displacing_bytes);
+        samples[n] = time_pass(b, encoder, scratch);
+        bench_read(b->displacing, b->displacing_bytes);
+        reading[n] = time_read(&b->weights);
+    }
+    *read = bench_summarize(reading, COLD_SAMPLES);
+    return bench_summarize(samples, COLD_SAMPLES);
 }
 
 static void print_profile(const bench *b, size_t tokens)
@@ -156,6 +195,26 @@ static void print_profile(const bench *b, size_t tokens)
     }
 }
 
+static void print_latency(const bench *b, size_t tokens, bench_stats pass, bench_stats read)
+{
+    const settings *s = &b->settings;
+
+    if (s->json)
+        printf("{\"bench\":\"model\",\"level\":\"%s\",\"tokens\":%zu,\"texts\":%zu,"
+               "\"threads\":%zu,\"weights\":\"%s\",\"median_ms\":%.4f,\"min_ms\":%.4f",
+               distil_level_name(s->level), tokens, s->texts, s->threads, s->cold ? "cold" : "warm",
+               pass.median * 1e-6, pass.min * 1e-6);
+    else
+        printf("%6zu %10.3f %10.3f %14.0f", tokens, pass.median * 1e-6, pass.min * 1e-6,
+               (double)(tokens * s->texts) / (pass.median * 1e-9));
+    if (s->cold && s->json)
+        printf(",\"read_median_ms\":%.4f,\"read_min_ms\":%.4f,\"read_fraction\":%.4f",
+               read.median * 1e-6, read.min * 1e-6, read.median / pass.median);
+    else if (s->cold)
+        printf(" %10.3f %5.1f%%", read.median * 1e-6, 100 * read.median / pass.median);
+    puts(s->json ? "}" : "");
+}
+
 static int run(bench *b, size_t tokens)
 {
     const settings *s = &b->settings;
@@ -164,7 +223,7 @@ static int run(bench *b, size_t tokens)
     distil_scratch scratch;
     void *memory = aligned_alloc(64, distil_enc_layout(NULL, NULL, &b->weights, rows, s->threads));
     void *pool_memory;
-    bench_stats stats;
+    bench_stats pass, read = {0};
 
     b->ids = malloc(rows * sizeof *b->ids);
     b->lengths = malloc(s->texts * sizeof *b->lengths);
@@ -185,15 +244,8 @@ static int run(bench *b, size_t tokens)
     fill_ids(b, rows);
     for (size_t t = 0; t < s->texts; t++)
         b->lengths[t] = tokens;
-    stats = measure(b, &encoder, &scratch);
-    if (s->json)
-        printf("{\"bench\":\"model\",\"level\":\"%s\",\"tokens\":%zu,\"texts\":%zu,"
-               "\"threads\":%zu,\"median_ms\":%.4f,\"min_ms\":%.4f}\n",
-               distil_level_name(s->level), tokens, s->texts, s->threads, stats.median * 1e-6,
-               stats.min * 1e-6);
-    else
-        printf("%6zu %10.3f %10.3f %14.0f\n", tokens, stats.median * 1e-6, stats.min * 1e-6,
-               (double)rows / (stats.median * 1e-9));
+    pass = s->cold ? measure_cold(b, &encoder, &scratch, &read) : measure(b, &encoder, &scratch);
+    print_latency(b, tokens, pass, read);
     if (s->profile) {
         memset(spent_ns, 0, sizeof spent_ns);
         encoder.kernels = &b->timed;
@@ -206,6 +258,18 @@ static int run(bench *b, size_t tokens)
     free(b->ids);
     free(b->lengths);
     free(b->logits);
+    return 0;
+}
+
+static int make_displacing(bench *b)
+{
+    b->displacing = bench_displacing_memory(&b->displacing_bytes);
+    if (!b->displacing) {
+        fprintf(stderr, "bench_model: no memory for %zu bytes to displace the caches with\n",
+                b->displacing_bytes);
+        return -1;
+    }
+    memset(b->displacing, 1, b->displacing_bytes);
     return 0;
 }
 
@@ -228,6 +292,8 @@ static int parse(settings *s, int argc, char **argv)
     for (; i < argc && argv[i][0] == '-'; i++) {
         if (strcmp(argv[i], "--profile") == 0)
             s->profile = 1;
+        else if (strcmp(argv[i], "--cold") == 0)
+            s->cold = 1;
         else if (strcmp(argv[i], "--json") == 0)
             s->json = 1;
         else if (strcmp(argv[i], "-m") == 0 && i + 1 < argc)
@@ -249,8 +315,12 @@ static int parse(settings *s, int argc, char **argv)
             return -1;
         }
     }
-    if (s->profile && s->threads > 1) {
-        fputs("bench_model: --profile is for one thread\n", stderr);
+    if ((s->profile || s->cold) && s->threads > 1) {
+        fputs("bench_model: --profile and --cold are for one thread\n", stderr);
+        return -1;
+    }
+    if (s->profile && s->cold) {
+        fputs("bench_model: --profile or --cold, not both\n", stderr);
         return -1;
     }
     return i;
@@ -300,13 +370,16 @@ int main(int argc, char **argv)
                                timed_softmax, b.kernels.tile_rows, b.kernels.level};
     if (b.settings.threads == 1)
         (void)bench_pin(-1);
+    if (b.settings.cold && make_displacing(&b) != 0)
+        return 1;
     if (!b.settings.json) {
         printf("%s, level %s, %zu thread%s\n", cpu.brand, distil_level_name(b.settings.level),
                b.settings.threads, b.settings.threads == 1 ? ", pinned" : "s");
         printf("model %s: %zu layers of %zu, feed-forward %zu; %zu text%s a pass\n",
                b.settings.blob, b.weights.n_layers, b.weights.dim, b.weights.hidden_dim,
                b.settings.texts, b.settings.texts == 1 ? "" : "s");
-        printf("tokens  median ms     min ms   tokens/s\n");
+        printf("tokens  median ms     min ms       tokens/s%s\n",
+               b.settings.cold ? "    read ms  of it" : "");
     }
     if (first == argc)
         for (size_t i = 0; i < sizeof usual / sizeof usual[0] && !failed; i++)
@@ -321,6 +394,7 @@ int main(int argc, char **argv)
         } else
             failed = run(&b, (size_t)tokens) != 0;
     }
+    free(b.displacing);
     distil_blob_close(&blob);
     return failed;
 }

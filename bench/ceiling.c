@@ -4,6 +4,10 @@
  * instruction set and no compiler changes the mix; the caller asks only for levels the CPU has.
  */
 #include "bench/ceiling.h"
+#include "bench/clock.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
 
 /* A loop body is one string; both compilers take longer ones than C promises. */
 #pragma GCC diagnostic ignored "-Woverlength-strings"
@@ -251,4 +255,20 @@ void bench_read(const void *p, size_t bytes)
                      : "+r"(at), "+r"(blocks)
                      :
                      : "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3");
+}
+
+enum { HUGE_PAGE = 2 << 20 };
+
+void *bench_displacing_memory(size_t *bytes)
+{
+    size_t n = 2 * bench_cache_bytes();
+    void *memory;
+
+    n = n < 128000000 ? 128000000 : n > 600000000 ? 600000000 : n;
+    n = n / HUGE_PAGE * HUGE_PAGE;
+    memory = aligned_alloc(HUGE_PAGE, n);
+    if (memory != NULL)
+        (void)madvise(memory, n, MADV_HUGEPAGE);
+    *bytes = n;
+    return memory;
 }
