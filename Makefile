@@ -126,7 +126,8 @@ BOOTSTRAP := $(BUILD)/bootstrap $(if $(filter build,$(BUILD)),bootstrap)
 all: $(COMMAND) $(BOOTSTRAP) $(LIBS) $(BLOB)
 
 ## tests: every test program, fuzz replay and generator, not run
-tests: $(TESTS) $(TEST_TOOLS) $(FUZZERS) $(TOOLS) $(BUILD)/json_check bench-tools
+tests: $(TESTS) $(TEST_TOOLS) $(FUZZERS) $(TOOLS) $(BUILD)/json_check bench-tools \
+    $(BUILD)/bench/bench_model $(BUILD)/bench/bench_kernels
 ## bench-tools: distil-bench, which ./distil bench runs
 bench-tools: $(BUILD)/distil-bench $(BUILD)/bench/empty
 

@@ -39,7 +39,7 @@ inner_loop() {
                 value = value * 16 + index("0123456789abcdef", substr(text, i, 1)) - 1
             return value
         }
-        />:$/ { n = 0; delete back; next } # another function, of a section of its own: same addresses
+        />:$/ { n = 0; delete back; next } # another function, maybe at the same addresses
         /^ *[0-9a-f]+:\t/ {
             n++
             split($0, field, ":\t")
