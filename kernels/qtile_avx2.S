@@ -21,9 +21,9 @@
  * and vpmaddwd by ones widens to int32. No lane overflows, by the proof in the panel (kernels.h).
  *
  * Registers of the 3-row form, all 16: 6 int32 sums, 6 int16 partial sums, 1 of weights, the ones,
- * 1 broadcast of activations that its second product replaces, 1 product. Compilers spill here, hence
- * assembly. Weights of columns 8 .. 15 are read from memory by each product: two more loads a quad
- * than with a register, but an instruction less, and that decides. (With 2 rows it does not.)
+ * 1 broadcast of activations that its second product replaces, 1 product. Compilers spill here,
+ * hence assembly. Weights of columns 8 .. 15 are read from memory by each product: two more loads a
+ * quad than with a register, but an instruction less, and that decides. (With 2 rows it does not.)
  * With GROUP 4: 24 multiply, 18 + 6 add, 6 widen instructions for 768 multiply-adds, 54 of 3 vector
  * ports' 18 cycles: at most 42.7 a cycle there. 28 loads and a prefetch take 2 ports 15 cycles.
  */
