@@ -64,6 +64,7 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t gro
                 part_high[r] = add_in_order(part_high[r], _mm512_maddubs_epi16(x, b_high));
             }
             b += LINE;
+            OPAQUE(b);
             prefetch += t->step;
             later += t->later_step;
         }

@@ -46,6 +46,7 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, int few)
             high[r] = _mm512_dpbusd_epi32(high[r], x, b_high);
         }
         b += LINE;
+        OPAQUE(b);
         prefetch += t->step;
         later += t->later_step;
     }

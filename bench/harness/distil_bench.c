@@ -258,6 +258,9 @@ static int sum_up(const result *results, size_t count)
     printf("%zu within budget, %zu over, %zu inconclusive, %zu not measured here, %zu for other "
            "CPUs\n",
            seen[VERDICT_PASS], seen[VERDICT_FAIL], seen[VERDICT_INCONCLUSIVE], absent, others);
+    if (seen[VERDICT_INCONCLUSIVE])
+        puts("inconclusive: too few rounds were quiet, or the interval spans the limit; run it "
+             "again when the machine is idle");
     if (seen[VERDICT_FAIL])
         return REFUSED;
     /* a gate that has measured nothing has not passed */
