@@ -416,7 +416,8 @@ static void make_ring(bench *b)
 {
     b->ring = bench_displacing_memory(&b->ring_bytes);
     if (b->ring == NULL) {
-        fprintf(stderr, "no memory for %zu bytes of weights: nothing is timed cold\n",
+        fprintf(stderr,
+                "bench_kernels: no memory for %zu bytes of weights: nothing is timed cold\n",
                 b->ring_bytes);
         return;
     }

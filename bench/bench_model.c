@@ -32,7 +32,7 @@ static const char usage[] =
     "  --cold        weights that no cache has, and how long reading them alone takes, the\n"
     "                bound at few tokens; with one thread only\n"
     "  --json        one JSON object a line\n"
-    "Without TOKENS: 8 16 32 64 128 256 512.\n"
+    "Without TOKENS: 8 16 32 64 128 256 512; with --cold 1 2 3 4 6 8.\n"
     "example: bench_model --isa avx2 --profile 32 128\n"
     "         bench_model --cold 3 4 8\n";
 
@@ -139,14 +139,18 @@ static double time_pass(bench *b, const distil_encoder *encoder, distil_scratch 
     return bench_now_ns() - start;
 }
 
-/* Reading what a pass reads of the model but for its tokens' embeddings. */
+/* The layers' and the head's dense weights, all that few tokens take long to read: one run of
+ * bytes, since a blob's sections lie in the order of a pass. */
+static size_t weight_bytes(const distil_weights *w)
+{
+    return (size_t)((const int8_t *)w->dense_bias - w->layers[0].qkv.panels) / 256 * 256;
+}
+
 static double time_read(const distil_weights *w)
 {
-    const int8_t *begin = w->layers[0].qkv.panels;
-    const int8_t *end = (const int8_t *)w->dense_bias;
     double start = bench_now_ns();
 
-    bench_read(begin, (size_t)(end - begin) / 256 * 256);
+    bench_read(w->layers[0].qkv.panels, weight_bytes(w));
     return bench_now_ns() - start;
 }
 
@@ -168,16 +172,18 @@ static bench_stats measure(bench *b, const distil_encoder *encoder, distil_scrat
 static bench_stats measure_cold(bench *b, const distil_encoder *encoder, distil_scratch *scratch,
                                 bench_stats *read)
 {
-    double samples[COLD_SAMPLES], reading[COLD_SAMPLES];
+    double samples[COLD_SAMPLES], reading[COLD_SAMPLES], spent = 0;
+    size_t n = 0;
 
-    for (size_t n = 0; n < COLD_SAMPLES; n++) {
+    while (n < COLD_SAMPLES && (n < MIN_SAMPLES || spent < budget_ns)) {
         bench_read(b->displacing, b->displacing_bytes);
         samples[n] = time_pass(b, encoder, scratch);
+        spent += samples[n];
         bench_read(b->displacing, b->displacing_bytes);
-        reading[n] = time_read(&b->weights);
+        reading[n++] = time_read(&b->weights);
     }
-    *read = bench_summarize(reading, COLD_SAMPLES);
-    return bench_summarize(samples, COLD_SAMPLES);
+    *read = bench_summarize(reading, n);
+    return bench_summarize(samples, n);
 }
 
 static void print_profile(const bench *b, size_t tokens)
@@ -208,8 +214,10 @@ static void print_latency(const bench *b, size_t tokens, bench_stats pass, bench
         printf("%6zu %10.3f %10.3f %14.0f", tokens, pass.median * 1e-6, pass.min * 1e-6,
                (double)(tokens * s->texts) / (pass.median * 1e-9));
     if (s->cold && s->json)
-        printf(",\"read_median_ms\":%.4f,\"read_min_ms\":%.4f,\"read_fraction\":%.4f",
-               read.median * 1e-6, read.min * 1e-6, read.median / pass.median);
+        printf(",\"read_bytes\":%zu,\"read_median_ms\":%.4f,\"read_min_ms\":%.4f,"
+               "\"read_fraction\":%.4f",
+               weight_bytes(&b->weights), read.median * 1e-6, read.min * 1e-6,
+               read.median / pass.median);
     else if (s->cold)
         printf(" %10.3f %5.1f%%", read.median * 1e-6, 100 * read.median / pass.median);
     puts(s->json ? "}" : "");
@@ -320,10 +328,25 @@ static int parse(settings *s, int argc, char **argv)
         return -1;
     }
     if (s->profile && s->cold) {
-        fputs("bench_model: --profile or --cold, not both\n", stderr);
+        fputs("bench_model: either --profile or --cold\n", stderr);
         return -1;
     }
     return i;
+}
+
+/* Whether all are numbers of tokens that the model takes; says which is not. */
+static int lengths_fit(const char *const *lengths, size_t most)
+{
+    for (; *lengths != NULL; lengths++) {
+        char *end;
+        unsigned long tokens = strtoul(*lengths, &end, 10);
+
+        if (*end == '\0' && end != *lengths && tokens >= 1 && tokens <= most)
+            continue;
+        fprintf(stderr, "bench_model: tokens '%s' not in 1 .. %zu\n", *lengths, most);
+        return 0;
+    }
+    return 1;
 }
 
 static void tell_refused(const char *path, const distil_blob_error *error)
@@ -339,7 +362,9 @@ static void tell_refused(const char *path, const distil_blob_error *error)
 
 int main(int argc, char **argv)
 {
-    static const size_t usual[] = {8, 16, 32, 64, 128, 256, 512};
+    static const char *const usual[] = {"8", "16", "32", "64", "128", "256", "512", NULL};
+    static const char *const usual_cold[] = {"1", "2", "3", "4", "6", "8", NULL};
+    const char *const *lengths;
     bench b = {.settings = {.blob = default_blob, .texts = 1, .threads = 1}};
     distil_blob blob;
     distil_blob_error error;
@@ -363,6 +388,11 @@ int main(int argc, char **argv)
         return 1;
     }
     distil_weights_init(&b.weights, &blob);
+    lengths = argv[first] != NULL ? (const char *const *)argv + first
+              : b.settings.cold   ? usual_cold
+                                  : usual;
+    if (!lengths_fit(lengths, b.weights.max_positions))
+        return 1;
     distil_kernels_fill(&b.kernels, b.settings.level);
     real = &b.kernels;
     b.timed = (distil_kernels){timed_embed,   timed_layer_norm,    timed_quantize,
@@ -381,19 +411,8 @@ int main(int argc, char **argv)
         printf("tokens  median ms     min ms       tokens/s%s\n",
                b.settings.cold ? "    read ms  of it" : "");
     }
-    if (first == argc)
-        for (size_t i = 0; i < sizeof usual / sizeof usual[0] && !failed; i++)
-            failed = run(&b, usual[i]) != 0;
-    for (int i = first; i < argc && !failed; i++) {
-        int tokens = atoi(argv[i]);
-
-        if (tokens < 1 || (size_t)tokens > b.weights.max_positions) {
-            fprintf(stderr, "bench_model: tokens '%s' not in 1 .. %zu\n", argv[i],
-                    b.weights.max_positions);
-            failed = 1;
-        } else
-            failed = run(&b, (size_t)tokens) != 0;
-    }
+    for (; *lengths != NULL && !failed; lengths++)
+        failed = run(&b, (size_t)atoi(*lengths)) != 0;
     free(b.displacing);
     distil_blob_close(&blob);
     return failed;

@@ -35,8 +35,8 @@ void bench_read(const void *p, size_t bytes);
 
 /*
  * Memory of twice the last-level cache, within 128 MB .. 600 MB (a virtual machine may name the
- * cache of a whole host), a multiple of 256 bytes, unset; NULL without that much. Whoever reads it
- * all has displaced what the caches had. In huge pages where there are any: a blob in the page
+ * cache of a whole host), a multiple of 256 bytes, unset; NULL without that much. Reading it all
+ * displaces nearly all that the caches had. In huge pages where there are any: a blob in the page
  * cache lies in long runs of pages, whose translations the CPU keeps together; small pages of a
  * process lie anywhere, a walk for each. To be freed with free().
  */

@@ -25,7 +25,8 @@
  * hence assembly. Weights of columns 8 .. 15 are read from memory by each product: two more loads a
  * quad than with a register, but an instruction less, and that decides. (With 2 rows it does not.)
  * With GROUP 4: 24 multiply, 18 + 6 add, 6 widen instructions for 768 multiply-adds, 54 of 3 vector
- * ports' 18 cycles: at most 42.7 a cycle there. 28 loads and a prefetch take 2 ports 15 cycles.
+ * ports' 18 cycles: at most 42.7 a cycle there. 32 loads and a prefetch take 2 load ports 16.5
+ * cycles, with FEW's four prefetches 18.
  */
         .intel_syntax noprefix
 
