@@ -8,7 +8,7 @@
  */
 #include "bench/ceiling.h"
 #include "bench/clock.h"
-#include "tests/kernel_cases.h"
+#include "tests/support/kernel_cases.h"
 
 #include <errno.h>
 #include <fnmatch.h>

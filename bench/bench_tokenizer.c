@@ -9,7 +9,7 @@
 
 #include "bench/clock.h"
 #include "runtime/distil.h"
-#include "tests/harness.h"
+#include "tests/support/harness.h"
 
 static const char usage[] =
     "usage: bench_tokenizer [-m BLOB] [--split] [--json] [FILE...]\n"

@@ -5,8 +5,8 @@
  * Only multiply, fused multiply-add, add, minimum, maximum and integer operations are used, each
  * exactly defined by IEEE 754, so a vector form that keeps the order of operations gives the same
  * bits. No libm function takes part: those differ between versions and between CPUs.
- * The coefficients were computed by tools/make_poly.py; the error bounds are held by
- * tests/check_kernels.c.
+ * The coefficients were computed by tools/generate/make_poly.py; the error bounds are held by
+ * tests/unit/kernels/check_kernels.c.
  */
 #ifndef DISTIL_KERNELS_POLY_H
 #define DISTIL_KERNELS_POLY_H

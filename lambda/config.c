@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "lambda/url.h"
+#include "lambda/net/url.h"
 
 enum { MAX_CONCURRENCY = 64, MAX_THREADS = 64, MB_OF_A_CPU = 1769, MAX_THREADS_OF_MEMORY = 6 };
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "lambda/log.h"
-#include "lambda/net.h"
+#include "lambda/net/net.h"
 #include "runtime/distil.h"
 
 typedef struct config {

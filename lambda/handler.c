@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "lambda/clock.h"
-#include "lambda/text.h"
+#include "runtime/base/clock.h"
+#include "lambda/event/text.h"
 
 #define MAX_LEFT_MS INT64_C(1000000000000) /* 31 years */
 #define SUM_TOLERANCE 1e-3 /* probabilities are float: 8 of them sum to 1 within 1e-6 */

@@ -12,14 +12,14 @@
 #ifndef DISTIL_LAMBDA_HANDLER_H
 #define DISTIL_LAMBDA_HANDLER_H
 
-#include "lambda/answer.h"
-#include "lambda/buffer.h"
+#include "lambda/event/answer.h"
+#include "runtime/base/buffer.h"
 #include "lambda/config.h"
-#include "lambda/event.h"
-#include "lambda/http.h"
+#include "lambda/event/event.h"
+#include "lambda/net/http.h"
 #include "lambda/metrics.h"
 #include "lambda/monitor.h"
-#include "lambda/store.h"
+#include "lambda/aws/store.h"
 #include "runtime/distil.h"
 
 enum {

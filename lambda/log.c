@@ -8,8 +8,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "lambda/clock.h"
-#include "lambda/dates.h"
+#include "runtime/base/clock.h"
+#include "lambda/aws/dates.h"
 
 /* What ends a line; room for both is kept, so that a full line can still be closed. */
 #define TRUNCATED ",\"truncated\":true"

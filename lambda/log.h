@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lambda/buffer.h"
+#include "runtime/base/buffer.h"
 
 enum { LOG_LINE_BYTES = 4096 };
 

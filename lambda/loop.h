@@ -14,7 +14,7 @@
 #include "lambda/handler.h"
 #include "lambda/rapi.h"
 #include "lambda/stop.h"
-#include "lambda/store.h"
+#include "lambda/aws/store.h"
 #include "runtime/distil.h"
 
 typedef struct loop {

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lambda/clock.h"
+#include "runtime/base/clock.h"
 #include "lambda/config.h"
-#include "lambda/credentials.h"
+#include "lambda/aws/credentials.h"
 #include "lambda/embed.h"
 #include "lambda/log.h"
 #include "lambda/loop.h"
@@ -22,7 +22,7 @@
 #include "lambda/prefault.h"
 #include "lambda/rapi.h"
 #include "lambda/stop.h"
-#include "lambda/tls.h"
+#include "lambda/net/tls.h"
 #include "runtime/distil.h"
 
 static const char usage[] =

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "lambda/clock.h"
+#include "runtime/base/clock.h"
 
 static const struct {
     const char *name, *unit;

@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "lambda/clock.h"
+#include "runtime/base/clock.h"
 
 enum {
     PROBE_BYTES = 64 << 10,  /* no read-ahead brings in less */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lambda/clock.h"
+#include "runtime/base/clock.h"
 #include "runtime/distil.h"
-#include "runtime/json.h"
+#include "runtime/base/json.h"
 
 enum {
     CONNECT_MS = 1000,

@@ -10,8 +10,8 @@
 #ifndef DISTIL_LAMBDA_RAPI_H
 #define DISTIL_LAMBDA_RAPI_H
 
-#include "lambda/buffer.h"
-#include "lambda/http_client.h"
+#include "runtime/base/buffer.h"
+#include "lambda/net/http_client.h"
 
 enum {
     RAPI_HEAD_BYTES = 1024,         /* more than the head of a request takes */

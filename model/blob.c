@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "model/blob_layout.h"
-#include "model/checksum.h"
+#include "runtime/base/checksum.h"
 
 #if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "A blob is used in place: this reader needs a little-endian machine."

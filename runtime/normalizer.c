@@ -7,7 +7,7 @@
 
 #include "runtime/special.h"
 #include "runtime/unicode_tables.h"
-#include "runtime/utf8.h"
+#include "runtime/base/utf8.h"
 
 /* Hangul syllables decompose by arithmetic (Unicode 15, section 3.12). */
 enum {

@@ -5,7 +5,7 @@
  */
 #include "runtime/special.h"
 
-#include "runtime/utf8.h"
+#include "runtime/base/utf8.h"
 
 /* Bytes of text that the token takes at `at`, 0 if it is not there. By code points, not by bytes,
  * because a U+FFFD of the token stands for invalid bytes of the text too. */

@@ -13,7 +13,7 @@
 #include "runtime/normalizer.h"
 #include "runtime/special.h"
 #include "runtime/unicode_tables.h"
-#include "runtime/utf8.h"
+#include "runtime/base/utf8.h"
 
 enum { WORD_BYTES = DISTIL_BLOB_MAX_WORD_CHARS * DISTIL_UTF8_MAX_BYTES };
 

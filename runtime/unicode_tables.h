@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What each code point does in Hugging Face tokenizers 0.23.3, as tabulated from the library
- * itself. Written by tools/make_unicode_tables.py: do not edit.
+ * itself. Written by tools/generate/make_unicode_tables.py: do not edit.
  */
 #ifndef DISTIL_RUNTIME_UNICODE_TABLES_H
 #define DISTIL_RUNTIME_UNICODE_TABLES_H

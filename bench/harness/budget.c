@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "bench/harness/measure.h"
-#include "runtime/json.h"
+#include "runtime/base/json.h"
 
 /* Where we are, for messages. */
 typedef struct reader {

@@ -16,9 +16,9 @@
 #include "bench/clock.h"
 #include "bench/harness/child.h"
 #include "bench/harness/stats.h"
-#include "lambda/clock.h"
-#include "lambda/http_client.h"
-#include "runtime/json.h"
+#include "runtime/base/clock.h"
+#include "lambda/net/http_client.h"
+#include "runtime/base/json.h"
 
 #define PATH "/2015-03-31/functions/function/invocations"
 

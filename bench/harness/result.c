@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "runtime/json.h"
+#include "runtime/base/json.h"
 
 void result_print_head(FILE *out, const result_host *host)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * When a measurement says something, and what. docs/benchmarking.md has the reasons and the error
- * rates; the self-tests in tests/test_bench_harness.sh measure them.
+ * rates; the self-tests in tests/system/test_bench_harness.sh measure them.
  *
  * Intervals are of the median of paired ratios, so what slows both sides down cancels out. A
  * verdict needs the whole interval on one side of the line; anything else is inconclusive, never a

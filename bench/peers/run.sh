@@ -134,12 +134,12 @@ prepare()
 for model in $models; do
     case $model in
     base)
-        make -s "$build/tools/make_checkpoint"
-        if [ "$build/tools/make_checkpoint" -nt "$out/base.distil" ] ||
+        make -s "$build/tests/convert/make_checkpoint"
+        if [ "$build/tests/convert/make_checkpoint" -nt "$out/base.distil" ] ||
             [ "$build/distil" -nt "$out/base.distil" ]; then
             step "base: synthetic checkpoint and blob"
             rm -rf "$out/base-checkpoint"
-            "$build/tools/make_checkpoint" "$out/base-checkpoint"
+            "$build/tests/convert/make_checkpoint" "$out/base-checkpoint"
             "$build/distil" convert "$out/base-checkpoint" -o "$out/base.distil"
         fi
         prepare base "$out/base-checkpoint" "$out/base.distil"

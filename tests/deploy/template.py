@@ -171,5 +171,5 @@ class Source:
         self.variables = set(search("lambda/config.c",
                                     r'(?:variable\(|read_\w+\(&?r, )"([A-Z][A-Z0-9_]+)"'))
         self.key = re.findall(r'add_string\(out, "(\w+)", item->\1\)',
-                              (ROOT / "lambda/dynamodb.c").read_text())
+                              (ROOT / "lambda/aws/dynamodb.c").read_text())
         self.policy = json.loads((ROOT / "lambda/deploy/policy.json").read_text())

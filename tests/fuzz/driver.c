@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "tests/fuzz/fuzz.h"
-#include "tests/harness.h"
+#include "tests/support/harness.h"
 
 enum {
     MUTATIONS = 400,           /* of one seed; 20 times as many with DISTIL_TEST_FULL */

@@ -12,8 +12,8 @@
 #include "model/blob.h"
 #include "runtime/distil.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/support_blob.h"
-#include "tests/support_exercise.h"
+#include "tests/support/support_blob.h"
+#include "tests/support/support_exercise.h"
 
 /* A wrong answer must stop a fuzzer as a wrong access does. */
 static void expect(int condition)

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lambda/event.h"
-#include "lambda/text.h"
+#include "lambda/event/event.h"
+#include "lambda/event/text.h"
 #include "tests/fuzz/fuzz.h"
 
 static void require(int condition)

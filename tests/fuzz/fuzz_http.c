@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lambda/http.h"
+#include "lambda/net/http.h"
 #include "tests/fuzz/fuzz.h"
 
 static void require(int condition)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "lambda/resolve.h"
+#include "lambda/net/resolve.h"
 #include "tests/fuzz/fuzz.h"
 
 static void require(int condition)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/json.h"
+#include "runtime/base/json.h"
 #include "tools/serve/serve_store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lambda/credentials.h"
-#include "lambda/dynamodb.h"
-#include "lambda/retry.h"
-#include "lambda/url.h"
-#include "runtime/json.h"
+#include "lambda/aws/credentials.h"
+#include "lambda/aws/dynamodb.h"
+#include "lambda/aws/retry.h"
+#include "lambda/net/url.h"
+#include "runtime/base/json.h"
 #include "tests/fuzz/fuzz.h"
 
 static void require(int condition)

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/utf8.h"
+#include "runtime/base/utf8.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/support_vocab.h"
+#include "tests/support/support_vocab.h"
 
 enum { SPLIT_SPECIAL = 8 };
 

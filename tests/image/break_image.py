@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images that break one rule of tools/check_image each, made from a good one.
+"""Images that break one rule of tools/image/check_image each, made from a good one.
 
     break_image.py --list
     break_image.py LAYOUT OUT

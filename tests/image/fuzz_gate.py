@@ -24,7 +24,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-GATE = Path(__file__).resolve().parents[2] / "tools/check_image"
+GATE = Path(__file__).resolve().parents[2] / "tools/image/check_image"
 VALUES: list[Any] = [None, True, -1, 1e300, "", "x", "sha256:", "/", [], {}, [None], {"a": 1}, [[]]]
 
 

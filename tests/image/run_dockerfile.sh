@@ -56,7 +56,7 @@ fi
 for sources in sources.list.d/debian.sources sources.list; do
     [ ! -s /etc/apt/$sources ] || { cp /etc/apt/$sources "$base/etc/apt/$sources" && break; }
 done
-"$root/tools/pin_images" --show >"$work/pins"
+"$root/tools/image/pin_images" --show >"$work/pins"
 name=$(sed -n 1p "$work/pins")
 container=$(containers from scratch)
 containers add -q "$container" "$base" / >/dev/null
@@ -68,7 +68,7 @@ containers rm "$container" >/dev/null
 mkdir "$work/tree"
 (cd "$root" && tar -cf - $(git ls-files -- Makefile kernels model runtime tools lambda)) |
     tar -C "$work/tree" -xf -
-DOCKERFILE=$work/tree/lambda/Dockerfile "$root/tools/pin_images" --packages
+DOCKERFILE=$work/tree/lambda/Dockerfile "$root/tools/image/pin_images" --packages
 arguments=$(DISTIL_BUILD=$build "$root/tools/image/build_args.sh")
 begin=$(date +%s)
 # shellcheck disable=SC2086
@@ -83,7 +83,8 @@ containers push -q distil "oci-archive:$work/image.tar"
 ls -l "$work/image.tar"
 
 # ---- what came of it ------------------------------------------------------------------------
-"$root/tools/check_image" --max-mb 31 --distil "$build/distil" --expect positive "$work/image.tar"
+"$root/tools/image/check_image" --max-mb 31 --distil "$build/distil" --expect positive \
+    "$work/image.tar"
 files() { # ARCHIVE: a line HASH PATH for each file of the image
     mkdir "$work/unpack" "$work/files"
     tar -C "$work/unpack" -xf "$1"

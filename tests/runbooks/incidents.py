@@ -182,7 +182,7 @@ def after_vulnerability_found(stage, output):
 
 def before_shadow(stage):
     stage.serve_old()
-    subprocess.run([sys.executable, stage.root / "tests/make_answers.py", stage.root, "100",
+    subprocess.run([sys.executable, stage.root / "tests/runbooks/make_answers.py", stage.root, "100",
                     stage.tree], check=True)
     (stage.tree / "event-00.json").rename(stage.tree / "events.jsonl")
     return {}
@@ -227,7 +227,7 @@ def before_destination(stage):
 
 
 def after_destination(stage, run):
-    compared = stage.bash("tools/compare_answers new.jsonl new.jsonl")
+    compared = stage.bash("tools/check/compare_answers new.jsonl new.jsonl")
     left = stage.client("sqs").get_queue_attributes(
         QueueUrl=stage.client("sqs").get_queue_url(QueueName="shadow-answers")["QueueUrl"],
         AttributeNames=["All"])["Attributes"]
@@ -267,7 +267,7 @@ BROKEN = [
      "takes events that came meanwhile"),
     ("dlq-redrive", "ls failed", "# no stand-in: somebody was in a hurry\nls failed",
      "without a stand-in"),
-    ("image-pull-failure", "tools/check_image --no", "tools/check_images --no",
+    ("image-pull-failure", "tools/image/check_image --no", "tools/check_images --no",
      "ends with an error"),
     ("rollback", "# no stand-in: moto does not know this call\n", "", "without a stand-in"),
 ]

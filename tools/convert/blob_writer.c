@@ -11,7 +11,7 @@
 
 #include "model/blob.h"
 #include "model/blob_layout.h"
-#include "model/checksum.h"
+#include "runtime/base/checksum.h"
 #include "model/vocab.h"
 #include "tools/convert/file_replace.h"
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/json.h"
+#include "runtime/base/json.h"
 #include "tools/convert/conv_error.h"
 #include "tools/convert/conv_memory.h"
 #include "tools/convert/source_record.h"

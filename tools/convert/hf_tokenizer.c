@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/json.h"
+#include "runtime/base/json.h"
 #include "tools/convert/hf_json.h"
 #include "tools/convert/source_file.h"
 

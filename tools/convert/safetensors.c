@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/json.h"
+#include "runtime/base/json.h"
 
 enum { READ_CHUNK = 1 << 16, MAX_INDEX_BYTES = 64 << 20 };
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "model/checksum.h"
+#include "runtime/base/checksum.h"
 
 enum { HASH_CHUNK = 1 << 16 };
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "model/checksum.h"
+#include "runtime/base/checksum.h"
 
 int conv_record_line(conv_record *record, conv_error *error, const char *name, const char *format,
                      ...)

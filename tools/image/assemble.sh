@@ -11,7 +11,7 @@
 #               `docker load` (it has Docker's own manifest.json too) and `skopeo copy oci-archive:`
 #
 # Prints the digest of the image. Environment: see facts.sh. What AWS Lambda asks of the format:
-# docs/image.md; tools/check_image holds the result against it.
+# docs/image.md; tools/image/check_image holds the result against it.
 
 set -eu
 LC_ALL=C

@@ -12,7 +12,7 @@
 #     SOURCE_DATE_EPOCH  seconds since 1970 of the commit, 0 without one
 #     CREATED            the same as RFC 3339
 #
-# Without git, and nothing given, REVISION is "unknown": the gate refuses that (tools/check_image),
+# Without git, and nothing given, REVISION is "unknown": the gate refuses that (tools/image/check_image),
 # so that it is not shipped by mistake.
 
 # shellcheck disable=SC2034,SC2154

@@ -11,10 +11,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "lambda/buffer.h"
-#include "lambda/clock.h"
-#include "runtime/json.h"
-#include "tools/commands.h"
+#include "runtime/base/buffer.h"
+#include "runtime/base/clock.h"
+#include "runtime/base/json.h"
+#include "tools/command/commands.h"
 #include "tools/serve/serve_environment.h"
 #include "tools/serve/serve_faults.h"
 #include "tools/serve/serve_http.h"

@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lambda/buffer.h"
-#include "lambda/clock.h"
+#include "runtime/base/buffer.h"
+#include "runtime/base/clock.h"
 
 enum {
     RECEIVE_BYTES = 65536, /* at a time, so that what follows a body fits the head's memory */

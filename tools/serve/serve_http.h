@@ -12,7 +12,7 @@
 #include <poll.h>
 #include <stdint.h>
 
-#include "lambda/http.h"
+#include "lambda/net/http.h"
 
 enum {
     SERVE_CONNECTIONS = 128,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lambda/clock.h"
+#include "runtime/base/clock.h"
 
 enum {
     DEAD_EVENT_BYTES = 4096,  /* of an event shown in a dead letter */

@@ -8,7 +8,7 @@
 #ifndef DISTIL_TOOLS_SERVE_QUEUE_H
 #define DISTIL_TOOLS_SERVE_QUEUE_H
 
-#include "lambda/buffer.h"
+#include "runtime/base/buffer.h"
 #include "tools/serve/serve_http.h"
 
 enum {

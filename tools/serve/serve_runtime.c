@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "lambda/buffer.h"
-#include "lambda/clock.h"
+#include "runtime/base/buffer.h"
+#include "runtime/base/clock.h"
 #include "tools/serve/serve_show.h"
 
 enum {

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "runtime/json.h"
-#include "tools/cmd_util.h"
+#include "runtime/base/json.h"
+#include "tools/command/cmd_util.h"
 
 enum { INDENT = 2, VALUE_BYTES = 1024 };
 

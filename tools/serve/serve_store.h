@@ -15,8 +15,8 @@
 
 #include <stdint.h>
 
-#include "lambda/buffer.h"
-#include "lambda/http.h"
+#include "runtime/base/buffer.h"
+#include "lambda/net/http.h"
 
 enum {
     SERVE_STORE_ITEMS = 1 << 20,

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* UpdateItem: the document, and the one table of the errors it can meet. */
+#include "lambda/aws/dynamodb.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "runtime/base/crc32.h"
+#include "lambda/aws/dates.h"
+#include "lambda/aws/retry.h"
+#include "runtime/base/json.h"
+
+/* ---- the document ---------------------------------------------------------------------------- */
+
+/* "name":{"S":"value"} */
+static void add_string(buffer *out, const char *name, const char *value)
+{
+    buffer_json_text(out, name);
+    buffer_text(out, ":{\"S\":");
+    buffer_json_text(out, value);
+    buffer_char(out, '}');
+}
+
+/* Reserved words are many, so every name goes by a placeholder, which must be used and is. */
+static const char expressions[] =
+    "\"UpdateExpression\":\"SET #sentiment = :sentiment, #score = :score, "
+    "#model_version = :model_version, #status = :analyzed, #writer = :writer\","
+    "\"ConditionExpression\":\"#status = :pending OR #writer = :writer\","
+    "\"ExpressionAttributeNames\":{\"#sentiment\":\"sentiment\",\"#score\":\"score\","
+    "\"#model_version\":\"model_version\",\"#status\":\"status\",\"#writer\":\"analyzed_by\"},"
+    "\"ExpressionAttributeValues\":{\":pending\":{\"S\":\"pending\"},"
+    "\":analyzed\":{\"S\":\"analyzed\"},";
+
+void dynamodb_update_item(buffer *out, const char *table, const store_item *item, int tell_old)
+{
+    buffer_text(out, "{\"TableName\":");
+    buffer_json_text(out, table);
+    buffer_text(out, ",\"Key\":{");
+    add_string(out, "source_id", item->source_id);
+    buffer_char(out, ',');
+    add_string(out, "timestamp", item->timestamp);
+    buffer_text(out, "},");
+    buffer_text(out, expressions);
+    add_string(out, ":sentiment", item->sentiment);
+    buffer_format(out, ",\":score\":{\"N\":\"%.4f\"},", item->score);
+    add_string(out, ":model_version", item->model_version);
+    buffer_char(out, ',');
+    add_string(out, ":writer", item->writer);
+    buffer_format(out, "},\"ReturnValuesOnConditionCheckFailure\":\"%s\"}",
+                  tell_old ? "ALL_OLD" : "NONE");
+}
+
+/* ---- what errors mean (docs/lambda.md) ------------------------------------------------------- */
+
+typedef struct error_row {
+    const char *code;   /* NULL: any, or none */
+    const char *phrase; /* in the message; NULL: whatever it says */
+    int least, most;    /* status, where there is no code that a row knows */
+    dynamodb_verdict verdict;
+    const char *meaning;
+} error_row;
+
+/* The first row that matches decides: codes first, whatever the status, since authorisation errors
+ * come as 400 or 403. Codes and classes are those of the SDKs' standard mode for DynamoDB;
+ * TransactionConflictException is added: this is a single write against an open transaction. */
+static const error_row rows[] = {
+    {"ConditionalCheckFailedException", NULL, 0, 0, DYNAMODB_CONDITION, ""},
+    {"InternalServerError", NULL, 0, 0, DYNAMODB_TRANSIENT, ""},
+    {"ProvisionedThroughputExceededException", NULL, 0, 0, DYNAMODB_THROTTLED, ""},
+    {"ThrottlingException", NULL, 0, 0, DYNAMODB_THROTTLED, ""},
+    {"RequestLimitExceeded", NULL, 0, 0, DYNAMODB_THROTTLED, ""},
+    {"LimitExceededException", NULL, 0, 0, DYNAMODB_THROTTLED, ""},
+    {"TransactionInProgressException", NULL, 0, 0, DYNAMODB_THROTTLED, ""},
+    {"ReplicatedWriteConflictException", NULL, 0, 0, DYNAMODB_TRANSIENT, ""},
+    {"TransactionConflictException", NULL, 0, 0, DYNAMODB_TRANSIENT, ""},
+    {"ItemCollectionSizeLimitExceededException", NULL, 0, 0, DYNAMODB_REFUSED,
+     "the item's collection is full"},
+    {"ValidationException", NULL, 0, 0, DYNAMODB_REFUSED,
+     "check that the table's key is source_id and timestamp, both strings"},
+    {"ResourceNotFoundException", NULL, 0, 0, DYNAMODB_REFUSED,
+     "check DATABASE_TABLE, the region and the endpoint"},
+    {"SerializationException", NULL, 0, 0, DYNAMODB_REFUSED, "the service cannot read the request"},
+    {"InvalidSignatureException", "Signature expired", 0, 0, DYNAMODB_CLOCK, ""},
+    {"InvalidSignatureException", "not yet current", 0, 0, DYNAMODB_CLOCK, ""},
+    {"InvalidSignatureException", NULL, 0, 0, DYNAMODB_REFUSED,
+     "check the secret key, the region and the endpoint"},
+    {"ExpiredTokenException", NULL, 0, 0, DYNAMODB_CREDENTIALS, "the credentials have expired"},
+    {"UnrecognizedClientException", NULL, 0, 0, DYNAMODB_CREDENTIALS,
+     "the credentials are not known to the service"},
+    {"AccessDeniedException", NULL, 0, 0, DYNAMODB_REFUSED,
+     "allow dynamodb:UpdateItem on the table to the function's role"},
+    {"MissingAuthenticationTokenException", NULL, 0, 0, DYNAMODB_REFUSED,
+     "the request arrived without its signature"},
+    {"IncompleteSignatureException", NULL, 0, 0, DYNAMODB_REFUSED,
+     "the request arrived with half a signature"},
+    {NULL, NULL, 300, 399, DYNAMODB_REFUSED,
+     "redirects are not followed: check AWS_ENDPOINT_URL_DYNAMODB"},
+    {NULL, NULL, 429, 429, DYNAMODB_THROTTLED, ""},
+    {NULL, NULL, 500, 500, DYNAMODB_TRANSIENT, ""},
+    {NULL, NULL, 502, 504, DYNAMODB_TRANSIENT, ""},
+    {NULL, NULL, 0, 599, DYNAMODB_REFUSED,
+     "not an answer of DynamoDB: check AWS_ENDPOINT_URL_DYNAMODB"},
+};
+
+static const error_row *find_row(const char *code, const char *message, int status)
+{
+    const error_row *row = rows;
+
+    for (;; row++) { /* the last row takes whatever there is */
+        if (row->code == NULL && status >= row->least && status <= row->most)
+            return row;
+        if (row->code != NULL && strcmp(row->code, code) == 0 &&
+            (row->phrase == NULL || strstr(message, row->phrase) != NULL))
+            return row;
+    }
+}
+
+/* ---- parts of an answer ---------------------------------------------------------------------- */
+
+/* A decimal number of at most 18 digits, or -1. */
+static int64_t decimal(http_slice text)
+{
+    int64_t value = 0;
+
+    if (text.size == 0 || text.size > 18)
+        return -1;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return -1;
+        value = value * 10 + (text.at[i] - '0');
+    }
+    return value;
+}
+
+/* Characters of names and identifiers; what else the service may send is cut off, so that it can
+ * be logged. */
+static void take_name(char *out, size_t capacity, const char *text, size_t size)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  "._-";
+    size_t kept = 0;
+
+    while (kept < size && kept + 1 < capacity && text[kept] != '\0' &&
+           strchr(allowed, text[kept]) != NULL) {
+        out[kept] = text[kept];
+        kept++;
+    }
+    out[kept] = '\0';
+}
+
+/* The code of "prefix#code:rest", of which prefix and rest may be absent. */
+static void take_code(char *out, size_t capacity, const char *text)
+{
+    size_t size = strcspn(text, ":"), at = size;
+
+    while (at > 0 && text[at - 1] != '#')
+        at--;
+    take_name(out, capacity, text + at, size - at);
+}
+
+/* A string member, cut at the capacity; "" where there is none. */
+static void member_text(char *out, size_t capacity, json_value object, const char *name)
+{
+    json_value value;
+    size_t size = json_get(object, name, &value) ? json_string(value, out, capacity - 1) : 0;
+
+    out[size < capacity ? size : capacity - 1] = '\0';
+}
+
+static int is_json(http_slice type)
+{
+    const char *end = type.size > 0 ? memchr(type.at, ';', type.size) : NULL;
+
+    if (end != NULL)
+        type.size = (size_t)(end - type.at);
+    while (type.size > 0 && (type.at[type.size - 1] == ' ' || type.at[type.size - 1] == '\t'))
+        type.size--;
+    return http_is_nocase(type, DYNAMODB_CONTENT_TYPE) ||
+           http_is_nocase(type, "application/x-amz-json-1.1") ||
+           http_is_nocase(type, "application/json");
+}
+
+/* 1 if there is a checksum and it is another. */
+static int is_damaged(const http_head *head, http_slice body)
+{
+    http_slice sum = http_get(head, "X-Amz-Crc32");
+
+    return sum.at != NULL && decimal(sum) != (int64_t)crc32_ieee(body.at, body.size);
+}
+
+static dynamodb_item old_item(json_value root, int tell_old)
+{
+    json_value item, status, text;
+
+    if (!tell_old)
+        return DYNAMODB_ITEM_UNKNOWN;
+    if (!json_get(root, "Item", &item))
+        return DYNAMODB_ITEM_MISSING;
+    if (json_get(item, "status", &status) && json_get(status, "S", &text) &&
+        json_string_is(text, "analyzed"))
+        return DYNAMODB_ITEM_ANALYZED;
+    return DYNAMODB_ITEM_OTHER;
+}
+
+/* ---- judging --------------------------------------------------------------------------------- */
+
+static void judge(dynamodb_reply *reply, dynamodb_verdict verdict, const char *code,
+                  const char *meaning)
+{
+    reply->verdict = verdict;
+    reply->meaning = meaning;
+    if (code != NULL) {
+        size_t size = strnlen(code, sizeof reply->code - 1);
+
+        memcpy(reply->code, code, size);
+        reply->code[size] = '\0';
+    }
+}
+
+/* root: the body, where it is JSON; else anything that is no object. */
+static void judge_success(dynamodb_reply *reply, const http_head *head, json_value root)
+{
+    if (!is_json(http_get(head, "Content-Type")))
+        judge(reply, DYNAMODB_REFUSED, "HTTP 200 without JSON",
+              "not an answer of DynamoDB: check AWS_ENDPOINT_URL_DYNAMODB");
+    else if (root.type != JSON_OBJECT)
+        judge(reply, DYNAMODB_TRANSIENT, "HTTP 200 with damaged JSON", "");
+    else
+        judge(reply, DYNAMODB_UPDATED, "", "");
+}
+
+static void judge_error(dynamodb_reply *reply, const http_head *head, json_value root, int tell_old)
+{
+    http_slice named = http_get(head, "x-amzn-ErrorType");
+    char type[256], message[512];
+    const error_row *row;
+
+    member_text(type, sizeof type, root, "__type");
+    if (type[0] == '\0' && named.size > 0)
+        snprintf(type, sizeof type, "%.*s", (int)(named.size < 255 ? named.size : 255), named.at);
+    member_text(message, sizeof message, root, "message");
+    if (message[0] == '\0')
+        member_text(message, sizeof message, root, "Message");
+    take_code(reply->code, sizeof reply->code, type);
+    row = find_row(reply->code, message, head->status);
+    judge(reply, row->verdict, NULL, row->meaning);
+    if (reply->code[0] == '\0')
+        snprintf(reply->code, sizeof reply->code, "HTTP %d", head->status);
+    if (row->verdict == DYNAMODB_CONDITION)
+        reply->item = old_item(root, tell_old);
+}
+
+void dynamodb_judge(dynamodb_reply *reply, const http_head *head, http_slice body, int tell_old)
+{
+    http_slice id = http_get(head, "x-amzn-RequestId");
+    json_value root = {JSON_NULL, "", 0};
+
+    memset(reply, 0, sizeof *reply);
+    take_name(reply->service_id, sizeof reply->service_id, id.at, id.size);
+    reply->wish_ms = decimal(http_get(head, "x-amz-retry-after"));
+    reply->date_ms = -1;
+    dates_parse_http(&reply->date_ms, http_get(head, "Date"));
+    if (is_damaged(head, body)) {
+        judge(reply, DYNAMODB_TRANSIENT, "wrong checksum", "");
+        return;
+    }
+    if (json_parse(&root, body.at, body.size, NULL) != 0)
+        root.type = JSON_NULL;
+    if (head->status == 200)
+        judge_success(reply, head, root);
+    else
+        judge_error(reply, head, root, tell_old);
+}

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Signature Version 4, stage by stage; HMAC over the library's SHA-256. */
+#include "lambda/aws/sigv4.h"
+
+#include <string.h>
+
+#include "runtime/base/checksum.h"
+
+enum { BLOCK_BYTES = 64 /* of SHA-256 */, DATE_BYTES = 8 /* of a date and time */ };
+
+#define ALGORITHM "AWS4-HMAC-SHA256"
+#define TERMINATOR "aws4_request"
+
+/* ---- HMAC ------------------------------------------------------------------------------------ */
+
+/* With a key that is one block already. */
+static void hmac_of_block(uint8_t mac[SIGV4_SHA256_BYTES], const uint8_t block[BLOCK_BYTES],
+                          const void *message, size_t message_bytes)
+{
+    uint8_t pad[BLOCK_BYTES];
+    distil_sha256 sha;
+
+    for (size_t i = 0; i < BLOCK_BYTES; i++)
+        pad[i] = block[i] ^ 0x36;
+    distil_sha256_init(&sha);
+    distil_sha256_update(&sha, pad, sizeof pad);
+    distil_sha256_update(&sha, message, message_bytes);
+    distil_sha256_final(&sha, mac);
+    for (size_t i = 0; i < BLOCK_BYTES; i++)
+        pad[i] = block[i] ^ 0x5c;
+    distil_sha256_init(&sha);
+    distil_sha256_update(&sha, pad, sizeof pad);
+    distil_sha256_update(&sha, mac, SIGV4_SHA256_BYTES);
+    distil_sha256_final(&sha, mac);
+    explicit_bzero(pad, sizeof pad);
+    explicit_bzero(&sha, sizeof sha);
+}
+
+/* A key in two parts as one block: padded with zeros, or its hash where it is longer. */
+static void key_block(uint8_t block[BLOCK_BYTES], const void *first, size_t first_bytes,
+                      const void *second, size_t second_bytes)
+{
+    memset(block, 0, BLOCK_BYTES);
+    if (first_bytes <= BLOCK_BYTES && second_bytes <= BLOCK_BYTES - first_bytes) {
+        if (first_bytes > 0)
+            memcpy(block, first, first_bytes);
+        if (second_bytes > 0)
+            memcpy(block + first_bytes, second, second_bytes);
+    } else {
+        distil_sha256 sha;
+
+        distil_sha256_init(&sha);
+        distil_sha256_update(&sha, first, first_bytes);
+        distil_sha256_update(&sha, second, second_bytes);
+        distil_sha256_final(&sha, block);
+        explicit_bzero(&sha, sizeof sha);
+    }
+}
+
+void sigv4_hmac(uint8_t mac[SIGV4_SHA256_BYTES], const void *key, size_t key_bytes,
+                const void *message, size_t message_bytes)
+{
+    uint8_t block[BLOCK_BYTES];
+
+    key_block(block, key, key_bytes, "", 0);
+    hmac_of_block(mac, block, message, message_bytes);
+    explicit_bzero(block, sizeof block);
+}
+
+static void add_sha256(buffer *out, const void *bytes, size_t size)
+{
+    uint8_t digest[SIGV4_SHA256_BYTES];
+    distil_sha256 sha;
+
+    distil_sha256_init(&sha);
+    distil_sha256_update(&sha, bytes, size);
+    distil_sha256_final(&sha, digest);
+    buffer_hex(out, digest, sizeof digest);
+}
+
+/* ---- path and query -------------------------------------------------------------------------- */
+
+static int is_unreserved(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+static void add_escaped(buffer *out, char c)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    unsigned char u = (unsigned char)c;
+
+    if (is_unreserved(c)) {
+        buffer_char(out, c);
+        return;
+    }
+    buffer_char(out, '%');
+    buffer_char(out, digits[u >> 4]);
+    buffer_char(out, digits[u & 15]);
+}
+
+/* Take the last segment back, and the slash before it; what begins at `begin` is the path. */
+static void remove_segment(buffer *out, size_t begin)
+{
+    while (out->size > begin && out->data[out->size - 1] != '/')
+        out->size--;
+    if (out->size > begin)
+        out->size--;
+}
+
+static void add_path(buffer *out, http_slice path)
+{
+    size_t begin = out->size, at = 0;
+    int folder = path.size == 0 || path.at[path.size - 1] == '/';
+
+    while (at < path.size) {
+        const char *segment = path.at + at, *slash = memchr(segment, '/', path.size - at);
+        size_t size = slash != NULL ? (size_t)(slash - segment) : path.size - at;
+
+        at += size + 1;
+        if (size == 0 || (size == 1 && segment[0] == '.'))
+            continue;
+        if (size == 2 && segment[0] == '.' && segment[1] == '.') {
+            remove_segment(out, begin);
+            continue;
+        }
+        buffer_char(out, '/');
+        for (size_t i = 0; i < size; i++)
+            add_escaped(out, segment[i]);
+    }
+    if (folder || out->size == begin)
+        buffer_char(out, '/');
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Escapes undone and made anew: one spelling whoever wrote it. A '%' that begins none is escaped
+ * itself. */
+static void add_reescaped(buffer *out, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        int high = bytes[i] == '%' && size - i > 2 ? hex_value(bytes[i + 1]) : -1;
+        int low = high >= 0 ? hex_value(bytes[i + 2]) : -1;
+
+        if (low >= 0) {
+            add_escaped(out, (char)(high << 4 | low));
+            i += 2;
+        } else {
+            add_escaped(out, bytes[i]);
+        }
+    }
+}
+
+static int compare(http_slice a, http_slice b)
+{
+    size_t least = a.size < b.size ? a.size : b.size;
+    int order = least > 0 ? memcmp(a.at, b.at, least) : 0;
+
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* By name, then by value. */
+static int compare_parameters(const http_header *a, const http_header *b)
+{
+    int order = compare(a->name, b->name);
+
+    return order != 0 ? order : compare(a->value, b->value);
+}
+
+static http_slice reescape(buffer *scratch, const char *bytes, size_t size)
+{
+    size_t begin = scratch->size;
+
+    add_reescaped(scratch, bytes, size);
+    return (http_slice){scratch->data + begin, scratch->size - begin};
+}
+
+/* The parameters of a query, escaped in scratch and sorted. Their number; out of room sets the
+ * scratch's overflow. */
+static size_t sort_query(http_header sorted[SIGV4_MAX_PARAMETERS], buffer *scratch,
+                         http_slice query)
+{
+    size_t count = 0, at = 0;
+
+    while (at < query.size) {
+        const char *text = query.at + at, *end = memchr(text, '&', query.size - at);
+        size_t size = end != NULL ? (size_t)(end - text) : query.size - at;
+        const char *equals = memchr(text, '=', size);
+        size_t name = equals != NULL ? (size_t)(equals - text) : size;
+        http_header parameter;
+        size_t to = count;
+
+        at += size + 1;
+        if (size == 0)
+            continue;
+        if (count == SIGV4_MAX_PARAMETERS) {
+            scratch->overflow = 1;
+            break;
+        }
+        parameter.name = reescape(scratch, text, name);
+        parameter.value =
+            reescape(scratch, text + name + (equals != NULL), size - name - (equals != NULL));
+        for (; to > 0 && compare_parameters(&sorted[to - 1], &parameter) > 0; to--)
+            sorted[to] = sorted[to - 1];
+        sorted[to] = parameter;
+        count++;
+    }
+    return count;
+}
+
+static void add_query(buffer *out, http_slice query)
+{
+    http_header sorted[SIGV4_MAX_PARAMETERS];
+    char memory[SIGV4_MAX_QUERY_BYTES];
+    buffer scratch;
+    size_t count;
+
+    buffer_init(&scratch, memory, sizeof memory);
+    count = sort_query(sorted, &scratch, query);
+    if (scratch.overflow)
+        out->overflow = 1;
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            buffer_char(out, '&');
+        buffer_add(out, sorted[i].name.at, sorted[i].name.size);
+        buffer_char(out, '=');
+        buffer_add(out, sorted[i].value.at, sorted[i].value.size);
+    }
+}
+
+/* ---- headers --------------------------------------------------------------------------------- */
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static int compare_names(http_slice a, http_slice b)
+{
+    for (size_t i = 0; i < a.size && i < b.size; i++) {
+        unsigned char x = (unsigned char)lower(a.at[i]), y = (unsigned char)lower(b.at[i]);
+
+        if (x != y)
+            return x < y ? -1 : 1;
+    }
+    return (a.size > b.size) - (a.size < b.size);
+}
+
+/* By lower-case name, equal ones in their order. Their number; 0 and overflow for too many. */
+static size_t sort_headers(const http_header *sorted[SIGV4_MAX_HEADERS], buffer *out,
+                           const sigv4_request *request)
+{
+    if (request->header_count > SIGV4_MAX_HEADERS) {
+        out->overflow = 1;
+        return 0;
+    }
+    for (size_t i = 0; i < request->header_count; i++) {
+        const http_header *header = &request->headers[i];
+        size_t to = i;
+
+        for (; to > 0 && compare_names(sorted[to - 1]->name, header->name) > 0; to--)
+            sorted[to] = sorted[to - 1];
+        sorted[to] = header;
+    }
+    return request->header_count;
+}
+
+static void add_lower(buffer *out, http_slice name)
+{
+    for (size_t i = 0; i < name.size; i++)
+        buffer_char(out, lower(name.at[i]));
+}
+
+static int is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Without white space around it, and one space for each run within. */
+static void add_value(buffer *out, http_slice value)
+{
+    int pending = 0, any = 0;
+
+    for (size_t i = 0; i < value.size; i++) {
+        if (is_space(value.at[i])) {
+            pending = any;
+            continue;
+        }
+        if (pending)
+            buffer_char(out, ' ');
+        buffer_char(out, value.at[i]);
+        pending = 0;
+        any = 1;
+    }
+}
+
+static void add_headers(buffer *out, const sigv4_request *request)
+{
+    const http_header *sorted[SIGV4_MAX_HEADERS];
+    size_t count = sort_headers(sorted, out, request);
+
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && compare_names(sorted[i - 1]->name, sorted[i]->name) == 0) {
+            out->size -= !out->overflow; /* the line feed */
+            buffer_char(out, ',');
+        } else {
+            add_lower(out, sorted[i]->name);
+            buffer_char(out, ':');
+        }
+        add_value(out, sorted[i]->value);
+        buffer_char(out, '\n');
+    }
+}
+
+void sigv4_signed_headers(buffer *out, const sigv4_request *request)
+{
+    const http_header *sorted[SIGV4_MAX_HEADERS];
+    size_t count = sort_headers(sorted, out, request);
+
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && compare_names(sorted[i - 1]->name, sorted[i]->name) == 0)
+            continue;
+        if (i > 0)
+            buffer_char(out, ';');
+        add_lower(out, sorted[i]->name);
+    }
+}
+
+/* ---- the stages ------------------------------------------------------------------------------ */
+
+void sigv4_canonical_request(buffer *out, const sigv4_request *request)
+{
+    buffer_add(out, request->method.at, request->method.size);
+    buffer_char(out, '\n');
+    add_path(out, request->path);
+    buffer_char(out, '\n');
+    add_query(out, request->query);
+    buffer_char(out, '\n');
+    add_headers(out, request);
+    buffer_char(out, '\n');
+    sigv4_signed_headers(out, request);
+    buffer_char(out, '\n');
+    add_sha256(out, request->body.at, request->body.size);
+}
+
+static size_t date_size(const sigv4_scope *scope)
+{
+    size_t size = strlen(scope->date_time);
+
+    return size < DATE_BYTES ? size : DATE_BYTES;
+}
+
+/* 20150830/us-east-1/service/aws4_request */
+static void add_scope(buffer *out, const sigv4_scope *scope)
+{
+    buffer_add(out, scope->date_time, date_size(scope));
+    buffer_char(out, '/');
+    buffer_text(out, scope->region);
+    buffer_char(out, '/');
+    buffer_text(out, scope->service);
+    buffer_text(out, "/" TERMINATOR);
+}
+
+void sigv4_string_to_sign(buffer *out, const sigv4_scope *scope, const char *canonical,
+                          size_t canonical_bytes)
+{
+    buffer_text(out, ALGORITHM "\n");
+    buffer_text(out, scope->date_time);
+    buffer_char(out, '\n');
+    add_scope(out, scope);
+    buffer_char(out, '\n');
+    add_sha256(out, canonical, canonical_bytes);
+}
+
+void sigv4_signing_key(uint8_t key[SIGV4_SHA256_BYTES], const char *secret,
+                       const sigv4_scope *scope)
+{
+    static const char prefix[] = "AWS4";
+    uint8_t block[BLOCK_BYTES];
+
+    key_block(block, prefix, sizeof prefix - 1, secret, strlen(secret));
+    hmac_of_block(key, block, scope->date_time, date_size(scope));
+    sigv4_hmac(key, key, SIGV4_SHA256_BYTES, scope->region, strlen(scope->region));
+    sigv4_hmac(key, key, SIGV4_SHA256_BYTES, scope->service, strlen(scope->service));
+    sigv4_hmac(key, key, SIGV4_SHA256_BYTES, TERMINATOR, sizeof TERMINATOR - 1);
+    explicit_bzero(block, sizeof block);
+}
+
+void sigv4_signature(uint8_t signature[SIGV4_SHA256_BYTES], const uint8_t key[SIGV4_SHA256_BYTES],
+                     const char *string_to_sign, size_t bytes)
+{
+    sigv4_hmac(signature, key, SIGV4_SHA256_BYTES, string_to_sign, bytes);
+}
+
+void sigv4_authorization(buffer *out, const char *key_id, const sigv4_scope *scope,
+                         const sigv4_request *request, const uint8_t signature[SIGV4_SHA256_BYTES])
+{
+    buffer_text(out, ALGORITHM " Credential=");
+    buffer_text(out, key_id);
+    buffer_char(out, '/');
+    add_scope(out, scope);
+    buffer_text(out, ", SignedHeaders=");
+    sigv4_signed_headers(out, request);
+    buffer_text(out, ", Signature=");
+    buffer_hex(out, signature, SIGV4_SHA256_BYTES);
+}

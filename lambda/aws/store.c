@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The update: signed, sent, judged, tried again. What an answer means is dynamodb.c's. */
+#include "lambda/aws/store.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "runtime/base/clock.h"
+#include "lambda/aws/credentials.h"
+#include "lambda/aws/dates.h"
+#include "lambda/aws/dynamodb.h"
+#include "lambda/aws/retry.h"
+#include "lambda/aws/sigv4.h"
+#include "lambda/net/tls.h"
+#include "lambda/net/url.h"
+
+enum {
+    CONNECT_MS = 1000,
+    ANSWER_MS = 2000,
+    BODY_BYTES = 32768, /* more than six times the largest key, 2048 + 1024 bytes */
+    HEAD_BYTES = CREDENTIALS_TOKEN_BYTES + 4096,
+    REPLY_BYTES = 65536,
+    TRACE_BYTES = 1024,      /* a longer trace id is not passed on */
+    SKEW_MS = 300000,        /* a clock that is wrong by more is corrected unasked */
+    CLOCK_RETRIES = 1,       /* of an update, for each of the three reasons that are no */
+    CREDENTIALS_RETRIES = 1, /* fault of the service's and do not count as attempts */
+    DEAD_CONNECTION_RETRIES = 1
+};
+
+/* The headers that are signed; the token's is last and left out where there is none. */
+enum { SIGNED_HEADERS = 5 };
+
+struct store {
+    const config *config;
+    store_world world;
+    uint64_t random; /* state of the default world's chance */
+    int64_t skew_ms; /* what to add to this machine's clock to have the service's */
+    char host[URL_HOST_BYTES];
+    credentials credentials;
+    uint8_t key[SIGV4_SHA256_BYTES]; /* of key_date and key_generation */
+    char key_date[DATES_BASIC_BYTES];
+    unsigned key_generation; /* 0: none yet */
+    http_client client;
+    char body[BODY_BYTES];
+    char canonical[HEAD_BYTES];
+    char request[HEAD_BYTES + BODY_BYTES];
+    char reply[REPLY_BYTES];
+};
+
+/* ---- the world ------------------------------------------------------------------------------- */
+
+static int64_t real_unix_ms(void *context)
+{
+    (void)context;
+    return clock_unix_ms();
+}
+
+static void real_pause(void *context, double ms, int64_t until_ns)
+{
+    (void)context;
+    (void)ms;
+    clock_sleep_until(until_ns);
+}
+
+/* xorshift64*: jitter needs no more than that neighbours differ. */
+static double real_chance(void *context)
+{
+    store *s = context;
+
+    s->random ^= s->random >> 12;
+    s->random ^= s->random << 25;
+    s->random ^= s->random >> 27;
+    return (double)((s->random * 0x2545f4914f6cdd1dU) >> 11) * 0x1p-53;
+}
+
+static void seed(store *s)
+{
+    uint64_t bytes = 0;
+
+    if (getrandom(&bytes, sizeof bytes, GRND_NONBLOCK) != (ssize_t)sizeof bytes)
+        bytes = (uint64_t)clock_now_ns();
+    s->random = bytes | 1; /* never 0, which would stay 0 */
+}
+
+void store_set_world(store *s, const store_world *world)
+{
+    s->world = *world;
+    s->client.connect_ms = world->connect_ms;
+    s->client.answer_ms = world->answer_ms;
+}
+
+/* The service's time, as far as it is known. */
+static int64_t now_of(const store *s)
+{
+    return s->world.unix_ms(s->world.context) + s->skew_ms;
+}
+
+/* ---- setting up ------------------------------------------------------------------------------ */
+
+size_t store_bytes(void)
+{
+    return sizeof(store);
+}
+
+/* 0 if credentials may go there; a signature hides them, but not the session token. */
+static int check_transport(const config *c, char *why, size_t why_bytes)
+{
+    const net_endpoint *to = &c->store;
+
+    if (c->region == NULL || c->region[0] == '\0')
+        snprintf(why, why_bytes, "a table and no region: set AWS_REGION");
+    else if (to->tls && !tls_available())
+        snprintf(why, why_bytes,
+                 "DATABASE_TABLE is at %s, and this program has no TLS: build it with make "
+                 "TLS=openssl",
+                 to->host);
+    else if (!to->tls && !url_is_local(to) && !c->allow_http)
+        snprintf(why, why_bytes,
+                 "plain HTTP to %s would send the session token in clear: use https, or set "
+                 "DISTIL_ALLOW_HTTP=1",
+                 to->host);
+    else
+        return 0;
+    return -1;
+}
+
+store *store_init(void *memory, const config *c, char *why, size_t why_bytes)
+{
+    store *s = memory;
+    const store_world world = {real_unix_ms, real_pause, real_chance,
+                               CONNECT_MS,   ANSWER_MS,  memory};
+
+    memset(s, 0, sizeof *s);
+    if (check_transport(c, why, why_bytes) != 0 ||
+        credentials_init(&s->credentials, why, why_bytes) != 0)
+        return NULL;
+    s->config = c;
+    seed(s);
+    url_host(s->host, &c->store);
+    http_client_init(&s->client, &c->store, s->reply, sizeof s->reply, CONNECT_MS);
+    store_set_world(s, &world);
+    return s;
+}
+
+void store_close(store *s)
+{
+    http_client_close(&s->client);
+    credentials_close(&s->credentials);
+    explicit_bzero(s, sizeof *s);
+    net_init(&s->client.stream);
+}
+
+/* ---- one update ------------------------------------------------------------------------------ */
+
+typedef struct update {
+    store *s;
+    const store_item *item;
+    int64_t deadline_ns;
+    const char *request_id;
+    buffer body;
+    int tell_old; /* ask for the item where the condition fails */
+    unsigned attempts;
+    int clock_retries, credentials_retries, dead_retries;
+    int dead; /* the last attempt was on a kept connection that gave no sign of life */
+    dynamodb_reply reply;
+    char trouble[192]; /* of an attempt without an answer */
+} update;
+
+/* ---- its request ----------------------------------------------------------------------------- */
+
+static http_slice slice(const char *text)
+{
+    return (http_slice){text, strlen(text)};
+}
+
+static void list_headers(http_header headers[SIGNED_HEADERS], sigv4_request *request,
+                         const update *u, const char *date_time)
+{
+    const char *token = u->s->credentials.set.token;
+
+    headers[0] = (http_header){slice("Host"), slice(u->s->host)};
+    headers[1] = (http_header){slice("Content-Type"), slice(DYNAMODB_CONTENT_TYPE)};
+    headers[2] = (http_header){slice("X-Amz-Target"), slice(DYNAMODB_TARGET)};
+    headers[3] = (http_header){slice("X-Amz-Date"), slice(date_time)};
+    headers[4] = (http_header){slice("X-Amz-Security-Token"), slice(token)};
+    request->method = slice("POST");
+    request->path = slice("/");
+    request->query = slice("");
+    request->headers = headers;
+    request->header_count = token[0] != '\0' ? SIGNED_HEADERS : SIGNED_HEADERS - 1;
+    request->body = (http_slice){u->body.data, u->body.size};
+}
+
+/* The key changes once a day, and with the credentials. */
+static const uint8_t *signing_key(store *s, const sigv4_scope *scope)
+{
+    if (s->key_generation != s->credentials.generation ||
+        memcmp(s->key_date, scope->date_time, 8) != 0) {
+        sigv4_signing_key(s->key, s->credentials.set.secret, scope);
+        memcpy(s->key_date, scope->date_time, 8);
+        s->key_generation = s->credentials.generation;
+    }
+    return s->key;
+}
+
+/* The header Authorization's value. */
+static void add_signature(buffer *out, update *u, const sigv4_request *request,
+                          const char *date_time)
+{
+    const sigv4_scope scope = {date_time, u->s->config->region, "dynamodb"};
+    uint8_t signature[SIGV4_SHA256_BYTES];
+    char memory[512];
+    buffer canonical, to_sign;
+
+    buffer_init(&canonical, u->s->canonical, sizeof u->s->canonical);
+    sigv4_canonical_request(&canonical, request);
+    buffer_init(&to_sign, memory, sizeof memory);
+    sigv4_string_to_sign(&to_sign, &scope, canonical.data, canonical.size);
+    sigv4_signature(signature, signing_key(u->s, &scope), to_sign.data, to_sign.size);
+    sigv4_authorization(out, u->s->credentials.set.key_id, &scope, request, signature);
+    if (canonical.overflow || to_sign.overflow)
+        out->overflow = 1;
+}
+
+/* Passed on unsigned, if it is fit for a header. */
+static void add_trace(buffer *out, const store_item *item)
+{
+    if (item->trace_id == NULL || item->trace_id_bytes == 0 || item->trace_id_bytes > TRACE_BYTES)
+        return;
+    for (size_t i = 0; i < item->trace_id_bytes; i++)
+        if (item->trace_id[i] < ' ' || item->trace_id[i] > '~')
+            return;
+    buffer_text(out, "X-Amzn-Trace-Id: ");
+    buffer_add(out, item->trace_id, item->trace_id_bytes);
+    buffer_text(out, "\r\n");
+}
+
+/* The whole request, signed with the time of now. */
+static void build_request(buffer *out, update *u, int64_t now_ms)
+{
+    http_header headers[SIGNED_HEADERS];
+    char date_time[DATES_BASIC_BYTES];
+    sigv4_request request;
+
+    dates_basic(date_time, now_ms);
+    list_headers(headers, &request, u, date_time);
+    buffer_init(out, u->s->request, sizeof u->s->request);
+    buffer_text(out, "POST / HTTP/1.1\r\n");
+    for (size_t i = 0; i < request.header_count; i++) {
+        buffer_add(out, headers[i].name.at, headers[i].name.size);
+        buffer_text(out, ": ");
+        buffer_add(out, headers[i].value.at, headers[i].value.size);
+        buffer_text(out, "\r\n");
+    }
+    add_trace(out, u->item);
+    buffer_text(out, "Authorization: ");
+    add_signature(out, u, &request, date_time);
+    buffer_format(out, "\r\nContent-Length: %zu\r\n\r\n", u->body.size);
+    buffer_add(out, u->body.data, u->body.size);
+}
+
+static void build_body(update *u)
+{
+    buffer_init(&u->body, u->s->body, sizeof u->s->body);
+    dynamodb_update_item(&u->body, u->s->config->table, u->item, u->tell_old);
+}
+
+/* ---- one attempt ----------------------------------------------------------------------------- */
+
+static void no_answer(update *u, dynamodb_verdict verdict, const char *code, const char *trouble)
+{
+    memset(&u->reply, 0, sizeof u->reply);
+    u->reply.verdict = verdict;
+    u->reply.meaning = u->trouble;
+    u->reply.wish_ms = RETRY_NO_WISH;
+    u->reply.date_ms = -1;
+    snprintf(u->reply.code, sizeof u->reply.code, "%s", code);
+    if (trouble != u->trouble)
+        snprintf(u->trouble, sizeof u->trouble, "%s", trouble);
+}
+
+/* An answer that never came whole; whether the update was made is not known. */
+static void judge_failure(update *u, http_client_status status, const http_response *response)
+{
+    static const char *const codes[] = {[HTTP_CLIENT_CONNECT] = "no connection",
+                                        [HTTP_CLIENT_TIMEOUT] = "no answer in time",
+                                        [HTTP_CLIENT_BROKEN] = "connection lost",
+                                        [HTTP_CLIENT_MALFORMED] = "not HTTP",
+                                        [HTTP_CLIENT_TOO_LARGE] = "answer too large",
+                                        [HTTP_CLIENT_UNTRUSTED] = "server not trusted"};
+
+    no_answer(u, DYNAMODB_TRANSIENT, codes[status], response->why);
+    /* An item may be larger than the memory for an answer: do not ask for it again. */
+    if (status == HTTP_CLIENT_TOO_LARGE && u->tell_old) {
+        u->tell_old = 0;
+        build_body(u);
+    }
+}
+
+/* By the time at which the answer came: the process may have been frozen since it signed. */
+static void learn_clock(store *s, const dynamodb_reply *reply)
+{
+    int64_t off = reply->date_ms - now_of(s);
+
+    if (reply->date_ms >= 0 &&
+        (reply->verdict == DYNAMODB_CLOCK || off > SKEW_MS || off < -SKEW_MS))
+        s->skew_ms += off;
+}
+
+static void attempt(update *u)
+{
+    store *s = u->s;
+    int64_t now_ms = now_of(s);
+    unsigned connections = s->client.connections;
+    http_client_status status;
+    http_response response;
+    buffer request;
+
+    u->dead = 0;
+    if (credentials_ready(&s->credentials, now_ms, u->deadline_ns, u->trouble, sizeof u->trouble) !=
+        0) {
+        no_answer(u, DYNAMODB_TRANSIENT, "no credentials", u->trouble);
+        return;
+    }
+    build_request(&request, u, now_ms);
+    if (request.overflow) {
+        no_answer(u, DYNAMODB_REFUSED, "request too large", "the request does not fit its memory");
+        return;
+    }
+    status = http_client_exchange(&s->client, &response, request.data, request.size,
+                                  HTTP_RESEND_REUSED, u->deadline_ns);
+    if (status == HTTP_CLIENT_OK) {
+        dynamodb_judge(&u->reply, &response.head, response.body, u->tell_old);
+        learn_clock(s, &u->reply);
+        return;
+    }
+    judge_failure(u, status, &response);
+    u->dead = status == HTTP_CLIENT_TIMEOUT && response.head.status == 0 &&
+              s->client.connections == connections;
+}
+
+/* ---- until it is decided --------------------------------------------------------------------- */
+
+/* What is most needed first: callers cut it. */
+static void explain(const update *u, char *why, size_t why_bytes, const char *what)
+{
+    const dynamodb_reply *reply = &u->reply;
+
+    snprintf(why, why_bytes, "%s%s%s, attempt %u%s%s%s%s", what, what[0] != '\0' ? ": " : "",
+             reply->code, u->attempts, reply->service_id[0] != '\0' ? ", service request " : "",
+             reply->service_id, reply->meaning[0] != '\0' ? ": " : "", reply->meaning);
+}
+
+static void log_attempt(const update *u, log_level level, const char *message, double wait_ms)
+{
+    log_line line;
+
+    log_begin(&line, &u->s->config->log, level, u->request_id, message);
+    log_integer(&line, "attempt", (int64_t)u->attempts);
+    if (level >= LOG_WARN) {
+        log_text(&line, "code", u->reply.code);
+        log_text(&line, "reason", u->reply.meaning);
+        log_number(&line, "waitMs", wait_ms);
+    }
+    if (u->reply.service_id[0] != '\0')
+        log_text(&line, "serviceRequestId", u->reply.service_id);
+    log_end(&line);
+}
+
+/* Retries that count as no attempt and need no pause: a clock put right, credentials renewed, a
+ * connection that had died unnoticed, as it does while a process is frozen. 1: try again. */
+static int retry_at_once(update *u)
+{
+    switch (u->reply.verdict) {
+    case DYNAMODB_CLOCK:
+        return u->reply.date_ms >= 0 && u->clock_retries++ < CLOCK_RETRIES;
+    case DYNAMODB_CREDENTIALS:
+        return u->credentials_retries++ < CREDENTIALS_RETRIES &&
+               credentials_reject(&u->s->credentials);
+    case DYNAMODB_TRANSIENT:
+        return u->dead && u->dead_retries++ < DEAD_CONNECTION_RETRIES;
+    case DYNAMODB_UPDATED:
+    case DYNAMODB_CONDITION:
+    case DYNAMODB_THROTTLED:
+    case DYNAMODB_REFUSED:
+        break;
+    }
+    return 0;
+}
+
+/* Wait before the next attempt. 0: there is none, for want of attempts or of time. */
+static int retry_later(update *u)
+{
+    store *s = u->s;
+    retry_class class = u->reply.verdict == DYNAMODB_THROTTLED ? RETRY_THROTTLE : RETRY_TRANSIENT;
+    double wait_ms =
+        retry_wait_ms(class, u->attempts, s->world.chance(s->world.context), u->reply.wish_ms);
+    int64_t until = clock_now_ns() + (int64_t)(wait_ms * 1e6);
+
+    if (u->attempts >= RETRY_ATTEMPTS || until >= u->deadline_ns)
+        return 0;
+    log_attempt(u, LOG_WARN, "store: trying again", wait_ms);
+    s->world.pause(s->world.context, wait_ms, until);
+    return 1;
+}
+
+static store_status end(const update *u, char *why, size_t why_bytes)
+{
+    static const char *const items[] = {
+        [DYNAMODB_ITEM_UNKNOWN] = "the item is not pending",
+        [DYNAMODB_ITEM_MISSING] = "there is no such item",
+        [DYNAMODB_ITEM_ANALYZED] = "analyzed before, by another writer",
+        [DYNAMODB_ITEM_OTHER] = "the item is neither pending nor analyzed"};
+
+    switch (u->reply.verdict) {
+    case DYNAMODB_UPDATED:
+        log_attempt(u, LOG_DEBUG, "store: updated", 0);
+        return STORE_UPDATED;
+    case DYNAMODB_CONDITION:
+        explain(u, why, why_bytes, items[u->reply.item]);
+        return STORE_DUPLICATE;
+    case DYNAMODB_CREDENTIALS:
+        explain(u, why, why_bytes, "");
+        return STORE_CREDENTIALS;
+    case DYNAMODB_CLOCK:
+        explain(u, why, why_bytes, "the clock is wrong");
+        return STORE_REFUSED;
+    case DYNAMODB_REFUSED:
+        explain(u, why, why_bytes, "");
+        return STORE_REFUSED;
+    case DYNAMODB_TRANSIENT:
+    case DYNAMODB_THROTTLED:
+        break;
+    }
+    explain(u, why, why_bytes, u->attempts < RETRY_ATTEMPTS ? "no time for another attempt" : "");
+    return STORE_UNAVAILABLE;
+}
+
+store_status store_update(store *s, const store_item *item, int64_t deadline_ns,
+                          const char *request_id, char *why, size_t why_bytes)
+{
+    update u = {
+        .s = s, .item = item, .deadline_ns = deadline_ns, .request_id = request_id, .tell_old = 1};
+
+    if (!isfinite(item->score) || item->score < 0 || item->score > 1) {
+        snprintf(why, why_bytes, "the score is no number from 0 to 1");
+        return STORE_REFUSED;
+    }
+    build_body(&u);
+    no_answer(&u, DYNAMODB_TRANSIENT, "not sent", "");
+    if (u.body.overflow) {
+        snprintf(why, why_bytes, "the item's key does not fit a request");
+        return STORE_REFUSED;
+    }
+    while (clock_now_ns() < deadline_ns) {
+        u.attempts++;
+        attempt(&u);
+        if (retry_at_once(&u)) {
+            u.attempts--;
+            u.reply.verdict = DYNAMODB_TRANSIENT; /* should there be no time for it */
+        } else if ((u.reply.verdict != DYNAMODB_TRANSIENT &&
+                    u.reply.verdict != DYNAMODB_THROTTLED) ||
+                   !retry_later(&u)) {
+            break;
+        }
+    }
+    return end(&u, why, why_bytes);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers: see answer.h. */
+#include "lambda/event/answer.h"
+
+static const struct {
+    const char *code, *error_type;
+    int http;
+} of_status[ITEM_STATUS_COUNT] = {
+    [ITEM_DONE] = {"", "", 200},
+    [ITEM_INVALID] = {"VALIDATION_ERROR", "Function.BadEvent", 400},
+    [ITEM_MODEL] = {"MODEL_ERROR", "Function.ModelFailed", 500},
+    [ITEM_STORE] = {"INTERNAL_ERROR", "Function.StoreFailed", 500},
+    [ITEM_NOT_TRIED] = {"INTERNAL_ERROR", "Function.DeadlineNear", 503}};
+
+const char *answer_code(item_status status)
+{
+    return of_status[status].code;
+}
+
+const char *answer_error_type(item_status status)
+{
+    return of_status[status].error_type;
+}
+
+const char *answer_sentiment(sentiment label)
+{
+    static const char *const names[] = {"negative", "positive", "neutral"};
+
+    return names[label];
+}
+
+static void add_optional(buffer *to, const char *name, const char *value)
+{
+    buffer_format(to, "\"%s\":", name);
+    if (value)
+        buffer_json_text(to, value);
+    else
+        buffer_text(to, "null");
+}
+
+static void add_success(buffer *to, const event_item *item, const item_result *r)
+{
+    buffer_char(to, '{');
+    add_optional(to, "source_id", item->source_id);
+    buffer_format(to, ",\"sentiment\":\"%s\",\"score\":%.4f,\"confidence\":%.4f,",
+                  answer_sentiment(r->label), (double)r->score, (double)r->score);
+    add_optional(to, "model_version", r->model_version);
+    buffer_format(to, ",\"inference_time_ms\":%.2f,\"updated\":%s}", r->inference_ms,
+                  r->updated ? "true" : "false");
+}
+
+static void add_error(buffer *to, const char *code, const char *message)
+{
+    buffer_format(to, "{\"error\":");
+    buffer_json_text(to, message);
+    buffer_format(to, ",\"code\":\"%s\"}", code);
+}
+
+void answer_begin(answer *a, buffer *to, event_delivery delivery, size_t count, char *scratch,
+                  size_t scratch_bytes)
+{
+    *a = (answer){.delivery = delivery, .list = count > 1, .to = to};
+    buffer_clear(to);
+    buffer_init(&a->body, scratch, delivery == EVENT_HTTP ? scratch_bytes : 0);
+    if (delivery == EVENT_BATCH)
+        buffer_text(to, "{\"batchItemFailures\":[");
+    else if (delivery != EVENT_HTTP)
+        buffer_text(to, "{\"statusCode\":200,\"body\":");
+    if (a->list && delivery != EVENT_BATCH)
+        buffer_char(delivery == EVENT_HTTP ? &a->body : to, '[');
+}
+
+void answer_add(answer *a, const event_item *item, const item_result *result)
+{
+    buffer *to = a->delivery == EVENT_HTTP ? &a->body : a->to;
+    int failed = result->status != ITEM_DONE;
+
+    if (failed && a->first_failure == ITEM_DONE)
+        a->first_failure = result->status;
+    if (a->delivery == EVENT_BATCH && !failed)
+        return;
+    if (a->written++ > 0)
+        buffer_char(to, ',');
+    if (a->delivery == EVENT_BATCH) {
+        buffer_text(to, "{\"itemIdentifier\":");
+        /* without an id it cannot be listed: null makes SQS take the whole batch for failed */
+        if (item->record_id)
+            buffer_json_text(to, item->record_id);
+        else
+            buffer_text(to, "null");
+        buffer_char(to, '}');
+    } else if (failed)
+        add_error(to, answer_code(result->status), result->why);
+    else
+        add_success(to, item, result);
+}
+
+/* {"statusCode":...} around the body as a string. */
+static void wrap_http(buffer *to, int status_code, const buffer *body)
+{
+    buffer_format(to,
+                  "{\"statusCode\":%d,\"headers\":{\"Content-Type\":\"application/json\"},"
+                  "\"body\":",
+                  status_code);
+    buffer_json(to, body->data, body->size);
+    buffer_text(to, ",\"isBase64Encoded\":false}");
+    to->overflow |= body->overflow;
+}
+
+void answer_end(answer *a)
+{
+    if (a->list && a->delivery != EVENT_BATCH)
+        buffer_char(a->delivery == EVENT_HTTP ? &a->body : a->to, ']');
+    if (a->delivery == EVENT_HTTP)
+        wrap_http(a->to, of_status[a->first_failure].http, &a->body);
+    else
+        buffer_text(a->to, a->delivery == EVENT_BATCH ? "]}" : "}");
+}
+
+void answer_http_error(buffer *to, int status_code, const char *code, const char *message,
+                       char *scratch, size_t scratch_bytes)
+{
+    buffer body;
+
+    buffer_init(&body, scratch, scratch_bytes);
+    add_error(&body, code, message);
+    buffer_clear(to);
+    wrap_http(to, status_code, &body);
+}
+
+void answer_warmup(buffer *to, const char *model_version)
+{
+    char memory[512]; /* a version of 63 bytes, each of them escaped, and what is around it */
+    buffer body;
+
+    buffer_init(&body, memory, sizeof memory);
+    buffer_text(&body, "{\"status\":\"warmed\",\"model_version\":");
+    buffer_json_text(&body, model_version);
+    buffer_char(&body, '}');
+    buffer_clear(to);
+    buffer_text(to, "{\"statusCode\":200,\"body\":");
+    buffer_json(to, body.data, body.size);
+    buffer_char(to, '}');
+    to->overflow |= body.overflow;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP requests by way of API Gateway (payload versions 1.0 and 2.0) or a function URL (2.0): body
+ * is what direct callers send, as text, in base64 where the gateway says so.
+ */
+#include <stdint.h>
+#include <string.h>
+
+#include "lambda/event/event.h"
+
+/* "version": "2.0" and requestContext.http.method. */
+int event_http_v2_recognise(json_value root)
+{
+    json_value version, context, http, method;
+
+    return json_get(root, "version", &version) && json_string_is(version, "2.0") &&
+           json_get(root, "requestContext", &context) && json_get(context, "http", &http) &&
+           json_get(http, "method", &method) && method.type == JSON_STRING;
+}
+
+/* httpMethod and requestContext. */
+int event_http_v1_recognise(json_value root)
+{
+    json_value method, context;
+
+    return json_get(root, "httpMethod", &method) && method.type == JSON_STRING &&
+           json_get(root, "requestContext", &context) && context.type == JSON_OBJECT;
+}
+
+/* Value of a digit of base64 (RFC 4648), -1 for other characters. */
+static int sextet(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Decode in place, padding required, unused bits zero. -1 where it is no base64. */
+static int decode_base64(char *text, size_t *bytes)
+{
+    size_t n = *bytes, padding = 0, out = 0;
+    uint32_t bits = 0;
+
+    if (n % 4 != 0)
+        return -1;
+    while (padding < 2 && padding < n && text[n - 1 - padding] == '=')
+        padding++;
+    for (size_t i = 0; i < n - padding; i++) {
+        int value = sextet(text[i]);
+
+        if (value < 0)
+            return -1;
+        bits = bits << 6 | (uint32_t)value;
+        if (i % 4 == 1)
+            text[out++] = (char)(bits >> 4);
+        else if (i % 4 == 2)
+            text[out++] = (char)(bits >> 2);
+        else if (i % 4 == 3)
+            text[out++] = (char)bits;
+    }
+    *bytes = out;
+    return (padding == 1 && (bits & 3)) || (padding == 2 && (bits & 15)) ? -1 : 0;
+}
+
+int event_http_open(event_records *records, json_value root, event_arena *arena, event_refusal *no)
+{
+    size_t before = arena->size, bytes;
+    json_value body, encoded, message;
+    json_error error;
+    char *text;
+
+    if (event_member(root, "body", JSON_STRING, &body, no) != 1)
+        return event_refuse(no, "the request has no body");
+    if (!event_string(body, &bytes, arena, no))
+        return -1;
+    text = arena->memory + before;
+    if (json_get(root, "isBase64Encoded", &encoded) && encoded.type == JSON_TRUE &&
+        decode_base64(text, &bytes) != 0)
+        return event_refuse(no, "body is not base64");
+    if (json_parse(&message, text, bytes, &error) != 0)
+        return event_refuse(no, "body is not JSON: byte %zu: %s", error.offset, error.what);
+    if (!event_direct_recognise(message))
+        return event_refuse(no, "body has neither text nor texts");
+    return event_direct_open(records, message, arena, no);
+}

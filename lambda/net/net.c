@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Non-blocking sockets and poll. */
+#include "lambda/net/net.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/base/clock.h"
+#include "lambda/net/resolve.h"
+#include "lambda/net/tls.h"
+
+enum { NS_PER_MS = 1000000 };
+
+/* A port of 1 to 65535 as decimal digits; 0 for anything else. */
+static unsigned parse_port(const char *text)
+{
+    unsigned port = 0;
+
+    for (; *text >= '0' && *text <= '9' && port <= UINT16_MAX; text++)
+        port = port * 10 + (unsigned)(*text - '0');
+    return *text == '\0' && port <= UINT16_MAX ? port : 0;
+}
+
+int net_endpoint_parse(net_endpoint *to, const char *text)
+{
+    const char *colon = strrchr(text, ':'), *host = text;
+    size_t size = colon != NULL ? (size_t)(colon - text) : 0;
+
+    if (size >= 2 && host[0] == '[' && host[size - 1] == ']') {
+        host++;
+        size -= 2;
+    } else if (memchr(host, ':', size) != NULL) {
+        return -1; /* an IPv6 address without brackets: where does it end? */
+    }
+    if (size == 0 || size >= NET_HOST_BYTES || parse_port(colon + 1) == 0)
+        return -1;
+    for (size_t i = 0; i < size; i++)
+        if (host[i] <= ' ' || host[i] > '~' || strchr("/?#@[]\\", host[i]) != NULL)
+            return -1;
+    memset(to, 0, sizeof *to);
+    memcpy(to->host, host, size);
+    to->port = (uint16_t)parse_port(colon + 1);
+    return 0;
+}
+
+void net_init(net_stream *s)
+{
+    s->fd = -1;
+    s->tls = NULL;
+    s->why[0] = '\0';
+}
+
+net_status net_wait(int fd, short events, int64_t deadline_ns)
+{
+    struct pollfd p = {fd, events, 0};
+
+    for (;;) {
+        int64_t left = deadline_ns == CLOCK_NEVER ? 0 : deadline_ns - clock_now_ns();
+        int64_t ms = left <= 0 ? 0 : (left - 1) / NS_PER_MS + 1;
+        int n;
+
+        if (deadline_ns == CLOCK_NEVER)
+            ms = -1;
+        n = poll(&p, 1, ms > INT_MAX ? INT_MAX : (int)ms);
+        if (n > 0)
+            return NET_OK;
+        if (n < 0 && errno != EINTR)
+            return NET_FAILED;
+        if (n == 0 && left <= 0 && deadline_ns != CLOCK_NEVER)
+            return NET_TIMEOUT;
+    }
+}
+
+static net_status failed(net_stream *s, const char *doing)
+{
+    snprintf(s->why, sizeof s->why, "%s: %s", doing, strerror(errno));
+    return NET_FAILED;
+}
+
+static net_status waited(net_stream *s, net_status status, const char *doing)
+{
+    if (status == NET_TIMEOUT)
+        snprintf(s->why, sizeof s->why, "%s: no time left", doing);
+    return status == NET_FAILED ? failed(s, doing) : status;
+}
+
+/* ---- connecting ----------------------------------------------------------------------------- */
+
+static socklen_t socket_address(struct sockaddr_storage *to, const resolve_address *address,
+                                uint16_t port)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+    memset(to, 0, sizeof *to);
+    if (address->family == AF_INET) {
+        v4.sin_addr = address->ip.v4;
+        memcpy(to, &v4, sizeof v4);
+        return sizeof v4;
+    }
+    v6.sin6_addr = address->ip.v6;
+    v6.sin6_scope_id = address->scope;
+    memcpy(to, &v6, sizeof v6);
+    return sizeof v6;
+}
+
+/* Wait for a connect that is under way. */
+static net_status finish_connect(net_stream *s, int64_t deadline_ns)
+{
+    net_status status = waited(s, net_wait(s->fd, POLLOUT, deadline_ns), "connect");
+    int error = 0;
+    socklen_t size = sizeof error;
+
+    if (status != NET_OK)
+        return status;
+    if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
+        return failed(s, "connect");
+    if (error != 0) {
+        errno = error;
+        return failed(s, "connect");
+    }
+    return NET_OK;
+}
+
+static net_status connect_to(net_stream *s, const resolve_address *address, uint16_t port,
+                             int64_t deadline_ns)
+{
+    struct sockaddr_storage to;
+    socklen_t size = socket_address(&to, address, port);
+    net_status status = NET_OK;
+    int on = 1;
+
+    s->fd = socket(address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s->fd < 0)
+        return failed(s, "socket");
+    if (connect(s->fd, (struct sockaddr *)&to, size) != 0)
+        status = errno == EINPROGRESS || errno == EINTR ? finish_connect(s, deadline_ns)
+                                                        : failed(s, "connect");
+    if (status == NET_OK && setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
+        status = failed(s, "TCP_NODELAY");
+    if (status != NET_OK)
+        net_close(s);
+    return status;
+}
+
+/* The addresses in turn, each with an equal share of the time that is left, so that one that
+ * swallows packets leaves some for the next. */
+static net_status connect_any(net_stream *s, const resolve_address *addresses, size_t count,
+                              uint16_t port, int64_t deadline_ns)
+{
+    net_status status = NET_FAILED;
+
+    for (size_t i = 0; i < count && status != NET_OK; i++) {
+        int64_t now = clock_now_ns(), share = deadline_ns;
+
+        if (deadline_ns != CLOCK_NEVER)
+            share = now + (deadline_ns - now) / (int64_t)(count - i);
+        status = connect_to(s, &addresses[i], port, share);
+    }
+    return status;
+}
+
+net_status net_connect(net_stream *s, const net_endpoint *to, int64_t deadline_ns)
+{
+    resolve_address addresses[RESOLVE_ADDRESSES];
+    size_t count = 0;
+    net_status status;
+
+    net_close(s);
+    status = resolve_host(addresses, &count, to->host, &resolve_system, deadline_ns, s->why,
+                          sizeof s->why);
+    if (status == NET_OK)
+        status = connect_any(s, addresses, count, to->port, deadline_ns);
+    if (status == NET_OK && to->tls)
+        status = tls_connect(&s->tls, s->fd, to->host, deadline_ns, s->why, sizeof s->why);
+    if (status != NET_OK)
+        net_close(s);
+    return status;
+}
+
+/* ---- sending and receiving ------------------------------------------------------------------ */
+
+net_status net_send(net_stream *s, const char *bytes, size_t size, int64_t deadline_ns)
+{
+    if (s->tls != NULL)
+        return tls_send(s->tls, s->fd, bytes, size, deadline_ns, s->why, sizeof s->why);
+    while (size > 0) {
+        ssize_t n = send(s->fd, bytes, size, MSG_NOSIGNAL);
+
+        if (n >= 0) {
+            bytes += n;
+            size -= (size_t)n;
+        } else if (errno == EAGAIN) {
+            net_status status = waited(s, net_wait(s->fd, POLLOUT, deadline_ns), "send");
+
+            if (status != NET_OK)
+                return status;
+        } else if (errno != EINTR) {
+            return failed(s, "send");
+        }
+    }
+    return NET_OK;
+}
+
+net_status net_receive(net_stream *s, char *out, size_t capacity, size_t *received,
+                       int64_t deadline_ns)
+{
+    if (s->tls != NULL)
+        return tls_receive(s->tls, s->fd, out, capacity, received, deadline_ns, s->why,
+                           sizeof s->why);
+    for (;;) {
+        ssize_t n = recv(s->fd, out, capacity, 0);
+
+        if (n > 0) {
+            *received = (size_t)n;
+            return NET_OK;
+        }
+        if (n == 0) {
+            snprintf(s->why, sizeof s->why, "receive: the peer has closed the connection");
+            return NET_EOF;
+        }
+        if (errno == EAGAIN) {
+            net_status status = waited(s, net_wait(s->fd, POLLIN, deadline_ns), "receive");
+
+            if (status != NET_OK)
+                return status;
+        } else if (errno != EINTR) {
+            return failed(s, "receive");
+        }
+    }
+}
+
+int net_stale(net_stream *s)
+{
+    struct pollfd p = {s->fd, POLLIN, 0};
+
+    if (s->fd < 0)
+        return 1;
+    if (s->tls != NULL)
+        return tls_stale(s->tls, s->fd);
+    return poll(&p, 1, 0) != 0;
+}
+
+void net_close(net_stream *s)
+{
+    if (s->tls != NULL)
+        tls_free(s->tls, s->fd);
+    if (s->fd >= 0)
+        close(s->fd);
+    s->tls = NULL;
+    s->fd = -1;
+}

@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# distil inspect and distil verify: the golden blob's content, damage of each kind with its place,
+# the shipped model, usage.
+
+# shellcheck source=tests/support/support_cli.sh
+. "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
+
+golden=$root/tests/golden/tiny.distil
+
+damage() { # OFFSET BYTES-IN-OCTAL-ESCAPES: a copy of the golden blob in bad.distil, changed there
+    cp "$golden" bad.distil
+    # shellcheck disable=SC2059
+    printf "$2" | dd of=bad.distil bs=1 seek="$1" conv=notrunc 2>/dev/null
+}
+
+# ---- inspect ----
+run inspect --json "$golden"
+check "inspect: status" ended 0
+check "inspect: the golden content" cmp -s out "$root/tests/golden/tiny.json"
+run inspect "$golden"
+check "inspect: text status" ended 0
+check "inspect: text" says out '1 layer, dim 32, hidden 64, 1 head of 32'
+check "inspect: labels" says out 'NEGATIVE, POSITIVE'
+check "inspect: no sections unless asked for" lines 18 out
+run inspect --sections "$golden"
+check "inspect: sections" lines 41 out
+check "inspect: an offset" says out 'embed_word          -        8896        7296  4e2a5bee'
+run inspect
+check "inspect: the shipped model without a name" says out 'sst2.distil'
+run inspect -m "$golden"
+check "inspect: -m" says out '228 tokens'
+run inspect one two
+check "inspect: two files" ended 2
+run inspect missing
+check "inspect: missing file" ended 1
+check "inspect: says why" says err 'missing: the file cannot be opened: No such file'
+run inspect "$root/README.md"
+check "inspect: another format" ended 1
+check "inspect: and the remedy" says err 'distil convert DIR'
+damage 40 '\015'
+run inspect bad.distil
+check "inspect: damaged header" ended 1
+check "inspect: byte of it" says err 'byte 252: header_crc32c'
+
+# ---- verify ----
+run verify "$golden" "$blob"
+check "verify: status" ended 0
+check "verify: every step of both" count 14 out '^  .* ok  '
+check "verify: nothing on stderr" empty err
+
+damage 9000 '\001\002\003'
+run verify bad.distil
+check "verify: word embedding damaged" ended 1
+check "verify: CRC-32C" says out 'CRC-32C      FAILED  byte 8896 (embed_word)'
+check "verify: SHA-256" says out 'SHA-256      FAILED'
+check "verify: the proof does not depend on it" says out 'lane proof   ok'
+damage 19648 '\200' # a weight of qkv: column 0 of the first position
+run verify bad.distil
+check "verify: weight damaged" ended 1
+check "verify: lane" says out 'lane proof   FAILED  byte 19648 (layer 0 qkv)'
+damage 27200 '\000\000\300\177' # the first scale of ffn_out
+run verify bad.distil
+check "verify: scale is NaN" ended 1
+check "verify: number" says out 'numbers      FAILED  byte 27200 (layer 0 ffn_out): not a finite'
+damage 6976 '\001\000\000\000\001\000\000\000' # two rows of the embedding
+run verify bad.distil
+check "verify: an embedding row twice" says out 'vocabulary   FAILED  byte 6980 (embed_row)'
+head -c 36000 "$golden" >bad.distil
+run verify bad.distil
+check "verify: cut off" ended 1
+check "verify: where" says err 'byte 36000'
+run verify bad.distil "$golden"
+check "verify: goes on with the next" count 7 out '^  .* ok  '
+check "verify: and remembers" ended 1
+run verify "$dir"
+check "verify: a directory" ended 1
+run verify /dev/null
+check "verify: a device" ended 1
+run verify --json "$golden"
+check "verify: unknown option" ended 2
+
+finish test_cli_blob

@@ -1,0 +1,138 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# What the command says about itself: help of every command, version, isa, the man page and bash
+# completion, and that these agree.
+
+# shellcheck source=tests/support/support_cli.sh
+. "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
+
+commands="classify tokenize eval convert inspect verify isa bench serve"
+man=$root/docs/distil.1
+completion=$root/tools/command/distil.bash
+
+# ---- help and version ----
+run
+check "no arguments: status" ended 2
+check "no arguments: usage on standard error" says err 'usage: distil COMMAND'
+run --help
+cp out overview
+check "--help: status" ended 0
+check "--help: exit status documented" says out '130'
+check "--help: environment documented" says out 'DISTIL_MODEL'
+check "--help: an example" says out 'distil classify "'
+run -h
+check "-h is --help" same out overview
+run help
+check "help is --help" same out overview
+run --version
+check "--version" matches out 'distil [0-9]+\.[0-9]+\.[0-9]+'
+version=$(sed -n 's/^#define DISTIL_VERSION_[A-Z]* \([0-9]*\)$/\1/p' "$root/runtime/distil.h" |
+    paste -s -d . -)
+check "--version is the header's" says out "distil $version"
+for command in $commands; do
+    check "--help names $command" says overview "  $command "
+    run "$command" --help
+    cp out help.txt
+    check "$command --help: status" ended 0
+    check "$command --help: nothing on standard error" empty err
+    check "$command --help: usage" says out "usage: distil $command"
+    check "$command --help: examples" grep -qE "^ +(DISTIL_[A-Z]+=[^ ]+ )?distil $command" out
+    run help "$command"
+    check "help $command: the same" same out help.txt
+    run "$command" --no-such-option
+    check "$command: unknown option: status" ended 2
+    check "$command: unknown option: named" says err "--no-such-option"
+    check "$command: unknown option: where help is" says err "--help"
+    # Every long option is in the man page and in the completion.
+    for option in $(grep -oE '^ +(-[a-z], )?--[a-z0-9-]+' help.txt | grep -oE '[a-z0-9-]+$' |
+        sed 's/^--//'); do
+        check "$command --$option: in the man page" grep -qE "Fl -$option( |\$)" "$man"
+        check "$command --$option: in the completion" says "$completion" "--$option"
+    done
+done
+run clasify good
+check "unknown command: status" ended 2
+check "unknown command: guess" says err 'did you mean `distil classify`?'
+run help nonsense
+check "help of an unknown command" ended 2
+
+# ---- isa ----
+run isa
+check "isa: status" ended 0
+for level in scalar avx2 avxvnni avx512 avx512vnni; do
+    check "isa: $level is listed" count 1 out "^$level +(yes|no, lacks )"
+done
+check "isa: one is chosen" count 1 out '<- chosen'
+chosen=$(sed -n 's/^\([a-z0-9]*\) .*<- chosen$/\1/p' out)
+printf 'sentence\tlabel\ngood\t1\n' >one
+run_in one eval --json -
+check "isa: what is chosen is what runs" says out "\"isa\":\"$chosen\""
+for options in "DISTIL_ISA=scalar isa" "DISTIL_ISA=avx512vnni isa --isa scalar"; do
+    # shellcheck disable=SC2086
+    env ${options%% *} "$distil" ${options#* } >out 2>err
+    rc=$?
+    check "$options: status" ended 0
+    check "$options: chosen" count 1 out '^scalar +yes +<- chosen'
+done
+DISTIL_ISA=scalar "$distil" isa --json >out 2>err
+check "isa --json: cap" says out '"cap":"scalar","cap_from":"DISTIL_ISA","chosen":"scalar"'
+check "isa --json: kernels" says out '"qgemm":"scalar"'
+run isa --json
+if have python3; then
+    check "isa --json: parses" python3 -c 'import json; json.load(open("out"))'
+else
+    skip "isa json parses" "no python3"
+fi
+run isa extra
+check "isa with an argument: status" ended 2
+
+# ---- man page ----
+rm -f out err
+if have groff; then
+    groff -mdoc -ww -Tutf8 -z "$man" >out 2>&1
+    check "man page: groff has no warning" empty out
+else
+    skip "man page in groff" "no groff"
+fi
+if have mandoc; then
+    mandoc -Tlint "$man" >out 2>&1
+    check "man page: mandoc has no warning" empty out
+else
+    skip "man page in mandoc" "no mandoc"
+fi
+for command in $commands; do
+    check "man page: $command" says "$man" ".It Cm $command"
+done
+
+# ---- completion ----
+if have bash; then
+    cat >complete.bash <<'BASH'
+source "$1"
+shift
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+_distil
+[ ${#COMPREPLY[@]} -eq 0 ] || printf '%s\n' "${COMPREPLY[@]}"
+BASH
+    completes() { # EXPECTED-LINES WORDS...
+        expected=$1
+        shift
+        bash --norc complete.bash "$completion" "$@" 2>&1 | sort | paste -s -d ' ' - >out
+        [ "$(cat out)" = "$expected" ]
+    }
+    mkdir empty
+    touch a.distil b.tsv
+    check "completion: commands" completes "classify convert" distil c
+    check "completion: options" completes "--stream --strict" distil classify --str
+    check "completion: levels" completes "avx512 avx512vnni" distil classify --isa avx5
+    check "completion: models" completes "a.distil empty" distil classify -m ""
+    check "completion: evaluation files" completes "b.tsv empty" distil eval ""
+    check "completion: any file" completes "a.distil" distil classify -f a
+    check "completion: --option=value" completes "sha256" distil classify --verify = s
+    check "completion: help" completes "verify" distil help v
+else
+    skip "completion" "no bash"
+fi
+
+finish test_cli_help

@@ -1,0 +1,279 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# The container image: assembled twice to the same bytes, accepted by the gate, understood by tools
+# that nobody here wrote; and for every rule of the gate an image that breaks it and is refused.
+# Starting images needs root, runc and umoci; the rest needs Python and a static libc.
+
+# shellcheck source=tests/support/support_cli.sh
+. "$(dirname "$0")/../support/support_cli.sh"
+image=$root/tools/image
+gate=$root/tools/image/check_image
+breaker=$root/tests/image/break_image.py
+export PYTHONDONTWRITEBYTECODE=1
+# What the image says about itself, fixed here: the tree may be no clone.
+export REVISION=0123456789abcdef0123456789abcdef01234567 SOURCE_DATE_EPOCH=1700000000
+export SOURCE=https://git.example/distilbert.c
+
+if [ -n "${SANITIZE-}" ] || nm "$distil" 2>/dev/null | grep -q __asan_init; then
+    skip image "sanitizers are not for static programs, and the scripts are the same"
+    finish test_image
+fi
+for tool in python3 tar gzip sha256sum strip readlink; do
+    have $tool && continue
+    skip image "$tool is not installed"
+    finish test_image
+done
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' || {
+    skip image "no Python 3.9 here"
+    finish test_image
+}
+${CC:-cc} -std=c11 -D_DEFAULT_SOURCE -O1 -static -Wl,-Map=stand_in.map -o stand_in \
+    "$root/tests/image/stand_in.c" || {
+    skip image "no static libc here"
+    finish test_image
+}
+
+command_of() { # COMMAND...: sets rc, files out and err
+    "$@" >out 2>err </dev/null
+    rc=$?
+}
+
+# ---- assembling -----------------------------------------------------------------------------
+
+seq 1000 >model.blob
+command_of "$image/assemble.sh" -b stand_in -m model.blob -o first
+check "assembles" ended 0
+check "prints the digest" matches out 'sha256:[0-9a-f]{64}'
+cp out digest
+mkdir elsewhere
+cp stand_in model.blob elsewhere/
+touch elsewhere/*
+chmod 700 elsewhere/*
+(
+    umask 077
+    cd elsewhere && TZ=Asia/Kathmandu HOME=/nonexistent "$image/assemble.sh" -b stand_in \
+        -m model.blob -o ../second >../out 2>../err
+)
+check "same digest from other place, time, mode, umask" same out digest
+check "same archive, bit for bit" same first.tar second.tar
+SOURCE_DATE_EPOCH=1700000001 command_of "$image/assemble.sh" -b stand_in -m model.blob -o second
+check "another commit, another digest" eval '! same out digest'
+layers_of() { # LAYOUT
+    sed -n 's/.*tar+gzip","digest":"\([^"]*\)".*/\1/p' "$1"/blobs/sha256/* | sort
+}
+layers_of first >layers
+layers_of second >out
+check "the same layers though" same out layers
+check "two of them" lines 2 layers
+command_of "$image/assemble.sh" -b absent -m model.blob -o third
+check "no program" ended 1
+check "says which" says err 'absent: no such file'
+command_of "$image/assemble.sh" -b model.blob -m model.blob -o third
+check "a program that is none" ended 1
+check "says what" says err 'strip'
+
+# ---- the gate, reading ----------------------------------------------------------------------
+
+command_of "$gate" --no-start --release first.tar
+check "the gate takes the archive" ended 0
+check "every rule holds" says out ', 0 failed, 0 skipped'
+command_of "$gate" --no-start first
+check "and the layout" ended 0
+command_of "$gate" --no-start model.blob
+check "no image" ended 2
+tar -C first -cf docker.tar manifest.json blobs
+command_of "$gate" --no-start docker.tar
+check "Docker's old archive" ended 2
+check "names the way out" says err 'skopeo copy docker-archive:'
+command_of "$gate"
+check "no argument" ended 2
+
+refused() { # BREAKAGE RULE OPTIONS...: the gate names the rule, and only it decides
+    breakage=$1
+    rule=$2
+    shift 2
+    command_of "$gate" "$@" "broken/$breakage"
+    check "$breakage is refused" ended 1
+    check "$breakage: names $rule" matches_one out "FAIL  $rule: .*"
+}
+matches_one() { # FILE EXTENDED-REGEX: one line is of this form
+    [ "$(grep -cxE -e "$2" "$1")" -eq 1 ]
+}
+
+python3 "$breaker" --list >breakages
+command_of python3 "$breaker" first broken
+check "images are broken" ended 0
+"$gate" --rules | sed 's/ .*//' | sort >rules
+sed 's/.* //' breakages | sort -u | cmp -s - rules
+rc=$?
+check "every rule has an image that breaks it" ended 0
+starting='unpacks|answers|read-only|unprivileged|any-user|memory|store'
+grep -vE " ($starting)\$" breakages >reading
+while read -r breakage rule; do
+    refused "$breakage" "$rule" --no-start
+done <reading
+command_of "$gate" --no-start broken/none
+check "what the breaker writes unbroken is taken" ended 0
+REVISION=$REVISION-dirty "$image/assemble.sh" -b stand_in -m model.blob -o dirty >/dev/null
+command_of "$gate" --no-start dirty
+check "an image of uncommitted work" ended 0
+command_of "$gate" --no-start --release dirty
+check "is not for release" matches_one out 'FAIL  labels: .*'
+command_of python3 "$root/tests/image/fuzz_gate.py" first "${DISTIL_TEST_FULL:+3}200"
+check "nonsense is judged or refused" ended 0
+if echo 'int main(void) { return 0; }' | ${CC:-cc} -x c -o dynamic -; then
+    "$image/assemble.sh" -b dynamic -m model.blob -o interpreted >/dev/null
+    command_of "$gate" --no-start interpreted
+    check "a dynamic program" matches_one out 'FAIL  static-program: .*interpreter.*'
+fi
+
+# ---- the gate, starting ---------------------------------------------------------------------
+
+command_of "$gate" first.tar
+if grep -q '^SKIP' out; then
+    skip start "$(sed -n 's/^SKIP  [^:]*: //p' out | head -n 1)"
+else
+    check "the gate starts it" ended 0
+    grep -E " ($starting)\$" breakages >starts
+    while read -r breakage rule; do
+        refused "$breakage" "$rule" --seconds 1 --distil "$distil"
+    done <starts
+fi
+
+# ---- others' tools --------------------------------------------------------------------------
+
+if have skopeo; then
+    command_of skopeo inspect --format '{{.Digest}}' oci-archive:first.tar
+    check "skopeo finds the same digest" same out digest
+    command_of skopeo inspect --config --format '{{.Config.Entrypoint}}' docker-archive:first.tar
+    check "and Docker's archive in it" is out '[/app/bootstrap]\n'
+else
+    skip skopeo "skopeo is not installed"
+fi
+
+# ---- zip ------------------------------------------------------------------------------------
+
+if have zip; then
+    command_of "$image/zip.sh" -b stand_in -m model.blob -o first.zip
+    check "packs" ended 0
+    (umask 077 && TZ=Asia/Kathmandu "$image/zip.sh" -b elsewhere/stand_in -m model.blob \
+        -o second.zip)
+    check "the same zip twice" same first.zip second.zip
+    command_of "$gate" first.zip
+    check "the gate takes it" ended 0
+    zip_refused() { # RULE
+        command_of "$gate" broken.zip
+        check "a zip against $1" matches_one out "FAIL  $1: .*"
+        rm broken.zip
+    }
+    cp first.zip broken.zip && zip -q broken.zip digest
+    zip_refused zip-files
+    cp first.zip broken.zip && zip -q -d broken.zip model.distil
+    zip_refused zip-files
+    mkdir zip && cp model.blob zip/bootstrap && cp model.blob zip/model.distil
+    chmod 600 zip/*
+    (cd zip && zip -q ../broken.zip bootstrap model.distil)
+    cp broken.zip again.zip
+    zip_refused zip-modes
+    mv again.zip broken.zip && cp broken.zip again.zip
+    zip_refused static-program
+    mv again.zip broken.zip
+    zip_refused reproducible
+    rm zip/model.distil && truncate -s 263000000 zip/model.distil
+    (cd zip && zip -q -1 ../broken.zip bootstrap model.distil)
+    zip_refused zip-size
+else
+    skip zip "zip is not installed"
+fi
+
+# ---- bill of materials, provenance, model card ----------------------------------------------
+
+describe() { # LAYOUT
+    command_of "$image/describe.sh" -i "$1" -b stand_in -m "$blob" -d "$distil" -l Apache-2.0
+}
+command_of "$image/assemble.sh" -b stand_in -m "$blob" -o described
+describe described
+check "describes" ended 0
+mkdir once && cp described.* once/
+describe described
+check "the same twice" same described.sbom.json once/described.sbom.json
+check "provenance too" same described.provenance.json once/described.provenance.json
+check "names the commit" says described.provenance.json "\"gitCommit\": \"$REVISION\""
+check "a model card with the sources' hashes" says described.model-card.md '`model.safetensors`'
+command_of python3 "$root/tests/image/validate.py" described
+if [ "$rc" -eq 77 ]; then
+    skip validators "$(sed -n 's/^skip validators: //p' out)"
+else
+    check "valid, true, and every damage is seen" ended 0
+fi
+SCANNER=true command_of "$image/scan.sh" described.sbom.json
+check "a scanner that finds nothing" ended 0
+SCANNER='grep -c glibc' command_of "$image/scan.sh" described.sbom.json
+check "is shown the bill" ended 0
+SCANNER=false command_of "$image/scan.sh" described.sbom.json
+check "a scanner that finds something" ended 1
+
+# ---- pins -----------------------------------------------------------------------------------
+
+cp "$root/lambda/Dockerfile" Dockerfile
+export DOCKERFILE=Dockerfile
+pins=$root/tools/image/pin_images
+command_of "$pins" --show
+check "pins: an image and packages" matches_one out 'gcc-12 [0-9].*'
+sed -n 1p out >builder
+if have skopeo && have docker-registry; then
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+    cat >registry.yml <<END
+version: 0.1
+log: {level: error, accesslog: {disabled: true}}
+storage: {filesystem: {rootdirectory: $dir/registry}}
+http: {addr: "127.0.0.1:$port"}
+END
+    docker-registry serve registry.yml >registry.log 2>&1 &
+    registry=$!
+    repository=127.0.0.1:$port/team/distil
+    tries=0
+    until [ $tries -ge 50 ] ||
+        skopeo copy -q --dest-tls-verify=false oci-archive:first.tar "docker://$repository:v1" 2>err
+    do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+    command_of skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$repository:v1"
+    check "a registry keeps the digest" same out digest
+    command_of "$pins" --tls-verify=false "$repository:v1"
+    check "pins what the registry has" ended 0
+    sed "s|^|$repository@|" digest >expected
+    check "by digest" same out expected
+    command_of "$pins" --show
+    check "in the Dockerfile" eval 'sed 1q out | cmp -s - expected'
+    command_of "$pins" --tls-verify=false
+    check "and again by the same name" same out expected
+    cp Dockerfile before
+    command_of "$pins" --tls-verify=false "$repository:v2"
+    check "no such tag" ended 1
+    check "changes nothing" same Dockerfile before
+    check "says so" says err 'the registry gave no manifest'
+    command_of "$pins" "$repository@$(cat digest)"
+    check "a digest is not looked up" ended 1
+    kill $registry
+else
+    skip registry "skopeo or docker-registry is not installed"
+fi
+unset DOCKERFILE
+check "the development container is of the same file" says "$root/.devcontainer/devcontainer.json" \
+    '"dockerfile": "../lambda/Dockerfile"'
+
+# ---- the image of this build ----------------------------------------------------------------
+
+command_of "$image/assemble.sh" -b "$build/bootstrap" -m "$blob" -o real
+check "the function's image" ended 0
+command_of "$gate" --max-mb 30 --expect positive --distil "$distil" real.tar
+cp out gate
+reason=$(sed -n 's/^SKIP  [^:]*: //p' gate | head -n 1)
+[ -z "$reason" ] || skip real "$reason"
+check "passes the gate" ended 0
+
+finish test_image

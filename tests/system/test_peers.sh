@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# bench/peers without the peers: what is published, how rounds are summed up, what the least of a
+# pass is counted from, and that CPUID is hidden from patched libraries. No package, no network.
+
+# shellcheck source=tests/support/support_cli.sh
+. "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
+cc=${CC:-cc}
+
+ask() { # ARGUMENTS of check_peers.py...
+    python3 -E "$root/tests/system/check_peers.py" "$@" 2>err || {
+        tail -n 1 err
+        false
+    }
+}
+# shellcheck disable=SC2317
+peers() { # ARGUMENTS of run.sh...
+    bash "$root/bench/peers/run.sh" "$@" >out 2>err
+    rc=$?
+}
+
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || {
+    skip peers "no Python 3.10 here"
+    finish test_peers
+}
+
+check "the published tables are those of the published results" ask pages "$root"
+check "medians, pairs, quiet rounds and the least, of known rounds" ask summary "$root"
+run inspect --json "$blob"
+cp out shapes.json
+check "multiply-adds of a pass, counted from the model's matrices" ask bound "$root" shapes.json
+
+peers --help
+check "help" ended 0
+check "says what it needs" says out "Python package"
+check "and the options of the measurement" says out "--tokens"
+peers --cap avx512
+check "an unknown cap" ended 2
+check "is named, with what is expected" says err "--cap avx512: expected avx2"
+
+# A function with one CPUID, and the same two bytes as data, which must stay.
+cat >leaf7.c <<'C'
+#include <cpuid.h>
+#include <stdint.h>
+const unsigned char leaf7_data[2] = {0x0f, 0xa2};
+void leaf7(uint32_t *r)
+{
+    __cpuid_count(7, 0, r[0], r[1], r[2], r[3]);
+}
+void stop(void)
+{
+    __builtin_trap();
+}
+C
+if ! have objdump || ! have "${cc%% *}"; then
+    skip hidden "no compiler or no objdump here"
+else
+    # shellcheck disable=SC2086
+    check "the function is built" $cc -O1 -shared -fPIC -o leaf7.so leaf7.c
+    # shellcheck disable=SC2086
+    check "the handler is built" \
+        $cc -std=c11 -O2 -shared -fPIC -o hide_cpuid.so "$root/bench/peers/hide_cpuid.c"
+    LD_PRELOAD=$PWD/hide_cpuid.so
+    export LD_PRELOAD
+    check "a patched library sees no AVX-512, and AVX2 as it is" ask hidden "$root" "$PWD/leaf7.so"
+    unset LD_PRELOAD
+fi
+
+finish test_peers

@@ -1,0 +1,33 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Every command of lambda/runbooks, and those of docs/migration.md, executed against stand-ins: the
+# AWS CLI against moto with the template deployed in it, Invoke against the real program, images
+# against a registry on the loopback (tests/runbooks says how). Broken runbooks are refused. Skipped
+# where tests/stores/setup.sh has not been run. With DISTIL_TEST_VERBOSE=1 every case is printed.
+
+. "$(dirname "$0")/../support/support_cli.sh"
+. "$root/tests/support/support_stores.sh"
+unset AWS_REGION
+
+if [ -n "${SANITIZE-}" ] || nm "$distil" 2>/dev/null | grep -q __asan_init; then
+    skip runbooks "sanitizers are not for static programs, and the commands are the same"
+    finish test_runbooks
+fi
+if [ ! -e "$stores/moto/version" ] || [ ! -e "$stores/aws-cli/version" ]; then
+    skip runbooks "not set up: run tests/stores/setup.sh"
+    finish test_runbooks
+fi
+for tool in bash curl docker-registry make python3 skopeo; do
+    have $tool && continue
+    skip runbooks "$tool is not installed"
+    finish test_runbooks
+done
+grep -q '^VERSION_CODENAME=bookworm' /etc/os-release || {
+    skip runbooks "not on Debian 12, whose packages are pinned"
+    finish test_runbooks
+}
+
+PATH=$stores/aws-cli/bin:$PATH
+python_cases "$root/tests/runbooks/run.py" "$root" "$build"
+finish test_runbooks

@@ -1,0 +1,168 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# The workflows of GitHub Actions: actionlint finds nothing (skipped where it is not installed), and
+# neither do rules of our own, each of which refuses a workflow that was broken for it.
+
+# shellcheck source=tests/support/support_cli.sh
+. "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
+template=$root/lambda/deploy/template.yaml
+
+# A repository of nothing but the workflows: actionlint looks files up that they name.
+mkdir -p repository/.git
+cp -R "$root/.github" repository/
+workflows=repository/.github/workflows
+
+# ---- our own rules: each prints what breaks it ------------------------------------------------
+
+no_secrets() { # roles and keyless signatures instead
+    grep -nE 'secrets\.|secrets *\[|(access-key-id|access-key|session-token|password): ' \
+        $workflows/*.yml
+}
+pinned() { # a release tag, a commit, or a file of this repository
+    grep -nE '^ *(- )?uses: ' $workflows/*.yml |
+        grep -vE 'uses: (\./[^ @]+|[^ @]+@(v[0-9]+(\.[0-9]+)*|[0-9a-f]{40}))( +#.*)?$'
+}
+modules_pinned() { # what go installs, too
+    grep -nE '(github\.com|golang\.org)/[^ ]*@' $workflows/*.yml |
+        grep -vE '@v[0-9]+\.[0-9]+\.[0-9]+$'
+}
+least_permissions() { # said at the top of each; a token for AWS in two jobs only
+    for file in "$workflows"/*.yml; do
+        grep -qE '^permissions:( \{\})?$' "$file" || echo "$file: no permissions"
+    done
+    grep -nE 'write-all|: write( |$)' $workflows/*.yml | grep -v 'id-token: write'
+    jobs_with 'id-token: write' | grep -vxE 'push|deploy'
+}
+jobs_with() { # TEXT: names of the jobs of release.yml that contain it
+    awk -v text="$1" '/^  [a-z]+:$/ { job = $1; sub(":", "", job) }
+        index($0, text) { print job }' $workflows/release.yml
+}
+no_foreign_code() { # with rights: a pull request from outside, or text of one in a command
+    grep -nE 'pull_request_target|github\.(event\.|head_ref)' $workflows/*.yml
+}
+in_order() { # nothing is pushed that was not tested, held against the gate and scanned
+    for pair in image:test scan:image push:scan deploy:push; do
+        awk -v job="  ${pair%:*}:" -v before="${pair#*:}" '
+            /^  [a-z]+:$/ { inside = $0 == job }
+            inside && /^    needs: / && $0 ~ "[ [,]" before "([],]|$)" { found = 1 }
+            END { if (!found) print "job" job " does not need " before }' $workflows/release.yml
+    done
+}
+canary() { # whatever the last update said, and although a version of this image may be there
+    for wanted in Rollout=canary Attempt=; do
+        grep -q "^ .*\"$wanted" $workflows/release.yml || echo "a deployment without $wanted"
+    done
+}
+files_exist() { # what of this tree a command names
+    grep -ohE '(^|[ "])(tools|lambda|tests|bench|\.ci)/[A-Za-z0-9_./-]+' $workflows/*.yml |
+        tr -d ' "' | sort -u | while read -r file; do
+        [ -e "$root/$file" ] || echo "$file does not exist"
+    done
+}
+of_the_template() { # parameters and outputs
+    [ -f "$template" ] || return 0
+    overrides=$(sed -n '/--parameter-overrides/,/[^\\]$/p' $workflows/release.yml)
+    for name in $(echo "$overrides" | grep -o '"[A-Za-z]*=' | tr -d '"='); do
+        sed -n '/^Parameters:/,/^[A-OQ-Z]/p' "$template" | grep -q "^  $name:" ||
+            echo "$name is no parameter"
+    done
+    for name in $(sed -n "s/.*OutputKey=='\([A-Za-z]*\)'.*/\1/p" $workflows/release.yml); do
+        sed -n '/^Outputs:/,$p' "$template" | grep -q "^  $name:" || echo "$name is no output"
+    done
+}
+
+cosign_as_documented() { # the version that docs/image.md's commands were run with
+    version=$(sed -n 's|.*sigstore/cosign/.*@v\([0-9.]*\)$|\1|p' $workflows/release.yml)
+    grep -qF "cosign $version were run" "$root/docs/image.md" ||
+        echo "docs/image.md says nothing of cosign $version"
+}
+
+may_start_images() { # within its container; else the gate would skip what it is for
+    for file in "$workflows"/*.yml; do
+        containers=$(grep -cE '^ +(container: [a-z]|image: debian)' "$file")
+        privileged=$(grep -c 'options: --privileged$' "$file")
+        [ "$containers" -eq "$privileged" ] || echo "$file: a container without privileges"
+    done
+}
+
+holds() { # RULE
+    "$1" >out 2>err
+    empty out && empty err
+}
+# RULE FILE SED-EXPRESSION: the rule finds something in the workflow that the expression makes.
+refuses() {
+    sed "$3" "$root/.github/workflows/$2" >"$workflows/$2"
+    cmp -s "$root/.github/workflows/$2" "$workflows/$2" && echo "changes nothing: $3" && return 1
+    "$1" >out 2>err
+    cp "$root/.github/workflows/$2" "$workflows/$2"
+    [ -s out ]
+}
+
+for rule in no_secrets pinned modules_pinned least_permissions no_foreign_code in_order canary \
+    files_exist of_the_template cosign_as_documented may_start_images; do
+    check "$rule" holds $rule
+done
+check "a secret is refused" refuses no_secrets release.yml \
+    's/vars.AWS_PUSH_ROLE/secrets.AWS_PUSH_ROLE/'
+check "a key is refused" refuses no_secrets release.yml 's/role-to-assume:/aws-access-key-id:/'
+check "a branch is refused" refuses pinned release.yml 's/checkout@v4/checkout@main/'
+check "a short commit is refused" refuses pinned ci.yml 's/checkout@v4/checkout@11bd719/'
+check "a module without a version is refused" refuses modules_pinned release.yml \
+    's/\(cosign@\).*/\1latest/'
+check "another cosign than the documented one is refused" refuses cosign_as_documented \
+    release.yml 's/cosign@v3.*/cosign@v2.4.1/'
+check "a gate that starts nothing is refused" refuses may_start_images ci.yml '/--privileged/d'
+check "a workflow with all rights is refused" refuses least_permissions ci.yml '/^permissions:/d'
+check "a job that may write is refused" refuses least_permissions release.yml \
+    's/contents: read/contents: write/'
+check "a token for another job is refused" refuses least_permissions release.yml \
+    '/^  scan:/,/^  push:/s/contents: read/id-token: write/'
+check "a pull request from outside is refused" refuses no_foreign_code ci.yml \
+    's/pull_request:/pull_request_target:/'
+check "somebody's text in a command is refused" refuses no_foreign_code release.yml \
+    's/github.sha/github.event.head_commit.message/'
+check "a push before the scan is refused" refuses in_order release.yml \
+    's/needs: \[image, scan\]/needs: [image]/'
+check "an image before the test is refused" refuses in_order release.yml '/needs: test/d'
+check "a deployment at once is refused" refuses canary release.yml 's/"Rollout=canary" //'
+check "one that cannot be tried again is refused" refuses canary release.yml 's/"Attempt=/"Other=/'
+check "a file that does not exist is refused" refuses files_exist release.yml \
+    's|tools/image/scan.sh|tools/scan.sh|'
+if [ -f "$template" ]; then
+    check "a parameter that does not exist is refused" refuses of_the_template release.yml \
+        's/ImageDigest=/Image=/'
+    check "nor a second one" refuses of_the_template release.yml 's/"Rollout=/"Rolout=/'
+    check "an output that does not exist is refused" refuses of_the_template release.yml \
+        "s/=='Function'/=='Alias'/"
+fi
+
+# ---- actionlint -----------------------------------------------------------------------------
+
+if ! have actionlint; then
+    skip actionlint "no actionlint here: go install it, as .ci/run does"
+    finish test_workflows
+fi
+lints() {
+    (cd repository && actionlint -no-color) >out 2>err
+    rc=$?
+}
+lints
+check "actionlint" ended 0
+broken() { # FILE SED-EXPRESSION WORDS: actionlint says them
+    sed "$2" "$root/.github/workflows/$1" >"$workflows/$1"
+    lints
+    cp "$root/.github/workflows/$1" "$workflows/$1"
+    [ $rc -eq 1 ] && says out "$3"
+}
+check "refuses a job that does not exist" broken release.yml 's/needs: test/needs: tests/' \
+    'needs job "tests" which does not exist'
+check "refuses an output that does not exist" broken release.yml 's/outputs.digest/outputs.hash/' \
+    'property "hash" is not defined'
+check "refuses a permission that does not exist" broken ci.yml 's/contents: read/content: read/' \
+    'unknown permission scope "content"'
+if have shellcheck; then
+    check "refuses a command that shellcheck refuses" broken release.yml 's/"\$STACK"/$STACK/' \
+        SC2086
+fi
+finish test_workflows

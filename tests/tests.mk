@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Builds and runs the tests; the Makefile includes it. A new file needs no edit here:
+#   tests/*/test_*.c tests/*/check_*.c and one folder deeper  one test program each
+#   tests/*/test_*.sh            one test script each
+#   tests/support/*.c            what test programs share
+#   tests/programs/tool_*.c tests/convert/make_*.c  one program each that tests and people run
+#   tests/fuzz/fuzz_*.c          one fuzz target each, with its seeds in tests/fuzz/corpus/NAME/
+
+TEST_LIB_SRC  := $(call src,tests/support/*.c tests/convert/checkpoint_writer.c)
+TEST_SRC      := $(call src,tests/*/test_*.c tests/*/*/test_*.c tests/*/*/check_*.c)
+TEST_TOOL_SRC := $(call src,tests/programs/tool_*.c tests/convert/make_*.c)
+FUZZ_SRC      := $(call src,tests/fuzz/fuzz_*.c)
+SCRIPTS       := $(call src,tests/*/test_*.sh tests/*/*/test_*.sh)
+
+exe = $(patsubst %.c,$(BUILD)/%,$(1))
+TESTS      := $(call exe,$(TEST_SRC))
+TEST_TOOLS := $(call exe,$(TEST_TOOL_SRC))
+FUZZERS    := $(call exe,$(FUZZ_SRC))
+DEPENDENCIES += $(call obj,$(TEST_LIB_SRC) $(TEST_SRC) $(TEST_TOOL_SRC) $(FUZZ_SRC) \
+    tests/fuzz/driver.c)
+
+.PHONY: tests
+## tests: every test program, fuzz replay and generator, not run
+tests: $(TESTS) $(TEST_TOOLS) $(FUZZERS) $(BUILD)/json_check bench-tools \
+    $(BUILD)/bench/bench_model $(BUILD)/bench/bench_kernels
+
+$(BUILD)/libtest.a: $(call obj,$(TEST_LIB_SRC)) $(BUILD)/sources
+	$(SAY) "  AR    $@"
+	$(ARCHIVE)
+TEST_LIBS := $(BUILD)/libtest.a $(PROG_LIBS)
+$(TESTS) $(TEST_TOOLS): $(BUILD)/%: $(BUILD)/obj/%.o $(TEST_LIBS)
+	$(SAY) "  LD    $@"
+	$(LINK)
+# Each fuzz target twice: replaying its seeds with the driver (make check), and with libFuzzer
+# (make fuzz).
+ifeq ($(FUZZ_ENGINE),)
+FUZZ_MAIN := $(BUILD)/obj/tests/fuzz/driver.o
+endif
+$(FUZZERS): $(BUILD)/%: $(BUILD)/obj/%.o $(FUZZ_MAIN) $(TEST_LIBS)
+	$(SAY) "  LD    $@"
+	$(LINK) $(FUZZ_ENGINE)
+
+.PHONY: check check-full asan ubsan sanitize fuzz lint
+RUN_TESTS = CC='$(CC)' DISTIL_BUILD='$(abspath $(BUILD))' tests/run.sh \
+    $(TESTS) $(FUZZERS) $(SCRIPTS)
+## check: build and run every test, under two minutes
+check: all tests
+	$(Q)$(RUN_TESTS)
+## check-full: the same with the long cases
+check-full: all tests
+	$(Q)DISTIL_TEST_FULL=1 $(RUN_TESTS)
+
+# What the reader of events takes for JSON, as a program.
+$(BUILD)/json_check: $(BUILD)/tests/programs/tool_json_check
+	$(Q)cp $< $@
+
+SANITIZED = +$(Q)$(MAKE) --no-print-directory OPT='-O1 -fno-omit-frame-pointer' check
+## sanitize: every test under AddressSanitizer and UndefinedBehaviorSanitizer
+sanitize:
+	$(SANITIZED) BUILD=$(BUILD)/sanitize \
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
+## asan: every test under AddressSanitizer alone
+asan:
+	$(SANITIZED) BUILD=$(BUILD)/asan SANITIZE='-fsanitize=address'
+## ubsan: every test under UndefinedBehaviorSanitizer alone
+ubsan:
+	$(SANITIZED) BUILD=$(BUILD)/ubsan SANITIZE='-fsanitize=undefined -fno-sanitize-recover=all'
+
+## fuzz: each fuzz target for FUZZ_SECONDS (600) under libFuzzer; needs clang
+fuzz:
+	+$(Q)$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/fuzz OPT=-O1 \
+	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
+	    FUZZ_ENGINE=-fsanitize=fuzzer fuzz-run
+.PHONY: fuzz-run
+fuzz-run: $(FUZZERS)
+	$(Q)for target in $(FUZZERS); do \
+	    name=$${target##*/fuzz_}; found=$(BUILD)/corpus/$$name; mkdir -p $$found; \
+	    echo "  FUZZ  $$name, $(FUZZ_SECONDS) s"; \
+	    $$target -max_total_time=$(FUZZ_SECONDS) -timeout=20 -print_final_stats=1 \
+	        -artifact_prefix=$(BUILD)/crash-$$name- $$found tests/fuzz/corpus/$$name || exit 1; \
+	done
+
+## lint: style gates: includes, symbols, instructions, text, formatting
+lint: all
+	$(Q)DISTIL_BUILD='$(BUILD)' tools/check/lint.sh

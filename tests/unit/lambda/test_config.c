@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The function's environment: defaults, every variable's effect, and a refusal that names variable
+ * and remedy for every value that is wrong.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lambda/config.h"
+#include "tests/support/harness.h"
+
+enum { MAX_SET = 6 };
+
+/* Variables, and what comes of them. */
+typedef struct environment_case {
+    const char *name;
+    const char *set[MAX_SET]; /* "NAME=value" */
+    const char *refused;      /* in the refusal; NULL: accepted */
+    int (*check)(const config *c);
+} environment_case;
+
+static int defaults(const config *c)
+{
+    return !c->runtime_api && c->concurrency == 1 && c->threads == 1 && c->log.fd == 1 &&
+           c->log.level == LOG_INFO && strcmp(c->environment, "dev") == 0 && !c->model_path &&
+           c->verify == DISTIL_VERIFY_NONE && !c->expect_sha256 && !c->model_version &&
+           c->max_chars == 512 && c->neutral_threshold == 0.6f && !c->table && !c->allow_http &&
+           c->sqs_partial_failures == 1;
+}
+
+static int four_threads(const config *c)
+{
+    return c->memory_mb == 7000 && c->threads == 4;
+}
+
+static int six_threads(const config *c)
+{
+    return c->threads == 6;
+}
+
+static int three_threads(const config *c)
+{
+    return c->threads == 3;
+}
+
+static int eight_loops(const config *c)
+{
+    return c->concurrency == 8;
+}
+
+static int most_loops(const config *c)
+{
+    return c->concurrency == 64;
+}
+
+static int two_loops_of_one(const config *c)
+{
+    return c->concurrency == 2 && c->threads == 1;
+}
+
+static int two_loops_of_three(const config *c)
+{
+    return c->concurrency == 2 && c->threads == 3;
+}
+
+static int one_thread(const config *c)
+{
+    return c->threads == 1;
+}
+
+static int two_threads(const config *c)
+{
+    return c->threads == 2;
+}
+
+static int named(const config *c)
+{
+    return strlen(c->environment) == 255 && strlen(c->model_version) == 63;
+}
+
+static int threshold_fine(const config *c)
+{
+    return c->neutral_threshold == 0.123456789f;
+}
+
+static int far_region(const config *c)
+{
+    return strcmp(c->region, "eu-west-3") == 0;
+}
+
+static int no_failures_listed(const config *c)
+{
+    return c->sqs_partial_failures == 0;
+}
+
+static int long_table(const config *c)
+{
+    return strlen(c->table) == 1024;
+}
+
+static int debug(const config *c)
+{
+    return c->log.level == LOG_DEBUG;
+}
+
+static int crc(const config *c)
+{
+    return c->verify == DISTIL_VERIFY_CRC;
+}
+
+static int hash(const config *c)
+{
+    return c->expect_sha256 && c->model_sha256[0] == 0xab && c->model_sha256[31] == 0x01;
+}
+
+static int threshold_one(const config *c)
+{
+    return c->neutral_threshold == 1.0f;
+}
+
+static int threshold_quarter(const config *c)
+{
+    return c->neutral_threshold == 0.25f;
+}
+
+static int paris(const config *c)
+{
+    return strcmp(c->store.host, "dynamodb.eu-west-3.amazonaws.com") == 0 && c->store.port == 443 &&
+           c->store.tls && strcmp(c->table, "items") == 0;
+}
+
+static int china(const config *c)
+{
+    return strcmp(c->store.host, "dynamodb.cn-north-1.amazonaws.com.cn") == 0;
+}
+
+static int sovereign(const config *c)
+{
+    return strcmp(c->store.host, "dynamodb.eusc-de-east-1.amazonaws.eu") == 0;
+}
+
+static int local(const config *c)
+{
+    return strcmp(c->store.host, "127.0.0.1") == 0 && c->store.port == 8000 && !c->store.tls;
+}
+
+static int within_vpc(const config *c)
+{
+    return strcmp(c->store.host, "dynamodb.internal") == 0 && c->store.port == 80 && c->allow_http;
+}
+
+/* Texts of many bytes. */
+#define X7(x) x x x x x x x
+#define X8(x) X7(x) x
+#define X63(x) X7(X8(x)) X7(x)
+#define X64(x) X8(X8(x))
+#define X255(x) X64(x) X64(x) X64(x) X63(x)
+#define X1024(x) X64(X8(x) X8(x))
+#define HASH "ab00000000000000000000000000000000000000000000000000000000000001"
+#define TABLE "DATABASE_TABLE=items", "AWS_REGION=eu-west-3"
+
+static const environment_case cases[] = {
+    {"nothing", {NULL}, NULL, defaults},
+    {"empty is absent",
+     {"ENVIRONMENT=", "DISTIL_MAX_CHARS=", "DATABASE_TABLE=", "AWS_LAMBDA_LOG_LEVEL="},
+     NULL,
+     defaults},
+    {"threads by memory", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=7000"}, NULL, four_threads},
+    {"at most six", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=999999"}, NULL, six_threads},
+    {"threads by choice", {"DISTIL_THREADS=3"}, NULL, three_threads},
+    {"memory of one CPU", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1769"}, NULL, one_thread},
+    {"memory of a little more", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1770"}, NULL, two_threads},
+    {"no threads", {"DISTIL_THREADS=0"}, "DISTIL_THREADS is \"0\": give a whole number", NULL},
+    {"threads and more", {"DISTIL_THREADS=3x"}, "DISTIL_THREADS is \"3x\"", NULL},
+    {"loops", {"AWS_LAMBDA_MAX_CONCURRENCY=8"}, NULL, eight_loops},
+    {"loops share the CPUs",
+     {"AWS_LAMBDA_MAX_CONCURRENCY=2", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=7000"},
+     NULL,
+     two_loops_of_one},
+    {"loops with threads by choice",
+     {"AWS_LAMBDA_MAX_CONCURRENCY=2", "DISTIL_THREADS=3"},
+     NULL,
+     two_loops_of_three},
+    {"loops that are no number", {"AWS_LAMBDA_MAX_CONCURRENCY=many"}, NULL, defaults},
+    {"loops below none", {"AWS_LAMBDA_MAX_CONCURRENCY=-1"}, NULL, defaults},
+    {"loops and more", {"AWS_LAMBDA_MAX_CONCURRENCY=8abc"}, NULL, defaults},
+    {"loops at most", {"AWS_LAMBDA_MAX_CONCURRENCY=1000"}, NULL, most_loops},
+    {"log level, any case", {"AWS_LAMBDA_LOG_LEVEL=debug"}, NULL, debug},
+    {"log level", {"AWS_LAMBDA_LOG_LEVEL=LOUD"}, "AWS_LAMBDA_LOG_LEVEL is \"LOUD\"", NULL},
+    {"model by a relative path", {"DISTIL_MODEL=m.distil"}, "give an absolute path", NULL},
+    {"checked", {"DISTIL_VERIFY=crc"}, NULL, crc},
+    {"checked how", {"DISTIL_VERIFY=md5"}, "none, crc or sha256", NULL},
+    {"hash", {"DISTIL_MODEL_SHA256=" HASH}, NULL, hash},
+    {"hash, short", {"DISTIL_MODEL_SHA256=ab"}, "64 hexadecimal digits", NULL},
+    {"hash, no hex", {"DISTIL_MODEL_SHA256=z" HASH}, "64 hexadecimal digits", NULL},
+    {"threshold", {"DISTIL_NEUTRAL_THRESHOLD=.25"}, NULL, threshold_quarter},
+    {"threshold 1", {"DISTIL_NEUTRAL_THRESHOLD=1"}, NULL, threshold_one},
+    {"threshold, nine decimals", {"DISTIL_NEUTRAL_THRESHOLD=0.123456789"}, NULL, threshold_fine},
+    {"threshold, ten decimals", {"DISTIL_NEUTRAL_THRESHOLD=0.1234567890"}, "9 decimals", NULL},
+    {"threshold, ten digits", {"DISTIL_NEUTRAL_THRESHOLD=0000000000.5"}, "from 0 to 1", NULL},
+    {"threshold, digits without end",
+     {"DISTIL_NEUTRAL_THRESHOLD=." X255("0") "1"},
+     "9 decimals",
+     NULL},
+    {"names as long as may be", {"ENVIRONMENT=" X255("e"), "MODEL_VERSION=" X63("v")}, NULL, named},
+    {"environment too long", {"ENVIRONMENT=" X255("e") "e"}, "ENVIRONMENT has 256 bytes", NULL},
+    {"environment, not ASCII", {"ENVIRONMENT=caf\xc3\xa9"}, "ENVIRONMENT is no dimension", NULL},
+    {"environment, a line", {"ENVIRONMENT=a\nb"}, "ENVIRONMENT is no dimension", NULL},
+    {"environment, a colon", {"ENVIRONMENT=:a"}, "ENVIRONMENT is no dimension", NULL},
+    {"environment, blanks", {"ENVIRONMENT=  "}, "ENVIRONMENT is no dimension", NULL},
+    {"version too long", {"MODEL_VERSION=" X63("v") "v"}, "MODEL_VERSION has 64 bytes", NULL},
+    {"failures are not listed", {"DISTIL_SQS_REPORT_FAILURES=0"}, NULL, no_failures_listed},
+    {"failures, no flag", {"DISTIL_SQS_REPORT_FAILURES=no"}, "give 0 or 1", NULL},
+    {"threshold above 1", {"DISTIL_NEUTRAL_THRESHOLD=1.1"}, "from 0 to 1", NULL},
+    {"threshold below 0", {"DISTIL_NEUTRAL_THRESHOLD=-0.1"}, "from 0 to 1", NULL},
+    {"threshold nan", {"DISTIL_NEUTRAL_THRESHOLD=nan"}, "from 0 to 1", NULL},
+    {"threshold, a point", {"DISTIL_NEUTRAL_THRESHOLD=."}, "from 0 to 1", NULL},
+    {"threshold, two points", {"DISTIL_NEUTRAL_THRESHOLD=0.5.5"}, "from 0 to 1", NULL},
+    {"characters", {"DISTIL_MAX_CHARS=0"}, "DISTIL_MAX_CHARS is \"0\"", NULL},
+    {"characters, beyond 64 bits", {"DISTIL_MAX_CHARS=99999999999999999999"}, "whole number", NULL},
+    {"table without region", {"DATABASE_TABLE=items"}, "AWS_REGION is \"\": give", NULL},
+    {"default region wrong",
+     {"DATABASE_TABLE=items", "AWS_DEFAULT_REGION=EU West"},
+     "AWS_DEFAULT_REGION is \"EU West\": give",
+     NULL},
+    {"table's ARN",
+     {"DATABASE_TABLE=arn:aws:dynamodb:eu-west-3:123456789012:table/a.b-c_D",
+      "AWS_REGION=eu-west-3"},
+     NULL,
+     far_region},
+    {"table with a space",
+     {"DATABASE_TABLE=my items", "AWS_REGION=eu-west-3"},
+     "DATABASE_TABLE is \"my items\": give a table's name or ARN",
+     NULL},
+    {"region that is none",
+     {"DATABASE_TABLE=items", "AWS_REGION=eu/../evil"},
+     "AWS_REGION is \"eu/../evil\"",
+     NULL},
+    {"table", {TABLE}, NULL, paris},
+    {"default region", {"DATABASE_TABLE=items", "AWS_DEFAULT_REGION=eu-west-3"}, NULL, paris},
+    {"both regions",
+     {"DATABASE_TABLE=items", "AWS_REGION=eu-west-3", "AWS_DEFAULT_REGION=us-east-1"},
+     NULL,
+     far_region},
+    {"region too long", {"DATABASE_TABLE=items", "AWS_REGION=" X255("r")}, "255 bytes long", NULL},
+    {"table as long as may be",
+     {"DATABASE_TABLE=" X1024("t"), "AWS_REGION=eu-west-3"},
+     NULL,
+     long_table},
+    {"table too long",
+     {"DATABASE_TABLE=" X1024("t") "t", "AWS_REGION=eu-west-3"},
+     "DATABASE_TABLE is \"tttt",
+     NULL},
+    {"China", {"DATABASE_TABLE=items", "AWS_REGION=cn-north-1"}, NULL, china},
+    {"Europe's own", {"DATABASE_TABLE=items", "AWS_REGION=eusc-de-east-1"}, NULL, sovereign},
+    {"endpoint on this machine",
+     {TABLE, "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000"},
+     NULL,
+     local},
+    {"the service's endpoint goes first",
+     {TABLE, "AWS_ENDPOINT_URL=http://127.0.0.1:9",
+      "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000/"},
+     NULL,
+     local},
+    {"endpoints ignored",
+     {TABLE, "AWS_ENDPOINT_URL=http://127.0.0.1:9", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true"},
+     NULL,
+     paris},
+    {"endpoints ignored, any case",
+     {TABLE, "AWS_ENDPOINT_URL=http://127.0.0.1:9", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=TRUE"},
+     NULL,
+     paris},
+    {"endpoints not ignored",
+     {TABLE, "AWS_ENDPOINT_URL=http://127.0.0.1:8000", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false"},
+     NULL,
+     local},
+    {"plain HTTP elsewhere",
+     {TABLE, "AWS_ENDPOINT_URL=http://dynamodb.internal"},
+     "DISTIL_ALLOW_HTTP=1",
+     NULL},
+    {"plain HTTP elsewhere, allowed",
+     {TABLE, "AWS_ENDPOINT_URL=http://dynamodb.internal", "DISTIL_ALLOW_HTTP=1"},
+     NULL,
+     within_vpc},
+    {"a flag that is none", {"DISTIL_ALLOW_HTTP=yes"}, "give 0 or 1", NULL},
+    {"an endpoint that is none", {TABLE, "AWS_ENDPOINT_URL=ftp://x"}, "https://HOST", NULL},
+    {"an endpoint with a path", {TABLE, "AWS_ENDPOINT_URL=https://x/y"}, "without a path", NULL},
+};
+
+int main(int argc, char **argv)
+{
+    harness_init("test_config", argc, argv);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const environment_case *e = &cases[i];
+        char why[512] = "";
+        config c;
+        int status;
+
+        if (!harness_case("%s", e->name))
+            continue;
+        clearenv();
+        for (size_t k = 0; k < MAX_SET && e->set[k]; k++)
+            putenv((char *)(size_t)e->set[k]);
+        status = config_read(&c, why, sizeof why);
+        if (e->refused)
+            CHECKF(status != 0 && strstr(why, e->refused) != NULL, "%d: %s", status, why);
+        else
+            CHECKF(status == 0 && e->check(&c), "%d: %s", status, why);
+    }
+    return harness_finish();
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events by themselves: which source a shape is taken for, what a message may and must have to the
+ * byte, base64, and what is taken for a notification within a queue's message.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lambda/event/event.h"
+#include "tests/support/harness.h"
+
+enum { ARENA_BYTES = 65536, DOCUMENT_BYTES = 32768 };
+
+static char memory[ARENA_BYTES], document[DOCUMENT_BYTES];
+
+static json_value parse(const char *text)
+{
+    json_value root = {JSON_NULL, "", 0};
+    json_error error = {0, ""};
+
+    CHECKF(json_parse(&root, text, strlen(text), &error) == 0, "byte %zu: %s", error.offset,
+           error.what);
+    return root;
+}
+
+/* ---- shapes ---------------------------------------------------------------------------------- */
+
+typedef struct shape {
+    const char *event, *source; /* NULL: nobody's */
+} shape;
+
+#define DETAIL "\"detail-type\":\"a\",\"source\":\"b\""
+#define HTTP2 "\"version\":\"2.0\",\"requestContext\":{\"http\":{\"method\":\"GET\"}}"
+#define HTTP1 "\"httpMethod\":\"POST\",\"requestContext\":{}"
+
+static const shape shapes[] = {
+    {"{\"Records\":[{\"EventSource\":\"aws:sns\"}]}", "sns"},
+    {"{\"Records\":[{\"eventSource\":\"aws:sqs\"}]}", "sqs"},
+    {"{\"Records\":[{\"EventSource\":\"aws:sqs\"}]}", NULL}, /* each spells it its own way */
+    {"{\"Records\":[{\"eventSource\":\"aws:sns\"}]}", NULL},
+    {"{\"Records\":[{\"eventSource\":\"aws:s3\"}]}", NULL},
+    {"{\"Records\":[{\"EventSource\":1}]}", NULL},
+    {"{\"Records\":[]}", NULL},
+    {"{\"Records\":{\"0\":{\"EventSource\":\"aws:sns\"}}}", NULL},
+    {"{\"Records\":[{},{\"EventSource\":\"aws:sns\"}]}", NULL}, /* the first one decides */
+    {"{\"records\":[{\"EventSource\":\"aws:sns\"}]}", NULL},
+    {"{" DETAIL "}", "eventbridge"},
+    {"{\"detail-type\":\"a\"}", NULL},
+    {"{\"source\":\"a\",\"detail\":{}}", NULL},
+    {"{\"detail-type\":1,\"source\":\"b\"}", NULL},
+    {"{\"detail-type\":\"a\",\"source\":null}", NULL},
+    {"{" HTTP2 "}", "http v2"},
+    {"{\"version\":2.0,\"requestContext\":{\"http\":{\"method\":\"GET\"}}}", NULL},
+    {"{\"version\":\"1.0\",\"requestContext\":{\"http\":{\"method\":\"GET\"}}}", NULL},
+    {"{\"version\":\"2.0\",\"requestContext\":{\"http\":{\"method\":1}}}", NULL},
+    {"{\"version\":\"2.0\",\"requestContext\":{\"http\":{}}}", NULL},
+    {"{\"version\":\"2.0\"}", NULL},
+    {"{" HTTP1 "}", "http v1"},
+    {"{\"version\":\"1.0\"," HTTP1 "}", "http v1"},
+    {"{\"httpMethod\":\"POST\"}", NULL},
+    {"{\"httpMethod\":\"POST\",\"requestContext\":\"\"}", NULL},
+    {"{\"httpMethod\":1,\"requestContext\":{}}", NULL},
+    {"{\"text\":\"\"}", "direct"},
+    {"{\"text_for_analysis\":1}", "direct"}, /* so that the refusal says what is wrong */
+    {"{\"texts\":1}", "direct"},
+    {"[]", "direct"},
+    {"{\"Text\":\"\"}", NULL},
+    {"{}", NULL},
+    {"\"text\"", NULL},
+    {"null", NULL},
+    /* the order of the table, where several could take it */
+    {"{\"text\":\"\"," DETAIL ",\"Records\":[{\"EventSource\":\"aws:sns\"}]}", "sns"},
+    {"{\"text\":\"\"," DETAIL "," HTTP2 "}", "eventbridge"},
+    {"{\"text\":\"\"," HTTP1 "," HTTP2 "}", "http v2"},
+    {"{\"text\":\"\"," HTTP1 "}", "http v1"},
+};
+
+static void test_shapes(void)
+{
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const shape *s = &shapes[i];
+        const event_source *found;
+
+        if (!harness_case("shape: %.80s", s->event))
+            continue;
+        found = event_recognise(parse(s->event));
+        CHECKF((found == NULL) == (s->source == NULL) &&
+                   (found == NULL || strcmp(found->name, s->source) == 0),
+               "%s", found ? found->name : "nobody");
+    }
+    if (harness_case("a warm-up is true, nothing else")) {
+        CHECK(event_is_warmup(parse("{\"warmup\":true}")));
+        CHECK(!event_is_warmup(parse("{\"warmup\":false}")));
+        CHECK(!event_is_warmup(parse("{\"warmup\":\"true\"}")));
+        CHECK(!event_is_warmup(parse("{\"warmup\":1}")));
+        CHECK(!event_is_warmup(parse("[true]")));
+    }
+}
+
+/* ---- one record of an event ------------------------------------------------------------------ */
+
+/* Open an event and take its first record: 0, or -1 with the refusal. */
+static int take_in(event_item *item, const char *event, size_t arena_bytes, event_refusal *no)
+{
+    static event_arena arena;
+    const event_source *source = event_recognise(parse(event));
+    event_records records;
+
+    arena = (event_arena){memory, 0, arena_bytes};
+    memset(item, 0, sizeof *item);
+    no->why[0] = '\0';
+    if (source == NULL) {
+        harness_fail(__FILE__, __LINE__, "nobody takes %s", event);
+        return -1;
+    }
+    if (source->open(&records, parse(event), &arena, no) != 0)
+        return -1;
+    return source->item(item, event_next(&records), &arena, no);
+}
+
+static int take(event_item *item, const char *event, event_refusal *no)
+{
+    return take_in(item, event, sizeof memory, no);
+}
+
+/* ---- members --------------------------------------------------------------------------------- */
+
+/* A message of `unit` repeated in the place of one member. */
+static const char *message_with(const char *member, const char *unit, size_t times)
+{
+    size_t size = 0, each = strlen(unit);
+    static const char *const others[] = {"source_id", "timestamp", "text_for_analysis"};
+
+    size += (size_t)snprintf(document, sizeof document, "{" DETAIL ",\"detail\":{");
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcmp(others[i], member) != 0)
+            size += (size_t)snprintf(document + size, sizeof document - size, "\"%s\":\"x\",",
+                                     others[i]);
+    size += (size_t)snprintf(document + size, sizeof document - size, "\"%s\":\"", member);
+    for (size_t i = 0; i < times; i++) {
+        memcpy(document + size, unit, each);
+        size += each;
+    }
+    memcpy(document + size, "\"}}", 4);
+    return document;
+}
+
+/* DynamoDB's limits of keys, in bytes of UTF-8, and ours of a version. */
+static void test_limits(void)
+{
+    static const struct {
+        const char *member;
+        size_t least, most; /* bytes */
+    } limits[] = {{"source_id", 1, 2048}, {"timestamp", 1, 1024}, {"model_version", 0, 255}};
+    event_refusal no;
+    event_item item;
+
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        const char *member = limits[i].member;
+        size_t most = limits[i].most;
+
+        if (!harness_case("%s of %zu to %zu bytes", member, limits[i].least, most))
+            continue;
+        CHECKF(take(&item, message_with(member, "k", most), &no) == 0, "%s", no.why);
+        CHECK(take(&item, message_with(member, "k", most + 1), &no) == -1);
+        CHECKF(strstr(no.why, member) == no.why && strstr(no.why, " bytes, not "), "%s", no.why);
+        CHECK(take(&item, message_with(member, "\xc3\xa9", most / 2), &no) == 0);
+        CHECK(take(&item, message_with(member, "\xc3\xa9", most / 2 + 1), &no) == -1);
+        CHECK(take(&item, message_with(member, "\\u00e9", most / 2), &no) == 0);
+        CHECK((take(&item, message_with(member, "", 1), &no) == 0) == (limits[i].least == 0));
+        CHECK(take(&item, message_with(member, "\\u0000", 1), &no) == -1);
+        CHECKF(strstr(no.why, "NUL") != NULL, "%s", no.why);
+    }
+    if (harness_case("a message is decoded within its memory")) {
+        const char *event = message_with("text_for_analysis", "t", 1000);
+
+        CHECK(take_in(&item, event, 1000 + 1 + 4, &no) == 0 && item.text_bytes == 1000);
+        CHECK(take_in(&item, event, 1000 + 4, &no) == -1);
+        CHECKF(strstr(no.why, "larger decoded than") != NULL, "%s", no.why);
+    }
+    if (harness_case("null is absent, the last of equal names counts")) {
+        CHECK(take(&item, "{\"text\":\"a\",\"source_id\":null,\"timestamp\":null}", &no) == 0 &&
+              item.source_id == NULL);
+        CHECK(take(&item, "{\"text\":\"a\",\"text\":\"bc\"}", &no) == 0 && item.text_bytes == 2);
+        CHECK(take(&item, "{\"text\":\"a\",\"text_for_analysis\":\"bc\"}", &no) == 0 &&
+              item.text_bytes == 2);
+    }
+}
+
+/* ---- base64 ---------------------------------------------------------------------------------- */
+
+/* {"text":"..."} with texts of every length modulo 3, and what is not RFC 4648. */
+static void test_base64(void)
+{
+    static const struct {
+        const char *body, *text; /* NULL: refused */
+    } cases[] = {
+        {"eyJ0ZXh0IjoiIn0=", ""},
+        {"eyJ0ZXh0IjoiZiJ9", "f"},
+        {"eyJ0ZXh0IjoiZm8ifQ==", "fo"},
+        {"eyJ0ZXh0IjoiZm9vIn0=", "foo"},
+        {"eyJ0ZXh0IjoiPz8+In0=", "?\?>"},
+        {"eyJ0ZXh0Ijoiw7/DvyJ9", "\xc3\xbf\xc3\xbf"},
+        {"eyJ0ZXh0IjoiIn0", NULL},      /* padding missing */
+        {"eyJ0ZXh0IjoiZm8ifQ=", NULL},  /* half of it */
+        {"eyJ0ZXh0IjoiZm8ifQ", NULL},   /* all of it */
+        {"eyJ0ZXh0IjoiZm8ifR==", NULL}, /* bits left over */
+        {"eyJ0ZXh0IjoiIn1=", NULL},
+        {"eyJ0ZXh0IjoiIn2=", NULL},
+        {"eyJ0ZXh0IjoiZ===", NULL},
+        {"eyJ0=ZXh0IjoiZiJ", NULL},
+        {"====", NULL},
+        {"", NULL},
+        {"eyJ0ZXh0IjoiPz8-In0=", NULL}, /* another alphabet */
+        {"eyJ0ZXh0\\nIjoiZiJ9", NULL},
+        {"eyJ0ZXh0 IjoiZiJ9", NULL},
+        {"eyJ0ZXh0IjoiZiJ9\\u0000\\u0000\\u0000\\u0000", NULL},
+    };
+    event_refusal no;
+    event_item item;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *text = cases[i].text;
+        int rc;
+
+        if (!harness_case("base64 \"%s\"", cases[i].body))
+            continue;
+        snprintf(document, sizeof document, "{" HTTP2 ",\"body\":\"%s\",\"isBase64Encoded\":true}",
+                 cases[i].body);
+        rc = take(&item, document, &no);
+        if (text == NULL)
+            CHECK(rc == -1);
+        else
+            CHECKF(rc == 0 && item.text_bytes == strlen(text) &&
+                       memcmp(item.text, text, item.text_bytes) == 0,
+                   "%d %s", rc, no.why);
+    }
+    if (harness_case("a body is base64 only where it is said to be")) {
+        CHECK(take(&item, "{" HTTP2 ",\"body\":\"{\\\"text\\\":\\\"a\\\"}\"}", &no) == 0);
+        CHECK(take(&item, "{" HTTP2 ",\"body\":\"eyJ0ZXh0IjoiZiJ9\",\"isBase64Encoded\":false}",
+                   &no) == -1);
+    }
+}
+
+/* ---- messages of a queue --------------------------------------------------------------------- */
+
+#define PLAIN                                                                                      \
+    "\\\"source_id\\\":\\\"plain\\\",\\\"timestamp\\\":\\\"t\\\",\\\"text_for_analysis\\\":"       \
+    "\\\"\\\""
+#define INNER                                                                                      \
+    "\\\"Message\\\":\\\"{\\\\\\\"source_id\\\\\\\":\\\\\\\"inner\\\\\\\","                        \
+    "\\\\\\\"timestamp\\\\\\\":\\\\\\\"t\\\\\\\","                                                 \
+    "\\\\\\\"text_for_analysis\\\\\\\":\\\\\\\"\\\\\\\"}\\\""
+
+/* Only where Type, TopicArn and Message are all strings is a body a notification. */
+static void test_unwrap(void)
+{
+    static const struct {
+        const char *name, *body, *source_id;
+    } cases[] = {
+        {"all three",
+         "{" PLAIN ",\\\"Type\\\":\\\"Notification\\\",\\\"TopicArn\\\":\\\"a\\\"," INNER "}",
+         "inner"},
+        {"none", "{" PLAIN "}", "plain"},
+        {"no Type", "{" PLAIN ",\\\"TopicArn\\\":\\\"a\\\"," INNER "}", "plain"},
+        {"no TopicArn", "{" PLAIN ",\\\"Type\\\":\\\"Notification\\\"," INNER "}", "plain"},
+        {"TopicArn a number",
+         "{" PLAIN ",\\\"Type\\\":\\\"Notification\\\",\\\"TopicArn\\\":1," INNER "}", "plain"},
+        {"Type null", "{" PLAIN ",\\\"Type\\\":null,\\\"TopicArn\\\":\\\"a\\\"," INNER "}",
+         "plain"},
+        {"Message an object",
+         "{" PLAIN
+         ",\\\"Type\\\":\\\"Notification\\\",\\\"TopicArn\\\":\\\"a\\\",\\\"Message\\\":{}}",
+         "plain"},
+    };
+    event_refusal no;
+    event_item item;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (!harness_case("a notification within a message: %s", cases[i].name))
+            continue;
+        snprintf(
+            document, sizeof document,
+            "{\"Records\":[{\"eventSource\":\"aws:sqs\",\"messageId\":\"m\",\"body\":\"%s\"}]}",
+            cases[i].body);
+        CHECKF(take(&item, document, &no) == 0, "%s", no.why);
+        CHECKF(item.source_id && strcmp(item.source_id, cases[i].source_id) == 0, "%s",
+               item.source_id ? item.source_id : "none");
+    }
+}
+
+static int take_message_id(event_item *item, const char *unit, size_t times, event_refusal *no)
+{
+    size_t size = (size_t)snprintf(document, sizeof document,
+                                   "{\"Records\":[{\"eventSource\":\"aws:sqs\",\"body\":\"{" PLAIN
+                                   "}\",\"messageId\":\"");
+
+    for (size_t i = 0; i < times; i++, size += strlen(unit))
+        memcpy(document + size, unit, strlen(unit));
+    memcpy(document + size, "\"}]}", 5);
+    return take(item, document, no);
+}
+
+/* An id is the writer of an item: none may become another's. */
+static void test_message_ids(void)
+{
+    event_refusal no;
+    event_item item;
+
+    if (harness_case("a message's id of 1 to 128 bytes")) {
+        CHECK(take_message_id(&item, "m", 1, &no) == 0);
+        CHECK(take_message_id(&item, "m", EVENT_MAX_RECORD_ID_BYTES, &no) == 0);
+        CHECK(strlen(item.record_id) == EVENT_MAX_RECORD_ID_BYTES);
+        CHECK(take_message_id(&item, "m", 0, &no) == -1);
+        CHECKF(strstr(no.why, "messageId has 0 bytes") != NULL, "%s", no.why);
+        CHECK(take_message_id(&item, "m", EVENT_MAX_RECORD_ID_BYTES + 1, &no) == -1);
+        CHECK(take_message_id(&item, "m\\u0000m", 1, &no) == -1);
+    }
+    if (harness_case("a record that is refused keeps its id, so that it can be listed")) {
+        CHECK(
+            take(
+                &item,
+                "{\"Records\":[{\"eventSource\":\"aws:sqs\",\"messageId\":\"m7\",\"body\":\"x\"}]}",
+                &no) == -1);
+        CHECK(item.record_id && strcmp(item.record_id, "m7") == 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    harness_init("test_event", argc, argv);
+    test_shapes();
+    test_limits();
+    test_base64();
+    test_unwrap();
+    test_message_ids();
+    return harness_finish();
+}

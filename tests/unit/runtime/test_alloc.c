@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every allocation of the library made to fail in turn: a status, nothing leaked, nothing left
+ * mapped, and the next try works. Counts too that classifying allocates nothing.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/distil.h"
+#include "tests/support/harness.h"
+#include "tests/support/support_model.h"
+
+/* An allocator that fails its n-th call and knows what is out. */
+typedef struct ledger {
+    size_t calls, fail_at; /* fail_at counts from 1; 0: never */
+    size_t live, bytes;
+} ledger;
+
+static void *ledger_allocate(void *user, size_t bytes)
+{
+    ledger *l = user;
+
+    if (++l->calls == l->fail_at)
+        return NULL;
+    l->live++;
+    l->bytes = bytes;
+    return aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+}
+
+static void ledger_release(void *user, void *memory)
+{
+    ledger *l = user;
+
+    l->live--;
+    free(memory);
+}
+
+/* Mappings of the blob in this process. */
+static size_t mappings(void)
+{
+    const char *name = strrchr(support_blob_path(), '/');
+    char line[4096];
+    size_t n = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+
+    if (!maps)
+        return 0;
+    while (fgets(line, sizeof line, maps))
+        n += strstr(line, name) != NULL;
+    fclose(maps);
+    return n;
+}
+
+/* Open, make a context, classify, release all; how far it came. */
+typedef enum stage { STAGE_OPEN, STAGE_CONTEXT, STAGE_DONE } stage;
+
+static stage use_library(ledger *l)
+{
+    distil_allocator allocator = {ledger_allocate, ledger_release, l};
+    distil_options options = DISTIL_OPTIONS_INIT;
+    distil_model *model = NULL;
+    distil_context *context = NULL;
+    distil_result result;
+    distil_error error;
+    size_t bytes, calls;
+
+    options.allocator = &allocator;
+    if (distil_model_open(&model, support_blob_path(), &options, &error) != DISTIL_OK) {
+        CHECK(error.status == DISTIL_NO_MEMORY && model == NULL);
+        return STAGE_OPEN;
+    }
+    if (distil_context_new(&context, model, NULL) != DISTIL_OK) {
+        CHECK(context == NULL);
+        distil_model_close(model);
+        return STAGE_CONTEXT;
+    }
+    CHECK(distil_context_bytes(model, &bytes, NULL) == DISTIL_OK && bytes == l->bytes);
+    calls = l->calls;
+    for (int i = 0; i < 3; i++)
+        CHECK(distil_classify(context, &result, NULL, "fine", 4, 0) == DISTIL_OK);
+    CHECK(l->calls == calls);
+    distil_context_free(context);
+    distil_model_close(model);
+    return STAGE_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    stage reached = STAGE_OPEN;
+    size_t before;
+
+    harness_init("test_alloc", argc, argv);
+    before = mappings();
+    for (size_t n = 1; reached != STAGE_DONE && n < 100; n++) {
+        ledger l = {.fail_at = n};
+
+        if (!harness_case("allocation %zu fails", n))
+            break;
+        reached = use_library(&l);
+        CHECKF(reached == STAGE_DONE || l.calls == n, "%zu calls, the %zuth failed", l.calls, n);
+        CHECKF(l.live == 0, "%zu allocations leaked", l.live);
+        CHECKF(mappings() == before, "the blob stays mapped");
+    }
+    if (harness_case("without failures"))
+        CHECK(reached == STAGE_DONE);
+    return harness_finish();
+}

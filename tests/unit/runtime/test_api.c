@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rules of runtime/distil.h: refused arguments, outputs untouched on error, equal results by
+ * every way in, nothing allocated and no system call after open.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/distil.h"
+#include "tests/support/harness.h"
+#include "tests/support/sanitized.h"
+#include "tests/support/support_model.h"
+
+static const char gorgeous[] = "A gorgeous, witty, seductive movie.";
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static void test_names(void)
+{
+    static const distil_status all[] = {
+        DISTIL_OK,          DISTIL_FILE_OPEN,    DISTIL_FILE_READ,     DISTIL_BAD_MAGIC,
+        DISTIL_BAD_VERSION, DISTIL_TRUNCATED,    DISTIL_BAD_STRUCTURE, DISTIL_BAD_CHECKSUM,
+        DISTIL_BAD_PROOF,   DISTIL_BAD_ARGUMENT, DISTIL_BAD_TOKEN,     DISTIL_TOO_MANY_TOKENS,
+        DISTIL_NOT_FINITE,  DISTIL_NO_MEMORY,    DISTIL_BAD_CPU,       DISTIL_NO_THREAD};
+    size_t n = sizeof all / sizeof all[0];
+    distil_isa isa = DISTIL_ISA_AVX2;
+
+    if (harness_case("status strings are distinct")) {
+        for (size_t i = 0; i < n; i++) {
+            CHECK(strcmp(distil_status_str(all[i]), "unknown status") != 0);
+            for (size_t j = 0; j < i; j++)
+                CHECK(strcmp(distil_status_str(all[i]), distil_status_str(all[j])) != 0);
+        }
+        CHECK(strcmp(distil_status_str((distil_status)999), "unknown status") == 0);
+    }
+    if (harness_case("isa names and their inverse")) {
+        for (int i = DISTIL_ISA_SCALAR; i <= DISTIL_ISA_AVX512VNNI; i++) {
+            CHECK(distil_isa_parse(&isa, distil_isa_name((distil_isa)i)) == DISTIL_OK);
+            CHECK((int)isa == i);
+        }
+        isa = DISTIL_ISA_AVX2;
+        CHECK(distil_isa_parse(&isa, "sse9") == DISTIL_BAD_ARGUMENT && isa == DISTIL_ISA_AVX2);
+        CHECK(distil_isa_parse(&isa, "AVX2") == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_isa_parse(&isa, "") == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_isa_parse(&isa, NULL) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_isa_parse(NULL, "avx2") == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_isa_name((distil_isa)77) == NULL);
+    }
+    if (harness_case("version"))
+        CHECK(strcmp(distil_version(), "0.1.0") == 0);
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+static void test_open_errors(void)
+{
+    distil_model *const untouched = (distil_model *)(uintptr_t)0x5a5a;
+    distil_model *model = untouched;
+    distil_options options = DISTIL_OPTIONS_INIT;
+    distil_error error;
+
+    if (harness_case("open: refused arguments leave the model untouched")) {
+        CHECK(distil_model_open(NULL, support_blob_path(), NULL, NULL) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_model_open(&model, NULL, NULL, &error) == DISTIL_BAD_ARGUMENT);
+        CHECK(error.status == DISTIL_BAD_ARGUMENT && error.message[0] != '\0');
+        CHECK(distil_model_open_fd(&model, -1, NULL, NULL) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_model_open_memory(&model, NULL, 64, NULL, NULL) == DISTIL_BAD_ARGUMENT);
+        options.max_isa = (distil_isa)77;
+        CHECK(distil_model_open(&model, support_blob_path(), &options, NULL) ==
+              DISTIL_BAD_ARGUMENT);
+        options = (distil_options)DISTIL_OPTIONS_INIT;
+        options.verify = (distil_verify)9;
+        CHECK(distil_model_open(&model, support_blob_path(), &options, NULL) ==
+              DISTIL_BAD_ARGUMENT);
+        CHECK(model == untouched);
+    }
+    if (harness_case("open: missing file, directory, not a blob")) {
+        CHECK(distil_model_open(&model, "/nonexistent/blob", NULL, &error) == DISTIL_FILE_OPEN);
+        CHECK(error.status == DISTIL_FILE_OPEN && error.system_errno != 0);
+        CHECK(distil_model_open(&model, "/", NULL, &error) != DISTIL_OK);
+        CHECK(distil_model_open(&model, harness_path("Makefile"), NULL, &error) ==
+              DISTIL_BAD_MAGIC);
+        CHECK(strlen(error.message) > 5);
+        CHECK(model == untouched);
+    }
+    distil_model_close(NULL);
+    distil_context_free(NULL);
+}
+
+static void test_levels(void)
+{
+    distil_options options = DISTIL_OPTIONS_INIT;
+    distil_model *model;
+    distil_model_info info;
+    distil_error error;
+
+    for (int level = DISTIL_ISA_SCALAR; level <= DISTIL_ISA_AVX512VNNI; level++) {
+        if (!harness_case("max_isa %s", distil_isa_name((distil_isa)level)))
+            continue;
+        options.max_isa = (distil_isa)level;
+        options.exact_isa = 0;
+        CHECK(distil_model_open(&model, support_blob_path(), &options, NULL) == DISTIL_OK);
+        CHECK(distil_model_get_info(model, &info) == DISTIL_OK);
+        CHECK((int)info.isa <= level);
+        distil_model_close(model);
+        options.exact_isa = 1;
+        if (distil_model_open(&model, support_blob_path(), &options, &error) == DISTIL_OK) {
+            CHECK(distil_model_get_info(model, &info) == DISTIL_OK && (int)info.isa == level);
+            distil_model_close(model);
+        } else {
+            CHECK(error.status == DISTIL_BAD_CPU && strstr(error.message, "lacks"));
+        }
+    }
+}
+
+static void test_info(distil_model *model)
+{
+    distil_model_info info;
+
+    if (!harness_case("model info and labels"))
+        return;
+    CHECK(distil_model_get_info(model, &info) == DISTIL_OK);
+    CHECK(info.dim == 384 && info.hidden_dim == 1536 && info.n_layers == 6 && info.n_heads == 12);
+    CHECK(info.vocab_size == 30522 && info.max_positions == 512 && info.n_labels == 2);
+    CHECK(strcmp(distil_model_label(model, 0), "NEGATIVE") == 0);
+    CHECK(strcmp(distil_model_label(model, 1), "POSITIVE") == 0);
+    CHECK(distil_model_label(model, 2) == NULL && distil_model_label(NULL, 0) == NULL);
+    CHECK(distil_model_get_info(NULL, &info) == DISTIL_BAD_ARGUMENT);
+    CHECK(distil_model_get_info(model, NULL) == DISTIL_BAD_ARGUMENT);
+}
+
+/* ---- classification ------------------------------------------------------------------------- */
+
+static void test_arguments(distil_model *model, distil_context *context)
+{
+    distil_context *other = (distil_context *)(uintptr_t)0x5a5a;
+    distil_context_options small = {.max_batch_tokens = 511}, large = {.max_batch_tokens = 65537};
+    distil_result result, before;
+    distil_text bad = {NULL, 3};
+    int32_t ids[3] = {101, 102, 30522};
+    size_t count = 77, bytes;
+
+    memset(&result, 0x5a, sizeof result);
+    before = result;
+    if (harness_case("refused arguments leave outputs untouched")) {
+        CHECK(distil_context_new(NULL, model, NULL) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_context_new(&other, NULL, NULL) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_context_new(&other, model, &small) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_context_new(&other, model, &large) == DISTIL_BAD_ARGUMENT);
+        CHECK(other == (distil_context *)(uintptr_t)0x5a5a);
+        CHECK(distil_context_bytes(model, NULL, NULL) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_context_bytes(NULL, &bytes, NULL) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_classify(NULL, &result, NULL, "x", 1, 0) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_classify(context, NULL, NULL, "x", 1, 0) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_classify(context, &result, NULL, NULL, 1, 0) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_classify(context, &result, NULL, "x", 1, 2) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_classify_batch(context, &result, NULL, &bad, 1, 0) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_classify_batch(context, &result, NULL, NULL, 1, 0) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_classify_batch(context, NULL, NULL, NULL, 0, 0) == DISTIL_OK);
+        CHECK(distil_classify_ids(context, &result, NULL, ids, 0) == DISTIL_TOO_MANY_TOKENS);
+        CHECK(distil_classify_ids(context, &result, NULL, ids, 513) == DISTIL_TOO_MANY_TOKENS);
+        CHECK(distil_classify_ids(context, &result, NULL, ids, 3) == DISTIL_BAD_TOKEN);
+        ids[2] = -1;
+        CHECK(distil_classify_ids(context, &result, NULL, ids, 3) == DISTIL_BAD_TOKEN);
+        CHECK(distil_tokenize(model, NULL, 1, &count, "x", 1, 0) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_tokenize(model, ids, 3, NULL, "x", 1, 0) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_tokenize(model, ids, 3, &count, NULL, 1, 0) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_tokenize(model, ids, 3, &count, "x", 1, 4) == DISTIL_BAD_ARGUMENT);
+        CHECK(count == 77 && memcmp(&result, &before, sizeof result) == 0);
+    }
+}
+
+static void test_tokenize(distil_model *model)
+{
+    int32_t ids[8] = {0};
+    size_t count;
+
+    if (harness_case("tokenize: count without room, room for fewer, empty text")) {
+        CHECK(distil_tokenize(model, NULL, 0, &count, "good movie", 10, 0) == DISTIL_OK);
+        CHECK(count == 4);
+        ids[2] = -7;
+        CHECK(distil_tokenize(model, ids, 2, &count, "good movie", 10, 0) == DISTIL_OK);
+        CHECK(count == 4 && ids[0] == 101 && ids[1] == 2204 && ids[2] == -7);
+        CHECK(distil_tokenize(model, ids, 8, &count, NULL, 0, 0) == DISTIL_OK);
+        CHECK(count == 2 && ids[0] == 101 && ids[1] == 102);
+    }
+    if (harness_case("tokenize: special tokens in the text")) {
+        CHECK(distil_tokenize(model, ids, 8, &count, "[MASK]", 6, 0) == DISTIL_OK);
+        CHECK(count == 3 && ids[1] == 103);
+        CHECK(distil_tokenize(model, ids, 8, &count, "[MASK]", 6, DISTIL_SPLIT_SPECIAL_TOKENS) ==
+              DISTIL_OK);
+        CHECK(count == 5 && ids[1] == 1031 && ids[3] == 1033);
+    }
+}
+
+static void test_ways_in(distil_model *model, distil_context *context)
+{
+    float logits[4][2], probabilities[2];
+    distil_scores scores = {logits[0], probabilities};
+    distil_result result, by_ids;
+    int32_t ids[32];
+    size_t count;
+
+    if (!harness_case("text, ids, batch and memory give the same bits"))
+        return;
+    CHECK(distil_classify(context, &result, &scores, gorgeous, strlen(gorgeous), 0) == DISTIL_OK);
+    CHECK(result.label == 1 && result.score > 0.99f && result.token_count == 10);
+    CHECK(!result.truncated && probabilities[1] == result.score);
+    CHECK(distil_tokenize(model, ids, 32, &count, gorgeous, strlen(gorgeous), 0) == DISTIL_OK);
+    scores.logits = logits[1];
+    CHECK(distil_classify_ids(context, &by_ids, &scores, ids, count) == DISTIL_OK);
+    CHECK(memcmp(logits[0], logits[1], sizeof logits[0]) == 0);
+    CHECK(by_ids.label == result.label && by_ids.score == result.score);
+
+    size_t bytes;
+    char *file = harness_read_file(support_blob_path(), &bytes);
+    void *aligned = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+    distil_model *from_memory;
+    distil_context *its;
+
+    memcpy(aligned, file, bytes);
+    CHECK(distil_model_open_memory(&from_memory, aligned, bytes, NULL, NULL) == DISTIL_OK);
+    CHECK(distil_context_new(&its, from_memory, NULL) == DISTIL_OK);
+    scores.logits = logits[2];
+    CHECK(distil_classify(its, &result, &scores, gorgeous, strlen(gorgeous), 0) == DISTIL_OK);
+    CHECK(memcmp(logits[0], logits[2], sizeof logits[0]) == 0);
+    distil_context_free(its);
+    distil_model_close(from_memory);
+    free(aligned);
+    free(file);
+
+    int fd = open(support_blob_path(), O_RDONLY | O_CLOEXEC);
+
+    CHECK(distil_model_open_fd(&from_memory, fd, NULL, NULL) == DISTIL_OK);
+    close(fd);
+    CHECK(distil_context_new(&its, from_memory, NULL) == DISTIL_OK);
+    scores.logits = logits[3];
+    CHECK(distil_classify(its, &result, &scores, gorgeous, strlen(gorgeous), 0) == DISTIL_OK);
+    CHECK(memcmp(logits[0], logits[3], sizeof logits[0]) == 0);
+    distil_context_free(its);
+    distil_model_close(from_memory);
+}
+
+/* "good " n times: n tokens and [CLS], [SEP]. */
+static void test_truncation(distil_context *context)
+{
+    enum { WORDS = 600 };
+    char text[5 * WORDS];
+    distil_result result;
+    float full[2], cut[2];
+    distil_scores scores = {full, NULL};
+
+    if (!harness_case("512 tokens fit, 513 are cut with [SEP] kept"))
+        return;
+    for (int i = 0; i < WORDS; i++)
+        memcpy(text + 5 * i, "good ", 5);
+    CHECK(distil_classify(context, &result, &scores, text, 5 * 510, 0) == DISTIL_OK);
+    CHECK(result.token_count == 512 && !result.truncated);
+    scores.logits = cut;
+    CHECK(distil_classify(context, &result, &scores, text, 5 * 511, 0) == DISTIL_OK);
+    CHECK(result.token_count == 512 && result.truncated);
+    CHECK(memcmp(full, cut, sizeof full) == 0);
+    CHECK(distil_classify(context, &result, &scores, text, sizeof text, 0) == DISTIL_OK);
+    CHECK(result.token_count == 512 && result.truncated);
+    CHECK(memcmp(full, cut, sizeof full) == 0);
+}
+
+/* In a child that the kernel kills at any system call but read, write and exit. */
+static void test_no_system_call(distil_context *context)
+{
+    distil_result result;
+    int status = 0;
+    pid_t child;
+
+    if (!harness_case("classify makes no system call"))
+        return;
+    if (SANITIZED) {
+        harness_skip("sanitizers make system calls of their own");
+        return;
+    }
+    fflush(NULL);
+    child = fork();
+    if (child == 0) {
+        if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0)
+            _exit(42);
+        for (int i = 0; i < 20; i++)
+            if (distil_classify(context, &result, NULL, gorgeous, strlen(gorgeous), 0) != DISTIL_OK)
+                syscall(SYS_exit, 1);
+        syscall(SYS_exit, 0);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 42)
+        harness_skip("the system has no seccomp");
+    else
+        CHECKF(WIFEXITED(status) && WEXITSTATUS(status) == 0, "child ended with status %#x",
+               (unsigned)status);
+}
+
+int main(int argc, char **argv)
+{
+    distil_model *model;
+    distil_context *context;
+
+    harness_init("test_api", argc, argv);
+    test_names();
+    test_open_errors();
+    test_levels();
+    model = support_model_open(DISTIL_ISA_BEST);
+    if (distil_context_new(&context, model, NULL) != DISTIL_OK)
+        return 1;
+    test_info(model);
+    test_arguments(model, context);
+    test_tokenize(model);
+    test_ways_in(model, context);
+    test_truncation(context);
+    test_no_system_call(context);
+    distil_context_free(context);
+    distil_model_close(model);
+    return harness_finish();
+}

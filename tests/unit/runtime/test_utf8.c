@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The UTF-8 decoder against Python's bytes.decode("utf-8", errors="replace"): every string of one,
+ * two and three bytes, and every string of four bytes out of those that a decoder can tell apart.
+ * tests/golden/utf8.tsv holds a hash for each family of strings, written by
+ * tools/generate/make_token_golden.py.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/base/checksum.h"
+#include "runtime/base/utf8.h"
+#include "tests/support/harness.h"
+
+static const uint8_t kinds[] = {0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf,
+                                0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee,
+                                0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff};
+
+/* Hash of what strings of `length` bytes decode to: each byte from the alphabet, the last one
+ * changing fastest. Each string ends right before an unmapped page. */
+static void hash_family(char hex[17], const uint8_t *alphabet, uint32_t letters, unsigned length)
+{
+    harness_guard guard = harness_guard_new(length, 1, 1);
+    uint32_t strings = 1;
+    uint8_t digest[32];
+    distil_sha256 sha;
+
+    for (unsigned i = 0; i < length; i++)
+        strings *= letters;
+    distil_sha256_init(&sha);
+    for (uint32_t s = 0; s < strings; s++) {
+        const uint8_t *at = guard.data, *end = at + length;
+        uint32_t points[5];
+        size_t n = 0;
+
+        for (uint32_t i = length, rest = s; i-- > 0; rest /= letters)
+            guard.data[i] = alphabet[rest % letters];
+        while (at < end)
+            points[n++] = distil_utf8_decode(&at, end);
+        points[n++] = 0xffffffff;
+        distil_sha256_update(&sha, points, n * sizeof points[0]);
+    }
+    distil_sha256_final(&sha, digest);
+    for (int i = 0; i < 8; i++)
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    harness_guard_free(&guard);
+}
+
+static void test_family(const char *name, const char *expected)
+{
+    unsigned length = (unsigned)strtoul(strrchr(name, '-') + 1, NULL, 10);
+    uint8_t all[256];
+    char hex[17];
+
+    for (int i = 0; i < 256; i++)
+        all[i] = (uint8_t)i;
+    if (strncmp(name, "all", 3) == 0)
+        hash_family(hex, all, 256, length);
+    else
+        hash_family(hex, kinds, sizeof kinds, length);
+    CHECKF(strcmp(hex, expected) == 0, "%s: hash %s, Python's %s", name, hex, expected);
+}
+
+static void test_golden(void)
+{
+    size_t size;
+    char *text = harness_read_file(harness_path("tests/golden/utf8.tsv"), &size);
+    char *rest = text, *line;
+    int families = 0;
+
+    if (text)
+        strsep(&rest, "\n");
+    while (text && (line = strsep(&rest, "\n")) && *line) {
+        const char *name = strsep(&line, "\t");
+
+        families++;
+        if (line && harness_case("decode/%s", name))
+            test_family(name, line);
+    }
+    if (harness_case("the golden file is whole"))
+        CHECK(families == 5);
+    free(text);
+}
+
+/* Encoding is the decoder's inverse on every code point that is not a surrogate. */
+static void test_encode(void)
+{
+    for (uint32_t c = 0; c < 0x110000; c++) {
+        uint8_t bytes[DISTIL_UTF8_MAX_BYTES];
+        const uint8_t *at = bytes;
+        size_t n;
+
+        if (c >= 0xd800 && c <= 0xdfff)
+            continue;
+        n = distil_utf8_encode(bytes, c);
+        if (distil_utf8_decode(&at, bytes + n) != c || at != bytes + n)
+            harness_fail(__FILE__, __LINE__, "U+%04X does not come back", c);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    harness_init("test_utf8", argc, argv);
+    test_golden();
+    if (harness_case("encode and decode every code point"))
+        test_encode();
+    return harness_finish();
+}

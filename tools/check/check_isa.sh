@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# No instruction outside the files of its level: every object of library and command is
+# disassembled, and a file named *_LEVEL.o may use what LEVEL has, any other file the x86-64
+# baseline only. A single leaked instruction would be a crash on an older CPU.
+#
+#     tools/check/check_isa.sh [DIRECTORY]     build directory, or a directory of objects; "build"
+
+set -u
+LC_ALL=C
+export LC_ALL
+build=${1:-${DISTIL_BUILD:-build}}
+if [ -d "$build/obj" ]; then
+    build=$build/obj
+fi
+objects=$(find "$build" -name '*.o' ! -path '*/tests/*' ! -path '*/bench/*' | sort)
+if [ -z "$objects" ]; then
+    echo "$build: no objects; run make first"
+    exit 1
+fi
+
+# What a level must not use, as extended regular expressions on "mnemonic operands".
+zmm='%zmm|%k[0-7]|%[xy]mm(1[6-9]|2[0-9]|3[01])|\{%k'
+ymm='%ymm'
+vnni='^vpdp'
+# VEX and EVEX mnemonics begin with v; verr and verw are older. (tzcnt is absent: compilers write
+# bsf in its encoding.)
+vex='^v[^e]|^ve[^r]'
+bmi='^(andn|bextr|blsi|blsmsk|blsr|bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx|lzcnt|popcnt)[wlq]? '
+sse4='^(pshufb|pmaddubsw|phadd|palignr|pmulld|ptest|round[ps][sd]|blend|insertps|extractps|crc32)'
+sse4="$sse4|^(pcmpgtq|pmov[sz]x|pextr[bdq]|pinsr[bdq]|pm(in|ax)(s[bd]|u[wd]))"
+
+tab=$(printf '\t')
+found=0
+for object in $objects; do
+    case $object in
+    *_avx512vnni.o) forbidden='' ;;
+    *_avx512.o) forbidden=$vnni ;;
+    *_avxvnni.o) forbidden=$zmm ;;
+    *_avx2.o) forbidden="$zmm|$vnni" ;;
+    *) forbidden="$zmm|$ymm|$vnni|$vex|$bmi|$sse4" ;;
+    esac
+    if [ -z "$forbidden" ]; then
+        continue
+    fi
+    # "  1c:<tab>vmovaps %ymm0,(%rdi)" to the part after the tab
+    leaked=$(objdump -d --no-show-raw-insn "$object" | sed -n "s/^ *[0-9a-f]*:$tab//p" |
+        grep -E -- "$forbidden" | sort | uniq -c | sort -rn | head -n 3)
+    if [ -n "$leaked" ]; then
+        echo "$object uses instructions that its name does not promise:"
+        echo "$leaked"
+        found=1
+    fi
+done
+exit $found

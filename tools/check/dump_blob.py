@@ -1,0 +1,540 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Read a blob and check all that docs/blob-format.md says, with Python's standard library only.
+
+    python3 tools/check/dump_blob.py FILE [--json]
+
+Written from that page alone, to prove that the page is enough: it shares no code, no table and no
+constant with the C reader. Section numbers in comments are the page's. Exit status 0 for a sound
+blob, 1 for one that must be refused (the reason and the byte go to standard error), 2 for usage.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import struct
+import sys
+
+MAGIC = bytes.fromhex("89 44 42 4C 4F 42 0D 0A")
+HEADER_BYTES = 256
+ENTRY_BYTES = 32
+EMPTY = 0xFFFFFFFF
+
+
+class Refused(Exception):
+    """A blob that breaks the format: where and how."""
+
+    def __init__(self, offset, what):
+        super().__init__(f"byte {offset}: {what}")
+
+
+def need(condition, offset, what):
+    if not condition:
+        raise Refused(offset, what)
+
+
+def align(n):
+    return (n + 63) // 64 * 64
+
+
+# ---- CRC-32C (section 3) -------------------------------------------------------------------------
+
+
+def crc_tables():
+    first = []
+    for byte in range(256):
+        for _ in range(8):
+            byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+        first.append(byte)
+    tables = [first]
+    for _ in range(7):
+        tables.append([c >> 8 ^ first[c & 255] for c in tables[-1]])
+    return tables
+
+
+T0, T1, T2, T3, T4, T5, T6, T7 = crc_tables()
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    whole = len(data) // 8 * 8
+    for lo, hi in struct.iter_unpack("<II", data[:whole]):
+        lo ^= crc
+        crc = (
+            T7[lo & 255] ^ T6[lo >> 8 & 255] ^ T5[lo >> 16 & 255] ^ T4[lo >> 24]
+            ^ T3[hi & 255] ^ T2[hi >> 8 & 255] ^ T1[hi >> 16 & 255] ^ T0[hi >> 24]
+        )
+    for byte in data[whole:]:
+        crc = crc >> 8 ^ T0[(crc ^ byte) & 255]
+    return crc ^ 0xFFFFFFFF
+
+
+assert crc32c(b"123456789") == 0xE3069283
+assert sys.byteorder == "little", "memoryview.cast reads numbers in the machine's order"
+
+# ---- header (section 3) --------------------------------------------------------------------------
+
+# Offset, struct code, name.
+FIELDS = [
+    (8, "I", "version"),
+    (12, "I", "header_bytes"),
+    (16, "Q", "file_bytes"),
+    (24, "I", "section_count"),
+    (28, "I", "scheme"),
+    (32, "I", "dim"),
+    (36, "I", "hidden_dim"),
+    (40, "I", "n_layers"),
+    (44, "I", "n_heads"),
+    (48, "I", "vocab_size"),
+    (52, "I", "max_positions"),
+    (56, "I", "n_labels"),
+    (60, "f", "layer_norm_eps"),
+    (64, "I", "tokenizer_flags"),
+    (68, "I", "max_word_chars"),
+    (72, "I", "vocab_slots"),
+    (76, "I", "max_token_bytes"),
+    (80, "I", "special_count"),
+    (84, "I", "pad_id"),
+    (88, "I", "unk_id"),
+    (92, "I", "cls_id"),
+    (96, "I", "sep_id"),
+    (100, "I", "mask_id"),
+    (252, "I", "header_crc32c"),
+]
+OFFSET = {name: offset for offset, _, name in FIELDS}
+
+# Name: lowest, highest, multiple of.
+LIMITS = {
+    "scheme": (1, 1, 1),
+    "dim": (32, 4096, 32),
+    "hidden_dim": (32, 16384, 32),
+    "n_layers": (1, 12, 1),
+    "vocab_size": (1, 1048576, 1),
+    "max_positions": (3, 512, 1),
+    "n_labels": (2, 4096, 1),
+    "tokenizer_flags": (0, 7, 1),
+    "max_word_chars": (1, 1000, 1),
+    "max_token_bytes": (1, 4096, 1),
+    "special_count": (0, 64, 1),
+}
+
+
+def read_header(data):
+    need(data[:8] == MAGIC[: len(data)], 0, "magic: not a blob")
+    need(len(data) >= HEADER_BYTES, len(data), "the file ends within the header")
+    h = {name: struct.unpack_from("<" + code, data, at)[0] for at, code, name in FIELDS}
+    need(h["version"] == 1, 8, f"version {h['version']}, expected 1")
+    need(h["header_bytes"] == HEADER_BYTES, 12, "header_bytes is not 256")
+    need(h["file_bytes"] == len(data), min(h["file_bytes"], len(data)),
+         f"file_bytes is {h['file_bytes']}, the file has {len(data)}")
+    need(h["section_count"] <= 87, 24, f"section_count {h['section_count']}, at most 87")
+    first = align(HEADER_BYTES + ENTRY_BYTES * h["section_count"])
+    need(first <= len(data), len(data), "the file ends within the section table")
+    crc = crc32c(data[:252] + data[256:first])
+    need(crc == h["header_crc32c"], 252, f"header CRC-32C is {crc:08x}")
+
+    for name, (low, high, multiple) in LIMITS.items():
+        need(low <= h[name] <= high and h[name] % multiple == 0, OFFSET[name],
+             f"{name} is {h[name]}, expected {low} .. {high}, a multiple of {multiple}")
+    for name in ("pad_id", "unk_id", "cls_id", "sep_id", "mask_id"):
+        need(h[name] < h["vocab_size"], OFFSET[name], f"{name} is not below vocab_size")
+    need(h["dim"] in (32 * h["n_heads"], 64 * h["n_heads"]), OFFSET["n_heads"],
+         "a head is neither 32 nor 64 wide")
+    eps = h["layer_norm_eps"]
+    need(math.isfinite(eps) and eps > 0, OFFSET["layer_norm_eps"], f"layer_norm_eps is {eps}")
+    slots = h["vocab_slots"]
+    need(slots & (slots - 1) == 0 and 2 * h["vocab_size"] <= slots <= 8388608,
+         OFFSET["vocab_slots"], f"vocab_slots is {slots}")
+    need(h["section_count"] == 15 + 6 * h["n_layers"], OFFSET["section_count"],
+         "section_count is not 15 + 6 * n_layers")
+    for begin, end in ((104, 128), (160, 252)):
+        need(not any(data[begin:end]), begin, "reserved bytes of the header are not zero")
+    h["sha256"] = data[128:160].hex()
+    return h
+
+
+# ---- sections (sections 2 and 4) -----------------------------------------------------------------
+
+NAMES = [
+    None, "provenance", "labels", "specials", "vocab_slots", "vocab_ends", "vocab_bytes",
+    "quad_order", "quad_group", "embed_row", "embed_scale", "embed_word", "embed_position",
+    "embed_norm", "qkv", "attention_out", "attention_norm", "ffn_in", "ffn_out", "ffn_norm",
+    "head_dense", "head_out",
+]
+MATRICES = ("qkv", "attention_out", "ffn_in", "ffn_out")
+
+
+def shape_of(h, name):
+    """(depth, cols) of a matrix."""
+    d, hidden = h["dim"], h["hidden_dim"]
+    return {"qkv": (d, 3 * d), "attention_out": (d, d), "ffn_in": (d, hidden),
+            "ffn_out": (hidden, d)}[name]
+
+
+def section_sizes(h):
+    """Size of each kind that the shape gives; those left out have their own."""
+    d, hidden, vocab, layers = h["dim"], h["hidden_dim"], h["vocab_size"], h["n_layers"]
+    label_cols = (h["n_labels"] + 15) // 16 * 16
+    sizes = {
+        "specials": 4 * h["special_count"],
+        "vocab_slots": 8 * h["vocab_slots"],
+        "vocab_ends": 4 * vocab,
+        "quad_order": 2 * layers * (d // 4 * ((4 * d + hidden) // 32) + hidden // 4 * (d // 32)),
+        "quad_group": layers * (5 * d + hidden) // 32,
+        "embed_row": 4 * vocab,
+        "embed_scale": 4 * vocab,
+        "embed_word": vocab * d,
+        "embed_position": 4 * d * h["max_positions"],
+        "embed_norm": 8 * d,
+        "attention_norm": 8 * d,
+        "ffn_norm": 8 * d,
+        "head_dense": 4 * (d + 1) * d,
+        "head_out": 4 * (d + 1) * label_cols,
+    }
+    for name in MATRICES:
+        depth, cols = shape_of(h, name)
+        sizes[name] = 12 * cols + depth * cols
+    return sizes
+
+
+def expected_order(n_layers):
+    kinds = [(kind, 0) for kind in range(1, 14)]
+    for layer in range(n_layers):
+        kinds += [(kind, layer) for kind in range(14, 20)]
+    return kinds + [(20, 0), (21, 0)]
+
+
+def read_table(data, h):
+    sizes = section_sizes(h)
+    at = align(HEADER_BYTES + ENTRY_BYTES * h["section_count"])
+    entries = []
+    for i, (kind, layer) in enumerate(expected_order(h["n_layers"])):
+        entry_at = HEADER_BYTES + ENTRY_BYTES * i
+        found = struct.unpack_from("<IIQQII", data, entry_at)
+        name = NAMES[kind]
+        size = found[3]
+        need(found[:2] == (kind, layer), entry_at, f"expected {name} of layer {layer}")
+        need(found[2] == at, entry_at + 8, f"{name} at {found[2]}, expected at {at}")
+        if name in sizes:
+            need(size == sizes[name], entry_at + 16, f"{name}: {size} bytes, not {sizes[name]}")
+        elif name == "provenance":
+            need(size <= 65536, entry_at + 16, f"provenance: {size} bytes")
+        elif name == "labels":
+            need(0 <= size - 4 * h["n_labels"] <= 1048576, entry_at + 16, f"labels: {size} bytes")
+        need(size < 1 << 33, entry_at + 16, f"{name}: {size} bytes")
+        need(found[5] == 0, entry_at + 28, "reserved field of the table is not zero")
+        entries.append({"name": name, "layer": layer, "offset": at, "bytes": size,
+                        "crc32c": found[4]})
+        at += align(size)
+    need(at == len(data), 16, f"sections end at {at}, the file at {len(data)}")
+    end = HEADER_BYTES + ENTRY_BYTES * len(entries)
+    need(not any(data[end:entries[0]["offset"]]), end, "bytes after the table are not zero")
+    return entries
+
+
+class Blob:
+    """A blob's bytes with its header and sections, structure checked."""
+
+    def __init__(self, data):
+        self.data = data
+        self.header = read_header(data)
+        self.entries = read_table(data, self.header)
+        self.index = {(e["name"], e["layer"]): e for e in self.entries}
+
+    def offset(self, name, layer=0):
+        return self.index[name, layer]["offset"]
+
+    def bytes(self, name, layer=0):
+        entry = self.index[name, layer]
+        return self.data[entry["offset"]:entry["offset"] + entry["bytes"]]
+
+    def array(self, code, name, layer=0):
+        return memoryview(self.bytes(name, layer)).cast(code)
+
+
+# ---- content (sections 4 and 6) ------------------------------------------------------------------
+
+
+def check_checksums(blob):
+    for e in blob.entries:
+        end = e["offset"] + e["bytes"]
+        padded = e["offset"] + align(e["bytes"])
+        crc = crc32c(blob.data[e["offset"]:padded])
+        need(crc == e["crc32c"], e["offset"],
+             f"{e['name']} of layer {e['layer']}: CRC-32C is {crc:08x}, the table has another")
+        need(not any(blob.data[end:padded]), end, f"bytes after {e['name']} are not zero")
+    whole = bytearray(blob.data)
+    whole[128:160] = bytes(32)
+    whole[252:256] = bytes(4)
+    need(hashlib.sha256(whole).hexdigest() == blob.header["sha256"], 128, "SHA-256 differs")
+
+
+def utf8(data, offset, what):
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refused(offset + error.start, f"{what}: not UTF-8") from None
+    need("\0" not in text, offset, f"{what}: U+0000")
+    return text
+
+
+def cut(data, ends, offset, what):
+    """The strings that end at `ends`."""
+    strings, begin = [], 0
+    for i, end in enumerate(ends):
+        need(begin <= end <= len(data), offset + 4 * i, f"{what}: end {end} after {begin}")
+        strings.append(bytes(data[begin:end]))
+        begin = end
+    need(begin == len(data), offset, f"{what}: the last end is not that of the bytes")
+    return strings
+
+
+def read_labels(blob):
+    n = blob.header["n_labels"]
+    section = blob.bytes("labels")
+    ends = struct.unpack_from(f"<{n}I", section)
+    at = blob.offset("labels")
+    return [utf8(s, at, "label") for s in cut(section[4 * n:], ends, at, "labels")]
+
+
+def token_hash(token):
+    h = 0
+    for byte in token:
+        h = (h * 0x9DDFEA08EB382D69 + byte + 1) & 0xFFFFFFFFFFFFFFFF
+    return h
+
+
+def lookup(blob, slots, tokens, token):
+    """Id of a token as 4.4 says, or None."""
+    count = blob.header["vocab_slots"]
+    h = token_hash(token)
+    at = (h * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF) >> (64 - (count.bit_length() - 1))
+    while slots[2 * at + 1] != EMPTY:
+        if slots[2 * at] == h & 0xFFFFFFFF and tokens[slots[2 * at + 1]] == token:
+            return slots[2 * at + 1]
+        at = (at + 1) % count
+    return None
+
+
+def read_tokens(blob):
+    h = blob.header
+    ends_at, slots_at = blob.offset("vocab_ends"), blob.offset("vocab_slots")
+    tokens = cut(blob.bytes("vocab_bytes"), blob.array("I", "vocab_ends"), ends_at, "vocab_ends")
+    need(max(map(len, tokens)) == h["max_token_bytes"], OFFSET["max_token_bytes"],
+         "max_token_bytes is not the longest token's")
+    for token in tokens:
+        utf8(token, blob.offset("vocab_bytes"), "token")
+    slots = blob.array("I", "vocab_slots")
+    used = 0
+    for i in range(h["vocab_slots"]):
+        fingerprint, token_id = slots[2 * i], slots[2 * i + 1]
+        if token_id == EMPTY:
+            need(fingerprint == 0, slots_at + 8 * i, "an empty slot has a fingerprint")
+            continue
+        need(token_id < h["vocab_size"], slots_at + 8 * i + 4, f"slot of token {token_id}")
+        used += 1
+    last = {token: token_id for token_id, token in enumerate(tokens) if token}
+    need(used == len(last), slots_at, f"{used} slots are used for {len(last)} tokens")
+    for token, token_id in last.items():
+        need(lookup(blob, slots, tokens, token) == token_id, slots_at,
+             f"token {token_id} is not found at its id")
+    return tokens
+
+
+def read_specials(blob, tokens):
+    specials = list(blob.array("I", "specials"))
+    for i, token_id in enumerate(specials):
+        need(token_id < len(tokens) and tokens[token_id], blob.offset("specials") + 4 * i,
+             f"special token {token_id} is none")
+    return specials
+
+
+def check_floats(blob, name, layer, begin, end, positive=False):
+    """The floats begin .. end - 1 of a section."""
+    values = blob.array("f", name, layer)[begin:end]
+    for i, x in enumerate(values):
+        need(math.isfinite(x) and (x > 0 or not positive),
+             blob.offset(name, layer) + 4 * (begin + i), f"{name} of layer {layer}: {x}")
+
+
+def check_embeddings(blob):
+    h = blob.header
+    need(sorted(blob.array("I", "embed_row")) == list(range(h["vocab_size"])),
+         blob.offset("embed_row"), "embed_row is no permutation")
+    check_floats(blob, "embed_scale", 0, 0, h["vocab_size"], positive=True)
+    check_floats(blob, "embed_position", 0, 0, None)
+    check_floats(blob, "embed_norm", 0, 0, None)
+
+
+def check_head(blob):
+    h = blob.header
+    cols = (h["n_labels"] + 15) // 16 * 16
+    check_floats(blob, "head_dense", 0, 0, None)
+    check_floats(blob, "head_out", 0, 0, None)
+    values = blob.array("f", "head_out")
+    for row in range(h["dim"] + 1):
+        padding = values[row * cols + h["n_labels"]:(row + 1) * cols]
+        need(not any(padding), blob.offset("head_out") + 4 * row * cols, "padding is not zero")
+
+
+# ---- matrices (section 5) ------------------------------------------------------------------------
+
+POSITIVE = bytes(b if b < 128 else 0 for b in range(256))
+NEGATIVE = bytes(256 - b if b >= 128 else 0 for b in range(256))
+MAGNITUDE = bytes(b if b < 128 else 256 - b for b in range(256))
+
+
+def lane_sums(panel, magnitudes, group):
+    """For each group the sums of its 32 lanes, as one integer of 16-bit fields: field 32 * i + lane
+    holds the sum over the positions i .. i + group - 1, of which the groups' first ones count."""
+    values = panel.translate(magnitudes)
+    even, odd = bytearray(len(values)), bytearray(len(values))
+    even[0::2] = values[0::2]
+    odd[0::2] = values[1::2]
+    sums = int.from_bytes(even, "little") + int.from_bytes(odd, "little")
+    while group > 1:
+        group //= 2
+        sums += sums >> 512 * group  # a field is at most 8 * 128: no carry into the next
+    return sums
+
+
+def check_lanes(panel, group, offset):
+    positions = len(panel) // 64
+    one_group = int.from_bytes(b"\x01\x00" * 32, "little")
+    # 0x7fff - 128 added to a field sets its bit 15 if the field is above 128.
+    offsets = sum(one_group << 512 * i for i in range(0, positions, group))
+    fields = offsets * 0xFFFF
+    for magnitudes in (POSITIVE, NEGATIVE):
+        over = (lane_sums(panel, magnitudes, group) & fields) + offsets * (0x7FFF - 128)
+        over &= offsets << 15
+        if over:
+            lane = (over & -over).bit_length() // 16 - 1
+            raise Refused(offset + 2 * lane, f"a lane's weights exceed 128 in a group of {group}")
+    at = panel.find(b"\x80")
+    need(at < 0, offset + at, "a weight is -128")
+
+
+def check_matrix(blob, name, layer, order, groups):
+    """Order tables and group sizes of one matrix; its weights. Returns what the summary says."""
+    depth, cols = shape_of(blob.header, name)
+    quads, base = depth // 4, blob.offset(name, layer)
+    data = blob.bytes(name, layer)
+    col_sum = memoryview(data[8 * cols:12 * cols]).cast("i")
+    total = 0
+    check_floats(blob, name, layer, 0, cols, positive=True)
+    check_floats(blob, name, layer, cols, 2 * cols)
+    for pair in range(cols // 32):
+        table = order[pair * quads:(pair + 1) * quads]
+        need(sorted(table) == list(range(quads)), blob.offset("quad_order"),
+             f"{name} of layer {layer}: order table {pair} is no permutation")
+        need(groups[pair] in (1, 2, 4), blob.offset("quad_group"), f"a group of {groups[pair]}")
+    for p in range(cols // 16):
+        begin = 12 * cols + p * depth * 16
+        panel = data[begin:begin + depth * 16]
+        check_lanes(panel, groups[p // 2], base + begin)
+        weights = memoryview(panel).cast("b")
+        magnitudes = panel.translate(MAGNITUDE)
+        for c in range(16):
+            found = sum(sum(weights[4 * c + b::64]) for b in range(4))
+            need(found == col_sum[16 * p + c], base + 8 * cols + 4 * (16 * p + c),
+                 f"{name} of layer {layer}: column {16 * p + c} sums to {found}")
+            total += max(max(magnitudes[4 * c + b::64]) for b in range(4))
+    return {"layer": layer, "name": name, "depth": depth, "cols": cols,
+            "mean_range": round(total / cols, 4),
+            "groups": {str(g): list(groups).count(g) for g in (4, 2, 1)}}
+
+
+def check_matrices(blob):
+    order, groups = blob.array("H", "quad_order"), blob.bytes("quad_group")
+    summary, order_at, group_at = [], 0, 0
+    for layer in range(blob.header["n_layers"]):
+        for name in MATRICES:
+            depth, cols = shape_of(blob.header, name)
+            pairs = cols // 32
+            entries = pairs * (depth // 4)
+            summary.append(check_matrix(blob, name, layer, order[order_at:order_at + entries],
+                                        groups[group_at:group_at + pairs]))
+            order_at += entries
+            group_at += pairs
+        check_floats(blob, "attention_norm", layer, 0, None)
+        check_floats(blob, "ffn_norm", layer, 0, None)
+    return summary
+
+
+# ---- program -------------------------------------------------------------------------------------
+
+
+def describe(data):
+    """Check everything; the content as `distil inspect --json` shows it."""
+    blob = Blob(data)
+    h = blob.header
+    check_checksums(blob)
+    provenance = utf8(blob.bytes("provenance"), blob.offset("provenance"), "provenance")
+    labels = read_labels(blob)
+    tokens = read_tokens(blob)
+    specials = read_specials(blob, tokens)
+    check_embeddings(blob)
+    matrices = check_matrices(blob)
+    check_head(blob)
+    flags = h["tokenizer_flags"]
+    keys = ("dim", "hidden_dim", "n_layers", "n_heads", "vocab_size", "max_positions",
+            "layer_norm_eps")
+    tokenizer_keys = ("max_word_chars", "max_token_bytes", "vocab_slots", "pad_id", "unk_id",
+                      "cls_id", "sep_id", "mask_id")
+    return {
+        "file_bytes": h["file_bytes"],
+        "version": h["version"],
+        "scheme": h["scheme"],
+        "sha256": h["sha256"],
+        "header_crc32c": f"{h['header_crc32c']:08x}",
+        **{key: h[key] for key in keys},
+        "labels": labels,
+        "tokenizer": {
+            "lowercase": bool(flags & 1),
+            "strip_accents": bool(flags & 2),
+            "tokenize_chinese_chars": bool(flags & 4),
+            **{key: h[key] for key in tokenizer_keys},
+            "special_tokens": [{"id": i, "token": tokens[i].decode()} for i in specials],
+        },
+        "provenance": provenance,
+        "matrices": matrices,
+        "sections": [{**e, "crc32c": f"{e['crc32c']:08x}"} for e in blob.entries],
+    }
+
+
+def print_summary(path, d):
+    print(f"{path}: sound blob, version {d['version']}, {d['file_bytes']} bytes")
+    print(f"  sha256  {d['sha256']}")
+    print(f"  shape   {d['n_layers']} layers, dim {d['dim']}, hidden {d['hidden_dim']}, "
+          f"{d['n_heads']} heads, {d['vocab_size']} tokens, {d['max_positions']} positions")
+    print(f"  labels  {', '.join(map(ascii, d['labels'][:20]))}")
+    for line in d["provenance"].splitlines():
+        print(f"  made    {ascii(line)[1:-1]}")
+    for m in d["matrices"]:
+        print(f"  layer {m['layer']:2} {m['name']:14} mean range {m['mean_range']:6.1f}, "
+              f"groups of 4, 2, 1: {', '.join(map(str, m['groups'].values()))}")
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description="Check a blob against docs/blob-format.md and say what it holds.")
+    parser.add_argument("file")
+    parser.add_argument("--json", action="store_true", help="all of it as one JSON document")
+    arguments = parser.parse_args()
+    try:
+        with open(arguments.file, "rb") as file:
+            content = describe(file.read())
+    except (Refused, OSError) as error:
+        print(f"dump_blob: {arguments.file}: {error}", file=sys.stderr)
+        return 1
+    if arguments.json:
+        json.dump(content, sys.stdout, indent=2, ensure_ascii=False)
+        print()
+    else:
+        print_summary(arguments.file, content)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Every style gate, one line each; the findings of those that fail; last the sum, as tests/run.sh
+# prints it. A gate whose tool is not installed is skipped, which with CI=true is a failure.
+#
+#     tools/check/lint.sh      (build directory from DISTIL_BUILD, "build" unless set)
+
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+DISTIL_BUILD=${DISTIL_BUILD:-build}
+export DISTIL_BUILD
+passed=0
+failed=0
+skipped=0
+
+gate() { # NAME TOOL COMMAND...
+    name=$1
+    tool=$2
+    shift 2
+    if ! command -v "$tool" >/dev/null; then
+        if [ "${CI-}" = true ]; then
+            echo "FAIL  $name: $tool is not installed"
+            failed=$((failed + 1))
+        else
+            echo "SKIP  $name: $tool is not installed"
+            skipped=$((skipped + 1))
+        fi
+    elif output=$("$@" 2>&1); then
+        echo "PASS  $name"
+        passed=$((passed + 1))
+    else
+        echo "FAIL  $name"
+        printf '%s\n' "$output" | head -n 60 | sed 's/^/      | /'
+        failed=$((failed + 1))
+    fi
+}
+
+format_check() {
+    find kernels model runtime lambda tests bench tools -name '*.[ch]' -print0 |
+        xargs -0 clang-format --dry-run -Werror
+}
+
+shell_syntax() {
+    status=0
+    for script in $(find tools tests -name '*.sh'); do
+        sh -n "$script" || status=1
+    done
+    for script in .ci/run tools/command/distil.bash; do
+        bash -n "$script" || status=1
+    done
+    return $status
+}
+
+gate "include direction" grep sh tools/check/check_includes.sh
+gate "symbols and imports" nm sh tools/check/check_symbols.sh "$DISTIL_BUILD"
+gate "instructions by file" objdump sh tools/check/check_isa.sh "$DISTIL_BUILD"
+gate "text" grep sh tools/check/check_text.sh
+gate "C formatting" clang-format format_check
+gate "shell syntax" bash shell_syntax
+gate "man page" mandoc mandoc -T lint -W warning docs/distil.1
+
+echo "lint: $passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* distil eval: accuracy on labelled sentences, agreement with another implementation's logits. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/command/cmd_input.h"
+#include "tools/command/cmd_interrupt.h"
+#include "tools/command/cmd_options.h"
+#include "tools/command/cmd_pipeline.h"
+#include "tools/command/cmd_progress.h"
+#include "tools/command/cmd_reference.h"
+#include "tools/command/cmd_tsv.h"
+#include "tools/command/cmd_util.h"
+#include "tools/command/commands.h"
+
+static const cmd_option_id accepted[] = {
+    CMD_OPT_MODEL, CMD_OPT_REFERENCE, CMD_OPT_JSON,   CMD_OPT_BATCH, CMD_OPT_THREADS,
+    CMD_OPT_SPLIT, CMD_OPT_ISA,       CMD_OPT_VERIFY, CMD_OPT_HELP,  CMD_OPT_COUNT};
+
+static const cmd_manual manual = {
+    "eval",
+    "[options] FILE.tsv",
+    "Classify the sentences of FILE.tsv ('-': standard input), whose header names the\n"
+    "columns sentence and label (tab between; a label is an index or a name), and write\n"
+    "accuracy, confusion matrix (rows: the file's labels; columns: the model's) and texts a\n"
+    "second. With --reference also the agreement with those logits: labels that are equal,\n"
+    "mean and greatest margin error, token counts that differ. A text's margin is the\n"
+    "difference of the logits of the reference's first and second label; its error is how\n"
+    "much the model's differs. A bad row is reported and left out.\n",
+    "  distil eval dev.tsv\n"
+    "  distil eval dev.tsv --reference dev-logits.tsv --json\n"
+    "  DISTIL_ISA=scalar distil eval dev.tsv --threads 2\n",
+    accepted,
+};
+
+enum { MOST_LABELS_SHOWN = 16, MOST_COLUMNS = 64 };
+
+/* A refused row's tag; labels are smaller. */
+#define NO_LABEL SIZE_MAX
+
+typedef struct job {
+    const cmd_options *options;
+    const cmd_model *model;
+    const char *path;
+    cmd_input input;
+    cmd_progress progress;
+    size_t columns, sentence_column, label_column; /* from the header */
+    uint64_t rows;                                 /* data rows, bad ones too */
+    uint64_t bad;                                  /* not evaluated */
+    uint64_t correct;
+    uint64_t *confusion;            /* (n_labels, n_labels): the file's label, the model's */
+    const cmd_reference *reference; /* NULL: none */
+    uint64_t compared, agreeing, token_mismatches;
+    uint64_t worst_row; /* line of the greatest margin error */
+    double margin_sum, margin_max;
+    double seconds;
+} job;
+
+/* ---- rows ----------------------------------------------------------------------------------- */
+
+static int take_header(job *j)
+{
+    cmd_field fields[MOST_COLUMNS];
+    cmd_text text;
+    int found = 0;
+
+    if (cmd_input_next(&j->input, &text, 1) != CMD_INPUT_TEXT) {
+        if (!j->input.failed && !cmd_interrupted())
+            cmd_error("%s: empty", j->path);
+        return -1;
+    }
+    j->columns = cmd_tsv_split(fields, MOST_COLUMNS, text.bytes, text.size);
+    for (size_t i = 0; i < j->columns && i < MOST_COLUMNS; i++) {
+        if (cmd_tsv_is(fields[i], "sentence")) {
+            j->sentence_column = i;
+            found |= 1;
+        } else if (cmd_tsv_is(fields[i], "label")) {
+            j->label_column = i;
+            found |= 2;
+        }
+    }
+    if (found == 3 && j->columns <= MOST_COLUMNS)
+        return 0;
+    cmd_error("%s:1: expected a header with the columns sentence and label", text.source);
+    cmd_hint("the file is: sentence, tab, label; the first line holds these names");
+    return -1;
+}
+
+/* A label's index from its index or name; NO_LABEL if it is neither. */
+static size_t find_label(const cmd_model *model, cmd_field field)
+{
+    size_t label;
+
+    if (cmd_tsv_count(&label, field, model->info.n_labels - 1) == 0)
+        return label;
+    for (label = 0; label < model->info.n_labels; label++)
+        if (cmd_tsv_is(field, distil_model_label(model->model, label)))
+            return label;
+    return NO_LABEL;
+}
+
+static cmd_input_status next_row(void *user, cmd_text *text, int may_wait)
+{
+    job *j = user;
+    cmd_field fields[MOST_COLUMNS];
+    cmd_input_status status = cmd_input_next(&j->input, text, may_wait);
+
+    if (status != CMD_INPUT_TEXT)
+        return status;
+    text->tag = NO_LABEL;
+    if (text->refusal != NULL)
+        return status;
+    if (cmd_tsv_split(fields, MOST_COLUMNS, text->bytes, text->size) != j->columns) {
+        text->refusal = "not as many columns as the header has";
+        text->size = 0;
+        return status;
+    }
+    text->tag = find_label(j->model, fields[j->label_column]);
+    if (text->tag == NO_LABEL)
+        text->refusal = "the label is neither an index nor a name of the model's labels";
+    text->bytes = fields[j->sentence_column].bytes;
+    text->size = fields[j->sentence_column].size;
+    return status;
+}
+
+/* ---- figures -------------------------------------------------------------------------------- */
+
+/* Index of the greatest of n, leaving one out (n: none); the lowest where equal. */
+static size_t greatest(const float *x, size_t n, size_t except)
+{
+    size_t best = except == 0 ? 1 : 0;
+
+    for (size_t i = best + 1; i < n; i++)
+        if (i != except && x[i] > x[best])
+            best = i;
+    return best;
+}
+
+/* 0, or -1 if the reference is of another file. */
+static int compare(job *j, const cmd_text *text, const cmd_answer *answer, uint64_t row)
+{
+    const cmd_reference *r = j->reference;
+    size_t n = j->model->info.n_labels;
+    const float *logits;
+    size_t first, second;
+    double error;
+
+    if (row >= r->rows || r->labels[row] != text->tag) {
+        cmd_error("%s: %s row %llu does not belong to %s:%llu", r->path,
+                  row >= r->rows ? "missing" : "the label in", (unsigned long long)row,
+                  text->source, (unsigned long long)text->number);
+        cmd_hint("a reference has one row for each row of the file, in its order");
+        return -1;
+    }
+    logits = r->logits + row * n;
+    first = greatest(logits, n, n);
+    second = greatest(logits, n, first);
+    error = fabs(((double)answer->logits[first] - (double)answer->logits[second]) -
+                 ((double)logits[first] - (double)logits[second]));
+    j->compared++;
+    j->agreeing += answer->result.label == first;
+    j->token_mismatches += answer->result.token_count != r->tokens[row];
+    j->margin_sum += error;
+    if (error > j->margin_max) {
+        j->margin_max = error;
+        j->worst_row = text->number;
+    }
+    return 0;
+}
+
+static int take_answer(void *user, const cmd_text *text, const cmd_answer *answer)
+{
+    job *j = user;
+    uint64_t row = j->rows++;
+
+    if (answer->refusal != NULL) {
+        cmd_progress_clear(&j->progress);
+        cmd_error("%s:%llu: %s", text->source, (unsigned long long)text->number, answer->refusal);
+        j->bad++;
+        return 0;
+    }
+    j->correct += answer->result.label == text->tag;
+    j->confusion[text->tag * j->model->info.n_labels + answer->result.label]++;
+    return j->reference != NULL ? compare(j, text, answer, row) : 0;
+}
+
+static int show_progress(void *user)
+{
+    job *j = user;
+
+    cmd_progress_update(&j->progress, j->rows, cmd_input_done(&j->input), j->input.bytes_total);
+    return 0;
+}
+
+/* ---- report --------------------------------------------------------------------------------- */
+
+static double share(uint64_t part, uint64_t whole)
+{
+    return whole > 0 ? (double)part / (double)whole : 0.0;
+}
+
+static void print_confusion(const job *j)
+{
+    size_t n = j->model->info.n_labels;
+    int width = 8;
+
+    if (n > MOST_LABELS_SHOWN) {
+        (void)printf("confusion        %zu labels: --json prints the matrix\n", n);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        int length = (int)strlen(distil_model_label(j->model->model, i));
+
+        width = length > width ? length : width;
+    }
+    (void)printf("confusion        rows: label in the file; columns: label given\n");
+    (void)printf("  %*s", width, "");
+    for (size_t i = 0; i < n; i++)
+        (void)printf("  %*s", width, distil_model_label(j->model->model, i));
+    (void)putchar('\n');
+    for (size_t i = 0; i < n; i++) {
+        (void)printf("  %*s", width, distil_model_label(j->model->model, i));
+        for (size_t k = 0; k < n; k++)
+            (void)printf("  %*llu", width, (unsigned long long)j->confusion[i * n + k]);
+        (void)putchar('\n');
+    }
+}
+
+static void print_report(const job *j)
+{
+    uint64_t done = j->rows - j->bad;
+
+    (void)printf("texts            %llu", (unsigned long long)done);
+    if (j->bad > 0)
+        (void)printf(" (%llu bad rows left out)", (unsigned long long)j->bad);
+    (void)printf("\naccuracy         %.2f %% (%llu of %llu)\n", 100.0 * share(j->correct, done),
+                 (unsigned long long)j->correct, (unsigned long long)done);
+    print_confusion(j);
+    if (j->reference != NULL) {
+        (void)printf("label agreement  %.2f %% (%llu of %llu)\n",
+                     100.0 * share(j->agreeing, j->compared), (unsigned long long)j->agreeing,
+                     (unsigned long long)j->compared);
+        (void)printf("margin error     mean %.4f, max %.4f",
+                     j->compared > 0 ? j->margin_sum / (double)j->compared : 0.0, j->margin_max);
+        if (j->worst_row > 0)
+            (void)printf(" (line %llu)", (unsigned long long)j->worst_row);
+        (void)printf("\ntoken counts     %llu differ\n", (unsigned long long)j->token_mismatches);
+    }
+    (void)printf("speed            %.1f texts/s (%.2f s, %s, threads %zu, batch %zu)\n",
+                 j->seconds > 0 ? (double)done / j->seconds : 0.0, j->seconds,
+                 distil_isa_name(j->model->info.isa), j->options->threads, j->options->batch);
+}
+
+static void print_json(const job *j)
+{
+    size_t n = j->model->info.n_labels;
+    uint64_t done = j->rows - j->bad;
+
+    (void)fputs("{\"file\":", stdout);
+    cmd_json_string(stdout, j->path, strlen(j->path));
+    (void)printf(",\"texts\":%llu,\"bad_rows\":%llu,\"correct\":%llu,\"accuracy\":%.9g,"
+                 "\"labels\":[",
+                 (unsigned long long)done, (unsigned long long)j->bad,
+                 (unsigned long long)j->correct, share(j->correct, done));
+    for (size_t i = 0; i < n; i++) {
+        const char *name = distil_model_label(j->model->model, i);
+
+        (void)fputs(i > 0 ? "," : "", stdout);
+        cmd_json_string(stdout, name, strlen(name));
+    }
+    (void)fputs("],\"confusion\":[", stdout);
+    for (size_t i = 0; i < n * n; i++)
+        (void)printf("%s%llu%s",
+                     i % n > 0 ? ","
+                     : i > 0   ? ",["
+                               : "[",
+                     (unsigned long long)j->confusion[i], i % n == n - 1 ? "]" : "");
+    (void)fputs("]", stdout);
+    if (j->reference != NULL)
+        (void)printf(",\"agreeing\":%llu,\"agreement\":%.9g,\"margin_error_mean\":%.9g,"
+                     "\"margin_error_max\":%.9g,\"token_mismatches\":%llu",
+                     (unsigned long long)j->agreeing, share(j->agreeing, j->compared),
+                     j->compared > 0 ? j->margin_sum / (double)j->compared : 0.0, j->margin_max,
+                     (unsigned long long)j->token_mismatches);
+    (void)printf(",\"seconds\":%.6f,\"texts_per_second\":%.6g,\"isa\":\"%s\",\"threads\":%zu,"
+                 "\"batch\":%zu}\n",
+                 j->seconds, j->seconds > 0 ? (double)done / j->seconds : 0.0,
+                 distil_isa_name(j->model->info.isa), j->options->threads, j->options->batch);
+}
+
+/* ---- command -------------------------------------------------------------------------------- */
+
+static int run(job *j)
+{
+    const cmd_pipeline pipeline = {
+        .model = j->model->model,
+        .n_labels = j->model->info.n_labels,
+        .batch = j->options->batch,
+        .threads = j->options->threads,
+        .helpers = 1,
+        .flags = j->options->flags,
+        .user = j,
+        .next = next_row,
+        .answer = take_answer,
+        .flush = show_progress,
+    };
+    double start;
+    int failed;
+
+    if (take_header(j) != 0)
+        return cmd_interrupted() ? CMD_INTERRUPTED : CMD_FAILED;
+    start = cmd_now();
+    failed = cmd_pipeline_run(&pipeline);
+    j->seconds = cmd_now() - start;
+    cmd_progress_clear(&j->progress);
+    if (failed)
+        return CMD_FAILED;
+    if (!cmd_interrupted() && j->reference != NULL && j->rows != j->reference->rows) {
+        cmd_error("%s has %zu rows, %s has %llu: not the reference of this file",
+                  j->reference->path, j->reference->rows, j->path, (unsigned long long)j->rows);
+        return CMD_FAILED;
+    }
+    if (j->options->format == CMD_FORMAT_JSON)
+        print_json(j);
+    else
+        print_report(j);
+    if (cmd_flush(stdout) != 0)
+        return CMD_FAILED;
+    if (cmd_interrupted())
+        return CMD_INTERRUPTED;
+    return j->bad > 0 || j->input.failed ? CMD_FAILED : CMD_OK;
+}
+
+static int evaluate(const cmd_options *options, const cmd_model *model)
+{
+    const char *path = options->words[0];
+    cmd_reference reference = {0};
+    job j = {.options = options, .model = model, .path = path};
+    size_t n = model->info.n_labels;
+    int code;
+
+    j.confusion = calloc(n * n, sizeof *j.confusion);
+    if (j.confusion == NULL) {
+        cmd_error("out of memory");
+        return CMD_FAILED;
+    }
+    cmd_interrupt_install();
+    if (options->reference != NULL) {
+        if (cmd_reference_load(&reference, options->reference, n) != 0) {
+            free(j.confusion);
+            return CMD_FAILED;
+        }
+        j.reference = &reference;
+    }
+    cmd_input_files(&j.input, &path, 1, 0);
+    cmd_progress_begin(&j.progress, 1);
+    code = run(&j);
+    cmd_input_close(&j.input);
+    cmd_reference_free(&reference);
+    free(j.confusion);
+    return code;
+}
+
+int cmd_eval(int argc, char **argv)
+{
+    cmd_options options;
+    cmd_model model;
+    int code = cmd_options_parse(&options, &manual, argc, argv);
+
+    if (code >= 0)
+        return code;
+    if (options.word_count != 1) {
+        code = cmd_usage_error("eval", "one FILE.tsv is expected, not %zu", options.word_count);
+    } else {
+        code = cmd_model_open(&model, options.model, options.isa, options.verify);
+        if (code == CMD_OK) {
+            code = evaluate(&options, &model);
+            cmd_model_close(&model);
+        }
+    }
+    cmd_options_free(&options);
+    return code;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Texts from arguments, files and standard input; see cmd_input.h. */
+#include "tools/command/cmd_input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/command/cmd_interrupt.h"
+#include "tools/command/cmd_util.h"
+
+enum { READ_BYTES = 1 << 18 };
+
+static const char too_long[] = "the line is longer than 64 MiB";
+
+void cmd_input_arguments(cmd_input *input, char **arguments, size_t count, int strict)
+{
+    memset(input, 0, sizeof *input);
+    input->arguments = arguments;
+    input->count = count;
+    input->strict = strict;
+    input->fd = -1;
+}
+
+static int is_stdin(const char *file)
+{
+    return strcmp(file, "-") == 0;
+}
+
+void cmd_input_files(cmd_input *input, const char **files, size_t count, int strict)
+{
+    memset(input, 0, sizeof *input);
+    input->files = files;
+    input->count = count;
+    input->strict = strict;
+    input->fd = -1;
+    for (size_t i = 0; i < count; i++) {
+        struct stat s;
+        int known = is_stdin(files[i]) ? fstat(STDIN_FILENO, &s) : stat(files[i], &s);
+
+        if (known != 0)
+            continue; /* opening it will report that */
+        if (!S_ISREG(s.st_mode)) {
+            input->bytes_total = 0;
+            break;
+        }
+        input->bytes_total += (uint64_t)s.st_size;
+    }
+}
+
+void cmd_input_choose(cmd_input *input, const cmd_options *options)
+{
+    static const char *standard_input[] = {"-"};
+
+    if (options->word_count > 0) {
+        cmd_input_arguments(input, options->words, options->word_count, options->strict);
+    } else if (options->file_count > 0) {
+        cmd_input_files(input, options->files, options->file_count, options->strict);
+    } else {
+        if (isatty(STDIN_FILENO))
+            cmd_error("reading texts from the terminal, one a line; Ctrl-D ends");
+        cmd_input_files(input, standard_input, 1, options->strict);
+    }
+}
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+/* Open the next file that can be opened; 0 if none is left. */
+static int open_next(cmd_input *input)
+{
+    while (input->next < input->count) {
+        const char *file = input->files[input->next++];
+
+        input->source = is_stdin(file) ? "standard input" : file;
+        input->fd = is_stdin(file) ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+        if (input->fd >= 0) {
+            input->at_end = 0;
+            input->line = 0;
+            input->begin = input->end = input->scanned = 0;
+            input->skipping = NULL;
+            return 1;
+        }
+        cmd_error("%s: cannot open: %s", file, strerror(errno));
+        input->failed = 1;
+    }
+    return 0;
+}
+
+static void close_file(cmd_input *input)
+{
+    if (input->fd > STDIN_FILENO)
+        (void)close(input->fd);
+    input->fd = -1;
+}
+
+/* Make room for READ_BYTES more. 0, or -1 without memory. */
+static int make_room(cmd_input *input)
+{
+    size_t unread = input->end - input->begin;
+    size_t capacity = input->capacity;
+    char *bigger;
+
+    if (input->begin > 0) {
+        memmove(input->buffer, input->buffer + input->begin, unread);
+        input->scanned -= input->begin;
+        input->end = unread;
+        input->begin = 0;
+    }
+    if (capacity - unread >= READ_BYTES)
+        return 0;
+    /* Doubling: moving costs O(1) a byte. Bounded: unread is at most a longest line and a read. */
+    capacity = capacity == 0 ? 2 * (size_t)READ_BYTES : 2 * capacity;
+    bigger = realloc(input->buffer, capacity);
+    if (bigger == NULL)
+        return -1;
+    input->buffer = bigger;
+    input->capacity = capacity;
+    return 0;
+}
+
+/* Leave out the line whose beginning is in the buffer, and remember why. */
+static void skip_line(cmd_input *input, const char *why)
+{
+    input->skipping = why;
+    input->begin = input->scanned = input->end = 0;
+}
+
+/* Read once. 0, also at the end and on an error; -1 to stop. */
+static int read_more(cmd_input *input)
+{
+    ssize_t n;
+
+    if (make_room(input) != 0) {
+        if (input->buffer == NULL) {
+            cmd_error("out of memory");
+            input->failed = 1;
+            return -1;
+        }
+        skip_line(input, "no memory for a line as long as this");
+    }
+    do {
+        if (cmd_wait_readable(input->fd) != 0)
+            return -1;
+        n = read(input->fd, input->buffer + input->end, READ_BYTES);
+    } while (n < 0 && (errno == EINTR || errno == EAGAIN));
+    if (n < 0) {
+        cmd_error("%s: cannot read: %s", input->source, strerror(errno));
+        input->failed = 1;
+    }
+    if (n <= 0) {
+        input->at_end = 1;
+        return 0;
+    }
+    input->end += (size_t)n;
+    input->bytes_read += (uint64_t)n;
+    return 0;
+}
+
+/* Give buffer[begin .. end) as a line; the unread rest begins at next. */
+static void give_line(cmd_input *input, cmd_text *text, size_t end, size_t next)
+{
+    text->bytes = input->buffer + input->begin;
+    text->size = end - input->begin;
+    text->source = input->source;
+    text->number = ++input->line;
+    text->refusal = input->skipping;
+    if (text->size > CMD_MAX_LINE_BYTES)
+        text->refusal = too_long;
+    if (text->refusal != NULL)
+        text->size = 0;
+    input->skipping = NULL;
+    input->begin = input->scanned = next;
+}
+
+/* A line out of what has been read; 0 if there is no whole one. */
+static int take_line(cmd_input *input, cmd_text *text)
+{
+    size_t unscanned = input->end - input->scanned;
+    const char *lf = unscanned > 0 ? memchr(input->buffer + input->scanned, '\n', unscanned) : NULL;
+
+    if (lf != NULL) {
+        size_t end = (size_t)(lf - input->buffer);
+
+        give_line(input, text, end, end + 1);
+        return 1;
+    }
+    if (input->at_end && (input->end > input->begin || input->skipping != NULL)) {
+        give_line(input, text, input->end, input->end);
+        return 1;
+    }
+    input->scanned = input->end;
+    if (input->skipping != NULL)
+        skip_line(input, input->skipping);
+    else if (input->end - input->begin > CMD_MAX_LINE_BYTES)
+        skip_line(input, too_long);
+    return 0;
+}
+
+static cmd_input_status next_line(cmd_input *input, cmd_text *text, int may_wait)
+{
+    for (;;) {
+        if (input->fd < 0 && !open_next(input))
+            return CMD_INPUT_END;
+        if (take_line(input, text))
+            return CMD_INPUT_TEXT;
+        if (input->at_end) {
+            close_file(input);
+            continue;
+        }
+        if (!may_wait && !cmd_readable(input->fd))
+            return CMD_INPUT_WAIT;
+        if (read_more(input) < 0)
+            return CMD_INPUT_END;
+    }
+}
+
+/* ---- all sources ---------------------------------------------------------------------------- */
+
+cmd_input_status cmd_input_next(cmd_input *input, cmd_text *text, int may_wait)
+{
+    text->tag = 0;
+    if (cmd_interrupted())
+        return CMD_INPUT_END;
+    if (input->files == NULL) {
+        if (input->next >= input->count)
+            return CMD_INPUT_END;
+        text->bytes = input->arguments[input->next++];
+        text->size = strlen(text->bytes);
+        text->source = "argument";
+        text->number = input->next;
+        text->refusal = NULL;
+    } else {
+        cmd_input_status status = next_line(input, text, may_wait);
+
+        if (status != CMD_INPUT_TEXT)
+            return status;
+    }
+    if (input->strict && text->refusal == NULL && !cmd_utf8_valid(text->bytes, text->size))
+        text->refusal = "the text is not UTF-8";
+    return CMD_INPUT_TEXT;
+}
+
+uint64_t cmd_input_done(const cmd_input *input)
+{
+    return input->bytes_read - (input->end - input->begin);
+}
+
+void cmd_input_close(cmd_input *input)
+{
+    close_file(input);
+    free(input->buffer);
+    input->buffer = NULL;
+    input->capacity = 0;
+}

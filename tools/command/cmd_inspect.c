@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* distil inspect: what a blob holds, for people and as JSON. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/blob.h"
+#include "model/vocab.h"
+#include "tools/command/cmd_blob.h"
+#include "tools/command/cmd_options.h"
+#include "tools/command/cmd_util.h"
+#include "tools/command/commands.h"
+
+static const cmd_option_id accepted[] = {CMD_OPT_MODEL, CMD_OPT_JSON, CMD_OPT_SECTIONS,
+                                         CMD_OPT_HELP, CMD_OPT_COUNT};
+
+static const cmd_manual manual = {
+    "inspect",
+    "[options] [FILE]",
+    "Show what a model file holds: shape, quantisation, labels, tokenizer, where it was\n"
+    "made from, and how fine its weights are: the mean over a matrix's columns of the\n"
+    "largest integer weight, 127 being the finest, and how many panel pairs add 4, 2 or 1\n"
+    "quads in a 16-bit lane. JSON always lists the sections. Without FILE: the model in\n"
+    "use. The file's structure is checked, its content not: that is `distil verify`.\n",
+    "  distil inspect my.distil\n"
+    "  distil inspect --json my.distil | python3 -m json.tool\n"
+    "  distil inspect --sections my.distil\n",
+    accepted,
+};
+
+/* How fine the weights of a matrix are. */
+typedef struct fineness {
+    distil_blob_matrix matrix;
+    double mean_range;       /* over columns of the largest magnitude */
+    unsigned long groups[5]; /* panel pairs by group size */
+} fineness;
+
+static fineness measure(const distil_blob *blob, distil_section_kind kind, uint32_t layer)
+{
+    fineness f = {.matrix = distil_blob_get_matrix(blob, kind, layer)};
+    size_t panel_bytes = f.matrix.depth * DISTIL_BLOB_PANEL_COLS;
+    unsigned long sum = 0;
+
+    for (size_t panel = 0; panel < f.matrix.cols / DISTIL_BLOB_PANEL_COLS; panel++) {
+        const int8_t *weights = f.matrix.panels + panel * panel_bytes;
+        int largest[DISTIL_BLOB_PANEL_COLS] = {0};
+
+        for (size_t i = 0; i < panel_bytes; i++) {
+            int *column = &largest[i / DISTIL_BLOB_QUAD % DISTIL_BLOB_PANEL_COLS];
+
+            *column = abs(weights[i]) > *column ? abs(weights[i]) : *column;
+        }
+        for (size_t col = 0; col < DISTIL_BLOB_PANEL_COLS; col++)
+            sum += (unsigned long)largest[col];
+    }
+    for (size_t pair = 0; pair < f.matrix.cols / DISTIL_BLOB_PAIR_COLS; pair++)
+        f.groups[f.matrix.group[pair]]++;
+    f.mean_range = (double)sum / (double)f.matrix.cols;
+    return f;
+}
+
+static const struct {
+    uint32_t flag;
+    const char *json, *text;
+} tokenizer_flags[] = {
+    {DISTIL_BLOB_TOK_LOWERCASE, "lowercase", "lowercase"},
+    {DISTIL_BLOB_TOK_STRIP_ACCENTS, "strip_accents", "accents stripped"},
+    {DISTIL_BLOB_TOK_CHINESE_CHARS, "tokenize_chinese_chars", "Chinese characters apart"},
+};
+enum { TOKENIZER_FLAGS = sizeof tokenizer_flags / sizeof *tokenizer_flags };
+
+static int is_per_layer(uint32_t kind)
+{
+    return kind >= DISTIL_SECTION_QKV && kind < DISTIL_SECTION_HEAD_DENSE;
+}
+
+static void print_sha256(const distil_blob *blob)
+{
+    for (size_t i = 0; i < 32; i++)
+        (void)printf("%02x", blob->header->sha256[i]);
+}
+
+/* ---- JSON ----------------------------------------------------------------------------------- */
+
+static void json_number(const char *name, unsigned long long value)
+{
+    (void)printf("  \"%s\": %llu,\n", name, value);
+}
+
+static void json_tokenizer(const distil_blob *blob)
+{
+    const distil_blob_header *h = blob->header;
+    const uint32_t *special = distil_blob_section_data(blob, DISTIL_SECTION_SPECIALS, 0, NULL);
+    distil_vocab vocab;
+
+    distil_vocab_init(&vocab, blob);
+    (void)fputs("  \"tokenizer\": {\n", stdout);
+    for (size_t i = 0; i < TOKENIZER_FLAGS; i++)
+        (void)printf("    \"%s\": %s,\n", tokenizer_flags[i].json,
+                     h->tokenizer_flags & tokenizer_flags[i].flag ? "true" : "false");
+    (void)printf("    \"max_word_chars\": %u,\n    \"max_token_bytes\": %u,\n"
+                 "    \"vocab_slots\": %u,\n    \"pad_id\": %u,\n    \"unk_id\": %u,\n"
+                 "    \"cls_id\": %u,\n    \"sep_id\": %u,\n    \"mask_id\": %u,\n",
+                 (unsigned)h->max_word_chars, (unsigned)h->max_token_bytes,
+                 (unsigned)h->vocab_slots, (unsigned)h->pad_id, (unsigned)h->unk_id,
+                 (unsigned)h->cls_id, (unsigned)h->sep_id, (unsigned)h->mask_id);
+    (void)fputs("    \"special_tokens\": [", stdout);
+    for (uint32_t i = 0; i < h->special_count; i++) {
+        size_t bytes;
+        const char *token = distil_vocab_token(&vocab, special[i], &bytes);
+
+        (void)printf("%s\n      {\"id\": %u, \"token\": ", i > 0 ? "," : "", (unsigned)special[i]);
+        cmd_json_string(stdout, token, bytes);
+        (void)putchar('}');
+    }
+    (void)fputs("\n    ]\n  },\n", stdout);
+}
+
+static void json_weights(const distil_blob *blob)
+{
+    (void)fputs("  \"matrices\": [", stdout);
+    for (uint32_t layer = 0; layer < blob->header->n_layers; layer++) {
+        for (size_t i = 0; i < CMD_BLOB_MATRICES; i++) {
+            fineness f = measure(blob, cmd_blob_matrices[i], layer);
+
+            (void)printf("%s\n    {\"layer\": %u, \"name\": \"%s\", \"depth\": %zu, \"cols\": %zu, "
+                         "\"mean_range\": %.4f, \"groups\": {\"4\": %lu, \"2\": %lu, \"1\": %lu}}",
+                         layer + i > 0 ? "," : "", (unsigned)layer,
+                         distil_section_name(cmd_blob_matrices[i]), f.matrix.depth, f.matrix.cols,
+                         f.mean_range, f.groups[4], f.groups[2], f.groups[1]);
+        }
+    }
+    (void)fputs("\n  ],\n", stdout);
+}
+
+static void json_sections(const distil_blob *blob)
+{
+    (void)fputs("  \"sections\": [", stdout);
+    for (size_t i = 0; i < blob->header->section_count; i++) {
+        const distil_blob_section *s = &blob->sections[i];
+
+        (void)printf("%s\n    {\"name\": \"%s\", \"layer\": %u, \"offset\": %llu, \"bytes\": %llu, "
+                     "\"crc32c\": \"%08x\"}",
+                     i > 0 ? "," : "", distil_section_name(s->kind), (unsigned)s->layer,
+                     (unsigned long long)s->offset, (unsigned long long)s->bytes,
+                     (unsigned)s->crc32c);
+    }
+    (void)fputs("\n  ]\n", stdout);
+}
+
+static void print_json(const distil_blob *blob)
+{
+    const distil_blob_header *h = blob->header;
+    size_t bytes;
+    const char *text = distil_blob_section_data(blob, DISTIL_SECTION_PROVENANCE, 0, &bytes);
+
+    (void)fputs("{\n", stdout);
+    json_number("file_bytes", h->file_bytes);
+    json_number("version", h->version);
+    json_number("scheme", h->scheme);
+    (void)fputs("  \"sha256\": \"", stdout);
+    print_sha256(blob);
+    (void)printf("\",\n  \"header_crc32c\": \"%08x\",\n", (unsigned)h->header_crc32c);
+    json_number("dim", h->dim);
+    json_number("hidden_dim", h->hidden_dim);
+    json_number("n_layers", h->n_layers);
+    json_number("n_heads", h->n_heads);
+    json_number("vocab_size", h->vocab_size);
+    json_number("max_positions", h->max_positions);
+    (void)fputs("  \"layer_norm_eps\": ", stdout);
+    cmd_json_float(stdout, h->layer_norm_eps);
+    (void)fputs(",\n  \"labels\": [", stdout);
+    for (uint32_t i = 0; i < h->n_labels; i++) {
+        size_t label_bytes;
+        const char *label = distil_blob_label(blob, i, &label_bytes);
+
+        (void)fputs(i > 0 ? ", " : "", stdout);
+        cmd_json_string(stdout, label, label_bytes);
+    }
+    (void)fputs("],\n", stdout);
+    json_tokenizer(blob);
+    (void)fputs("  \"provenance\": ", stdout);
+    cmd_json_string(stdout, text, bytes);
+    (void)fputs(",\n", stdout);
+    json_weights(blob);
+    json_sections(blob);
+    (void)fputs("}\n", stdout);
+}
+
+/* ---- text ----------------------------------------------------------------------------------- */
+
+static void text_labels(const distil_blob *blob)
+{
+    uint32_t n_labels = blob->header->n_labels;
+
+    (void)printf("labels       %u:", (unsigned)n_labels);
+    for (uint32_t i = 0; i < n_labels && i < 20; i++) {
+        size_t bytes;
+        const char *label = distil_blob_label(blob, i, &bytes);
+
+        (void)fputs(i > 0 ? ", " : " ", stdout);
+        cmd_write_escaped(stdout, label, bytes);
+    }
+    (void)fputs(n_labels > 20 ? " ... (all with --json)\n" : "\n", stdout);
+}
+
+static void text_tokenizer(const distil_blob *blob)
+{
+    const distil_blob_header *h = blob->header;
+    const uint32_t *special = distil_blob_section_data(blob, DISTIL_SECTION_SPECIALS, 0, NULL);
+    distil_vocab vocab;
+
+    distil_vocab_init(&vocab, blob);
+    (void)fputs("tokenizer    ", stdout);
+    for (size_t i = 0; i < TOKENIZER_FLAGS; i++)
+        (void)printf("%s%s, ", h->tokenizer_flags & tokenizer_flags[i].flag ? "" : "not ",
+                     tokenizer_flags[i].text);
+    (void)printf("words up to %u characters\n", (unsigned)h->max_word_chars);
+    (void)fputs("             special:", stdout);
+    for (uint32_t i = 0; i < h->special_count; i++) {
+        size_t bytes;
+        const char *token = distil_vocab_token(&vocab, special[i], &bytes);
+
+        (void)putchar(' ');
+        cmd_write_escaped(stdout, token, bytes);
+        (void)printf(" %u%s", (unsigned)special[i], i + 1 < h->special_count ? "," : "");
+    }
+    (void)putchar('\n');
+}
+
+/* Lines as they are, but for control characters. */
+static void text_provenance(const distil_blob *blob)
+{
+    size_t bytes;
+    const char *text = distil_blob_section_data(blob, DISTIL_SECTION_PROVENANCE, 0, &bytes);
+    const char *end = text + bytes;
+
+    for (int first = 1; text < end; first = 0) {
+        const char *line_end = memchr(text, '\n', (size_t)(end - text));
+
+        if (line_end == NULL)
+            line_end = end;
+        (void)printf("%-13s", first ? "provenance" : "");
+        cmd_write_escaped(stdout, text, (size_t)(line_end - text));
+        (void)putchar('\n');
+        text = line_end < end ? line_end + 1 : end;
+    }
+}
+
+/* Bytes by purpose, in the order of the file. */
+static void text_sizes(const distil_blob *blob)
+{
+    static const struct {
+        uint32_t last;
+        const char *name;
+    } parts[] = {
+        {DISTIL_SECTION_SPECIALS, "texts"},    {DISTIL_SECTION_VOCAB_BYTES, "vocabulary"},
+        {DISTIL_SECTION_QUAD_GROUP, "orders"}, {DISTIL_SECTION_EMBED_NORM, "embeddings"},
+        {DISTIL_SECTION_FFN_NORM, "layers"},   {DISTIL_SECTION_HEAD_OUT, "head"},
+    };
+    unsigned long long bytes[sizeof parts / sizeof *parts] = {0};
+
+    for (size_t i = 0; i < blob->header->section_count; i++) {
+        size_t part = 0;
+
+        while (blob->sections[i].kind > parts[part].last)
+            part++;
+        bytes[part] += blob->sections[i].bytes;
+    }
+    (void)fputs("bytes        ", stdout);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        (void)printf("%s%s %llu", i > 0 ? ", " : "", parts[i].name, bytes[i]);
+    (void)putchar('\n');
+}
+
+static void text_weights(const distil_blob *blob)
+{
+    (void)fputs("\nlayer  matrix          inputs  outputs  mean range  groups of 4, 2, 1\n",
+                stdout);
+    for (uint32_t layer = 0; layer < blob->header->n_layers; layer++) {
+        for (size_t i = 0; i < CMD_BLOB_MATRICES; i++) {
+            fineness f = measure(blob, cmd_blob_matrices[i], layer);
+
+            (void)printf("%5u  %-14s  %6zu  %7zu  %10.1f  %lu, %lu, %lu\n", (unsigned)layer,
+                         distil_section_name(cmd_blob_matrices[i]), f.matrix.depth, f.matrix.cols,
+                         f.mean_range, f.groups[4], f.groups[2], f.groups[1]);
+        }
+    }
+}
+
+static void text_sections(const distil_blob *blob)
+{
+    (void)fputs("\nsection         layer      offset       bytes  CRC-32C\n", stdout);
+    for (size_t i = 0; i < blob->header->section_count; i++) {
+        const distil_blob_section *s = &blob->sections[i];
+        char layer[12] = "-";
+
+        if (is_per_layer(s->kind))
+            (void)snprintf(layer, sizeof layer, "%u", (unsigned)s->layer);
+        (void)printf("%-14s  %5s  %10llu  %10llu  %08x\n", distil_section_name(s->kind), layer,
+                     (unsigned long long)s->offset, (unsigned long long)s->bytes,
+                     (unsigned)s->crc32c);
+    }
+}
+
+static void print_text(const distil_blob *blob, const char *path, int sections)
+{
+    const distil_blob_header *h = blob->header;
+
+    (void)printf("%s\n", path);
+    (void)printf("format       blob version %u, %llu bytes\n", (unsigned)h->version,
+                 (unsigned long long)h->file_bytes);
+    (void)fputs("sha256       ", stdout);
+    print_sha256(blob);
+    (void)printf("\nmodel        DistilBERT, %u layer%s, dim %u, hidden %u, %u head%s of %u,\n"
+                 "             %u tokens, %u positions, layer norm epsilon %g\n",
+                 (unsigned)h->n_layers, h->n_layers == 1 ? "" : "s", (unsigned)h->dim,
+                 (unsigned)h->hidden_dim, (unsigned)h->n_heads, h->n_heads == 1 ? "" : "s",
+                 (unsigned)(h->dim / h->n_heads), (unsigned)h->vocab_size,
+                 (unsigned)h->max_positions, (double)h->layer_norm_eps);
+    (void)fputs(
+        "scheme       1: activations u8 by row, weights int8 by column within 16-bit lanes,\n"
+        "             embeddings int8 by row, the rest fp32\n",
+        stdout);
+    text_labels(blob);
+    text_tokenizer(blob);
+    text_sizes(blob);
+    text_provenance(blob);
+    text_weights(blob);
+    if (sections)
+        text_sections(blob);
+}
+
+/* ---- command -------------------------------------------------------------------------------- */
+
+int cmd_inspect(int argc, char **argv)
+{
+    cmd_options options;
+    distil_blob blob;
+    char *path;
+    int code = cmd_options_parse(&options, &manual, argc, argv);
+
+    if (code >= 0)
+        return code;
+    code = CMD_FAILED;
+    if (options.word_count + (options.model != NULL) > 1) {
+        code = cmd_usage_error("inspect", "more than one file");
+    } else if (cmd_choose_model(&path, options.word_count > 0 ? options.words[0] : options.model) ==
+               0) {
+        if (cmd_blob_open(&blob, path) == 0) {
+            if (options.format == CMD_FORMAT_JSON)
+                print_json(&blob);
+            else
+                print_text(&blob, path, options.sections);
+            distil_blob_close(&blob);
+            code = cmd_flush(stdout) == 0 ? CMD_OK : CMD_FAILED;
+        }
+        free(path);
+    }
+    cmd_options_free(&options);
+    return code;
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ring of batches; see cmd_pipeline.h.
+ *
+ * Batches carry running numbers. written <= taken <= submitted, and submitted - written is at most
+ * the ring's size: batch n lies in slot n % slots. A slot belongs to the main thread until it is
+ * submitted, to one worker until it is done, and to the main thread again.
+ */
+#include "tools/command/cmd_pipeline.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/command/cmd_util.h"
+
+/* A batch is full with this many bytes of text, whatever the count: bounds memory. A slot that one
+ * long line made bigger than the second figure gives its memory back. */
+enum { BATCH_BYTES = 1 << 20, KEEP_BYTES = 4 << 20 };
+
+typedef struct item {
+    cmd_text text; /* bytes are at offset in the batch */
+    size_t offset;
+    cmd_answer answer;
+    size_t call; /* index among the texts that are classified; only if not refused */
+} item;
+
+typedef struct batch {
+    char *bytes;
+    size_t used, capacity;
+    item *items;
+    size_t count;
+    distil_text *texts;     /* (batch) those not refused */
+    distil_result *results; /* (batch) */
+    distil_scores *scores;  /* (batch) */
+    float *values;          /* (batch, 2, n_labels) logits and probabilities */
+    int done;               /* under the ring's lock */
+} batch;
+
+typedef struct ring {
+    const cmd_pipeline *pipeline;
+    batch *batches;
+    size_t slots;
+    uint64_t submitted, taken, written;
+    int closing;
+    pthread_mutex_t lock;
+    pthread_cond_t to_work;  /* something was submitted, or closing */
+    pthread_cond_t to_main;  /* something is done */
+    distil_context *context; /* of the main thread, without workers */
+    pthread_t *threads;
+    distil_context **contexts;
+    size_t started;
+} ring;
+
+typedef struct worker {
+    ring *ring;
+    distil_context *context;
+} worker;
+
+/* ---- a batch -------------------------------------------------------------------------------- */
+
+static int batch_init(batch *b, const cmd_pipeline *pipeline)
+{
+    size_t n = pipeline->batch;
+    size_t labels = pipeline->n_labels;
+
+    b->items = calloc(n, sizeof *b->items);
+    b->texts = calloc(n, sizeof *b->texts);
+    b->results = calloc(n, sizeof *b->results);
+    b->scores = calloc(n, sizeof *b->scores);
+    b->values = calloc(n, 2 * labels * sizeof *b->values);
+    if (b->items == NULL || b->texts == NULL || b->results == NULL || b->scores == NULL ||
+        b->values == NULL)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        b->scores[i].logits = b->values + 2 * i * labels;
+        b->scores[i].probabilities = b->values + (2 * i + 1) * labels;
+    }
+    return 0;
+}
+
+static void batch_free(batch *b)
+{
+    free(b->bytes);
+    free(b->items);
+    free(b->texts);
+    free(b->results);
+    free(b->scores);
+    free(b->values);
+}
+
+static void batch_clear(batch *b)
+{
+    if (b->capacity > KEEP_BYTES) {
+        free(b->bytes);
+        b->bytes = NULL;
+        b->capacity = 0;
+    }
+    b->used = 0;
+    b->count = 0;
+    b->done = 0;
+}
+
+/* Room for `size` more bytes. 0, or -1 without memory. */
+static int batch_reserve(batch *b, size_t size)
+{
+    size_t capacity = 2 * b->capacity;
+    char *bigger;
+
+    if (b->capacity - b->used >= size && b->bytes != NULL)
+        return 0;
+    if (capacity < b->used + size + 4096)
+        capacity = b->used + size + 4096;
+    bigger = realloc(b->bytes, capacity);
+    if (bigger == NULL)
+        return -1;
+    b->bytes = bigger;
+    b->capacity = capacity;
+    return 0;
+}
+
+/* Append a copy of a text; without memory for it, a refusal. */
+static void batch_add(batch *b, const cmd_text *text)
+{
+    item *it = &b->items[b->count++];
+
+    it->text = *text;
+    it->offset = b->used;
+    if (batch_reserve(b, text->size) != 0) {
+        it->text.refusal = "no memory for a text as long as this";
+        it->text.size = 0;
+    } else if (text->size > 0) {
+        memcpy(b->bytes + b->used, text->bytes, text->size);
+        b->used += text->size;
+    }
+}
+
+/* Classify what is not refused. A status of the whole batch is traced to its texts one by one. */
+static void batch_classify(batch *b, distil_context *context, uint32_t flags)
+{
+    size_t calls = 0;
+    distil_status status;
+
+    for (size_t i = 0; i < b->count; i++) {
+        item *it = &b->items[i];
+
+        it->text.bytes = it->text.size > 0 ? b->bytes + it->offset : "";
+        it->answer.refusal = it->text.refusal;
+        if (it->answer.refusal != NULL)
+            continue;
+        it->call = calls++;
+        b->texts[it->call] = (distil_text){it->text.bytes, it->text.size};
+    }
+    if (calls == 0)
+        return;
+    status = distil_classify_batch(context, b->results, b->scores, b->texts, calls, flags);
+    for (size_t i = 0; i < b->count; i++) {
+        item *it = &b->items[i];
+        size_t c = it->call;
+
+        if (it->answer.refusal != NULL)
+            continue;
+        if (status != DISTIL_OK) {
+            distil_status own = distil_classify(context, &b->results[c], &b->scores[c],
+                                                it->text.bytes, it->text.size, flags);
+
+            if (own != DISTIL_OK)
+                it->answer.refusal = distil_status_str(own);
+        }
+        it->answer.result = b->results[c];
+        it->answer.logits = b->scores[c].logits;
+        it->answer.probabilities = b->scores[c].probabilities;
+    }
+}
+
+/* ---- workers -------------------------------------------------------------------------------- */
+
+static void *work(void *argument)
+{
+    worker *self = argument;
+    ring *r = self->ring;
+    distil_context *context = self->context;
+
+    free(self);
+    (void)pthread_mutex_lock(&r->lock);
+    for (;;) {
+        batch *b;
+
+        while (r->taken == r->submitted && !r->closing)
+            (void)pthread_cond_wait(&r->to_work, &r->lock);
+        if (r->closing) /* all is written, or the output failed and the rest is not wanted */
+            break;
+        b = &r->batches[r->taken++ % r->slots];
+        (void)pthread_mutex_unlock(&r->lock);
+        batch_classify(b, context, r->pipeline->flags);
+        (void)pthread_mutex_lock(&r->lock);
+        b->done = 1;
+        (void)pthread_cond_signal(&r->to_main);
+    }
+    (void)pthread_mutex_unlock(&r->lock);
+    return NULL;
+}
+
+static int start_one(ring *r)
+{
+    worker *self = malloc(sizeof *self);
+    distil_status status;
+    int error;
+
+    if (self == NULL) {
+        cmd_error("out of memory");
+        return -1;
+    }
+    status = distil_context_new(&r->contexts[r->started], r->pipeline->model, NULL);
+    if (status != DISTIL_OK) {
+        free(self);
+        cmd_error("cannot make a context: %s", distil_status_str(status));
+        return -1;
+    }
+    self->ring = r;
+    self->context = r->contexts[r->started];
+    error = pthread_create(&r->threads[r->started], NULL, work, self);
+    if (error != 0) {
+        distil_context_free(self->context);
+        free(self);
+        cmd_error("cannot start thread %zu: %s; try a smaller --threads", r->started + 1,
+                  strerror(error));
+        return -1;
+    }
+    r->started++;
+    return 0;
+}
+
+/* Workers leave SIGINT to the main thread, whose waiting it is to end. */
+static int start_workers(ring *r)
+{
+    sigset_t interrupt, before;
+    int failed = 0;
+
+    r->threads = calloc(r->pipeline->threads, sizeof *r->threads);
+    r->contexts = calloc(r->pipeline->threads, sizeof(distil_context *));
+    if (r->threads == NULL || r->contexts == NULL) {
+        cmd_error("out of memory");
+        return -1;
+    }
+    (void)sigemptyset(&interrupt);
+    (void)sigaddset(&interrupt, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &interrupt, &before);
+    for (size_t i = 0; i < r->pipeline->threads && !failed; i++)
+        failed = start_one(r);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+static void stop_workers(ring *r)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    r->closing = 1;
+    (void)pthread_cond_broadcast(&r->to_work);
+    (void)pthread_mutex_unlock(&r->lock);
+    for (size_t i = 0; i < r->started; i++) {
+        (void)pthread_join(r->threads[i], NULL);
+        distil_context_free(r->contexts[i]);
+    }
+    free(r->threads);
+    free(r->contexts);
+}
+
+/* ---- the main thread ------------------------------------------------------------------------ */
+
+static int ring_init(ring *r, const cmd_pipeline *pipeline)
+{
+    distil_context_options options = {0};
+    distil_status status;
+
+    memset(r, 0, sizeof *r);
+    r->pipeline = pipeline;
+    (void)pthread_mutex_init(&r->lock, NULL);
+    (void)pthread_cond_init(&r->to_work, NULL);
+    (void)pthread_cond_init(&r->to_main, NULL);
+    r->slots = pipeline->threads > 1 ? 2 * pipeline->threads + 1 : 1;
+    r->batches = calloc(r->slots, sizeof *r->batches);
+    if (r->batches == NULL) {
+        r->slots = 0;
+        cmd_error("out of memory");
+        return -1;
+    }
+    for (size_t i = 0; i < r->slots; i++) {
+        if (batch_init(&r->batches[i], pipeline) != 0) {
+            cmd_error("out of memory: try a smaller --batch or --threads");
+            return -1;
+        }
+    }
+    if (pipeline->threads > 1)
+        return start_workers(r);
+    options.threads = pipeline->helpers;
+    status = distil_context_new(&r->context, pipeline->model, &options);
+    if (status == DISTIL_OK)
+        return 0;
+    cmd_error("cannot make a context: %s", distil_status_str(status));
+    return -1;
+}
+
+static void ring_free(ring *r)
+{
+    stop_workers(r);
+    distil_context_free(r->context);
+    for (size_t i = 0; i < r->slots; i++)
+        batch_free(&r->batches[i]);
+    free(r->batches);
+    (void)pthread_cond_destroy(&r->to_main);
+    (void)pthread_cond_destroy(&r->to_work);
+    (void)pthread_mutex_destroy(&r->lock);
+}
+
+static void submit(ring *r)
+{
+    batch *b = &r->batches[r->submitted % r->slots];
+
+    if (r->started == 0) {
+        batch_classify(b, r->context, r->pipeline->flags);
+        b->done = 1;
+        r->submitted++;
+        return;
+    }
+    (void)pthread_mutex_lock(&r->lock);
+    r->submitted++;
+    (void)pthread_cond_signal(&r->to_work);
+    (void)pthread_mutex_unlock(&r->lock);
+}
+
+/* Wait for the oldest batch and hand out its answers. 0, or -1 to stop. */
+static int write_oldest(ring *r)
+{
+    const cmd_pipeline *p = r->pipeline;
+    batch *b = &r->batches[r->written % r->slots];
+    int failed = 0;
+
+    (void)pthread_mutex_lock(&r->lock);
+    while (!b->done)
+        (void)pthread_cond_wait(&r->to_main, &r->lock);
+    (void)pthread_mutex_unlock(&r->lock);
+    for (size_t i = 0; i < b->count && !failed; i++)
+        failed = p->answer(p->user, &b->items[i].text, &b->items[i].answer);
+    batch_clear(b);
+    r->written++;
+    return p->flush(p->user) != 0 || failed ? -1 : 0;
+}
+
+/* Write until at most `left` batches are out. */
+static int write_down_to(ring *r, uint64_t left)
+{
+    while (r->submitted - r->written > left)
+        if (write_oldest(r) != 0)
+            return -1;
+    return 0;
+}
+
+/* Fill the batch that comes next. What ended it: TEXT if it is full. */
+static cmd_input_status fill(const ring *r, batch *b)
+{
+    const cmd_pipeline *p = r->pipeline;
+
+    while (b->count < p->batch && b->used < BATCH_BYTES) {
+        int idle = b->count == 0 && r->submitted == r->written;
+        cmd_text text;
+        cmd_input_status status = p->next(p->user, &text, idle);
+
+        if (status != CMD_INPUT_TEXT)
+            return status;
+        batch_add(b, &text);
+    }
+    return CMD_INPUT_TEXT;
+}
+
+int cmd_pipeline_run(const cmd_pipeline *pipeline)
+{
+    ring r;
+    int failed = ring_init(&r, pipeline);
+
+    while (!failed) {
+        batch *b = &r.batches[r.submitted % r.slots];
+        cmd_input_status status = fill(&r, b);
+
+        if (b->count > 0)
+            submit(&r);
+        /* A slot must be free to go on; before waiting and at the end nothing may be left. */
+        if (write_down_to(&r, status == CMD_INPUT_TEXT ? r.slots - 1 : 0) != 0)
+            failed = -1;
+        if (status == CMD_INPUT_END)
+            break;
+    }
+    ring_free(&r);
+    return failed;
+}

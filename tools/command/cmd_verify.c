@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* distil verify: everything a blob promises, checked from its bytes. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/blob.h"
+#include "runtime/base/checksum.h"
+#include "model/vocab.h"
+#include "tools/command/cmd_blob.h"
+#include "tools/command/cmd_options.h"
+#include "tools/command/cmd_util.h"
+#include "tools/command/commands.h"
+
+static const cmd_option_id accepted[] = {CMD_OPT_MODEL, CMD_OPT_HELP, CMD_OPT_COUNT};
+
+static const cmd_manual manual = {
+    "verify",
+    "[options] [FILE...]",
+    "Check model files from their bytes, trusting nothing they say about themselves:\n"
+    "structure (what every opening checks), the CRC-32C of each section, the SHA-256 of\n"
+    "the whole, the vocabulary (each token is found at its id), numbers (finite; scales\n"
+    "above zero), the overflow proof (no 16-bit lane of any group of weights can exceed\n"
+    "its range) and the column sums. One line a step; a failed one names the byte.\n"
+    "Without FILE: the model in use.\n",
+    "  distil verify my.distil\n"
+    "  distil verify build/*.distil && echo all sound\n",
+    accepted,
+};
+
+/* One step: a word for it, and on failure the place. Returns 1 if it passed. */
+static int passed(const char *step, const char *details)
+{
+    (void)printf("  %-12s ok      %s\n", step, details);
+    return 1;
+}
+
+static int failed(const char *step, const distil_blob *blob, uint64_t offset, const char *what)
+{
+    char place[64];
+
+    cmd_blob_place(place, blob, offset);
+    (void)printf("  %-12s FAILED  byte %llu (%s): %s\n", step, (unsigned long long)offset, place,
+                 what);
+    return 0;
+}
+
+static uint64_t offset_of(const distil_blob *blob, const void *p)
+{
+    return (uint64_t)((const uint8_t *)p - blob->bytes);
+}
+
+/* Every damaged section is named, not only the first. */
+static int check_crc(const distil_blob *blob)
+{
+    char details[64];
+    int good = 1;
+
+    for (size_t i = 0; i < blob->header->section_count; i++) {
+        const distil_blob_section *section = &blob->sections[i];
+        size_t bytes = (size_t)distil_blob_align(section->bytes);
+        uint32_t crc = distil_crc32c(0, blob->bytes + section->offset, bytes);
+        char what[96];
+
+        if (crc == section->crc32c)
+            continue;
+        (void)snprintf(what, sizeof what, "CRC-32C of %zu bytes is %08x, the table says %08x",
+                       bytes, (unsigned)crc, (unsigned)section->crc32c);
+        good = failed("CRC-32C", blob, section->offset, what);
+    }
+    (void)snprintf(details, sizeof details, "header and %u sections",
+                   (unsigned)blob->header->section_count);
+    return good && passed("CRC-32C", details);
+}
+
+/* Also finds bytes between sections that are not zero. */
+static int check_sha256(const distil_blob *blob)
+{
+    distil_blob_error error;
+    distil_blob again;
+    char hex[65];
+
+    for (size_t i = 0; i < 32; i++)
+        (void)snprintf(hex + 2 * i, 3, "%02x", blob->header->sha256[i]);
+    if (distil_blob_open_memory(&again, blob->bytes, blob->size, DISTIL_BLOB_VERIFY_SHA256,
+                                &error) != DISTIL_BLOB_OK)
+        return failed("SHA-256", blob, error.offset, error.what);
+    return passed("SHA-256", hex);
+}
+
+/* An embedding row for each token, none twice. */
+static int check_rows(const distil_blob *blob)
+{
+    const uint32_t *row = distil_blob_section_data(blob, DISTIL_SECTION_EMBED_ROW, 0, NULL);
+    uint32_t size = blob->header->vocab_size;
+    uint8_t *seen = calloc(size, 1);
+    uint32_t id = 0;
+
+    if (seen == NULL) {
+        cmd_error("out of memory");
+        return 0;
+    }
+    for (; id < size && !seen[row[id]]; id++)
+        seen[row[id]] = 1;
+    free(seen);
+    return id == size ||
+           failed("vocabulary", blob, offset_of(blob, row + id), "an embedding row stands twice");
+}
+
+/* Every used slot is where a lookup finds it, and every token is found, the last of equal ones. */
+static int check_vocabulary(const distil_blob *blob)
+{
+    const uint32_t *ends = distil_blob_section_data(blob, DISTIL_SECTION_VOCAB_ENDS, 0, NULL);
+    distil_vocab vocab;
+    char details[64];
+    uint32_t tokens = 0, used = 0, found_at_id = 0;
+
+    distil_vocab_init(&vocab, blob);
+    for (uint32_t i = 0; i < blob->header->vocab_slots; i++) {
+        const distil_vocab_slot *slot = &vocab.slots[i];
+        size_t bytes = 0;
+        const char *token;
+
+        if (slot->id == DISTIL_VOCAB_EMPTY && slot->fingerprint != 0)
+            return failed("vocabulary", blob, offset_of(blob, slot), "an empty slot is not zero");
+        if (slot->id == DISTIL_VOCAB_EMPTY)
+            continue;
+        used++;
+        token = distil_vocab_token(&vocab, slot->id, &bytes);
+        if (bytes == 0 || distil_vocab_find(&vocab, distil_vocab_hash(0, token, bytes), "", 0,
+                                            token, bytes) != slot->id)
+            return failed("vocabulary", blob, offset_of(blob, slot), "a slot no lookup reaches");
+    }
+    for (uint32_t id = 0; id < vocab.size; id++) {
+        size_t bytes;
+        const char *token = distil_vocab_token(&vocab, id, &bytes);
+        uint32_t found =
+            distil_vocab_find(&vocab, distil_vocab_hash(0, token, bytes), "", 0, token, bytes);
+
+        if (!cmd_utf8_valid(token, bytes))
+            return failed("vocabulary", blob, offset_of(blob, token), "a token is not UTF-8");
+        if (bytes == 0)
+            continue;
+        tokens++;
+        if (found == DISTIL_VOCAB_EMPTY || found < id)
+            return failed("vocabulary", blob, offset_of(blob, ends + id),
+                          "a token that its lookup does not find");
+        found_at_id += found == id;
+    }
+    /* One slot for each token that is found: a second one with its id is never reached. */
+    if (used != found_at_id)
+        return failed("vocabulary", blob, offset_of(blob, vocab.slots), "a token has two slots");
+    (void)snprintf(details, sizeof details, "%u tokens are found", (unsigned)tokens);
+    return check_rows(blob) && passed("vocabulary", details);
+}
+
+/* Floats of a section from index `from`; the first that is not finite, or not above zero where
+ * positive is asked for. */
+static int check_floats(const distil_blob *blob, distil_section_kind kind, uint32_t layer,
+                        size_t from, size_t count, int positive)
+{
+    const float *x = distil_blob_section_data(blob, kind, layer, NULL);
+
+    for (size_t i = from; i < from + count; i++) {
+        if (!isfinite(x[i]))
+            return failed("numbers", blob, offset_of(blob, x + i), "not a finite number");
+        if (positive && x[i] <= 0)
+            return failed("numbers", blob, offset_of(blob, x + i), "a scale is not above zero");
+    }
+    return 1;
+}
+
+/* The classifier's columns beyond the labels, of its weights and its bias. */
+static int check_padding(const distil_blob *blob)
+{
+    const float *out = distil_blob_section_data(blob, DISTIL_SECTION_HEAD_OUT, 0, NULL);
+    size_t labels = blob->header->n_labels;
+    size_t cols = (labels + DISTIL_BLOB_LABEL_COLS - 1) / DISTIL_BLOB_LABEL_COLS *
+                  (size_t)DISTIL_BLOB_LABEL_COLS;
+
+    for (size_t i = 0; i < cols * (blob->header->dim + (size_t)1); i++)
+        if (i % cols >= labels && out[i] != 0)
+            return failed("numbers", blob, offset_of(blob, out + i), "a padding column is not 0");
+    return 1;
+}
+
+static int check_numbers(const distil_blob *blob)
+{
+    static const distil_section_kind plain[] = {
+        DISTIL_SECTION_EMBED_POSITION, DISTIL_SECTION_EMBED_NORM, DISTIL_SECTION_ATTENTION_NORM,
+        DISTIL_SECTION_FFN_NORM,       DISTIL_SECTION_HEAD_DENSE, DISTIL_SECTION_HEAD_OUT};
+    uint32_t n_layers = blob->header->n_layers;
+    int good = check_floats(blob, DISTIL_SECTION_EMBED_SCALE, 0, 0, blob->header->vocab_size, 1);
+
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        int per_layer = plain[i] >= DISTIL_SECTION_QKV && plain[i] < DISTIL_SECTION_HEAD_DENSE;
+
+        for (uint32_t layer = 0; layer < (per_layer ? n_layers : 1); layer++) {
+            size_t bytes;
+
+            (void)distil_blob_section_data(blob, plain[i], layer, &bytes);
+            good = check_floats(blob, plain[i], layer, 0, bytes / sizeof(float), 0) && good;
+        }
+    }
+    for (uint32_t layer = 0; layer < n_layers; layer++) {
+        for (size_t i = 0; i < CMD_BLOB_MATRICES; i++) {
+            distil_section_kind kind = cmd_blob_matrices[i];
+            size_t cols = distil_blob_get_matrix(blob, kind, layer).cols;
+
+            good = check_floats(blob, kind, layer, 0, cols, 1) && good;
+            good = check_floats(blob, kind, layer, cols, cols, 0) && good;
+        }
+    }
+    return check_padding(blob) && good && passed("numbers", "finite, scales above zero");
+}
+
+static int check_proof(const distil_blob *blob)
+{
+    distil_blob_error error;
+    unsigned long long weights = 0, pairs[5] = {0};
+    char details[128];
+
+    if (distil_blob_check_proof(blob, &error) != DISTIL_BLOB_OK)
+        return failed("lane proof", blob, error.offset, error.what);
+    for (uint32_t layer = 0; layer < blob->header->n_layers; layer++) {
+        for (size_t i = 0; i < CMD_BLOB_MATRICES; i++) {
+            distil_blob_matrix m = distil_blob_get_matrix(blob, cmd_blob_matrices[i], layer);
+
+            weights += m.depth * m.cols;
+            for (size_t pair = 0; pair < m.cols / DISTIL_BLOB_PAIR_COLS; pair++)
+                pairs[m.group[pair]]++;
+        }
+    }
+    (void)snprintf(details, sizeof details,
+                   "%llu weights; panel pairs in groups of 4, 2, 1: %llu, %llu, %llu", weights,
+                   pairs[4], pairs[2], pairs[1]);
+    return passed("lane proof", details) && passed("column sums", "equal those of the weights");
+}
+
+/* 1 if the file is sound. */
+static int verify(const char *path)
+{
+    distil_blob blob;
+    int good;
+
+    (void)printf("%s\n", path);
+    if (fflush(stdout) != 0 || cmd_blob_open(&blob, path) != 0)
+        return 0;
+    good = passed("structure", "every offset, id and table is in bounds");
+    good = check_crc(&blob) && good;
+    good = check_sha256(&blob) && good;
+    good = check_vocabulary(&blob) && good;
+    good = check_numbers(&blob) && good;
+    good = check_proof(&blob) && good;
+    distil_blob_close(&blob);
+    if (!good) {
+        (void)fflush(stdout);
+        cmd_error("%s: damaged", path);
+        cmd_hint("copy the file again, or convert the model again with `distil convert`");
+    }
+    return good;
+}
+
+int cmd_verify(int argc, char **argv)
+{
+    cmd_options options;
+    int code = cmd_options_parse(&options, &manual, argc, argv);
+    int good = 1;
+
+    if (code >= 0)
+        return code;
+    for (size_t i = 0; i < options.word_count; i++)
+        good = verify(options.words[i]) && good;
+    if (options.word_count == 0 || options.model != NULL) {
+        char *path;
+
+        if (cmd_choose_model(&path, options.model) != 0) {
+            good = 0;
+        } else {
+            good = verify(path) && good;
+            free(path);
+        }
+    }
+    cmd_options_free(&options);
+    return cmd_flush(stdout) == 0 && good ? CMD_OK : CMD_FAILED;
+}
