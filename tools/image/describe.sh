@@ -228,7 +228,7 @@ END
 
 # ---- provenance -----------------------------------------------------------------------------
 versions() { # NAME VERSION of the pinned packages as they are here, and of tools that pack
-    "$here/../pin_images" --show | sed 1d | while read -r name _; do
+    "$here/pin_images" --show | sed 1d | while read -r name _; do
         version=$(dpkg-query -W -f '${Version}' "$name" 2>/dev/null) && echo "$name $version"
     done
     for tool in tar gzip; do
@@ -262,7 +262,7 @@ cat >"$layout.provenance.json" <<END
       "internalParameters": {
         "SOURCE_DATE_EPOCH": "$SOURCE_DATE_EPOCH",
         "pinned": {
-$("$here/../pin_images" --show | sed '1s/^/image /' | pairs '          ')
+$("$here/pin_images" --show | sed '1s/^/image /' | pairs '          ')
         }
       },
       "resolvedDependencies": [
