@@ -56,10 +56,10 @@ enum {
  * An address alone: nothing is read from it and no result depends on it. bytes is at most depth *
  * cols / 2 of the product's matrix; beyond that lines are left out, as is what pairs do not divide.
  */
-typedef struct distil_fetch {
+typedef struct distil_prefetch_hint {
     const int8_t *begin;
     size_t bytes;
-} distil_fetch;
+} distil_prefetch_hint;
 
 /*
  * A (depth, cols) int8 matrix in panels, as it lies in the blob.
@@ -90,7 +90,7 @@ typedef struct distil_qmatrix {
     const uint8_t *group;
     size_t depth;
     size_t cols;
-    distil_fetch later;
+    distil_prefetch_hint prefetch_hint;
 } distil_qmatrix;
 
 /*

@@ -89,8 +89,9 @@ static void share_out_later(distil_weights *w)
         for (size_t i = 0; i < sizeof matrices / sizeof matrices[0]; i++) {
             distil_qmatrix *m = matrices[i];
 
-            m->later = (distil_fetch){begin, bytes * m->depth * m->cols / ((full - first) * own)};
-            begin += m->later.bytes;
+            m->prefetch_hint =
+                (distil_prefetch_hint){begin, bytes * m->depth * m->cols / ((full - first) * own)};
+            begin += m->prefetch_hint.bytes;
         }
     }
 }

@@ -334,16 +334,17 @@ static void make_weights(kernel_case *c, kernel_fill fill, int at_end)
     bias = add_uniform(c, s->cols, -1.0f, 1.0f, at_end);
     if (fill == KERNEL_FILL_ZERO) /* the result is gelu(bias): meet GELU everywhere */
         fill_any_finite(bias, s->cols);
-    c->w = (distil_qmatrix){.panels = panels,
-                            .order = order,
-                            .col_sum = col_sum,
-                            .group = group,
-                            .scale = add_uniform(c, s->cols, 1e-4f, 2e-3f, at_end),
-                            .bias = bias,
-                            .depth = s->depth,
-                            .cols = s->cols,
-                            /* nothing may be read from there */
-                            .later = {(const int8_t *)(uintptr_t)64, s->depth * s->cols / 2}};
+    c->w =
+        (distil_qmatrix){.panels = panels,
+                         .order = order,
+                         .col_sum = col_sum,
+                         .group = group,
+                         .scale = add_uniform(c, s->cols, 1e-4f, 2e-3f, at_end),
+                         .bias = bias,
+                         .depth = s->depth,
+                         .cols = s->cols,
+                         /* nothing may be read from there */
+                         .prefetch_hint = {(const int8_t *)(uintptr_t)64, s->depth * s->cols / 2}};
 }
 
 static void make_activations(kernel_case *c, kernel_fill fill, int at_end)

@@ -26,7 +26,7 @@ grep -rn --include='*.[chS]' --include='*.inc' '^[[:space:]]*#[[:space:]]*includ
         runtime/distil.h:*) complain "the public header includes no other header of the project" ;;
         # Files of one level know their own helpers only.
         kernels/*_avx*.[chi]*:kernels/kernels.h | kernels/*_avx*.[chi]*:kernels/poly.h) ;;
-        kernels/*_avx*.[chSi]*:kernels/simd_*.h | kernels/*_avx*.[chS]:kernels/*_avx*.inc) ;;
+        kernels/*_avx*.[chSi]*:kernels/simd_*.h | kernels/*_avx*.[chS]:kernels/*.inc) ;;
         kernels/*_avx*:*) complain "level files include kernels.h, poly.h and simd_*.h only" ;;
         kernels/*:kernels/simd_*) complain "simd_*.h is for the files of its level" ;;
         kernels/*:kernels/*) ;;

@@ -116,7 +116,7 @@ static void check_later(const distil_weights *w, const distil_blob *blob)
                                             &layer->ffn_out};
 
         for (size_t i = 0; i < sizeof matrices / sizeof matrices[0]; i++) {
-            const distil_fetch *later = &matrices[i]->later;
+            const distil_prefetch_hint *later = &matrices[i]->prefetch_hint;
 
             CHECK(later->bytes == 0 || (later->begin == next && l + 1 < w->n_layers));
             CHECK(later->bytes <= matrices[i]->depth * matrices[i]->cols / 2);
