@@ -8,7 +8,8 @@
 # The rules find sources by folder and name, so that a new file needs no edit here:
 #   kernels/*.c kernels/*.S model/*.c runtime/*.c  the library, with two files of runtime/base/
 #   runtime/base/*.c                               shared parts; programs use all of them
-#   tools/command/*.c tools/convert/*.c tools/serve/*.c  the command ./distil
+#   tools/command/*.c tools/convert/*.c            the command ./distil
+#   tools/serve/*.c                                distil-serve, which `distil serve` runs
 #   lambda/*.c lambda/{event,net,aws}/*.c          the function ./bootstrap, with one of tls_*.c
 
 .DEFAULT_GOAL := all
@@ -85,8 +86,9 @@ BASE_LIB  := runtime/base/utf8.c runtime/base/checksum.c
 LIB_SRC   := $(call src,kernels/*.c kernels/*.S model/*.c runtime/*.c $(BASE_LIB))
 BASE_SRC  := $(filter-out $(BASE_LIB),$(call src,runtime/base/*.c))
 CMD_SRC   := tools/command/distil.c
-PROG_SRC  := $(filter-out $(CMD_SRC),\
-    $(call src,tools/command/*.c tools/convert/*.c tools/serve/*.c))
+PROG_SRC  := $(filter-out $(CMD_SRC),$(call src,tools/command/*.c tools/convert/*.c))
+SERVE_MAIN := tools/serve/distil_serve.c
+SERVE_SRC := $(filter-out $(SERVE_MAIN),$(call src,tools/serve/*.c))
 BOOT_SRC  := lambda/main.c lambda/embed.c
 TLS_SRC   := lambda/net/tls_$(TLS).c
 LAMBDA_SRC := $(filter-out $(BOOT_SRC) lambda/net/tls_%,\
@@ -107,16 +109,16 @@ BOOTSTRAP := $(BUILD)/bootstrap $(if $(filter build,$(BUILD)),bootstrap)
 
 # ---- build ----
 .PHONY: all
-## all: ./distil, ./bootstrap, build/libdistil.{a,so}, the shipped model's blob (the default)
-all: $(COMMAND) $(BOOTSTRAP) $(LIBS) $(BLOB)
+## all: ./distil, ./bootstrap, build/distil-serve, libraries, the shipped model's blob (the default)
+all: $(COMMAND) $(BOOTSTRAP) $(BUILD)/distil-serve $(LIBS) $(BLOB)
 
 # Flags, compiler and lists of sources are remembered: what changes them rebuilds what they made.
 export DISTIL_EMBED := $(EMBED)
 export DISTIL_FLAGS := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(BASE) $(CPPFLAGS) \
     $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni) \
     $(SECTIONS) $(SMALL) $(UNWIND)
-export DISTIL_SOURCES = $(LIB_SRC) $(BASE_SRC) $(PROG_SRC) $(CMD_SRC) $(LAMBDA_SRC) $(BOOT_SRC) \
-    $(TEST_LIB_SRC) $(BENCH_LIB_SRC) $(HARNESS_SRC)
+export DISTIL_SOURCES = $(LIB_SRC) $(BASE_SRC) $(PROG_SRC) $(CMD_SRC) $(SERVE_SRC) $(LAMBDA_SRC) \
+    $(BOOT_SRC) $(TEST_LIB_SRC) $(BENCH_LIB_SRC) $(HARNESS_SRC)
 remember = @mkdir -p $(@D); printf '%s\n' "$$$(1)" | cmp -s - $@ || printf '%s\n' "$$$(1)" >$@
 .PHONY: FORCE
 $(BUILD)/flags: FORCE
@@ -152,6 +154,9 @@ $(BUILD)/libbase.a: $(call obj,$(BASE_SRC)) $(BUILD)/sources
 $(BUILD)/libprog.a: $(call obj,$(PROG_SRC)) $(BUILD)/sources
 	$(SAY) "  AR    $@"
 	$(ARCHIVE)
+$(BUILD)/libserve.a: $(call obj,$(SERVE_SRC)) $(BUILD)/sources
+	$(SAY) "  AR    $@"
+	$(ARCHIVE)
 $(BUILD)/liblambda.a: $(call obj,$(LAMBDA_SRC)) $(BUILD)/sources
 	$(SAY) "  AR    $@"
 	$(ARCHIVE)
@@ -167,11 +172,16 @@ $(BUILD)/libdistil.so.$(MAJOR): $(SHARED)
 # What the TLS library needs; only objects that call it pull it in.
 LIBS_none    :=
 LIBS_openssl := -lssl -lcrypto
-# libtest, libprog and liblambda use each other's functions, hence the group.
+# The archives use each other's functions in both directions, hence the group.
 LINK = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) $(HARDEN_LD) -o $@ \
     $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_$(TLS)) -lm -pthread
-PROG_LIBS := $(BUILD)/libprog.a $(BUILD)/liblambda.a $(BUILD)/libdistil.a $(BUILD)/libbase.a
-$(BUILD)/distil: $(call obj,$(CMD_SRC)) $(PROG_LIBS)
+# The command that users install has nothing of the function in it; other programs may.
+COMMAND_LIBS := $(BUILD)/libprog.a $(BUILD)/libdistil.a $(BUILD)/libbase.a
+PROG_LIBS := $(BUILD)/libserve.a $(BUILD)/liblambda.a $(COMMAND_LIBS)
+$(BUILD)/distil: $(call obj,$(CMD_SRC)) $(COMMAND_LIBS)
+	$(SAY) "  LD    $@"
+	$(LINK)
+$(BUILD)/distil-serve: $(call obj,$(SERVE_MAIN)) $(PROG_LIBS)
 	$(SAY) "  LD    $@"
 	$(LINK)
 ifeq ($(BUILD),build)
@@ -199,14 +209,15 @@ $(BLOB): $(BUILD)/distil $(filter-out %.md,$(call src,model/sst2/*))
 	$(SAY) "  BLOB  $@"
 	$(Q)$(BUILD)/distil convert model/sst2 -o $@
 
-DEPENDENCIES := $(call obj,$(LIB_SRC) $(BASE_SRC) $(PROG_SRC) $(CMD_SRC) $(LAMBDA_SRC) $(BOOT_SRC))
+DEPENDENCIES := $(call obj,$(LIB_SRC) $(BASE_SRC) $(PROG_SRC) $(CMD_SRC) $(SERVE_SRC) \
+    $(SERVE_MAIN) $(LAMBDA_SRC) $(BOOT_SRC))
 
 # ---- the function on this machine ----
 .PHONY: run-lambda
 EVENT ?= tests/events/sns.json
 STORE ?=
 ## run-lambda: bootstrap with one event: EVENT=FILE, STORE=memory or http://..., DISTIL_MODEL=BLOB
-run-lambda: $(BUILD)/distil $(BUILD)/bootstrap $(BLOB)
+run-lambda: $(BUILD)/distil $(BUILD)/distil-serve $(BUILD)/bootstrap $(BLOB)
 	$(Q)$(BUILD)/distil serve --local --event '$(EVENT)' -m '$(or $(DISTIL_MODEL),$(BLOB))' \
 	    $(if $(STORE),--store '$(STORE)') $(if $(filter memory,$(STORE)),--pending) \
 	    -- $(BUILD)/bootstrap
@@ -214,14 +225,15 @@ run-lambda: $(BUILD)/distil $(BUILD)/bootstrap $(BLOB)
 # ---- install ----
 .PHONY: install uninstall package
 COMPLETION := $(DATADIR)/bash-completion/completions/distil
-INSTALLED := $(BINDIR)/distil $(INCDIR)/distil.h $(LIBDIR)/libdistil.a $(LIBDIR)/libdistil.so \
-    $(LIBDIR)/libdistil.so.$(MAJOR) $(LIBDIR)/libdistil.so.$(VERSION) \
+INSTALLED := $(BINDIR)/distil $(BINDIR)/distil-serve $(INCDIR)/distil.h $(LIBDIR)/libdistil.a \
+    $(LIBDIR)/libdistil.so $(LIBDIR)/libdistil.so.$(MAJOR) $(LIBDIR)/libdistil.so.$(VERSION) \
     $(LIBDIR)/pkgconfig/distil.pc $(DATADIR)/man/man1/distil.1 $(COMPLETION) \
     $(DATADIR)/distil/sst2.distil
+# distil-serve is installed beside distil, where `distil serve` looks for it.
 ## install: command, libraries, header, man page and model under DESTDIR/PREFIX (/usr/local)
 install: all
 	$(Q)install -d $(sort $(dir $(addprefix $(DESTDIR),$(INSTALLED))))
-	$(Q)install -m 755 $(BUILD)/distil $(DESTDIR)$(BINDIR)/distil
+	$(Q)install -m 755 $(BUILD)/distil $(BUILD)/distil-serve $(DESTDIR)$(BINDIR)/
 	$(Q)install -m 644 runtime/distil.h $(DESTDIR)$(INCDIR)/distil.h
 	$(Q)install -m 644 $(BUILD)/libdistil.a $(DESTDIR)$(LIBDIR)/libdistil.a
 	$(Q)install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libdistil.so.$(VERSION)

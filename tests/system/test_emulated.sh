@@ -165,8 +165,7 @@ link() { # NAME OBJECT LIBRARY...
         close_with 0 1 0
     fi
 }
-link distil tools/command/distil.o "$build/libprog.a" "$build/liblambda.a" "$build/libprog.a" \
-    "$build/libdistil.a" "$build/libbase.a"
+link distil tools/command/distil.o "$build/libprog.a" "$build/libdistil.a" "$build/libbase.a"
 link check_kernels tests/unit/kernels/check_kernels.o "$build/libtest.a" "$build/libprog.a" \
     "$build/libdistil.a" "$build/libbase.a"
 cp "$build/sst2.distil" "$work/" || exit 1

@@ -55,8 +55,12 @@ grep -rn --include='*.[chS]' --include='*.inc' '^[[:space:]]*#[[:space:]]*includ
         # Load on the function comes by its own client.
         bench/harness/load.c:lambda/net/http_client.h) ;;
         bench/*:*) complain "bench/ uses distil.h, kernels.h and the tests' cases and harness" ;;
-        # The developer's stand-in speaks the function's protocols.
+        # The local stand-in for AWS speaks the function's protocols; the command does not.
         tools/serve/*:lambda/net/http.h) ;;
+        tools/serve/*:tools/serve/* | tools/serve/*:tools/command/*) ;;
+        tools/command/*:tools/command/* | tools/command/*:tools/convert/*) ;;
+        tools/convert/*:tools/convert/*) ;;
+        tools/*:tools/*) complain "command/ uses convert/, serve/ uses command/, no other way" ;;
         tools/*:tests/* | tools/*:bench/* | tools/*:lambda/*) complain "not for tools/" ;;
         tools/*:kernels/kernels.h | tools/*:kernels/kernels.inc) ;;
         tools/*:kernels/*) complain "only kernels/kernels.h is for other folders" ;;

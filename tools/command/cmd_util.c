@@ -103,8 +103,7 @@ static char *join(const char *directory, const char *name)
     return path;
 }
 
-/* The directory of the running program, from the kernel: argv[0] may be anything. */
-static int program_directory(char *out, size_t capacity)
+int cmd_program_directory(char *out, size_t capacity)
 {
     ssize_t n = readlink("/proc/self/exe", out, capacity);
     char *slash;
@@ -125,7 +124,7 @@ static char *shipped_model(void)
                                          "../share/distil/sst2.distil"};
     char directory[4096];
 
-    if (program_directory(directory, sizeof directory) != 0)
+    if (cmd_program_directory(directory, sizeof directory) != 0)
         return NULL;
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         char *path = join(directory, places[i]);

@@ -36,6 +36,11 @@ int cmd_choose_isa(distil_isa *isa, const char **source, const char *from_option
  */
 int cmd_choose_model(char **path, const char *from_option);
 
+/* Write the absolute path of the directory that holds the running program, without a final slash
+ * unless it is the root. The kernel tells it, because argv[0] may be anything. 0, or -1 where /proc
+ * is missing or the path does not fit. */
+int cmd_program_directory(char *out, size_t capacity);
+
 /* An opened model and its path. */
 typedef struct cmd_model {
     distil_model *model;

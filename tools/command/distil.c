@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/distil.h"
+#include "tools/command/cmd_external.h"
 #include "tools/command/cmd_util.h"
 #include "tools/command/commands.h"
 
@@ -13,6 +14,18 @@ typedef struct command {
     const char *summary;
 } command;
 
+static int run_bench(int argc, char **argv)
+{
+    (void)argc;
+    return cmd_run_external(argv, "bench-tools");
+}
+
+static int run_serve(int argc, char **argv)
+{
+    (void)argc;
+    return cmd_run_external(argv, "all");
+}
+
 static const command commands[] = {
     {"classify", cmd_classify, "label texts: arguments, files, standard input"},
     {"tokenize", cmd_tokenize, "token ids of texts"},
@@ -21,8 +34,8 @@ static const command commands[] = {
     {"inspect", cmd_inspect, "what a model file contains"},
     {"verify", cmd_verify, "check a model file: checksums and overflow proof"},
     {"isa", cmd_isa, "what this CPU has, which code is chosen and why"},
-    {"bench", cmd_bench, "speed budgets and comparisons that hold on noisy machines"},
-    {"serve", cmd_serve, "run the Lambda function on this machine"},
+    {"bench", run_bench, "speed budgets and comparisons that hold on noisy machines"},
+    {"serve", run_serve, "run the Lambda function on this machine"},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof commands[0] };

@@ -17,7 +17,7 @@ $(BUILD)/image-model.distil: $(BUILD)/distil FORCE
 $(BUILD)/roots.pem: tools/image/roots.sh
 	$(Q)tools/image/roots.sh >$@
 ## image: build/image and image.tar, the function's OCI image; MODEL_DIR=DIR, TLS=openssl
-image: $(BUILD)/bootstrap $(BUILD)/distil $(IMAGE_BLOB) $(ROOTS_PEM)
+image: $(BUILD)/bootstrap $(BUILD)/distil $(BUILD)/distil-serve $(IMAGE_BLOB) $(ROOTS_PEM)
 	$(SAY) "  IMAGE $(BUILD)/image.tar"
 	$(Q)tools/image/assemble.sh $(IN_IMAGE) -o $(BUILD)/image
 	$(Q)tools/image/describe.sh $(IN_IMAGE) -i $(BUILD)/image -d $(BUILD)/distil \

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* distil serve: the function on a developer's machine, with stand-ins for what AWS does. */
+/*
+ * The program distil-serve, which `distil serve` runs: it reads the command line and starts the
+ * local stand-in for AWS that serve.h describes.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,7 +116,7 @@ static int serve(const cmd_options *options, char *const *command, const char *m
     return serve_run(&config);
 }
 
-int cmd_serve(int argc, char **argv)
+int main(int argc, char **argv)
 {
     cmd_options options;
     char **command, *model = NULL;
