@@ -41,7 +41,7 @@ typedef enum distil_level {
 } distil_level;
 enum { DISTIL_LEVEL_COUNT = 5 };
 
-/* ---- panel geometry (the same figures stand in model/format.h; runtime/weights.c ties them) -- */
+/* ---- panel geometry ------------------------------------------------------------------------- */
 
 enum {
     DISTIL_QUAD = 4,          /* consecutive k in one 32-bit lane of a panel */

@@ -103,27 +103,29 @@ const void *distil_blob_section_data(const distil_blob *blob, distil_section_kin
     return blob->bytes + section->offset;
 }
 
-distil_blob_matrix distil_blob_get_matrix(const distil_blob *blob, distil_section_kind kind,
-                                          uint32_t layer)
+distil_qmatrix distil_blob_get_matrix(const distil_blob *blob, distil_section_kind kind,
+                                      uint32_t layer)
 {
     const distil_blob_header *header = blob->header;
     const uint8_t *data = distil_blob_section_data(blob, kind, layer, NULL);
     const uint16_t *order = distil_blob_section_data(blob, DISTIL_SECTION_QUAD_ORDER, 0, NULL);
     const uint8_t *group = distil_blob_section_data(blob, DISTIL_SECTION_QUAD_GROUP, 0, NULL);
     distil_blob_quads quads = distil_blob_quad_offset(header, kind, layer);
-    distil_blob_matrix matrix;
-
-    matrix.depth = kind == DISTIL_SECTION_FFN_OUT ? header->hidden_dim : header->dim;
-    matrix.cols = kind == DISTIL_SECTION_QKV      ? 3 * (size_t)header->dim
+    size_t dim = header->dim, depth = kind == DISTIL_SECTION_FFN_OUT ? header->hidden_dim : dim;
+    size_t cols = kind == DISTIL_SECTION_QKV      ? 3 * dim
                   : kind == DISTIL_SECTION_FFN_IN ? header->hidden_dim
-                                                  : header->dim;
-    matrix.scale = (const float *)(const void *)data;
-    matrix.bias = matrix.scale + matrix.cols;
-    matrix.col_sum = (const int32_t *)(const void *)(data + 8 * matrix.cols);
-    matrix.panels = (const int8_t *)(data + 12 * matrix.cols);
-    matrix.order = order + quads.order;
-    matrix.group = group + quads.group;
-    return matrix;
+                                                  : dim;
+
+    return (distil_qmatrix){
+        .panels = (const int8_t *)(data + 12 * cols),
+        .order = order + quads.order,
+        .scale = (const float *)(const void *)data,
+        .bias = (const float *)(const void *)(data + 4 * cols),
+        .col_sum = (const int32_t *)(const void *)(data + 8 * cols),
+        .group = group + quads.group,
+        .depth = depth,
+        .cols = cols,
+    };
 }
 
 const char *distil_blob_label(const distil_blob *blob, uint32_t i, size_t *bytes)
@@ -408,7 +410,7 @@ static distil_blob_code check_slots(const distil_blob *blob, distil_blob_error *
 /* Index of the first entry that keeps a table from being a permutation of 0 .. n - 1, else n. */
 static size_t permutation_fault(const uint16_t *table, size_t n)
 {
-    uint8_t seen[DISTIL_BLOB_MAX_HIDDEN / DISTIL_BLOB_QUAD];
+    uint8_t seen[DISTIL_BLOB_MAX_HIDDEN / DISTIL_QUAD];
 
     memset(seen, 0, n);
     for (size_t i = 0; i < n; i++) {
@@ -431,10 +433,10 @@ static size_t permutation_fault(const uint16_t *table, size_t n)
 static distil_blob_code check_quads(const distil_blob *blob, distil_section_kind kind,
                                     uint32_t layer, distil_blob_error *error)
 {
-    distil_blob_matrix matrix = distil_blob_get_matrix(blob, kind, layer);
-    size_t quads = matrix.depth / DISTIL_BLOB_QUAD;
+    distil_qmatrix matrix = distil_blob_get_matrix(blob, kind, layer);
+    size_t quads = matrix.depth / DISTIL_QUAD;
 
-    for (size_t pair = 0; pair < matrix.cols / DISTIL_BLOB_PAIR_COLS; pair++) {
+    for (size_t pair = 0; pair < matrix.cols / DISTIL_PAIR_COLS; pair++) {
         const uint16_t *table = matrix.order + pair * quads;
         size_t fault = permutation_fault(table, quads);
         unsigned group = matrix.group[pair];
@@ -630,7 +632,7 @@ void distil_blob_close(distil_blob *blob)
 
 /* ---- proof ---------------------------------------------------------------------------------- */
 
-enum { LANES = 32, LANE_BYTES = 2, QUAD_BYTES = DISTIL_BLOB_PANEL_COLS * DISTIL_BLOB_QUAD };
+enum { LANES = 32, LANE_BYTES = 2, QUAD_BYTES = DISTIL_PANEL_COLS * DISTIL_QUAD };
 
 /* First int16 lane of a group of `count` quads that breaks the bound or the range -127 .. 127, else
  * LANES. */
@@ -654,24 +656,24 @@ static size_t lane_fault(const int8_t *quads, size_t count)
     return LANES;
 }
 
-static void add_columns(int32_t sum[DISTIL_BLOB_PANEL_COLS], const int8_t *quads, size_t count)
+static void add_columns(int32_t sum[DISTIL_PANEL_COLS], const int8_t *quads, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         for (size_t byte = 0; byte < QUAD_BYTES; byte++)
-            sum[byte / DISTIL_BLOB_QUAD] += quads[i * QUAD_BYTES + byte];
+            sum[byte / DISTIL_QUAD] += quads[i * QUAD_BYTES + byte];
 }
 
 static distil_blob_code check_matrix_proof(const distil_blob *blob, distil_section_kind kind,
                                            uint32_t layer, distil_blob_error *error)
 {
-    distil_blob_matrix matrix = distil_blob_get_matrix(blob, kind, layer);
-    size_t quads = matrix.depth / DISTIL_BLOB_QUAD;
+    distil_qmatrix matrix = distil_blob_get_matrix(blob, kind, layer);
+    size_t quads = matrix.depth / DISTIL_QUAD;
 
-    for (size_t panel = 0; panel < matrix.cols / DISTIL_BLOB_PANEL_COLS; panel++) {
+    for (size_t panel = 0; panel < matrix.cols / DISTIL_PANEL_COLS; panel++) {
         const int8_t *weights = matrix.panels + panel * quads * QUAD_BYTES;
-        const int32_t *stored = matrix.col_sum + panel * DISTIL_BLOB_PANEL_COLS;
+        const int32_t *stored = matrix.col_sum + panel * DISTIL_PANEL_COLS;
         size_t group = matrix.group[panel / 2];
-        int32_t sum[DISTIL_BLOB_PANEL_COLS] = {0};
+        int32_t sum[DISTIL_PANEL_COLS] = {0};
 
         for (size_t i = 0; i < quads; i += group) {
             const int8_t *first = weights + i * QUAD_BYTES;
@@ -683,7 +685,7 @@ static distil_blob_code check_matrix_proof(const distil_blob *blob, distil_secti
                               "weights: a lane's same-sign sum exceeds 128, or a weight is -128");
             add_columns(sum, first, group);
         }
-        for (size_t col = 0; col < DISTIL_BLOB_PANEL_COLS; col++)
+        for (size_t col = 0; col < DISTIL_PANEL_COLS; col++)
             if (sum[col] != stored[col])
                 return refuse(error, DISTIL_BLOB_BAD_PROOF, offset_of(blob, stored + col),
                               "col_sum: differs from the sum of the column's weights");

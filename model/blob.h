@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/kernels.h"
 #include "model/format.h"
 
 /* Values equal those of distil_status in runtime/distil.h (tied in runtime/weights.c). */
@@ -73,21 +74,10 @@ void distil_blob_close(distil_blob *blob);
 const void *distil_blob_section_data(const distil_blob *blob, distil_section_kind kind,
                                      uint32_t layer, size_t *bytes);
 
-/* A view of one weight matrix, fields as in distil_qmatrix of kernels/kernels.h. */
-typedef struct distil_blob_matrix {
-    const int8_t *panels;
-    const uint16_t *order;
-    const float *scale;
-    const float *bias;
-    const int32_t *col_sum;
-    const uint8_t *group;
-    size_t depth;
-    size_t cols;
-} distil_blob_matrix;
-
-/* kind is one of QKV, ATTENTION_OUT, FFN_IN, FFN_OUT. */
-distil_blob_matrix distil_blob_get_matrix(const distil_blob *blob, distil_section_kind kind,
-                                          uint32_t layer);
+/* The operand that a matrix product takes, as a view into the blob. `kind` is one of QKV,
+ * ATTENTION_OUT, FFN_IN and FFN_OUT. The view has no prefetch hint. */
+distil_qmatrix distil_blob_get_matrix(const distil_blob *blob, distil_section_kind kind,
+                                      uint32_t layer);
 
 /* "provenance", "labels", ... "qkv", ...: the names of docs/blob-format.md; NULL for other
  * values. */

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/kernels.h"
+
 #define FIELD(name) offsetof(distil_blob_header, name)
 
 /* One header field that is a number in a range, and a multiple of something. */
@@ -173,9 +175,9 @@ distil_blob_quads distil_blob_quad_offset(const distil_blob_header *header, uint
 {
     size_t dim = header->dim;
     size_t hidden = header->hidden_dim;
-    size_t dim_quads = dim / DISTIL_BLOB_QUAD;
-    size_t dim_pairs = dim / DISTIL_BLOB_PAIR_COLS;
-    size_t hidden_pairs = hidden / DISTIL_BLOB_PAIR_COLS;
+    size_t dim_quads = dim / DISTIL_QUAD;
+    size_t dim_pairs = dim / DISTIL_PAIR_COLS;
+    size_t hidden_pairs = hidden / DISTIL_PAIR_COLS;
     const struct {
         uint32_t kind;
         size_t pairs, quads;
@@ -183,7 +185,7 @@ distil_blob_quads distil_blob_quad_offset(const distil_blob_header *header, uint
         {DISTIL_SECTION_QKV, 3 * dim_pairs, dim_quads},
         {DISTIL_SECTION_ATTENTION_OUT, dim_pairs, dim_quads},
         {DISTIL_SECTION_FFN_IN, hidden_pairs, dim_quads},
-        {DISTIL_SECTION_FFN_OUT, dim_pairs, hidden / DISTIL_BLOB_QUAD},
+        {DISTIL_SECTION_FFN_OUT, dim_pairs, hidden / DISTIL_QUAD},
     };
     distil_blob_quads whole = {0, 0}, before = {0, 0};
 

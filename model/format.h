@@ -50,9 +50,6 @@ enum {
  * int16-lane proof, embeddings int8 per row, everything else fp32. */
 enum { DISTIL_BLOB_SCHEME_A8W8_LANE16 = 1 };
 
-/* Panel geometry, as in kernels/kernels.h. */
-enum { DISTIL_BLOB_QUAD = 4, DISTIL_BLOB_PANEL_COLS = 16, DISTIL_BLOB_PAIR_COLS = 32 };
-
 /* Largest sum of same-sign weights in one int16 lane of one group: 255 * 128 <= 32767. */
 enum { DISTIL_BLOB_LANE_LIMIT = 128 };
 

@@ -8,10 +8,6 @@
 #include "runtime/distil.h"
 #include "runtime/weights.h"
 
-_Static_assert((int)DISTIL_QUAD == (int)DISTIL_BLOB_QUAD, "quad");
-_Static_assert((int)DISTIL_PANEL_COLS == (int)DISTIL_BLOB_PANEL_COLS, "panel columns");
-_Static_assert((int)DISTIL_PAIR_COLS == (int)DISTIL_BLOB_PAIR_COLS, "pair columns");
-
 _Static_assert((int)DISTIL_FILE_OPEN == (int)DISTIL_BLOB_FILE_OPEN, "status");
 _Static_assert((int)DISTIL_FILE_READ == (int)DISTIL_BLOB_FILE_READ, "status");
 _Static_assert((int)DISTIL_BAD_MAGIC == (int)DISTIL_BLOB_BAD_MAGIC, "status");
@@ -31,20 +27,6 @@ _Static_assert((int)DISTIL_ISA_AVX2 == (int)DISTIL_LEVEL_AVX2, "level");
 _Static_assert((int)DISTIL_ISA_AVXVNNI == (int)DISTIL_LEVEL_AVXVNNI, "level");
 _Static_assert((int)DISTIL_ISA_AVX512 == (int)DISTIL_LEVEL_AVX512, "level");
 _Static_assert((int)DISTIL_ISA_AVX512VNNI == (int)DISTIL_LEVEL_AVX512VNNI, "level");
-
-static distil_qmatrix matrix(const distil_blob *blob, distil_section_kind kind, uint32_t layer)
-{
-    distil_blob_matrix m = distil_blob_get_matrix(blob, kind, layer);
-
-    return (distil_qmatrix){.panels = m.panels,
-                            .order = m.order,
-                            .scale = m.scale,
-                            .bias = m.bias,
-                            .col_sum = m.col_sum,
-                            .group = m.group,
-                            .depth = m.depth,
-                            .cols = m.cols};
-}
 
 static distil_norm norm(const distil_blob *blob, distil_section_kind kind, uint32_t layer)
 {
@@ -126,11 +108,11 @@ void distil_weights_init(distil_weights *weights, const distil_blob *blob)
     weights->out_bias = weights->out_weight + weights->dim * label_cols;
     for (uint32_t l = 0; l < h->n_layers; l++)
         weights->layers[l] = (distil_layer){
-            .qkv = matrix(blob, DISTIL_SECTION_QKV, l),
-            .attention_out = matrix(blob, DISTIL_SECTION_ATTENTION_OUT, l),
+            .qkv = distil_blob_get_matrix(blob, DISTIL_SECTION_QKV, l),
+            .attention_out = distil_blob_get_matrix(blob, DISTIL_SECTION_ATTENTION_OUT, l),
             .attention_norm = norm(blob, DISTIL_SECTION_ATTENTION_NORM, l),
-            .ffn_in = matrix(blob, DISTIL_SECTION_FFN_IN, l),
-            .ffn_out = matrix(blob, DISTIL_SECTION_FFN_OUT, l),
+            .ffn_in = distil_blob_get_matrix(blob, DISTIL_SECTION_FFN_IN, l),
+            .ffn_out = distil_blob_get_matrix(blob, DISTIL_SECTION_FFN_OUT, l),
             .ffn_norm = norm(blob, DISTIL_SECTION_FFN_NORM, l),
         };
     share_out_later(weights);

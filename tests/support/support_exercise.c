@@ -24,7 +24,7 @@ static int inside(const distil_blob *blob, const void *p, size_t bytes)
 
 static int exercise_matrix(const distil_blob *blob, distil_section_kind kind, uint32_t layer)
 {
-    distil_blob_matrix m = distil_blob_get_matrix(blob, kind, layer);
+    distil_qmatrix m = distil_blob_get_matrix(blob, kind, layer);
     size_t quads = m.depth / 4, pairs = m.cols / 32;
 
     for (size_t i = 0; i < quads * pairs; i++)

@@ -30,7 +30,7 @@ static const cmd_manual manual = {
 
 /* How fine the weights of a matrix are. */
 typedef struct fineness {
-    distil_blob_matrix matrix;
+    distil_qmatrix matrix;
     double mean_range;       /* over columns of the largest magnitude */
     unsigned long groups[5]; /* panel pairs by group size */
 } fineness;
@@ -38,22 +38,22 @@ typedef struct fineness {
 static fineness measure(const distil_blob *blob, distil_section_kind kind, uint32_t layer)
 {
     fineness f = {.matrix = distil_blob_get_matrix(blob, kind, layer)};
-    size_t panel_bytes = f.matrix.depth * DISTIL_BLOB_PANEL_COLS;
+    size_t panel_bytes = f.matrix.depth * DISTIL_PANEL_COLS;
     unsigned long sum = 0;
 
-    for (size_t panel = 0; panel < f.matrix.cols / DISTIL_BLOB_PANEL_COLS; panel++) {
+    for (size_t panel = 0; panel < f.matrix.cols / DISTIL_PANEL_COLS; panel++) {
         const int8_t *weights = f.matrix.panels + panel * panel_bytes;
-        int largest[DISTIL_BLOB_PANEL_COLS] = {0};
+        int largest[DISTIL_PANEL_COLS] = {0};
 
         for (size_t i = 0; i < panel_bytes; i++) {
-            int *column = &largest[i / DISTIL_BLOB_QUAD % DISTIL_BLOB_PANEL_COLS];
+            int *column = &largest[i / DISTIL_QUAD % DISTIL_PANEL_COLS];
 
             *column = abs(weights[i]) > *column ? abs(weights[i]) : *column;
         }
-        for (size_t col = 0; col < DISTIL_BLOB_PANEL_COLS; col++)
+        for (size_t col = 0; col < DISTIL_PANEL_COLS; col++)
             sum += (unsigned long)largest[col];
     }
-    for (size_t pair = 0; pair < f.matrix.cols / DISTIL_BLOB_PAIR_COLS; pair++)
+    for (size_t pair = 0; pair < f.matrix.cols / DISTIL_PAIR_COLS; pair++)
         f.groups[f.matrix.group[pair]]++;
     f.mean_range = (double)sum / (double)f.matrix.cols;
     return f;

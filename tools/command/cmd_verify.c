@@ -225,10 +225,10 @@ static int check_proof(const distil_blob *blob)
         return failed("lane proof", blob, error.offset, error.what);
     for (uint32_t layer = 0; layer < blob->header->n_layers; layer++) {
         for (size_t i = 0; i < CMD_BLOB_MATRICES; i++) {
-            distil_blob_matrix m = distil_blob_get_matrix(blob, cmd_blob_matrices[i], layer);
+            distil_qmatrix m = distil_blob_get_matrix(blob, cmd_blob_matrices[i], layer);
 
             weights += m.depth * m.cols;
-            for (size_t pair = 0; pair < m.cols / DISTIL_BLOB_PAIR_COLS; pair++)
+            for (size_t pair = 0; pair < m.cols / DISTIL_PAIR_COLS; pair++)
                 pairs[m.group[pair]]++;
         }
     }

@@ -295,12 +295,12 @@ static int put_embeddings(const image *out, conv_error *error)
 static void pack_panel(int8_t *to, int32_t *col_sum, const conv_matrix *matrix, size_t first_col,
                        const uint16_t *order)
 {
-    for (size_t col = 0; col < DISTIL_BLOB_PANEL_COLS; col++) {
+    for (size_t col = 0; col < DISTIL_PANEL_COLS; col++) {
         const int8_t *from = matrix->weights + (first_col + col) * matrix->depth;
 
-        for (size_t i = 0; i < matrix->depth / DISTIL_BLOB_QUAD; i++)
-            memcpy(to + (i * DISTIL_BLOB_PANEL_COLS + col) * DISTIL_BLOB_QUAD,
-                   from + (size_t)order[i] * DISTIL_BLOB_QUAD, DISTIL_BLOB_QUAD);
+        for (size_t i = 0; i < matrix->depth / DISTIL_QUAD; i++)
+            memcpy(to + (i * DISTIL_PANEL_COLS + col) * DISTIL_QUAD,
+                   from + (size_t)order[i] * DISTIL_QUAD, DISTIL_QUAD);
         col_sum[col] = 0;
         for (size_t k = 0; k < matrix->depth; k++)
             col_sum[col] += from[k];
@@ -311,7 +311,7 @@ static int put_matrix(const image *out, const conv_matrix *matrix, distil_sectio
                       uint32_t layer, conv_error *error)
 {
     size_t cols = matrix->cols, depth = matrix->depth;
-    size_t pairs = cols / DISTIL_BLOB_PAIR_COLS, quads = depth / DISTIL_BLOB_QUAD;
+    size_t pairs = cols / DISTIL_PAIR_COLS, quads = depth / DISTIL_QUAD;
     distil_blob_quads place = distil_blob_quad_offset(out->header, kind, layer);
     uint16_t *order = (uint16_t *)section(out, DISTIL_SECTION_QUAD_ORDER, 0) + place.order;
     uint8_t *group = (uint8_t *)section(out, DISTIL_SECTION_QUAD_GROUP, 0) + place.group;
@@ -325,9 +325,9 @@ static int put_matrix(const image *out, const conv_matrix *matrix, distil_sectio
                              (unsigned)layer, distil_section_name(kind), matrix->order[i], quads);
     memcpy(order, matrix->order, pairs * quads * sizeof *order);
     memcpy(group, matrix->group, pairs);
-    for (size_t col = 0; col < cols; col += DISTIL_BLOB_PANEL_COLS)
+    for (size_t col = 0; col < cols; col += DISTIL_PANEL_COLS)
         pack_panel(panels + col * depth, col_sum + col, matrix, col,
-                   matrix->order + col / DISTIL_BLOB_PAIR_COLS * quads);
+                   matrix->order + col / DISTIL_PAIR_COLS * quads);
     if (put_scales(scale, matrix->scale, cols, kind, layer, error) != 0)
         return -1;
     return put_floats(scale + cols, matrix->bias, cols, kind, layer, "bias", error);

@@ -170,7 +170,7 @@ static void round_trip(const char *name, const support_blob_shape *shape)
 static void unpack(const subject *s, const distil_blob *blob, distil_section_kind kind,
                    const conv_matrix *source, uint32_t layer)
 {
-    distil_blob_matrix m = distil_blob_get_matrix(blob, kind, layer);
+    distil_qmatrix m = distil_blob_get_matrix(blob, kind, layer);
     size_t wrong = 0;
 
     (void)s;
