@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images that break one rule of tools/image/check_image each, made from a good one.
+"""Make images that each break one rule of tools/image/check_image, from an image that breaks none.
 
     break_image.py --list
     break_image.py LAYOUT OUT
 
-A line of --list is a breakage and the rule that must refuse it. OUT/BREAKAGE is written for each,
-and OUT/none for none, as a layout directory with all digests, sizes and diff_ids right, unless
-those are what is broken.
+--list prints a line for each broken image: its name and the rule that must refuse it. The second
+form writes each one to OUT/NAME, and an unbroken copy to OUT/none, as layout directories. All
+digests, sizes and diff_ids are consistent unless they are what is broken.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MODEL = "app/model.distil"
 
 
 class Draft:
-    """An image as lists and dictionaries, to be broken and written."""
+    """An image as lists and dictionaries that a test can change and then write."""
 
     def __init__(self, layout: Path) -> None:
         blobs = layout / "blobs/sha256"
@@ -46,8 +46,10 @@ class Draft:
         self.compress: Callable[[bytes], bytes] = lambda data: gzip.compress(
             data, 1, mtime=self.gzip_time
         )
-        self.diff_ids: list[str] = []  # to say instead of the right ones
-        self.late: list[Callable[[Path], None]] = []  # done to the written layout
+        # If not empty, these replace the correct diff_ids.
+        self.diff_ids: list[str] = []
+        # Changes that are applied to the layout after it has been written.
+        self.late: list[Callable[[Path], None]] = []
 
     @staticmethod
     def _blob(blobs: Path, descriptor: dict[str, Any]) -> bytes:
@@ -151,7 +153,8 @@ def altered_blob(image: Draft) -> None:
     def alter(out: Path) -> None:
         layer = image.manifest["layers"][1]["digest"].removeprefix("sha256:")
         with (out / "blobs/sha256" / layer).open("r+b") as blob:
-            blob.seek(9)  # the system that gzip names: it unpacks as before
+            # Byte 9 of a gzip file names the operating system and does not affect unpacking.
+            blob.seek(9)
             blob.write(b"\7")
 
     image.late.append(alter)
@@ -233,7 +236,7 @@ def secret_in_environment(image: Draft) -> None:
 
 @breaks("environment")
 def secret_of_the_function(image: Draft) -> None:
-    image.settings["Env"].append("DISTIL_API_TOKEN=once-pushed-known-to-all")
+    image.settings["Env"].append("DISTIL_API_TOKEN=everybody-who-pulls-knows-it")
 
 
 @breaks("environment")
@@ -388,7 +391,7 @@ def too_large(image: Draft) -> None:
     image.settings["Labels"]["distil.model.sha256"] = hashlib.sha256(content).hexdigest()
 
 
-# ---- programs: tests/image/stand_in.c misbehaves as DISTIL_BREAK says ---------------------------
+# ---- programs: DISTIL_BREAK tells tests/image/stand_in.c how to misbehave -----------------------
 
 for _how, _rule in {
     "exits": "answers",

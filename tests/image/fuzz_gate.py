@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images of nonsense for the gate: it must judge or refuse each, never fall over.
+"""Fuzz check_image: it must judge or refuse every damaged image, and never raise another exception.
 
     fuzz_gate.py LAYOUT [COUNT [SEED]]
 
-Values in the documents of a good image are replaced by others of any type, members dropped, bytes
-of layers changed. Exit status 1 and the seed where anything but NoImage is raised.
+Starting from a good image, the script replaces values in its documents by values of any type, drops
+members and changes bytes of layers. If check_image raises anything but NoImage, the script prints
+the traceback and the seed and ends with status 1.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def load_gate() -> Any:
 
 
 def mutate(value: Any, rng: random.Random) -> Any:
-    """The document with one place somewhere in it changed."""
+    """The document with one random value replaced or removed."""
     if isinstance(value, (dict, list)) and value and rng.random() < 0.85:
         keys = list(value) if isinstance(value, dict) else list(range(len(value)))
         key = rng.choice(keys)
@@ -51,7 +52,7 @@ def mutate(value: Any, rng: random.Random) -> Any:
 
 
 def damaged(store: dict[str, bytes], rng: random.Random, out: Path) -> None:
-    """Write a layout with a document or a layer damaged, digests mostly made right again."""
+    """Write a layout with a damaged document or layer; most digests are then made consistent."""
     blobs = {name.rpartition("/")[2]: data for name, data in store.items() if "/" in name}
     index = json.loads(store["index.json"])
     manifest = json.loads(blobs[index["manifests"][0]["digest"][7:]])
@@ -104,7 +105,7 @@ def main() -> int:
             judged += 1
         except gate.NoImage:
             refused += 1
-        except Exception:  # whatever it is, it is a finding
+        except Exception:  # every other exception is a defect of check_image
             traceback.print_exc()
             print(f"seed {number}")
             return 1

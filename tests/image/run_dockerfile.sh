@@ -1,17 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Build lambda/Dockerfile where no registry can be reached: buildah on a base made by debootstrap.
-# The image has to pass the gate, and to hold the files that `make image` puts into its own.
+# Build lambda/Dockerfile without a container registry: buildah builds it on a base image that
+# debootstrap makes. The image must pass check_image and contain the same files, byte for byte, as
+# the image of `make image`.
 #
-#     tests/image/run_dockerfile.sh [TLS]      (openssl, unless none is given)
+#     tests/image/run_dockerfile.sh [TLS]      TLS is openssl (the default) or none
 #
-# Needs Debian 12, root, buildah, debootstrap, what the gate needs and a Debian mirror; two minutes.
-# The base, of the release and from the mirror of this machine, is built under the name that the
-# Dockerfile asks for and thrown away again. DISTIL_BUILD (build) has what `make` built, with the
-# same TLS and the same compiler: the program in the image has to be that one, bit for bit.
+# It requires Debian 12, root, buildah, debootstrap, the tools that check_image uses and a Debian
+# mirror; without one of the first four the test is skipped. The base image has the Debian release
+# and mirror of this machine and exists only during the test, under the name that the Dockerfile
+# uses. DISTIL_BUILD (default build) must hold the results of `make` with the same TLS and the same
+# compiler, because the test compares the two programs.
 #
-# Environment: BASE  a directory to keep the base in for the next time
+# Environment: BASE  a directory in which to keep the base image for the next run
 
 set -eu
 LC_ALL=C
@@ -33,7 +35,7 @@ for tool in buildah debootstrap; do
 done
 
 work=$(mktemp -d)
-containers() { # buildah with a store of its own
+containers() { # runs buildah with a store that only this test uses
     buildah --root "$work/store" --runroot "$work/run" "$@"
 }
 clean_up() {
@@ -52,7 +54,8 @@ if [ ! -f "$base/etc/debian_version" ]; then
         exit 1
     }
 fi
-# Updates and security fixes from where this machine has them: the pinned versions are of there.
+# The base image gets the package sources of this machine, because the pinned versions come from its
+# updates and security fixes.
 for sources in sources.list.d/debian.sources sources.list; do
     [ ! -s /etc/apt/$sources ] || { cp /etc/apt/$sources "$base/etc/apt/$sources" && break; }
 done
@@ -64,9 +67,11 @@ containers commit -q "$container" "${name%@*}" >/dev/null
 containers rm "$container" >/dev/null
 
 # ---- the Dockerfile -------------------------------------------------------------------------
-# A copy of what is tracked, as a user has it; the pins of this day, if Debian has moved on.
+# The build uses a copy of the tracked files, as a clone has them. The copy is pinned to today's
+# package versions, since a mirror drops older ones.
 mkdir "$work/tree"
-(cd "$root" && tar -cf - $(git ls-files -- Makefile kernels model runtime tools lambda)) |
+(cd "$root" && tar -cf - $(git ls-files -- Makefile tests/tests.mk bench/bench.mk kernels model \
+    runtime tools lambda)) |
     tar -C "$work/tree" -xf -
 DOCKERFILE=$work/tree/lambda/Dockerfile "$root/tools/image/pin_images" --packages
 arguments=$(DISTIL_BUILD=$build "$root/tools/image/build_args.sh")
@@ -82,13 +87,14 @@ echo "built in $(($(date +%s) - begin)) s"
 containers push -q distil "oci-archive:$work/image.tar"
 ls -l "$work/image.tar"
 
-# ---- what came of it ------------------------------------------------------------------------
+# ---- comparison with `make image` -----------------------------------------------------------
 "$root/tools/image/check_image" --max-mb 31 --distil "$build/distil" --expect positive \
     "$work/image.tar"
-files() { # ARCHIVE: a line HASH PATH for each file of the image
+files() { # ARCHIVE: prints a line HASH PATH for each file of the image
     mkdir "$work/unpack" "$work/files"
     tar -C "$work/unpack" -xf "$1"
-    for blob in "$work"/unpack/blobs/sha256/*; do # configuration and manifest are no tar
+    # Only layers are tar archives; tar fails for the configuration and the manifest.
+    for blob in "$work"/unpack/blobs/sha256/*; do
         tar -C "$work/files" -xzf "$blob" 2>/dev/null || :
     done
     (cd "$work/files" && find . -type f -exec sha256sum {} + | sort -k 2)

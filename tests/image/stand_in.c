@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program to put into images that test the gate: it answers one event of the Runtime API as the
- * function would, or misbehaves in the way that the environment variable DISTIL_BREAK names. It
- * knows just enough of HTTP for the gate's own server, which sends lengths and small messages.
+ * A stand-in for the function in images that test check_image. It answers one event of the Runtime
+ * API as the function would, or misbehaves in the way that the environment variable DISTIL_BREAK
+ * names. Its HTTP is only sufficient for the server in runtime_api.py, which always sends
+ * Content-Length and small messages.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -28,7 +29,7 @@ static void die(const char *why)
     exit(3);
 }
 
-/* The connection to AWS_LAMBDA_RUNTIME_API, an IPv4 address and a port. */
+/* Connect to AWS_LAMBDA_RUNTIME_API, an IPv4 address and a port; exit if that fails. */
 static int dial(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
@@ -46,7 +47,7 @@ static int dial(void)
     return fd;
 }
 
-/* Send a request and read the answer into message. */
+/* Send a request and read the whole response into message; exit if the connection closes. */
 static void exchange(int fd, const char *method, const char *path, const char *body)
 {
     size_t have = 0;
@@ -68,7 +69,7 @@ static void exchange(int fd, const char *method, const char *path, const char *b
     }
 }
 
-/* Make so many bytes resident. */
+/* Allocate this many bytes and touch them all, so that they are resident. */
 static void eat(size_t bytes)
 {
     char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hold the documents beside an image against their standards and against the image.
+"""Check the documents of an image against their standards and against the image itself.
 
     validate.py LAYOUT
 
-Then damages each in turn and expects a refusal: validators too can be asleep. Exit status 0: valid,
-true, and every damage was seen; 1: not so, with why; 77: the validators,
-cyclonedx-python-lib[json-validation] and in-toto-attestation of the Python package index, are not
-installed.
+The script then damages each document in several ways and expects a complaint each time, which
+proves that the validators work. Exit status: 0 if the documents are valid and true and every damage
+was noticed; 1 if not, with the reasons; 77 if the validators, the Python packages
+cyclonedx-python-lib[json-validation] and in-toto-attestation, are not installed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ except ImportError as error:
 
 
 def files_of(layout: Path) -> dict[str, str]:
-    """SHA-256 of every file in the image, and of its manifest under the name 'manifest'."""
+    """The SHA-256 of every file in the image, and of its manifest under the key 'manifest'."""
     blobs = layout / "blobs/sha256"
 
     def blob(descriptor: dict[str, Any]) -> bytes:
@@ -76,7 +76,7 @@ def check_provenance(text: str, files: dict[str, str]) -> None:
     ).validate()
     assert document["_type"] == "https://in-toto.io/Statement/v1", document["_type"]
     assert document["predicateType"] == "https://slsa.dev/provenance/v1", document["predicateType"]
-    # Members that the standard does not know make this fail.
+    # ParseDict fails if the predicate has members that the standard does not define.
     json_format.ParseDict(document["predicate"], provenance_pb2.Provenance())
     expected = [files["manifest"], files["app/bootstrap"], files["app/model.distil"]]
     found = [subject["digest"]["sha256"] for subject in document["subject"]]
@@ -92,7 +92,7 @@ CHECKS: dict[str, Callable[[str, dict[str, str]], None]] = {
     "provenance.json": check_provenance,
     "model-card.md": check_card,
 }
-# Of each document: what is replaced, by what.
+# The damages to each document: a text and its replacement.
 DAMAGES = {
     "sbom.json": [
         ('"hashes"', '"hashs"'),

@@ -231,7 +231,7 @@ class Stage:
                 (self.tree / entry.name).symlink_to(entry)
         built = self.tree / "build"
         built.mkdir()
-        for name in ("distil", "bootstrap", "bootstrap.map", "sst2.distil"):
+        for name in ("distil", "distil-serve", "bootstrap", "bootstrap.map", "sst2.distil"):
             shutil.copy2(self.build / name, built / name)
         for name in ("distil", "bootstrap"):
             (self.tree / name).symlink_to(built / name)
@@ -241,7 +241,7 @@ class Stage:
         binaries = self.work / "bin"
         binaries.mkdir()
         # -o: what is built is taken as it is, whatever compiler and flags it was built with.
-        old = " ".join(f"-o build/{name}" for name in ("distil", "bootstrap", "sst2.distil"))
+        old = " ".join(f"-o build/{name}" for name in ("distil", "distil-serve", "bootstrap", "sst2.distil"))
         make = binaries / "make"
         make.write_text(f'#!/bin/sh\nexec {shutil.which("make")} {old} "$@" TLS=none\n')
         make.chmod(0o755)

@@ -1,72 +1,57 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Assemble the function's OCI image with no daemon, no network and no right beyond writing files:
-# two layers, the weights and then the program. Same files in, same bytes out.
+# Assemble the function's OCI image without a container daemon, network access or root. The image
+# has two layers: the weights, and then the program. The same input files give the same image, byte
+# for byte.
 #
 #     tools/image/assemble.sh -b BOOTSTRAP -m BLOB [-c CERTIFICATES] -o NAME
 #
-#     -b -m -c  the files of the image, see trees.sh
-#     -o NAME   writes NAME/, an OCI image layout, and NAME.tar, the same for `podman load`,
-#               `docker load` (it has Docker's own manifest.json too) and `skopeo copy oci-archive:`
+#     -b -m -c  the files to put into the image; trees.sh describes them
+#     -o NAME   writes NAME/, an OCI image layout, and NAME.tar, an archive of it, which
+#               `podman load`, `docker load` (the archive contains Docker's manifest.json too) and
+#               `skopeo copy oci-archive:` accept
 #
-# Prints the digest of the image. Environment: see facts.sh. What AWS Lambda asks of the format:
-# docs/image.md; tools/image/check_image holds the result against it.
+# Prints the digest of the image. The environment variables that common.sh lists under find_facts
+# override what the image states about itself. docs/image.md describes what AWS Lambda requires of
+# the format, and tools/image/check_image checks the result.
 
-set -eu
-LC_ALL=C
-export LC_ALL
-umask 022
-here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tools/image/common.sh
+. "$(dirname "$0")/common.sh"
 
-bootstrap='' blob='' certificates='' out=''
-while getopts b:m:c:o: option; do
-    case $option in
-    b) bootstrap=$OPTARG ;;
-    m) blob=$OPTARG ;;
-    c) certificates=$OPTARG ;;
-    o) out=$OPTARG ;;
-    *) exit 2 ;;
-    esac
-done
-[ -n "$bootstrap" ] && [ -n "$blob" ] && [ -n "$out" ] || {
-    sed -n 's/^#     \(tools.*\)/usage: \1/p' "$0" >&2
-    exit 2
-}
-# shellcheck source=tools/image/facts.sh
-. "$here/facts.sh"
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
+read_options b:m:c:o: "$@"
+[ -n "$bootstrap" ] && [ -n "$blob" ] && [ -n "$out" ] || usage
+find_facts
+make_work_directory
 "$here/trees.sh" -b "$bootstrap" -m "$blob" -c "$certificates" -o "$work"
 rm -rf "$out" "$out.tar"
 blobs=$out/blobs/sha256
 mkdir -p "$blobs"
 
-# A tar that depends on names and contents alone: entries in order, so that directories come before
-# what is in them; owner, time and format fixed; no hard links, no extended headers.
+# Write a tar archive that depends only on names and contents. Sorted entries put each directory
+# before its contents; owner, time and format are fixed; hard links and extended headers are left
+# out.
 plain_tar() { # ARGUMENTS
     tar --format=ustar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
         --hard-dereference "$@"
 }
 
-keep() { # FILE: move it among the blobs; sets digest and size
+keep() { # FILE: moves it into the blob directory; sets digest and size
     digest=$(sha256_of "$1")
     size=$(wc -c <"$1")
     mv "$1" "$blobs/$digest"
 }
 
-descriptor() { # MEDIA-TYPE MORE: of the blob that keep saw last
+descriptor() { # MEDIA-TYPE [MEMBERS]: prints the descriptor of the blob last given to keep
     printf '{"mediaType":"application/vnd.oci.image.%s","digest":"sha256:%s","size":%s%s}' \
         "$1" "$digest" "$size" "${2-}"
 }
 
-layer() { # TREE: sets digest and size of the layer, and diff_id
+layer() { # TREE: writes the layer; sets its digest, size and diff_id
     # shellcheck disable=SC2046
     plain_tar -C "$work/$1" -cf "$work/$1.tar" $(ls "$work/$1")
     diff_id=$(sha256_of "$work/$1.tar")
-    gzip -6nc "$work/$1.tar" >"$work/$1.tgz" # -n: neither name nor time
+    gzip -6nc "$work/$1.tar" >"$work/$1.tgz" # -n leaves out name and time
     rm "$work/$1.tar"
     keep "$work/$1.tgz"
 }

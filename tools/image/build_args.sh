@@ -1,28 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Print the --build-arg options of lambda/Dockerfile for this tree, for docker, podman and buildah.
+# Print the --build-arg options for building lambda/Dockerfile from this tree with docker, podman or
+# buildah.
 #
 #     tools/image/build_args.sh [MODEL_DIR]
 #
-# MODEL_DIR is a Hugging Face folder in the tree (model/sst2). It is converted here too: the blob's
-# SHA-256 becomes a label, and the image's build, which converts by itself, fails unless it comes to
-# the same bytes. Uses build/distil and, for the shipped model, its blob: run make first.
+# MODEL_DIR is a Hugging Face model folder inside the tree (default model/sst2). The script converts
+# it, because the SHA-256 of the blob becomes a label of the image. The image build converts the
+# model again and fails unless it gets the same bytes. Requires build/distil, so run `make` first;
+# for the shipped model the blob that `make` has built is used.
 
-set -eu
-LC_ALL=C
-export LC_ALL
-here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=tools/image/facts.sh
-. "$here/facts.sh"
+# shellcheck source=tools/image/common.sh
+. "$(dirname "$0")/common.sh"
+find_facts
 model=${1:-model/sst2}
 build=${DISTIL_BUILD:-$tree/build}
-fail() { # MESSAGE
-    echo "build_args.sh: $1" >&2
-    exit 1
-}
 
-[ -x "$build/distil" ] || fail "no $build/distil: run make"
+[ -x "$build/distil" ] || fail "$build/distil: no such file" "make"
 case $model in
 /* | *..* | *[!A-Za-z0-9._/-]*) fail "$model: name a folder within the tree, without blanks" ;;
 esac
@@ -30,8 +25,7 @@ esac
 if [ "$model" = model/sst2 ] && [ -f "$build/sst2.distil" ]; then
     blob=$build/sst2.distil
 else
-    work=$(mktemp -d)
-    trap 'rm -rf "$work"' EXIT
+    make_work_directory
     blob=$work/model.distil
     "$build/distil" convert "$tree/$model" -o "$blob" >&2
 fi

@@ -1,70 +1,52 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Say what is in an assembled image and where it comes from:
+# Write the documents that state what an assembled image contains and where it comes from.
 #
 #     tools/image/describe.sh -i LAYOUT -b BOOTSTRAP -m BLOB [-c CERTIFICATES] -d DISTIL
 #                             [-l LICENCE] [-e FILE.tsv]
 #
-#     -i LAYOUT     what assemble.sh wrote
-#     -b -m -c      what it was given; the linker's map is beside the program, BOOTSTRAP.map
-#     -d DISTIL     the command, which reads the blob
-#     -l LICENCE    the model's licence, an SPDX expression
-#     -e FILE       sentences with labels: the card gives the model's accuracy on them
+#     -i LAYOUT     the image layout that assemble.sh wrote
+#     -b -m -c      the files that assemble.sh was given; the linker's map of the program must lie
+#                   beside it as BOOTSTRAP.map
+#     -d DISTIL     the distil command, which reads the blob
+#     -l LICENCE    the licence of the model, an SPDX expression
+#     -e FILE       labelled sentences; the model card then states the model's accuracy on them
 #
 # Writes
-#     LAYOUT.sbom.json        bill of materials, CycloneDX 1.6: the program, every library that the
-#                             linker took code from, the certificates, the model and its card
-#     LAYOUT.provenance.json  in-toto statement with SLSA provenance 1: source, inputs, builder
-#     LAYOUT.model-card.md    the model, for people
+#     LAYOUT.sbom.json        the bill of materials (CycloneDX 1.6): the program, every library from
+#                             which the linker took code, the certificates, the model and its card
+#     LAYOUT.provenance.json  an in-toto statement with SLSA provenance 1: source, inputs, builder
+#     LAYOUT.model-card.md    a description of the model for people
 #
-# The same image gives the same bytes. Versions are those of the Debian packages that files belong
-# to; where that is not known, a library is named by its file and hash. Environment: see facts.sh;
-# BUILDER_ID, an address that names who builds (default: a local build).
+# The same image gives the same documents. A library's version is that of the Debian package that
+# owns its file; a file that no package owns is named by its file name and hash. The environment
+# variables that common.sh lists under find_facts apply here too, and BUILDER_ID is a URI that names
+# the builder (default: urn:distilbert.c:local-build).
 
-set -eu
-LC_ALL=C
-export LC_ALL
-here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tools/image/common.sh
+. "$(dirname "$0")/common.sh"
 
-fail() { # MESSAGE
-    echo "describe.sh: $1" >&2
-    exit 1
-}
-
-layout='' program='' blob='' certificates='' distil='' model_licence='' sentences=''
-while getopts i:b:m:c:d:l:e: option; do
-    case $option in
-    i) layout=$OPTARG ;;
-    b) program=$OPTARG ;;
-    m) blob=$OPTARG ;;
-    c) certificates=$OPTARG ;;
-    d) distil=$OPTARG ;;
-    l) model_licence=$OPTARG ;;
-    e) sentences=$OPTARG ;;
-    *) exit 2 ;;
-    esac
-done
+read_options i:b:m:c:d:l:e: "$@"
+program=$bootstrap
 for file in "$layout/index.json" "$program" "$program.map" "$blob" "$distil"; do
-    [ -f "$file" ] || fail "$file: no such file; run make image"
+    [ -f "$file" ] || fail "$file: no such file" "make image"
 done
-# shellcheck source=tools/image/facts.sh
-. "$here/facts.sh"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
+find_facts
+make_work_directory
 
 # ---- facts ----------------------------------------------------------------------------------
 image_sha256=$(sed -n 's/.*manifest.v1+json","digest":"sha256:\([0-9a-f]*\)".*/\1/p' \
     "$layout/index.json")
-[ ${#image_sha256} -eq 64 ] || fail "$layout/index.json: not one of assemble.sh"
+[ ${#image_sha256} -eq 64 ] || fail "$layout/index.json: not written by assemble.sh"
 "$here/trees.sh" -b "$program" -m "$blob" -c "$certificates" -o "$work"
-program_sha256=$(sha256_of "$work/program/app/bootstrap") # as it is in the image
+program_sha256=$(sha256_of "$work/program/app/bootstrap") # stripped, as the image has it
 model_sha256=$(sha256_of "$blob")
 
 "$distil" inspect "$blob" >"$work/inspect"
 shape=$(sed -n 's/^model *\(.*\),$/\1/p' "$work/inspect")
-logged=$(sed -n 's/^sha256 *//p' "$work/inspect") # the blob's own, with its field left out
+# The hash inside the blob covers all of its bytes but the field that holds the hash.
+logged=$(sed -n 's/^sha256 *//p' "$work/inspect")
 labels=$(sed -n 's/^labels *[0-9]*: //p' "$work/inspect")
 converter=$(sed -n 's/^provenance *converter //p' "$work/inspect")
 sed -n 's/^ *source \([0-9a-f]\{64\}\) \(.*\)$/\1 \2/p' "$work/inspect" >"$work/sources"
@@ -76,16 +58,17 @@ if [ -n "$sentences" ]; then
     texts=$(sed -n 's/.*"texts":\([0-9]*\),.*/\1/p' "$work/eval")
 fi
 
-source_package() { # PACKAGE: name and version of its source; nothing where that is not known
+source_package() { # PACKAGE: prints name and version of its source package, or nothing
     dpkg-query -W -f '${source:Package} ${source:Version}\n' "$1" 2>/dev/null
 }
 
-owner_of() { # FILE: the package that it belongs to
+owner_of() { # FILE: prints the package that owns it, or nothing
     dpkg -S "$1" 2>/dev/null | sed -n '1s/: .*//p'
 }
 
-# A line NAME VERSION for each library with code in the program, and for the certificates: the
-# archives in the linker's map that are not the project's own.
+# Collect a line NAME VERSION for each library that has code in the program, and one for the
+# certificates. The libraries are the archives that the linker's map names, without the project's
+# own.
 {
     sed -n 's/^\(\/[^ (]*\.a\)(.*/\1/p' "$program.map" | sort -u | while read -r file; do
         file=$(readlink -f "$file")
@@ -103,7 +86,7 @@ owner_of() { # FILE: the package that it belongs to
 } | sort -u >"$work/libraries"
 [ -s "$work/libraries" ] || fail "$program.map: names no library; is it a linker's map?"
 
-licence_of() { # SOURCE-PACKAGE: of the part of it that is in the image
+licence_of() { # SOURCE-PACKAGE: prints the licence of the part that the image contains
     case $1 in
     glibc) echo LGPL-2.1-or-later ;;
     gcc-*) echo GPL-3.0-or-later WITH GCC-exception-3.1 ;;
@@ -112,17 +95,17 @@ licence_of() { # SOURCE-PACKAGE: of the part of it that is in the image
     esac
 }
 
-join() { # lines of standard input, with commas between
+join() { # joins the lines of standard input by commas, as JSON lists need
     sed '$!s/$/,/'
 }
 
 # ---- bill of materials ----------------------------------------------------------------------
-# A serial number made of the image's digest, in the form of a UUID of version 8.
+# Derive the serial number from the image's digest and write it as a UUID of version 8.
 serial=$(echo "$image_sha256" |
     sed 's/^\(.\{8\}\)\(.\{4\}\).\(...\).\(...\)\(.\{12\}\).*/urn:uuid:\1-\2-8\3-a\4-\5/')
 
-# The release, which scanners need to know which fixes a version has.
-os_release() { # NAME: a value of /etc/os-release
+# Scanners need the release of the distribution to tell which security fixes a version contains.
+os_release() { # NAME: prints its value in /etc/os-release
     sed -n "s/^$1=\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" /etc/os-release 2>/dev/null
 }
 release="$(os_release ID)-$(os_release VERSION_ID)"
@@ -227,7 +210,7 @@ done <"$work/references" | join)
 END
 
 # ---- provenance -----------------------------------------------------------------------------
-versions() { # NAME VERSION of the pinned packages as they are here, and of tools that pack
+versions() { # prints NAME VERSION of each pinned package as installed here, and of tar and gzip
     "$here/pin_images" --show | sed 1d | while read -r name _; do
         version=$(dpkg-query -W -f '${Version}' "$name" 2>/dev/null) && echo "$name $version"
     done
@@ -236,7 +219,7 @@ versions() { # NAME VERSION of the pinned packages as they are here, and of tool
     done
 }
 
-pairs() { # INDENT: lines NAME VALUE as members
+pairs() { # INDENT: turns lines NAME VALUE into members of a JSON object
     while read -r name value; do
         echo "$1$(json_text "$name"): $(json_text "$value")"
     done | join

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of the image gate that run it: unpacked by umoci, started by runc as Lambda would.
+"""The rules of check_image that start the image: umoci unpacks it, runc runs it as Lambda would.
 
     image_start.py BUNDLE CONTAINER
 
-starts one with all restrictions and the variables of AWS in this process's environment: a program
-for `distil serve --local`.
+runs an unpacked image as a container with every restriction, and hands the AWS variables of its own
+environment to it. `distil serve --local` starts this command as its function.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from typing import Any
 
 from runtime_api import RuntimeApi
 
+# Each rule's name and the sentence that `check_image --rules` prints for it.
 RULES = {
-    "unpacks": ("umoci unpacks it", None),
-    "answers": ("started, it answers an SNS event: status 200, the event's id, a sentiment", None),
-    "read-only": ("the same on a read-only root", None),
-    "unprivileged": ("the same as user 993, group 990, without a capability", None),
-    "any-user": ("the same as user 65534: no user is built in", None),
-    "memory": ("the same in 128 MB; peak resident memory at most the blob and 16 MB", None),
-    "store": ("beside `distil serve --local`, and its store has the item updated", None),
+    "unpacks": "umoci unpacks it",
+    "answers": "it answers an SNS event with status 200, the event's source_id and a sentiment",
+    "read-only": "it still does with a read-only root file system",
+    "unprivileged": "it still does as user 993, group 990, without capabilities",
+    "any-user": "it still does as user 65534, so it does not depend on a user",
+    "memory": "it still does in 128 MB, and peak resident memory is at most the blob and 16 MB",
+    "store": "beside `distil serve --local` it answers and updates the item in the store",
 }
 MEMORY_BYTES = 128 * 1024**2
 HEADROOM_BYTES = 16_000_000
@@ -38,7 +39,7 @@ EVENT_FILE = Path(__file__).parent / "sns.json"
 
 @dataclass
 class Sandbox:
-    """What is taken away from the process; every rule adds one restriction to those before."""
+    """The restrictions on the process. Each rule adds one to those of the rules before it."""
 
     user: int = 0
     group: int = 0
@@ -56,7 +57,7 @@ class Outcome:
 
 
 def memory_controller() -> bool:
-    """Whether this machine can limit a group's memory, cgroups of either version."""
+    """Whether this machine can limit the memory of a cgroup, of version 1 or 2."""
     unified = Path("/sys/fs/cgroup/cgroup.controllers")
     if unified.exists():
         return "memory" in unified.read_text(encoding="ascii").split()
@@ -64,17 +65,17 @@ def memory_controller() -> bool:
 
 
 def missing() -> str:
-    """Why images cannot be started here; empty where they can."""
+    """The reason why images cannot be started on this machine, or "" if they can."""
     tools = [tool for tool in ("umoci", "runc") if not shutil.which(tool)]
     if tools:
         return f"{' and '.join(tools)} not installed"
     if os.geteuid() != 0:
-        return "not root: runc and umoci are used as root"
+        return "not root, which runc and umoci need here"
     return ""
 
 
 def layout_of(archive: Path, folder: Path) -> Path:
-    """The archive as a layout directory with one reference, as umoci wants it."""
+    """A copy of the image as a layout directory with one reference, which umoci requires."""
     layout = folder / "layout"
     if archive.is_dir():
         shutil.copytree(archive, layout)
@@ -98,7 +99,7 @@ def lambda_variables(address: str) -> dict[str, str]:
 
 
 def specification(bundle: Path, sandbox: Sandbox, variables: dict[str, str]) -> dict[str, Any]:
-    """umoci's translation of the image's configuration, with the sandbox and more variables."""
+    """The OCI runtime specification: umoci's, plus the restrictions and the variables."""
     spec: dict[str, Any] = json.loads((bundle / "config.umoci.json").read_text(encoding="utf-8"))
     process = spec["process"]
     process["terminal"] = False
@@ -120,7 +121,7 @@ def specification(bundle: Path, sandbox: Sandbox, variables: dict[str, str]) -> 
         },
     ]
     linux = spec["linux"]
-    # The Runtime API listens on this machine's loopback, so the network is shared.
+    # No network namespace: the Runtime API listens on the loopback interface of this machine.
     linux["namespaces"] = [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")]
     linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
     if sandbox.memory_bytes:
@@ -139,7 +140,7 @@ def delete(container: str) -> None:
 
 
 def peak_of(container: str) -> int:
-    """Most resident memory that the container's process has had, 0 if it is gone."""
+    """The peak resident memory of the container's process in bytes, or 0 if it has ended."""
     state = subprocess.run(["runc", "state", container], capture_output=True, check=False)
     try:
         pid = json.loads(state.stdout)["pid"]
@@ -151,7 +152,7 @@ def peak_of(container: str) -> int:
 
 
 def start(bundle: Path, sandbox: Sandbox, event: bytes, seconds: float) -> Outcome:
-    """Run the image in the sandbox until it has answered the event and asked for the next."""
+    """Run the image until it has answered the event and asked for the next one."""
     container = f"check-image-{os.getpid()}"
     outcome = Outcome()
     with RuntimeApi(event) as api, (bundle / "log").open("w+b") as log:
@@ -171,7 +172,7 @@ def start(bundle: Path, sandbox: Sandbox, event: bytes, seconds: float) -> Outco
         log.seek(0)
         said = " | ".join(log.read().decode(errors="replace").split("\n")[-4:]).strip(" |")
         if api.error is not None:
-            outcome.why = f"it reports an error: {api.error.decode(errors='replace')[:300]}"
+            outcome.why = f"it reported an error: {api.error.decode(errors='replace')[:300]}"
         elif api.response is None:
             outcome.why = outcome.why or f"it ended (status {process.returncode}) without an answer"
             outcome.why += f"; it wrote: {said[-400:]}" if said else ""
@@ -181,12 +182,12 @@ def start(bundle: Path, sandbox: Sandbox, event: bytes, seconds: float) -> Outco
             except ValueError:
                 outcome.why = f"its answer is not JSON: {api.response[:100]!r}"
             if not api.finished.is_set():
-                outcome.why = "it answered and ended; only asking for the next event completes it"
+                outcome.why = "it answered and ended without asking for the next event"
     return outcome
 
 
 def wrong(outcome: Outcome, source_id: str, expected: str) -> str:
-    """What is wrong with an outcome; empty for a good answer."""
+    """What is wrong with an outcome, or "" if the answer is right."""
     if outcome.why:
         return outcome.why
     answer = outcome.answer
@@ -198,12 +199,12 @@ def wrong(outcome: Outcome, source_id: str, expected: str) -> str:
         return f"answer {json.dumps(body)[:200]}, expected {source_id}, {' or '.join(sentiments)}"
     score = body.get("score")
     if not isinstance(score, (int, float)) or not 0.5 <= score <= 1:
-        return f"score {score!r} of two labels"
+        return f"score {score!r}, which two labels cannot give"
     return ""
 
 
 def check_served(bundle: Path, distil: Path, seconds: float, source_id: str) -> str:
-    """The image in full restriction, as the function of `distil serve`; what is wrong."""
+    """Run the fully restricted image under `distil serve`; return what is wrong, or ""."""
     container = f"check-image-{os.getpid()}-served"
     model = bundle / "rootfs/app/model.distil"
     launcher = [sys.executable, str(Path(__file__).resolve()), str(bundle), container]
@@ -215,7 +216,7 @@ def check_served(bundle: Path, distil: Path, seconds: float, source_id: str) -> 
             command, capture_output=True, check=False, text=True, timeout=10 * seconds
         )
     except subprocess.TimeoutExpired:
-        return f"no end within {10 * seconds:g} s"
+        return f"it did not end within {10 * seconds:g} s"
     finally:
         delete(container)
     for line in served.stdout.splitlines():
@@ -229,7 +230,7 @@ def check_served(bundle: Path, distil: Path, seconds: float, source_id: str) -> 
 
 
 def check(archive: Path, expected: str, seconds: float, distil: Path | None, report: Any) -> None:
-    """Every rule of RULES, into the report; `store` where there is the command."""
+    """Apply every rule of RULES and report each. The rule `store` needs the distil command."""
     reason = missing()
     if reason:
         for name in RULES:
@@ -246,20 +247,20 @@ def check(archive: Path, expected: str, seconds: float, distil: Path | None, rep
         report.add("unpacks", [unpacked.stderr[-300:]] if unpacked.returncode else [])
         if unpacked.returncode:
             return
-        os.chmod(folder, 0o755)  # the container's user has to reach the root through it
+        os.chmod(folder, 0o755)  # The container's user must be able to enter it.
         (bundle / "config.json").rename(bundle / "config.umoci.json")
         blob = bundle / "rootfs/app/model.distil"
         sandbox = Sandbox()
-        steps: dict[str, dict[str, Any]] = {
+        restrictions: dict[str, dict[str, Any]] = {
             "answers": {},
             "read-only": {"read_only": True},
             "unprivileged": {"user": 993, "group": 990, "capabilities": False},
             "any-user": {"user": 65534, "group": 65534},
             "memory": {"memory_bytes": MEMORY_BYTES},
         }
-        for rule, restriction in steps.items():
+        for rule, restriction in restrictions.items():
             if rule == "memory" and not memory_controller():
-                report.skip(rule, "no cgroup here can limit memory")
+                report.skip(rule, "this machine cannot limit the memory of a cgroup")
                 continue
             tried = Sandbox(**{**vars(sandbox), **restriction})
             outcome = start(bundle, tried, event, seconds)
@@ -268,21 +269,22 @@ def check(archive: Path, expected: str, seconds: float, distil: Path | None, rep
                 limit = blob.stat().st_size + HEADROOM_BYTES
                 if not 0 < outcome.peak_bytes <= limit:
                     finding = f"peak {outcome.peak_bytes} bytes, at most {limit}"
-            report.add(rule, [finding] if finding else [], RULES[rule][0])
+            report.add(rule, [finding] if finding else [], RULES[rule])
             if finding and rule == "answers":
                 return
-            if not finding:  # else the next rules are tried without what broke this one
+            # A restriction that broke the image is dropped, so that the next rules test their own.
+            if not finding:
                 sandbox = tried
                 report.note(
                     f"{outcome.seconds * 1e3:.0f} ms, peak {outcome.peak_bytes / 1e6:.1f} MB"
                 )
         if distil is not None:
             finding = check_served(bundle, distil, seconds, message["source_id"])
-            report.add("store", [finding] if finding else [], RULES["store"][0])
+            report.add("store", [finding] if finding else [], RULES["store"])
 
 
 def main() -> None:
-    """Become runc, with the container's variables taken from this process's environment."""
+    """Replace this process by runc; the container gets the AWS variables of the environment."""
     bundle, container = Path(sys.argv[1]), sys.argv[2]
     known = ("AWS_LAMBDA_", "AWS_ENDPOINT_", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_",
              "AWS_SECRET_", "AWS_SESSION_", "DATABASE_TABLE")  # fmt: skip

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Runtime API for one invocation: hands out one event and keeps what comes back."""
+"""A stand-in for the Lambda Runtime API that serves one event and keeps the function's answer."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 
 
 class RuntimeApi:
-    """Listens on a free port of the loopback while it is a context.
+    """A server on a free port of the loopback interface; use it in a `with` statement.
 
-    address   what AWS_LAMBDA_RUNTIME_API has to be
-    response  body of the answer, error the body of an error; None until there is one
-    finished  set when the function has answered and asks for the next event
+    address   the value for AWS_LAMBDA_RUNTIME_API
+    response  the body of the function's answer, or None as long as there is none
+    error     the body of an error that the function reported, or None
+    finished  an Event that is set when the function has answered and asks for the next event
     """
 
     def __init__(self, event: bytes) -> None:
@@ -43,7 +44,7 @@ class RuntimeApi:
                     return
                 if api.response is not None or api.error is not None:
                     api.finished.set()
-                    threading.Event().wait(3600)  # `next` has no timeout; the function is killed
+                    threading.Event().wait(3600)  # `next` has no timeout; the caller kills it.
                 deadline = int(time.time() * 1000) + 60_000
                 self.reply(200, api.event, {
                     "Content-Type": "application/json",

@@ -1,20 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Look for known vulnerabilities in an image, by its bill of materials.
+# Look for known vulnerabilities in an image by scanning its bill of materials.
 #
 #     tools/image/scan.sh IMAGE.sbom.json
 #
-# A scanner that is shown the image itself finds nothing, and that means nothing: there is no
-# package database in it, only a static program. What could be vulnerable is what was linked into it
-# (libc, libgcc, OpenSSL), and the bill of materials lists exactly that. Uses SCANNER, a command
-# that is given the file's name as its last argument and fails where it finds something; else grype
-# or trivy, whichever is installed, from severity high on.
+# A scanner that is given the image itself finds nothing, and that proves nothing: the image holds
+# one static program and no package database. What can be vulnerable is the code that was linked
+# into the program (libc, libgcc, OpenSSL), and the bill of materials lists exactly that.
 #
-# Exit status: 0 nothing found; 77 no scanner here; any other: the scanner's own.
+# SCANNER is the command to use; the script appends the name of the file as the last argument, and
+# the command must fail if it finds something. Without SCANNER, grype or trivy is used, whichever is
+# installed, and reports severities from high upwards.
+#
+# Exit status: 0 if nothing was found, 77 if no scanner is installed, otherwise the scanner's own.
 
 set -eu
-sbom=${1:?which bill of materials?}
+sbom=${1:?name a bill of materials}
 [ -f "$sbom" ] || {
     echo "scan.sh: $sbom: no such file; run make image" >&2
     exit 2

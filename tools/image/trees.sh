@@ -1,55 +1,41 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Lay out the files of the function's image, a directory for each layer; what is in the image is
-# decided here alone. Used by assemble.sh and by lambda/Dockerfile.
+# Lay out the files of the function's image in one directory for each layer. This script alone
+# decides what the image contains; assemble.sh, zip.sh and lambda/Dockerfile all use it.
 #
 #     tools/image/trees.sh -b BOOTSTRAP -m BLOB [-c CERTIFICATES] -o DIR
 #
-#     -b FILE   the program: statically linked, for x86-64
+#     -b FILE   the program, statically linked for x86-64
 #     -m FILE   the model's blob
-#     -c FILE   roots that TLS trusts, PEM; absent or empty: none
+#     -c FILE   the root certificates that TLS trusts, as PEM; without the option, or with an empty
+#               file, the image has none
 #     -o DIR    writes DIR/weights and DIR/program
 #
-# The weights change rarely and are most of the bytes: alone in the first layer they are the same
-# blob in a registry, and the same chunks in Lambda's store, from release to release.
+# The weights are most of the bytes and change rarely. Because they are alone in the first layer,
+# they stay the same blob in a registry, and the same chunks in Lambda's image store, from release
+# to release.
 
-set -eu
-LC_ALL=C
-export LC_ALL
-umask 022
+# shellcheck source=tools/image/common.sh
+. "$(dirname "$0")/common.sh"
 
-fail() { # MESSAGE
-    echo "trees.sh: $1" >&2
-    exit 1
-}
-
-bootstrap='' blob='' certificates='' out=''
-while getopts b:m:c:o: option; do
-    case $option in
-    b) bootstrap=$OPTARG ;;
-    m) blob=$OPTARG ;;
-    c) certificates=$OPTARG ;;
-    o) out=$OPTARG ;;
-    *) exit 2 ;;
-    esac
-done
-[ -n "$bootstrap" ] && [ -n "$blob" ] && [ -n "$out" ] || fail "-b, -m and -o are needed"
+read_options b:m:c:o: "$@"
+[ -n "$bootstrap" ] && [ -n "$blob" ] && [ -n "$out" ] || usage
 for file in "$bootstrap" "$blob" ${certificates:+"$certificates"}; do
-    [ -f "$file" ] || fail "$file: no such file; run make"
+    [ -f "$file" ] || fail "$file: no such file" "make"
 done
 
 rm -rf "$out/weights" "$out/program"
 mkdir -p "$out/weights/app"
 install -m 644 "$blob" "$out/weights/app/model.distil"
 
-# Empty directories: Lambda and container engines mount there, and cannot create them in an image
-# that is read-only.
+# The empty directories are mount points. Lambda and container engines mount file systems there and
+# cannot create the directories themselves in a read-only image.
 program=$out/program
 mkdir -p "$program/app" "$program/dev" "$program/etc" "$program/opt" "$program/proc" \
     "$program/sys" "$program/tmp" "$program/var/runtime" "$program/var/task"
 install -m 755 "$bootstrap" "$program/app/bootstrap"
-# Debugging information stays behind; so does the build id, which depends on the path of the build.
+# The image gets no debugging information, and no build id, which depends on the path of the build.
 strip --strip-all --remove-section=.comment --remove-section=.note.gnu.build-id \
     "$program/app/bootstrap" || fail "$bootstrap: strip (of binutils) cannot read it"
 if [ -n "$certificates" ] && [ -s "$certificates" ]; then
