@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What bench/action.yml runs: builds, measures, writes results.json, bench.md, bench-junit.xml,
-# bench-github.json and bench.html into the directory it was started in; with COMPARE_WITH also
-# compare.json. Settings from the environment, all may be empty: MODEL, BUDGETS, COMPARE_WITH,
-# SECONDS_EACH, COMPLETE, FAIL_ON_INCONCLUSIVE, REVISION, and DISTIL_BUILD, a build that is there.
+# The command of the GitHub action in bench/action.yml. It builds the project, measures it, and
+# writes results.json, bench.md, bench-junit.xml, bench-github.json and bench.html into the current
+# directory; with COMPARE_WITH also compare.json.
 #
-# Exit status: 0 all is well; 1 over a budget, or slower; 2 wrong usage, or nothing could be
-# measured; 3 too busy to tell, if FAIL_ON_INCONCLUSIVE is true.
+# Environment (any of them may be empty or unset): MODEL, BUDGETS, COMPARE_WITH, SECONDS_EACH,
+# COMPLETE and FAIL_ON_INCONCLUSIVE are the inputs that action.yml describes; REVISION is the commit
+# to write into the results; DISTIL_BUILD is an existing build to measure instead of building.
+#
+# Exit status: 0 if every budget holds and nothing is slower; 1 if a budget is exceeded or something
+# is slower; 2 for wrong usage or if nothing could be measured; 3 if the machine was too busy for a
+# verdict and FAIL_ON_INCONCLUSIVE is true.
 
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -25,7 +29,7 @@ arguments=(--budgets "${BUDGETS:-$here/budgets.json}" --seconds "${SECONDS_EACH:
 [ "${COMPLETE:-false}" != true ] || arguments+=(--complete)
 "$bench" run "${arguments[@]}" | tee "$out/bench.txt"
 status=$?
-# A budget in force that nobody holds: seen on the page of the run, not only in its log.
+# A budget that could not be measured becomes a warning on the summary page of the workflow run.
 sed -n 's/^not measured: /::warning title=budget not measured::/p' "$out/bench.txt"
 rm -f "$out/bench.txt"
 [ $status -ne 2 ] || exit 2
@@ -38,7 +42,7 @@ if [ -n "${COMPARE_WITH:-}" ]; then
     "$bench" compare --seconds "${SECONDS_EACH:-4}" -o "$out/compare.json" "${model[@]}" \
         "$COMPARE_WITH" "$build/distil"
     compared=$?
-    # over a budget or slower outweighs too busy to tell, which outweighs fine
+    # The overall status is the worst: 2 before 1 (exceeded or slower), 3 (inconclusive) and 0.
     case $status$compared in
     *2*) exit 2 ;;
     *1*) status=1 ;;

@@ -1,17 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Install what stands in for AWS in the tests, in build/stores (or STORES_DIR):
-#
-#     dynamodb-local/   Amazon's DynamoDB Local with all it needs, by Maven; wants Java 17
-#     moto/             the moto server, which checks signatures and takes the deployment's
-#                       template, and cfn-lint, in a Python environment
-#     aws-cli/          the AWS CLI, for the runbooks, in an environment of its own
+# Install the stand-ins for AWS that tests use, into build/stores or the directory STORES_DIR.
 #
 #     tests/stores/setup.sh
 #
-# Versions are fixed here. What is there already is kept, so that running it again costs nothing and
-# needs no network. Maven verifies checksums.
+#     dynamodb-local/   Amazon's DynamoDB Local and its dependencies, from Maven; requires Java 17
+#     moto/             the moto server, which checks signatures and deploys the CloudFormation
+#                       template, and cfn-lint, in a Python environment
+#     aws-cli/          the AWS CLI, which the runbooks call, in a Python environment of its own
+#
+# The versions are fixed in this script. A stand-in that is installed in that version is kept, so
+# that a second run does nothing and needs no network. Maven verifies checksums.
 
 set -eu
 LC_ALL=C
@@ -29,14 +29,14 @@ die() { # MESSAGE REMEDY
     exit 1
 }
 
-# Made beside its place and renamed into it when complete.
-begin() { # NAME VERSION: 1 if it is there
+# Install into NAME.new, which end renames when it is complete.
+begin() { # NAME VERSION: fails if that version is installed already
     [ "$(cat "$dir/$1/version" 2>/dev/null)" != "$2" ] || return 1
     rm -rf "${dir:?}/$1" "$dir/$1.new"
     mkdir -p "$dir/$1.new"
 }
 
-end() { # NAME VERSION
+end() { # NAME VERSION: completes what begin has begun
     echo "$2" >"$dir/$1.new/version"
     mv "$dir/$1.new" "$dir/$1"
     echo "stores/setup: $1 $2"
@@ -70,7 +70,7 @@ END
     end dynamodb-local $dynamodb_local
 }
 
-# An environment cannot be renamed: it is made in place, and the version written last.
+# A Python environment cannot be renamed, so it is made in place, and its version is written last.
 setup_moto() {
     version="$moto, cfn-lint $cfn_lint, boto3 $boto3"
     begin moto "$version" || return 0

@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 #
-# What the tests with a real store share, on top of support_cli.sh; read with `.`, not run. Sets
-# tool (tool_dynamodb), stores (where tests/stores/setup.sh has put things) and an environment with
-# no other AWS variables than a region.
+# Functions that the tests with a DynamoDB stand-in share. A test reads this file with `.` after
+# support_cli.sh. The file sets `tool` (the program tool_dynamodb) and `stores` (the directory that
+# tests/stores/setup.sh has filled), and removes every AWS variable from the environment except a
+# region.
 #
-#     start_server RUN READY    both functions: RUN becomes the server at $port, READY says whether
-#                               it answers; sets endpoint
-#     stop_server
-#     python_cases NAME.py ...  cases in Python, added to this test's
-#     call OPERATION BODY       any call, signed: its status and body go to file out
-#     create_table NAME         with the function's key
-#     put KEY STATUS [MEMBERS]  an item of table results, with more members as JSON
-#     update KEY WRITER         the store's update of it: outcome to file out
-#     get KEY                   the item, to file out
+#     start_server RUN READY    start the function RUN as a server at $port and wait until the
+#                               function READY succeeds; sets endpoint
+#     stop_server               stop that server
+#     python_cases NAME.py ...  run cases in Python and add their counts to this test's
+#     call OPERATION BODY       send a signed call; its status and body go to the file out
+#     create_table NAME         create a table with the function's key
+#     put KEY STATUS [MEMBERS]  put an item into the table results; MEMBERS are more members as JSON
+#     update KEY WRITER         update the item as the function does
+#     race KEY WRITERS          update the item from this many writers at once
+#     get KEY                   get the item
+#
+# update, race and get write what comes back to the file out.
 
 for name in $(env | sed -n 's/^\(AWS_[A-Z_]*\)=.*/\1/p'); do
     unset "$name"
@@ -35,7 +39,7 @@ stop_server() {
 }
 trap 'stop_server; rm -rf "$dir"' EXIT
 
-# Whoever takes the port first makes the server fail, and then it is the next port's turn.
+# If another program already uses the port, the server fails and the next port is tried.
 start_server() {
     for offset in 0 1 2 3 4; do
         port=$((20000 + ($$ * 5 + offset) % 20000))
@@ -50,7 +54,7 @@ start_server() {
     return 1
 }
 
-await_server() { # READY
+await_server() { # READY: waits up to 60 s; fails if the server ends before it is ready
     waited=0
     while kill -0 "$server" 2>/dev/null && [ $waited -lt 600 ]; do
         "$1" >/dev/null 2>&1 && kill -0 "$server" 2>/dev/null && return 0
@@ -88,22 +92,21 @@ update() {
     rc=$?
 }
 
-race() { # KEY WRITERS: as many updates of one item at once
+race() { # KEY WRITERS
     "$tool" race "$endpoint" "$table" "$1" "$stamp" "$2" >out 2>err
     rc=$?
 }
 
-# The item that get has found has this member, spaced as either server does it.
-holds() { # NAME TYPE VALUE
+holds() { # NAME TYPE VALUE: the item in the file out has this member, whatever its white space
     tr -d ' ' <out | grep -qF "\"$1\":{\"$2\":\"$3\"}"
 }
 
-begins() { # FILE TEXT
+begins() { # FILE TEXT: the file begins with the text
     [ "$(head -c ${#2} "$1")" = "$2" ]
 }
 
-# A part of a test in Python: its notes, its failures, its numbers. It ends with a line
-# "NAME: N passed, N failed"; without it, it counts as one failure.
+# Run a part of a test that is written in Python. Its notes and failures are printed, and the counts
+# of its last line, "NAME: N passed, N failed", are added. Without that line it is one failure.
 python_cases() { # NAME.py ARGUMENTS...
     name=$(basename "$1" .py)
     PYTHONDONTWRITEBYTECODE=1 "$stores/moto/bin/python" "$@" ${DISTIL_TEST_VERBOSE:+-v} >out 2>err

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# The store against Amazon's own DynamoDB Local, in memory: the condition, the expressions, errors
-# and checksums as Amazon's code has them. Skipped where tests/stores/setup.sh has not been run.
+# Tests of the store against Amazon's DynamoDB Local, in memory. They check the condition, the
+# expressions, the errors and the checksums against Amazon's own implementation. The test is skipped
+# unless tests/stores/setup.sh has been run.
 
 . "$(dirname "$0")/../support/support_cli.sh"
 . "$root/tests/support/support_stores.sh"
@@ -18,7 +19,8 @@ if [ $skipped -gt 0 ]; then
     exit 77
 fi
 
-AWS_ACCESS_KEY_ID=AKIDEXAMPLE # it checks no signature, and keeps tables by key and region
+# DynamoDB Local does not check signatures, but it keeps separate tables for each key and region.
+AWS_ACCESS_KEY_ID=AKIDEXAMPLE
 AWS_SECRET_ACCESS_KEY=secret
 export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
 

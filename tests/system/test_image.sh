@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# The container image: assembled twice to the same bytes, accepted by the gate, understood by tools
-# that nobody here wrote; and for every rule of the gate an image that breaks it and is refused.
-# Starting images needs root, runc and umoci; the rest needs Python and a static libc.
+# Tests of the container image. Assembling it twice gives the same bytes, check_image accepts it,
+# and skopeo, umoci and a registry understand it. For every rule of check_image there is an image
+# that breaks the rule and must be refused. The rules that start images are tested only with root,
+# runc and umoci; the other tests require Python and a static libc.
 
 # shellcheck source=tests/support/support_cli.sh
 . "$(dirname "$0")/../support/support_cli.sh"
@@ -11,12 +12,12 @@ image=$root/tools/image
 gate=$root/tools/image/check_image
 breaker=$root/tests/image/break_image.py
 export PYTHONDONTWRITEBYTECODE=1
-# What the image says about itself, fixed here: the tree may be no clone.
+# These values of the labels are fixed because the tree under test need not be a git clone.
 export REVISION=0123456789abcdef0123456789abcdef01234567 SOURCE_DATE_EPOCH=1700000000
 export SOURCE=https://git.example/distilbert.c
 
 if [ -n "${SANITIZE-}" ] || nm "$distil" 2>/dev/null | grep -q __asan_init; then
-    skip image "sanitizers are not for static programs, and the scripts are the same"
+    skip image "sanitizers do not support static programs, and the scripts are the same"
     finish test_image
 fi
 for tool in python3 tar gzip sha256sum strip readlink; do
@@ -34,7 +35,7 @@ ${CC:-cc} -std=c11 -D_DEFAULT_SOURCE -O1 -static -Wl,-Map=stand_in.map -o stand_
     finish test_image
 }
 
-command_of() { # COMMAND...: sets rc, files out and err
+command_of() { # COMMAND...: runs it; sets rc and writes its output to the files out and err
     "$@" >out 2>err </dev/null
     rc=$?
 }
@@ -89,7 +90,7 @@ check "names the way out" says err 'skopeo copy docker-archive:'
 command_of "$gate"
 check "no argument" ended 2
 
-refused() { # BREAKAGE RULE OPTIONS...: the gate names the rule, and only it decides
+refused() { # BREAKAGE RULE OPTIONS...: check_image refuses the image and names the rule
     breakage=$1
     rule=$2
     shift 2
@@ -97,7 +98,7 @@ refused() { # BREAKAGE RULE OPTIONS...: the gate names the rule, and only it dec
     check "$breakage is refused" ended 1
     check "$breakage: names $rule" matches_one out "FAIL  $rule: .*"
 }
-matches_one() { # FILE EXTENDED-REGEX: one line is of this form
+matches_one() { # FILE EXTENDED-REGEX: exactly one whole line of the file matches
     [ "$(grep -cxE -e "$2" "$1")" -eq 1 ]
 }
 
@@ -141,7 +142,7 @@ else
     done <starts
 fi
 
-# ---- others' tools --------------------------------------------------------------------------
+# ---- independent tools ----------------------------------------------------------------------
 
 if have skopeo; then
     command_of skopeo inspect --format '{{.Digest}}' oci-archive:first.tar
@@ -162,7 +163,7 @@ if have zip; then
     check "the same zip twice" same first.zip second.zip
     command_of "$gate" first.zip
     check "the gate takes it" ended 0
-    zip_refused() { # RULE
+    zip_refused() { # RULE: check_image refuses broken.zip and names the rule
         command_of "$gate" broken.zip
         check "a zip against $1" matches_one out "FAIL  $1: .*"
         rm broken.zip

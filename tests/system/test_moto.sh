@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# The store against the moto server with authentication on: signatures that somebody else's code
-# computes anew from what arrived. Skipped where tests/stores/setup.sh has not been run.
+# Tests of the store against a moto server with authentication, which recomputes the signature of
+# each request independently of this project's code. The test is skipped unless
+# tests/stores/setup.sh has been run.
 
 . "$(dirname "$0")/../support/support_cli.sh"
 . "$root/tests/support/support_stores.sh"
@@ -14,7 +15,7 @@ if [ ! -e "$stores/moto/version" ]; then
     exit 77
 fi
 
-# Three actions go unchecked: those that make the user whose keys are then checked.
+# moto does not authenticate the first three calls, which create the user for all later ones.
 run_server() {
     INITIAL_NO_AUTH_ACTION_COUNT=3
     export INITIAL_NO_AUTH_ACTION_COUNT
@@ -28,7 +29,7 @@ r.urlopen('$endpoint/moto-api/', context=ssl._create_unverified_context())"
 }
 certificate=
 
-# A user's keys, and those of a role with its session token, one a line.
+# Print the keys of a user on one line, and the keys and session token of a role on the next.
 make_keys() {
     "$python" - "$endpoint" <<'END'
 import json, sys
@@ -126,7 +127,7 @@ read -r AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY <keys
 AWS_CA_BUNDLE=$dir/server.pem
 export AWS_CA_BUNDLE
 create_table $table
-if says err "has no TLS"; then # the plain build says so before it sends anything
+if says err "has no TLS"; then # a build without TLS refuses before it sends anything
     check "a program without TLS refuses" ended 2
     finish test_moto
 fi

@@ -1,17 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Every command of lambda/runbooks, and those of docs/migration.md, executed against stand-ins: the
-# AWS CLI against moto with the template deployed in it, Invoke against the real program, images
-# against a registry on the loopback (tests/runbooks says how). Broken runbooks are refused. Skipped
-# where tests/stores/setup.sh has not been run. With DISTIL_TEST_VERBOSE=1 every case is printed.
+# Execute every command of lambda/runbooks and docs/migration.md against stand-ins for AWS: the AWS
+# CLI talks to moto, in which the template is deployed; Invoke reaches the real program; images go
+# to a registry on the loopback interface. tests/runbooks implements this and also checks that
+# broken runbooks are refused. The test is skipped unless tests/stores/setup.sh has been run. With
+# DISTIL_TEST_VERBOSE=1 it prints every case.
 
 . "$(dirname "$0")/../support/support_cli.sh"
 . "$root/tests/support/support_stores.sh"
 unset AWS_REGION
 
 if [ -n "${SANITIZE-}" ] || nm "$distil" 2>/dev/null | grep -q __asan_init; then
-    skip runbooks "sanitizers are not for static programs, and the commands are the same"
+    skip runbooks "sanitizers do not support static programs, and the commands are the same"
     finish test_runbooks
 fi
 if [ ! -e "$stores/moto/version" ] || [ ! -e "$stores/aws-cli/version" ]; then

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# lambda/deploy/template.yaml: linted, held against the rules in tests/deploy (and a broken template
-# for each rule, to see it refused), deployed into moto with every resource compared, and the real
-# program run with the variables, role and table that it makes. Skipped where tests/stores/setup.sh
-# has not been run. With DISTIL_TEST_VERBOSE=1 every case is printed.
+# Tests of lambda/deploy/template.yaml. broken.py lints it, applies the rules of
+# tests/deploy/rules.py to it, and checks that each rule refuses a template that breaks it. stack.py
+# deploys it into moto and compares every resource. function.py runs the real program with the
+# variables, role and table of that stack. The test is skipped unless tests/stores/setup.sh has been
+# run. With DISTIL_TEST_VERBOSE=1 it prints every case.
 
 . "$(dirname "$0")/../support/support_cli.sh"
 . "$root/tests/support/support_stores.sh"

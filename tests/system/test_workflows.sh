@@ -1,47 +1,54 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# The workflows of GitHub Actions: actionlint finds nothing (skipped where it is not installed), and
-# neither do rules of our own, each of which refuses a workflow that was broken for it.
+# Tests of the GitHub Actions workflows. actionlint must find nothing (skipped unless it is
+# installed), and neither must the rules below. Each rule is also tested with a workflow that breaks
+# it.
 
 # shellcheck source=tests/support/support_cli.sh
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
 template=$root/lambda/deploy/template.yaml
 
-# A repository of nothing but the workflows: actionlint looks files up that they name.
+# actionlint needs a repository around the workflows, because it looks up the files that they name.
 mkdir -p repository/.git
 cp -R "$root/.github" repository/
 workflows=repository/.github/workflows
 
-# ---- our own rules: each prints what breaks it ------------------------------------------------
+# ---- the rules: each is a function that prints what breaks it ---------------------------------
 
-no_secrets() { # roles and keyless signatures instead
+# Workflows hold no secrets or keys; they use roles and keyless signatures.
+no_secrets() {
     grep -nE 'secrets\.|secrets *\[|(access-key-id|access-key|session-token|password): ' \
         $workflows/*.yml
 }
-pinned() { # a release tag, a commit, or a file of this repository
+# Every action is pinned to a release tag or a full commit, or is a file of this repository.
+pinned() {
     grep -nE '^ *(- )?uses: ' $workflows/*.yml |
         grep -vE 'uses: (\./[^ @]+|[^ @]+@(v[0-9]+(\.[0-9]+)*|[0-9a-f]{40}))( +#.*)?$'
 }
-modules_pinned() { # what go installs, too
+# Every Go module that a workflow installs is pinned to an exact version.
+modules_pinned() {
     grep -nE '(github\.com|golang\.org)/[^ ]*@' $workflows/*.yml |
         grep -vE '@v[0-9]+\.[0-9]+\.[0-9]+$'
 }
-least_permissions() { # said at the top of each; a token for AWS in two jobs only
+# Each workflow sets permissions at its top, and only two jobs may request a token for AWS.
+least_permissions() {
     for file in "$workflows"/*.yml; do
         grep -qE '^permissions:( \{\})?$' "$file" || echo "$file: no permissions"
     done
     grep -nE 'write-all|: write( |$)' $workflows/*.yml | grep -v 'id-token: write'
     jobs_with 'id-token: write' | grep -vxE 'push|deploy'
 }
-jobs_with() { # TEXT: names of the jobs of release.yml that contain it
+jobs_with() { # TEXT: prints the names of the jobs of release.yml that contain it
     awk -v text="$1" '/^  [a-z]+:$/ { job = $1; sub(":", "", job) }
         index($0, text) { print job }' $workflows/release.yml
 }
-no_foreign_code() { # with rights: a pull request from outside, or text of one in a command
+# No code or text from a pull request of a stranger runs with the rights of this repository.
+no_foreign_code() {
     grep -nE 'pull_request_target|github\.(event\.|head_ref)' $workflows/*.yml
 }
-in_order() { # nothing is pushed that was not tested, held against the gate and scanned
+# Nothing is pushed before it has been tested, checked by check_image and scanned.
+in_order() {
     for pair in image:test scan:image push:scan deploy:push; do
         awk -v job="  ${pair%:*}:" -v before="${pair#*:}" '
             /^  [a-z]+:$/ { inside = $0 == job }
@@ -49,18 +56,22 @@ in_order() { # nothing is pushed that was not tested, held against the gate and 
             END { if (!found) print "job" job " does not need " before }' $workflows/release.yml
     done
 }
-canary() { # whatever the last update said, and although a version of this image may be there
+# The deployment asks for a canary even if the last update did not, and passes a fresh Attempt, so
+# that Lambda publishes a version even if an earlier one has the same image.
+canary() {
     for wanted in Rollout=canary Attempt=; do
         grep -q "^ .*\"$wanted" $workflows/release.yml || echo "a deployment without $wanted"
     done
 }
-files_exist() { # what of this tree a command names
+# Every file of this repository that a command names exists.
+files_exist() {
     grep -ohE '(^|[ "])(tools|lambda|tests|bench|\.ci)/[A-Za-z0-9_./-]+' $workflows/*.yml |
         tr -d ' "' | sort -u | while read -r file; do
         [ -e "$root/$file" ] || echo "$file does not exist"
     done
 }
-of_the_template() { # parameters and outputs
+# The parameters and outputs that the deployment uses exist in the template.
+of_the_template() {
     [ -f "$template" ] || return 0
     overrides=$(sed -n '/--parameter-overrides/,/[^\\]$/p' $workflows/release.yml)
     for name in $(echo "$overrides" | grep -o '"[A-Za-z]*=' | tr -d '"='); do
@@ -72,13 +83,15 @@ of_the_template() { # parameters and outputs
     done
 }
 
-cosign_as_documented() { # the version that docs/image.md's commands were run with
+# The workflow installs the cosign version with which the commands in docs/image.md were run.
+cosign_as_documented() {
     version=$(sed -n 's|.*sigstore/cosign/.*@v\([0-9.]*\)$|\1|p' $workflows/release.yml)
     grep -qF "cosign $version were run" "$root/docs/image.md" ||
-        echo "docs/image.md says nothing of cosign $version"
+        echo "docs/image.md does not mention cosign $version"
 }
 
-may_start_images() { # within its container; else the gate would skip what it is for
+# Job containers are privileged. Otherwise check_image would skip the rules that start the image.
+may_start_images() {
     for file in "$workflows"/*.yml; do
         containers=$(grep -cE '^ +(container: [a-z]|image: debian)' "$file")
         privileged=$(grep -c 'options: --privileged$' "$file")
@@ -86,12 +99,11 @@ may_start_images() { # within its container; else the gate would skip what it is
     done
 }
 
-holds() { # RULE
+holds() { # RULE: it prints nothing for the workflows as they are
     "$1" >out 2>err
     empty out && empty err
 }
-# RULE FILE SED-EXPRESSION: the rule finds something in the workflow that the expression makes.
-refuses() {
+refuses() { # RULE FILE SED-EXPRESSION: the rule prints something for the edited workflow
     sed "$3" "$root/.github/workflows/$2" >"$workflows/$2"
     cmp -s "$root/.github/workflows/$2" "$workflows/$2" && echo "changes nothing: $3" && return 1
     "$1" >out 2>err
@@ -140,16 +152,16 @@ fi
 # ---- actionlint -----------------------------------------------------------------------------
 
 if ! have actionlint; then
-    skip actionlint "no actionlint here: go install it, as .ci/run does"
+    skip actionlint "no actionlint is installed; .ci/run installs it with go"
     finish test_workflows
 fi
-lints() {
+lints() { # runs actionlint; sets rc and writes its output to the file out
     (cd repository && actionlint -no-color) >out 2>err
     rc=$?
 }
 lints
 check "actionlint" ended 0
-broken() { # FILE SED-EXPRESSION WORDS: actionlint says them
+broken() { # FILE SED-EXPRESSION WORDS: actionlint prints the words for the edited workflow
     sed "$2" "$root/.github/workflows/$1" >"$workflows/$1"
     lints
     cp "$root/.github/workflows/$1" "$workflows/$1"
