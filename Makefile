@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # `make` builds ./distil, ./bootstrap, the libraries and the shipped model's blob; `make help` lists
-# the rest. This file builds and installs the product; tests/tests.mk builds and runs the tests,
-# bench/bench.mk the benchmarks, tools/image/image.mk the container image.
+# the other targets. This file builds and installs the product. tests/tests.mk builds and runs the
+# tests, bench/bench.mk the benchmarks, and tools/image/image.mk the container image.
 #
-# The rules find sources by folder and name, so that a new file needs no edit here:
-#   kernels/*.c kernels/*.S model/*.c runtime/*.c  the library, with two files of runtime/base/
-#   runtime/base/*.c                               shared parts; programs use all of them
+# The rules find sources by folder and name, so a new file needs no edit here:
+#   kernels/*.c kernels/*.S model/*.c runtime/*.c  the library, with the files of BASE_LIB
+#   runtime/base/*.c                               small parts that all programs share
 #   tools/command/*.c tools/convert/*.c            the command ./distil
 #   tools/serve/*.c                                distil-serve, which `distil serve` runs
-#   lambda/*.c lambda/{event,net,aws}/*.c          the function ./bootstrap, with one of tls_*.c
+#   lambda/*.c lambda/{event,net,aws}/*.c          the function ./bootstrap; TLS= chooses tls_*.c
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -45,11 +45,13 @@ SAY := @$(if $(filter 1,$(V)),:,echo)
 # ---- flags ----
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
         -Wundef -Wvla $(WERROR)
-# -ffp-contract=off: a * b + c is two roundings unless the source says fmaf (docs/numerics.md)
-BASE := -std=c11 -D_DEFAULT_SOURCE -I. $(OPT) $(WARN) -ffp-contract=off -fno-math-errno \
+# -ffp-contract=off makes the compiler round a * b + c twice, as docs/numerics.md requires. Where
+# the source wants one rounding it calls fmaf.
+COMMON := -std=c11 -D_DEFAULT_SOURCE -I. $(OPT) $(WARN) -ffp-contract=off -fno-math-errno \
         -fPIC -fvisibility=hidden -pthread $(SANITIZE)
 
-# Flags by the level in a kernel's name; scalar kernels are built with the vectoriser off.
+# The level at the end of a kernel's file name chooses its flags. The vectoriser is off for scalar
+# kernels, so that speed-ups over them mean something.
 ISA_scalar     := -fno-tree-vectorize -fno-tree-slp-vectorize
 ISA_avx2       := -mavx2 -mfma -mbmi2
 ISA_avxvnni    := $(ISA_avx2) -mavxvnni
@@ -58,25 +60,27 @@ ISA_avx512vnni := $(ISA_avx512) -mavx512vnni
 level = $(lastword $(subst _, ,$(basename $(notdir $(1)))))
 isa_flags = $(if $(filter kernels/%,$(1)),$(ISA_$(level)))
 
-# Asserts state what callers in the tree must keep: they are on in sanitizer builds and with
-# DEBUG=1, off in what is shipped.
+# Assertions check what the project's own callers must guarantee. Sanitizer builds and DEBUG=1
+# compile them; the shipped product does not.
 shipped = $(filter kernels/% model/% runtime/% lambda/%,$(1))
 assert_flags = $(if $(SANITIZE)$(DEBUG),,$(if $(shipped),-DNDEBUG))
 
-# What a program does not use of these is left out of it.
+# Each function and object gets a section of its own, so the linker can drop those that a program
+# does not use.
 SECTIONS := -ffunction-sections -fdata-sections
 section_flags = $(if $(filter model/% runtime/% lambda/%,$(1)),$(SECTIONS))
-# The function waits for others, and what opens a model or reads an event runs once for it: their
-# program is to be small, with a static libc that is 0.75 MB of it.
+# The Makefile compiles these files for size. The function mostly waits for other services, and the
+# code that opens a model or reads an event runs once per start or per event. ./bootstrap must stay
+# below 1 MB, of which the static libc takes 0.75 MB.
 SMALL := $(if $(filter -O2,$(OPT)),-Os)
 small_code = lambda/% model/blob% runtime/cpus.c $(BASE_SRC)
-# Nothing unwinds through them at run time; debuggers have -g's tables.
+# No code unwinds the stack through the product at run time, and debuggers use the tables of -g.
 UNWIND := -fno-asynchronous-unwind-tables
 size_flags = $(if $(filter $(small_code),$(1)),$(SMALL)) $(if $(shipped),$(UNWIND))
 
 HARDEN_LD := -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
-# ---- what there is ----
+# ---- sources and targets ----
 version_of = $(shell sed -n 's/^.define DISTIL_VERSION_$(1) //p' runtime/distil.h)
 MAJOR   := $(call version_of,MAJOR)
 VERSION := $(MAJOR).$(call version_of,MINOR).$(call version_of,PATCH)
@@ -103,19 +107,21 @@ exe = $(patsubst %.c,$(BUILD)/%,$(1))
 SHARED := $(BUILD)/libdistil.so
 LIBS   := $(BUILD)/libdistil.a $(SHARED) $(BUILD)/libdistil.so.$(MAJOR)
 BLOB   := $(BUILD)/sst2.distil
-# Only the plain build owns ./distil and ./bootstrap; a build elsewhere has its own and leaves them.
+# Only the build in build/ copies its programs to ./distil and ./bootstrap. A build in another
+# directory keeps its programs there.
 COMMAND := $(BUILD)/distil $(if $(filter build,$(BUILD)),distil)
 BOOTSTRAP := $(BUILD)/bootstrap $(if $(filter build,$(BUILD)),bootstrap)
 
 # ---- build ----
 .PHONY: all
-## all: ./distil, ./bootstrap, build/distil-serve, libraries, the shipped model's blob (the default)
+## all: build distil, bootstrap, distil-serve, libraries and the model's blob (the default)
 all: $(COMMAND) $(BOOTSTRAP) $(BUILD)/distil-serve $(LIBS) $(BLOB)
 
-# Flags, compiler and lists of sources are remembered: what changes them rebuilds what they made.
+# The files flags, sources and embed_file hold the settings of the last build. A rule rewrites one
+# only when its setting has changed, and then make rebuilds what depends on it.
 export DISTIL_EMBED := $(EMBED)
-export DISTIL_FLAGS := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(BASE) $(CPPFLAGS) \
-    $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni) \
+export DISTIL_FLAGS := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(COMMON) \
+    $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni) \
     $(SECTIONS) $(SMALL) $(UNWIND)
 export DISTIL_SOURCES = $(LIB_SRC) $(BASE_SRC) $(PROG_SRC) $(CMD_SRC) $(SERVE_SRC) $(LAMBDA_SRC) \
     $(BOOT_SRC) $(TEST_LIB_SRC) $(BENCH_LIB_SRC) $(HARNESS_SRC)
@@ -128,11 +134,11 @@ $(BUILD)/sources: FORCE
 $(BUILD)/embed_file: FORCE
 	$(call remember,DISTIL_EMBED)
 
-# make bootstrap EMBED=FILE puts the blob FILE into ./bootstrap.
+# `make bootstrap EMBED=FILE` puts the blob FILE into ./bootstrap.
 embed_flags = $(if $(EMBED),$(if $(filter lambda/embed.c,$(1)),-DEMBED_FILE='"$(EMBED)"'))
 $(BUILD)/obj/lambda/embed.o: $(BUILD)/embed_file $(EMBED)
 
-COMPILE = $(Q)$(CC) $(BASE) -MMD -MP $(call assert_flags,$<) $(call isa_flags,$<) \
+COMPILE = $(Q)$(CC) $(COMMON) -MMD -MP $(call assert_flags,$<) $(call isa_flags,$<) \
     $(call size_flags,$<) $(call section_flags,$<) $(call embed_flags,$<) $(CPPFLAGS) $(CFLAGS) \
     -c -o $@ $<
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
@@ -161,7 +167,8 @@ $(BUILD)/liblambda.a: $(call obj,$(LAMBDA_SRC)) $(BUILD)/sources
 	$(SAY) "  AR    $@"
 	$(ARCHIVE)
 
-# Sanitizers leave their run-time symbols open in a shared object, so only plain links are closed.
+# -z defs makes the linker refuse undefined symbols. Sanitizer builds go without it, because the
+# program that loads the shared object provides the sanitizer's run-time symbols.
 $(SHARED): $(call obj,$(LIB_SRC)) $(BUILD)/sources
 	$(SAY) "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -shared -Wl,-soname,libdistil.so.$(MAJOR) \
@@ -169,13 +176,13 @@ $(SHARED): $(call obj,$(LIB_SRC)) $(BUILD)/sources
 $(BUILD)/libdistil.so.$(MAJOR): $(SHARED)
 	$(Q)ln -sf libdistil.so $@
 
-# What the TLS library needs; only objects that call it pull it in.
+# The linker drops these libraries from programs that do not call them (--as-needed).
 LIBS_none    :=
 LIBS_openssl := -lssl -lcrypto
-# The archives use each other's functions in both directions, hence the group.
+# The archives call each other's functions, so the linker searches them as a group.
 LINK = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) $(HARDEN_LD) -o $@ \
     $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_$(TLS)) -lm -pthread
-# The command that users install has nothing of the function in it; other programs may.
+# The user's command links nothing of the function. distil-serve, tests and benchmarks do.
 COMMAND_LIBS := $(BUILD)/libprog.a $(BUILD)/libdistil.a $(BUILD)/libbase.a
 PROG_LIBS := $(BUILD)/libserve.a $(BUILD)/liblambda.a $(COMMAND_LIBS)
 $(BUILD)/distil: $(call obj,$(CMD_SRC)) $(COMMAND_LIBS)
@@ -189,9 +196,9 @@ distil: $(BUILD)/distil
 	$(Q)cp $< $@.tmp && mv -f $@.tmp $@
 endif
 
-# The function, for an image that holds nothing else: static, at a fixed address (no relocation to
-# do at the start), without unwind tables, its symbols kept in bootstrap.debug. A sanitizer's
-# run-time library wants a dynamic program.
+# ./bootstrap runs in an image that holds nothing else, so it is static. A fixed address saves the
+# relocations at the start, and the linker script drops unwind tables. bootstrap.debug keeps the
+# symbols. A sanitizer's run-time library needs a dynamic program, so those builds link normally.
 BOOT_LDFLAGS = -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-T,lambda/no_unwind.ld
 $(BUILD)/bootstrap.debug: $(call obj,$(BOOT_SRC)) $(BUILD)/liblambda.a \
     $(BUILD)/libdistil.a $(BUILD)/libbase.a lambda/no_unwind.ld
@@ -204,7 +211,8 @@ bootstrap: $(BUILD)/bootstrap
 	$(Q)cp $< $@.tmp && mv -f $@.tmp $@
 endif
 
-# The converter renames a finished file into place: an interrupted make leaves no half blob behind.
+# The converter writes a temporary file and renames it, so an interrupted make leaves no partial
+# blob.
 $(BLOB): $(BUILD)/distil $(filter-out %.md,$(call src,model/sst2/*))
 	$(SAY) "  BLOB  $@"
 	$(Q)$(BUILD)/distil convert model/sst2 -o $@
@@ -212,11 +220,11 @@ $(BLOB): $(BUILD)/distil $(filter-out %.md,$(call src,model/sst2/*))
 DEPENDENCIES := $(call obj,$(LIB_SRC) $(BASE_SRC) $(PROG_SRC) $(CMD_SRC) $(SERVE_SRC) \
     $(SERVE_MAIN) $(LAMBDA_SRC) $(BOOT_SRC))
 
-# ---- the function on this machine ----
+# ---- running the function on this machine ----
 .PHONY: run-lambda
 EVENT ?= tests/events/sns.json
 STORE ?=
-## run-lambda: bootstrap with one event: EVENT=FILE, STORE=memory or http://..., DISTIL_MODEL=BLOB
+## run-lambda: run bootstrap on EVENT=FILE with STORE=memory or http://... and DISTIL_MODEL=BLOB
 run-lambda: $(BUILD)/distil $(BUILD)/distil-serve $(BUILD)/bootstrap $(BLOB)
 	$(Q)$(BUILD)/distil serve --local --event '$(EVENT)' -m '$(or $(DISTIL_MODEL),$(BLOB))' \
 	    $(if $(STORE),--store '$(STORE)') $(if $(filter memory,$(STORE)),--pending) \
@@ -229,8 +237,8 @@ INSTALLED := $(BINDIR)/distil $(BINDIR)/distil-serve $(INCDIR)/distil.h $(LIBDIR
     $(LIBDIR)/libdistil.so $(LIBDIR)/libdistil.so.$(MAJOR) $(LIBDIR)/libdistil.so.$(VERSION) \
     $(LIBDIR)/pkgconfig/distil.pc $(DATADIR)/man/man1/distil.1 $(COMPLETION) \
     $(DATADIR)/distil/sst2.distil
-# distil-serve is installed beside distil, where `distil serve` looks for it.
-## install: command, libraries, header, man page and model under DESTDIR/PREFIX (/usr/local)
+# `distil serve` looks for distil-serve beside distil, so both are installed in the same folder.
+## install: install command, libraries, header and model under DESTDIR/PREFIX (/usr/local)
 install: all
 	$(Q)install -d $(sort $(dir $(addprefix $(DESTDIR),$(INSTALLED))))
 	$(Q)install -m 755 $(BUILD)/distil $(BUILD)/distil-serve $(DESTDIR)$(BINDIR)/
@@ -246,13 +254,13 @@ install: all
 	$(Q)install -m 644 tools/command/distil.bash $(DESTDIR)$(COMPLETION)
 	$(Q)install -m 644 $(BLOB) $(DESTDIR)$(DATADIR)/distil/sst2.distil
 	$(SAY) "  installed under $(DESTDIR)$(PREFIX)"
-## uninstall: remove what install put there
+## uninstall: remove the files that install put there
 uninstall:
 	$(Q)rm -f $(addprefix $(DESTDIR),$(INSTALLED))
 	$(Q)rmdir $(DESTDIR)$(DATADIR)/distil 2>/dev/null || true
 
 PACKAGE := distil-$(VERSION)-linux-x86_64
-## package: build/distil-VERSION-linux-x86_64.tar.gz, the installed tree with licence and notice
+## package: pack the installed tree with licence and notice as build/distil-VERSION-....tar.gz
 package: all
 	$(Q)rm -rf $(BUILD)/package
 	+$(Q)$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=$(abspath $(BUILD)/package)
@@ -268,12 +276,12 @@ include tools/image/image.mk
 
 -include $(DEPENDENCIES:.o=.d)
 
-# ---- rest ----
+# ---- other targets ----
 .PHONY: clean help
 ## clean: remove build/, ./distil and ./bootstrap
 clean:
 	$(Q)rm -rf $(BUILD) $(if $(filter build,$(BUILD)),distil bootstrap)
-## help: this list
+## help: print this list
 help:
 	@sed -n 's/^## \([^:]*\): */  \1\t/p' $(filter %Makefile %.mk,$(MAKEFILE_LIST)) | expand -t 16
 	@echo

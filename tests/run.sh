@@ -1,26 +1,32 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs the test programs and scripts named as arguments (make check names them all), one line each
-# in their order, the output of those that fail, and last the sum:
+# Runs the test programs and scripts that are named as arguments; `make check` names them all. It
+# prints one line for each in the order of the arguments, then the output if it failed, and last the
+# sum:
 #
 #     N passed, N failed, N skipped
 #
-# A program's own closing line ("NAME: N passed, N failed, N skipped") is what counts; a program or
-# script without one counts as one: exit status 0 passed, 77 skipped, anything else failed. A
-# "skip CASE: REASON" line names a skipped case. With CI=true a skip that no pattern of
-# tests/allowed_skips.txt (or of DISTIL_ALLOWED_SKIPS, separated by newlines) matches is a failure.
+# The closing line of a program ("NAME: N passed, N failed, N skipped") gives its numbers. A program
+# or script without such a line counts as one test: exit status 0 is a pass, 77 a skip, and any
+# other a failure. A line "skip CASE: REASON" names a skipped case. With CI=true a skip is a failure
+# unless a pattern of tests/allowed_skips.txt, or of DISTIL_ALLOWED_SKIPS (one a line), matches it.
 #
-# Environment: DISTIL_BUILD  the build directory (build)
-#              JOBS          how many run at once (number of processors)
-#              TEST_TIMEOUT  seconds for one program (900; 3600 with DISTIL_TEST_FULL)
-# Programs get DISTIL_TEST_ROOT, DISTIL_BUILD, DISTIL (the command) and DISTIL_TEST_FULL.
+# This script reads:
+#     DISTIL_BUILD  the build directory; default "build"
+#     JOBS          how many programs run at once; default the number of processors
+#     TEST_TIMEOUT  seconds for one program; default 900, or 3600 with DISTIL_TEST_FULL
+# It sets for the programs:
+#     DISTIL_TEST_ROOT, DISTIL_BUILD  absolute paths of the source tree and of the build directory
+#     DISTIL                          the command under test
 
 set -u
 LC_ALL=C
 root=$(cd "$(dirname "$0")/.." && pwd)
 
-run_one() { # NUMBER PROGRAM: leaves NUMBER.out and NUMBER.rc in $results
+# run_one NUMBER PROGRAM: runs one program and leaves its output in $results/NUMBER.out, and its
+# exit status and tenths of seconds in $results/NUMBER.rc. A fuzz target gets its seeds as argument.
+run_one() {
     case $2 in
     */fuzz_*)
         name=${2##*/fuzz_}
@@ -29,7 +35,7 @@ run_one() { # NUMBER PROGRAM: leaves NUMBER.out and NUMBER.rc in $results
     esac
     number=$1
     shift
-    [ -d "$results" ] || exit 0 # the run was interrupted: start nothing more
+    [ -d "$results" ] || exit 0 # An interrupted run has removed the folder: start nothing more.
     begin=$(date +%s%N)
     case $1 in
     *.sh) timeout -k 10 "$TEST_TIMEOUT" sh "$@" >"$results/$number.out" 2>&1 </dev/null ;;
@@ -60,11 +66,12 @@ fi
 results=$(mktemp -d) || exit 1
 trap 'rm -rf "$results"' EXIT
 trap 'exit 130' INT TERM
-# What the user's shell has set must not choose the model or the level that the tests see.
+# Settings of the user's shell must not choose the model or the level that the tests see.
 unset DISTIL_ISA DISTIL_MODEL
 export LC_ALL DISTIL_TEST_ROOT DISTIL_BUILD DISTIL ASAN_OPTIONS UBSAN_OPTIONS TEST_TIMEOUT results
 
-allowed() { # is this skip expected here?
+# allowed SKIP: succeeds if this run may skip "PROGRAM CASE: REASON".
+allowed() {
     [ "${CI-}" = true ] || return 0
     printf '%s\n' "${DISTIL_ALLOWED_SKIPS-}" | cat - tests/allowed_skips.txt >"$results/allowed"
     while IFS= read -r pattern; do
@@ -77,7 +84,8 @@ allowed() { # is this skip expected here?
     return 1
 }
 
-excerpt() { # the beginning and the end of a failed program's output
+# excerpt FILE: prints the output of a failed program, or its beginning and end if it is long.
+excerpt() {
     lines=$(wc -l <"$1")
     if [ "$lines" -gt 60 ]; then
         head -n 30 "$1"
@@ -92,7 +100,9 @@ passed=0
 failed=0
 skipped=0
 
-report() { # NUMBER PROGRAM: one line for one program; adds to the sums
+# print_verdict NUMBER PROGRAM: prints the line of a program that has ended and adds its numbers to
+# the sums.
+print_verdict() {
     out=$results/$1.out
     name=${2##*/}
     read -r status tenths <"$results/$1.rc"
@@ -103,11 +113,11 @@ report() { # NUMBER PROGRAM: one line for one program; adds to the sums
         # shellcheck disable=SC2086
         set -- $closing
         if [ "$status" -eq 77 ] && [ "$1$2" = 00 ]; then
-            : # all of it was skipped
+            : # The program skipped all of its cases.
         elif [ "$status" -ne 0 ] && [ "$2" -eq 0 ]; then
-            set -- "$1" 1 "$3" # died after its closing line, such as of a leak
+            set -- "$1" 1 "$3" # It failed after its closing line, for example because of a leak.
         elif [ "$1$2$3" = 000 ]; then
-            set -- 0 1 0 # nothing ran: not what a test program is for
+            set -- 0 1 0 # No case ran at all, so the program tested nothing.
         fi
     elif [ "$status" -eq 0 ]; then
         set -- 1 0 0
@@ -149,7 +159,7 @@ for program in "$@"; do
     printf '%s\n%s\n' $number "$program"
 done >"$results/list"
 if [ $number -gt 0 ]; then
-    # Each line quoted: xargs would split at blanks.
+    # The quotes keep xargs from splitting names at blanks.
     sed 's/.*/"&"/' "$results/list" | xargs -n 2 -P "$JOBS" sh "$root/tests/run.sh" --one &
     pool=$!
 fi
@@ -163,7 +173,7 @@ for program in "$@"; do
         echo "the runner itself was killed" >>"$results/$number.out"
         echo "137 0" >"$results/$number.rc"
     fi
-    report $number "$program"
+    print_verdict $number "$program"
 done
 wait
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Builds and runs the tests; the Makefile includes it. A new file needs no edit here:
-#   tests/*/test_*.c tests/*/check_*.c and one folder deeper  one test program each
-#   tests/*/test_*.sh            one test script each
-#   tests/support/*.c            what test programs share
-#   tests/programs/tool_*.c tests/convert/make_*.c  one program each that tests and people run
-#   tests/fuzz/fuzz_*.c          one fuzz target each, with its seeds in tests/fuzz/corpus/NAME/
+# Builds and runs the tests. The Makefile includes this file, which finds tests by folder and name.
+# A new test needs no edit here:
+#   tests/*/test_*.c tests/unit/*/test_*.c tests/unit/*/check_*.c  a test program each
+#   tests/*/test_*.sh tests/unit/*/test_*.sh        a test script each
+#   tests/support/*.c                               code that test programs share
+#   tests/programs/tool_*.c tests/convert/make_*.c  a program each that tests and people run
+#   tests/fuzz/fuzz_*.c                             a fuzz target each; seeds in corpus/NAME/
 
 TEST_LIB_SRC  := $(call src,tests/support/*.c tests/convert/checkpoint_writer.c)
 TEST_SRC      := $(call src,tests/*/test_*.c tests/*/*/test_*.c tests/*/*/check_*.c)
@@ -21,7 +22,7 @@ DEPENDENCIES += $(call obj,$(TEST_LIB_SRC) $(TEST_SRC) $(TEST_TOOL_SRC) $(FUZZ_S
     tests/fuzz/driver.c)
 
 .PHONY: tests
-## tests: every test program, fuzz replay and generator, not run
+## tests: build every test program, fuzz target and generator, but run none
 tests: $(TESTS) $(TEST_TOOLS) $(FUZZERS) $(BUILD)/json_check bench-tools \
     $(BUILD)/bench/bench_model $(BUILD)/bench/bench_kernels
 
@@ -32,8 +33,8 @@ TEST_LIBS := $(BUILD)/libtest.a $(PROG_LIBS)
 $(TESTS) $(TEST_TOOLS): $(BUILD)/%: $(BUILD)/obj/%.o $(TEST_LIBS)
 	$(SAY) "  LD    $@"
 	$(LINK)
-# Each fuzz target twice: replaying its seeds with the driver (make check), and with libFuzzer
-# (make fuzz).
+# `make check` links each fuzz target with the driver, which replays its seeds; `make fuzz` links it
+# with libFuzzer instead.
 ifeq ($(FUZZ_ENGINE),)
 FUZZ_MAIN := $(BUILD)/obj/tests/fuzz/driver.o
 endif
@@ -44,30 +45,30 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/%.o $(FUZZ_MAIN) $(TEST_LIBS)
 .PHONY: check check-full asan ubsan sanitize fuzz lint
 RUN_TESTS = CC='$(CC)' DISTIL_BUILD='$(abspath $(BUILD))' tests/run.sh \
     $(TESTS) $(FUZZERS) $(SCRIPTS)
-## check: build and run every test, under two minutes
+## check: build and run every test in under two minutes
 check: all tests
 	$(Q)$(RUN_TESTS)
-## check-full: the same with the long cases
+## check-full: build and run every test, the long cases too
 check-full: all tests
 	$(Q)DISTIL_TEST_FULL=1 $(RUN_TESTS)
 
-# What the reader of events takes for JSON, as a program.
+# json_check tells whether the function's JSON reader accepts a file.
 $(BUILD)/json_check: $(BUILD)/tests/programs/tool_json_check
 	$(Q)cp $< $@
 
 SANITIZED = +$(Q)$(MAKE) --no-print-directory OPT='-O1 -fno-omit-frame-pointer' check
-## sanitize: every test under AddressSanitizer and UndefinedBehaviorSanitizer
+## sanitize: run every test under AddressSanitizer and UndefinedBehaviorSanitizer
 sanitize:
 	$(SANITIZED) BUILD=$(BUILD)/sanitize \
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
-## asan: every test under AddressSanitizer alone
+## asan: run every test under AddressSanitizer alone
 asan:
 	$(SANITIZED) BUILD=$(BUILD)/asan SANITIZE='-fsanitize=address'
-## ubsan: every test under UndefinedBehaviorSanitizer alone
+## ubsan: run every test under UndefinedBehaviorSanitizer alone
 ubsan:
 	$(SANITIZED) BUILD=$(BUILD)/ubsan SANITIZE='-fsanitize=undefined -fno-sanitize-recover=all'
 
-## fuzz: each fuzz target for FUZZ_SECONDS (600) under libFuzzer; needs clang
+## fuzz: run each fuzz target for FUZZ_SECONDS (600) under libFuzzer; needs clang
 fuzz:
 	+$(Q)$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/fuzz OPT=-O1 \
 	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
@@ -81,6 +82,6 @@ fuzz-run: $(FUZZERS)
 	        -artifact_prefix=$(BUILD)/crash-$$name- $$found tests/fuzz/corpus/$$name || exit 1; \
 	done
 
-## lint: style gates: includes, symbols, instructions, text, formatting
+## lint: run the style gates: rooms, symbols, instructions, text, formatting
 lint: all
 	$(Q)DISTIL_BUILD='$(BUILD)' tools/check/lint.sh

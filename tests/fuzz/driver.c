@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Replays a fuzz target's corpus without a fuzzing engine: every seed as it is, then seeded
- * mutations of it. Linked with one target in place of libFuzzer, so that `make check` runs it with
- * any compiler.
+ * Runs a fuzz target on its seeds without a fuzzing engine: on each seed unchanged, and then on
+ * random mutations of it that --seed repeats. `make check` links each target with this driver in
+ * place of libFuzzer, so that it works with any compiler.
  *
  *     fuzz_NAME [-v] [--seed N] [--filter WILDCARD] FILE|DIRECTORY...
  *
- * Each input ends right before an unmapped page, so that reading past it is caught without a
- * sanitizer. Whatever kills the process, the case and mutation are named and the input is written
- * to $DISTIL_BUILD/crash-NAME for `fuzz_NAME FILE` to replay.
+ * Each input ends right before an unmapped page, so that reading beyond it ends the program even
+ * without a sanitizer. When a target crashes, aborts or takes too long, the driver prints the seed
+ * and the number of the mutation and writes the input to $DISTIL_BUILD/crash-fuzz_NAME; `fuzz_NAME
+ * FILE` replays it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,26 +25,26 @@
 #include "tests/support/harness.h"
 
 enum {
-    MUTATIONS = 400,           /* of one seed; 20 times as many with DISTIL_TEST_FULL */
-    MUTATED_BYTES = 32 << 20,  /* of one seed, all mutations together: bounds large seeds */
+    MUTATIONS = 400,           /* mutations of each seed; DISTIL_TEST_FULL runs 20 times as many */
+    MUTATED_BYTES = 32 << 20,  /* large seeds get fewer mutations: about so many bytes in all */
     MAX_SEED_BYTES = 16 << 20, /* a larger file is a mistake in the corpus */
-    GROWTH = 4096,             /* most bytes that one mutation adds */
-    MAX_CHANGES = 8,           /* edits that make one mutation */
-    MAX_SEEDS = 4096,
-    SECONDS_PER_INPUT = 60
+    GROWTH = 4096,             /* the most bytes that a mutation is longer than its seed */
+    MAX_CHANGES = 8,           /* the most edits that make one mutation */
+    MAX_SEEDS = 4096,          /* the most files that the driver reads from one directory */
+    SECONDS_PER_INPUT = 60     /* a target that takes longer has failed */
 };
 
-/* What is running now, for the handlers that report a death. */
+/* The input that the target is running on. The signal handler reads it when the target crashes. */
 static struct {
-    const char *name;
-    char what[512];
-    char save_path[1024];
-    const uint8_t *data;
-    size_t size;
-    struct sigaction old[32];
+    const char *name;         /* the program's name */
+    char what[512];           /* the seed's path and the number of the mutation */
+    char save_path[1024];     /* where the handler writes the input */
+    const uint8_t *data;      /* the input */
+    size_t size;              /* its size in bytes */
+    struct sigaction old[32]; /* by signal number: the actions before the driver set its own */
 } now;
 
-/* ---- reporting a death -------------------------------------------------------------------- */
+/* ---- crashes ------------------------------------------------------------------------------ */
 
 static void write_all(int fd, const void *bytes, size_t size)
 {
@@ -59,8 +60,9 @@ static void write_all(int fd, const void *bytes, size_t size)
     }
 }
 
-/* Calls async-signal-safe functions only. */
-static void report_death(void)
+/* Print what was running and write its input to a file. A signal handler runs this, so it calls
+ * only async-signal-safe functions. */
+static void save_crash(void)
 {
     int fd = open(now.save_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
@@ -75,20 +77,20 @@ static void report_death(void)
     write_all(STDOUT_FILENO, "\n", 1);
 }
 
-/* Puts the former handler back and returns: a faulting instruction faults again, into a sanitizer's
- * handler or the default action. A signal that was sent is raised again for the same effect. */
+/* Save the input, restore the action before ours, and let the signal happen again. A faulting
+ * instruction faults again when the handler returns; abort and the alarm have to be raised. */
 static void on_signal(int number)
 {
-    report_death();
+    save_crash();
     sigaction(number, &now.old[number], NULL);
     if (number == SIGABRT || number == SIGALRM)
         raise(number);
 }
 
-/* Offered by the sanitizers' run-time library where the program is linked with one. */
+/* A program that is linked with a sanitizer has this function; in others its address is NULL. */
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
 
-static void catch_deaths(void)
+static void install_crash_handlers(void)
 {
     static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
     struct sigaction action = {.sa_handler = on_signal};
@@ -97,11 +99,12 @@ static void catch_deaths(void)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], &action, &now.old[numbers[i]]);
     if (__sanitizer_set_death_callback != NULL)
-        __sanitizer_set_death_callback(report_death);
+        __sanitizer_set_death_callback(save_crash);
 }
 
 /* ---- one input ---------------------------------------------------------------------------- */
 
+/* Run the target on a copy of the bytes that ends where the guarded buffer ends. */
 static void run_input(const harness_guard *guard, const uint8_t *bytes, size_t size)
 {
     uint8_t *data = guard->data + guard->bytes - size;
@@ -122,7 +125,8 @@ static size_t below(size_t bound)
     return bound == 0 ? 0 : (size_t)(harness_random() % bound);
 }
 
-/* Values that sit at the edges of sizes, counts and offsets. */
+/* Write a random value, 1, 2, 4 or 8 bytes wide, from a list of those at which sizes, counts and
+ * offsets overflow. */
 static void put_edge_value(uint8_t *bytes, size_t size, size_t at)
 {
     static const uint64_t values[] = {0,
@@ -149,7 +153,8 @@ static void put_edge_value(uint8_t *bytes, size_t size, size_t at)
         bytes[at + i] = (uint8_t)(value >> (8 * i));
 }
 
-/* Repeat or overwrite: copies a run of bytes within the input. Returns the new size. */
+/* Copy a random run of bytes to another place of the input: with `insert` between the bytes there,
+ * else over them. Returns the new size. */
 static size_t copy_run(uint8_t *bytes, size_t size, size_t capacity, int insert)
 {
     uint8_t run[GROWTH / MAX_CHANGES];
@@ -172,7 +177,7 @@ static size_t copy_run(uint8_t *bytes, size_t size, size_t capacity, int insert)
     return size;
 }
 
-/* One edit of a non-empty input. Returns the new size, at most capacity. */
+/* Make one random edit of an input of at least one byte. Returns the new size, at most capacity. */
 static size_t edit(uint8_t *bytes, size_t size, size_t capacity)
 {
     size_t at = below(size);
@@ -192,13 +197,13 @@ static size_t edit(uint8_t *bytes, size_t size, size_t capacity)
         return copy_run(bytes, size, capacity, 0);
     case 4:
         return copy_run(bytes, size, capacity, 1);
-    case 5: /* delete a run */
+    case 5: /* Delete a run of up to 16 bytes. */
         length = 1 + below(size - at < 16 ? size - at : 16);
         if (length > size - at)
             length = size - at;
         memmove(bytes + at, bytes + at + length, size - at - length);
         return size - length;
-    case 6: /* cut off the rest, rarely: most of an input should survive */
+    case 6: /* Cut off the rest, but rarely, so that most mutations stay long. */
         return below(4) == 0 ? at : size;
     default:
         bytes[at] = (uint8_t)(bytes[at] + (below(2) == 0 ? 1 : 255));
@@ -206,6 +211,7 @@ static size_t edit(uint8_t *bytes, size_t size, size_t capacity)
     }
 }
 
+/* Run the target on mutations of one seed. */
 static void run_mutations(const harness_guard *guard, const uint8_t *seed, size_t size,
                           const char *path)
 {
@@ -233,6 +239,7 @@ static void run_mutations(const harness_guard *guard, const uint8_t *seed, size_
 
 /* ---- seeds -------------------------------------------------------------------------------- */
 
+/* Run the target on one seed and its mutations, as one test case. */
 static void run_seed(const char *path)
 {
     const char *base = strrchr(path, '/');
@@ -261,7 +268,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* In the order of names, so that a run is the same on every file system. */
+/* Run all seeds of a directory in the order of their names, so that runs on different file systems
+ * are the same. A directory without seeds is a failure. */
 static void run_directory(const char *directory)
 {
     static char *paths[MAX_SEEDS];
@@ -301,7 +309,7 @@ int main(int argc, char **argv)
     argc = harness_init(now.name, argc, argv);
     snprintf(now.save_path, sizeof now.save_path, "%s/crash-%s", build != NULL ? build : ".",
              now.name);
-    catch_deaths();
+    install_crash_handlers();
     for (int i = 1; i < argc; i++) {
         struct stat status;
 

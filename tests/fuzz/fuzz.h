@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a fuzz target defines: libFuzzer's entry point, called with each input in turn.
+ * The entry point of a fuzz target, which libFuzzer or tests/fuzz/driver.c calls with one input
+ * after the other.
  *
- * Returns 0. Must not keep state between inputs, print, or leave memory behind; data may lie at any
- * alignment and size may be 0.
+ * A target returns 0, and aborts the program if it finds a mistake. It keeps no state between
+ * inputs, prints nothing, frees all memory and does not write to data. data may have any alignment,
+ * and size may be 0.
  */
 #ifndef DISTIL_TESTS_FUZZ_FUZZ_H
 #define DISTIL_TESTS_FUZZ_FUZZ_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a blob: refused, or every view of it is in bounds and the engine runs on it,
- * whatever its weights are.
+ * Fuzz target: opening a blob. The reader refuses the bytes, or else every section that it hands
+ * out lies within them and the library classifies a text with it, whatever the weights are.
  *
- * Each input is tried as it is and once more with file_bytes and the header's CRC made right, or no
- * mutation of header and tables would ever come past the checksum.
+ * The target tries each input twice: unchanged, and with the right file size and checksum in the
+ * header. Without the second try the checksum would reject every mutation of header and tables.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,17 +15,20 @@
 #include "tests/support/support_blob.h"
 #include "tests/support/support_exercise.h"
 
-/* A wrong answer must stop a fuzzer as a wrong access does. */
+/* Abort if the condition is false, so that the fuzzer stops at wrong answers as it does at
+ * crashes. */
 static void expect(int condition)
 {
     if (!condition)
         abort();
 }
 
-/* Text that meets words, pieces, unknown characters, special tokens and invalid UTF-8. */
+/* This text contains whole words, word pieces, unknown characters, special tokens and invalid
+ * UTF-8. */
 static const char text[] = "The movie was [MASK] beautiful, \xe4\xb8\xad\xe6\x96\x87 caf\xc3\xa9 "
                            "[SEP] unseductive! \xff\xfe";
 
+/* Classify the text with a blob that the reader has accepted. */
 static void classify(const uint8_t *bytes, size_t size)
 {
     distil_options options = DISTIL_OPTIONS_INIT;
@@ -55,7 +58,8 @@ static void try_bytes(const uint8_t *bytes, size_t size)
     }
     expect(support_blob_exercise(&blob));
     (void)distil_blob_check_proof(&blob, &error);
-    /* A large model is as safe as a small one, but slow. */
+    /* Only small models are run: a large one would make the fuzzer slow without testing more
+     * code. */
     if (blob.header->dim <= 128 && blob.header->hidden_dim <= 256 && blob.header->n_labels <= 256)
         classify(bytes, size);
     distil_blob_close(&blob);

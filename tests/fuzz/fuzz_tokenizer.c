@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz target: the tokenizer and the UTF-8 decoder under it. First byte: options; second: where
- * the text is cut for the concatenation rule; the rest is text.
+ * Fuzz target: the tokenizer and the UTF-8 decoder. The first byte of an input holds the
+ * tokenizer's options, the second one says where to cut the text in two, and the rest is the text.
  *
- * Beyond memory safety: ids are tokens; a smaller capacity and a limit give a true beginning; a
- * space between two texts separates them; special tokens matter only where their text stands.
+ * Besides memory safety the target checks four rules. Every id is below the vocabulary's size. With
+ * a smaller capacity or a limit the ids are the first ones of the whole text. Joining two texts by
+ * a space joins their ids. A text without "[" gives the same ids whether special tokens are split
+ * or not.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,7 +18,8 @@
 
 enum { SPLIT_SPECIAL = 8 };
 
-/* Small, so that mutations meet it: pieces, prefixes of one another, several scripts. */
+/* The vocabulary, one token a line. It is small so that mutations of a text still contain its
+ * tokens: word pieces, tokens that are prefixes of others, and several scripts. */
 static const char lines[] =
     "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nc\ne\ni\ns\nab\nabc\nabcd\nthe\nfilm\n##a\n##b\n##"
     "ab\n"
@@ -26,6 +29,7 @@ static const char lines[] =
     "\xe1\xad\x84\n##\xe1\xad\x84\n##\xe3\x80\xae\n##\xf0\x9d\x85\xa5\n\xf0\x9d\x85\x98\n"
     "\xf0\x9f\x98\x80\n\xef\xb7\xba\n";
 
+/* The ids of one text; the caller of tokenize frees them. */
 typedef struct run {
     int32_t *ids;
     size_t count;
@@ -45,8 +49,10 @@ static void *allocate(size_t bytes)
     return memory;
 }
 
-/* Each byte gives at most 6 ids: [UNK] for each part of a decomposition or of what is spaced. */
-static run encode(const distil_tokenizer *t, const char *text, size_t size, size_t limit, int split)
+/* Tokenize a text and check each id. A byte gives at most 6 ids: normalisation may turn a character
+ * into several, and each of them may become [UNK]. */
+static run tokenize(const distil_tokenizer *t, const char *text, size_t size, size_t limit,
+                    int split)
 {
     size_t capacity = 6 * size + 8;
     run r = {allocate(capacity * sizeof(int32_t)), 0};
@@ -58,12 +64,13 @@ static run encode(const distil_tokenizer *t, const char *text, size_t size, size
     return r;
 }
 
+/* Check that a smaller capacity, and a limit, give the first ids of the whole text. */
 static void check_beginnings(const distil_tokenizer *t, const run *whole, const char *text,
                              size_t size, int split)
 {
     size_t half = whole->count / 2;
     int32_t *ids = allocate(half * sizeof(int32_t));
-    run stopped = encode(t, text, size, half, split);
+    run stopped = tokenize(t, text, size, half, split);
 
     require(distil_tok_encode(t, ids, half, SIZE_MAX, text, size, split) == whole->count);
     require(memcmp(ids, whole->ids, half * sizeof(int32_t)) == 0);
@@ -73,8 +80,9 @@ static void check_beginnings(const distil_tokenizer *t, const run *whole, const 
     free(ids);
 }
 
-/* ids(a + " " + b) = ids(a) without [SEP], then ids(b) without [CLS]: a space ends a word, a run of
- * marks, an unfinished sequence of bytes; and no special token of this vocabulary has one. */
+/* Check that ids(a + " " + b) is ids(a) without [SEP] followed by ids(b) without [CLS]. This holds
+ * because a space ends a word, a run of combining marks and an incomplete UTF-8 sequence, and
+ * because no special token of this vocabulary contains a space. */
 static void check_concatenation(const distil_tokenizer *t, const char *text, size_t size,
                                 size_t cut, int split)
 {
@@ -84,9 +92,9 @@ static void check_concatenation(const distil_tokenizer *t, const char *text, siz
     memcpy(joined, text, cut);
     joined[cut] = ' ';
     memcpy(joined + cut + 1, text + cut, size - cut);
-    a = encode(t, text, cut, SIZE_MAX, split);
-    b = encode(t, text + cut, size - cut, SIZE_MAX, split);
-    ab = encode(t, joined, size + 1, SIZE_MAX, split);
+    a = tokenize(t, text, cut, SIZE_MAX, split);
+    b = tokenize(t, text + cut, size - cut, SIZE_MAX, split);
+    ab = tokenize(t, joined, size + 1, SIZE_MAX, split);
     require(ab.count == a.count + b.count - 2);
     require(memcmp(ab.ids, a.ids, (a.count - 1) * sizeof(int32_t)) == 0);
     require(memcmp(ab.ids + a.count - 1, b.ids + 1, (b.count - 1) * sizeof(int32_t)) == 0);
@@ -96,7 +104,8 @@ static void check_concatenation(const distil_tokenizer *t, const char *text, siz
     free(joined);
 }
 
-/* Decoding ends, and what it gives encodes back to the same bytes or is a replacement. */
+/* Check that decoding moves on with each call, and that each code point encodes to the bytes it
+ * came from, or is the replacement character. */
 static void check_utf8(const uint8_t *at, const uint8_t *end)
 {
     while (at < end) {
@@ -124,12 +133,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     split = (data[0] & SPLIT_SPECIAL) != 0;
     require(support_vocab_from_lines(&vocab, lines, sizeof lines - 1, data[0] & 7) == 0);
     check_utf8(data + 2, data + 2 + size);
-    whole = encode(&vocab.tokenizer, text, size, SIZE_MAX, split);
+    whole = tokenize(&vocab.tokenizer, text, size, SIZE_MAX, split);
     require(whole.count >= 2);
     check_beginnings(&vocab.tokenizer, &whole, text, size, split);
     check_concatenation(&vocab.tokenizer, text, size, size * data[1] / 255, split);
     if (!memchr(text, '[', size)) {
-        run other = encode(&vocab.tokenizer, text, size, SIZE_MAX, !split);
+        run other = tokenize(&vocab.tokenizer, text, size, SIZE_MAX, !split);
 
         require(other.count == whole.count);
         require(memcmp(other.ids, whole.ids, whole.count * sizeof(int32_t)) == 0);

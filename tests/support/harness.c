@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The test programs' common part: see harness.h. One process, one test program; the state below is
- * that of the run and is touched by one thread.
+ * Implementation of the test harness; harness.h is its manual.
  */
 #include "tests/support/harness.h"
 
@@ -16,12 +15,13 @@
 
 enum {
     NAME_BYTES = 256,
-    SHOWN_FAILURES = 8, /* lines printed for one case; the rest is counted */
-    RED_ZONE = 0xA5
+    SHOWN_FAILURES = 8, /* The harness prints so many failures of a case and counts the others. */
+    RED_ZONE = 0xA5     /* This byte fills guarded buffers and what surrounds them. */
 };
 
 typedef enum case_state { CASE_NONE, CASE_OPEN, CASE_FAILED, CASE_SKIPPED } case_state;
 
+/* The state of the run. */
 static struct {
     const char *name;
     const char *filter;
@@ -107,7 +107,8 @@ static void close_case(void)
     fflush(stdout);
 }
 
-/* FNV-1a: a case's random sequence depends on its name alone, not on the cases before it. */
+/* FNV-1a hash of a case's name. It seeds the case, so that the cases before it do not change its
+ * random numbers. */
 static uint64_t hash_name(const char *text)
 {
     uint64_t hash = 0xcbf29ce484222325u;
@@ -173,7 +174,7 @@ int harness_finish(void)
 
 /* ---- random numbers ----------------------------------------------------------------------- */
 
-/* splitmix64 (Steele, Lea, Flood 2014), to spread a seed over the generator's state. */
+/* splitmix64 (Steele, Lea, Flood 2014). It spreads a seed over the state of the generator below. */
 static uint64_t split_mix(uint64_t *state)
 {
     uint64_t z = *state += 0x9e3779b97f4a7c15u;
@@ -196,7 +197,7 @@ void harness_reseed(uint64_t salt)
         run.random[i] = split_mix(&state);
 }
 
-/* xoshiro256** (Blackman, Vigna 2018). */
+/* The generator is xoshiro256** (Blackman, Vigna 2018). */
 uint64_t harness_random(void)
 {
     uint64_t *s = run.random;
@@ -274,7 +275,7 @@ const char *harness_path(const char *relative)
     return path;
 }
 
-/* Reads to the end whatever the size says, so that pipes work too. */
+/* Reads until the end of the file instead of asking for its size, so that pipes work too. */
 char *harness_read_file(const char *path, size_t *bytes)
 {
     FILE *file = fopen(path, "rb");

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which sanitizer this build has, for tests whose measure one changes: 1 or 0 each.
+ * Tells tests which sanitizer the build has, because sanitizers change time, memory and system
+ * calls.
  *
- *   ADDRESS_SANITIZER, THREAD_SANITIZER
- *   SANITIZED   either: slower, larger, and more address space. gcc does not tell of its undefined
- *               behaviour sanitizer, which is checked by clang's macro alone.
+ *   ADDRESS_SANITIZER, THREAD_SANITIZER   1 if the build has that sanitizer, else 0
+ *   SANITIZED                             1 if the build has any known sanitizer, else 0
+ *
+ * gcc defines no macro for its undefined behaviour sanitizer, so only clang's is known here.
  */
 #ifndef DISTIL_TESTS_SANITIZED_H
 #define DISTIL_TESTS_SANITIZED_H

@@ -126,7 +126,9 @@ while read -r file line target; do
     kernels/*:\<immintrin.h\> | kernels/*:\<cpuid.h\> | kernels/*.S:\<cet.h\>) ;;
     kernels/*:\<assert.h\> | kernels/*:\<float.h\> | kernels/*:\<limits.h\>) ;;
     kernels/*:\<math.h\> | kernels/*:\<std*.h\> | kernels/*:\<string.h\>) ;;
-    kernels/*:*) echo "$file:$line: $target: kernels/ uses freestanding headers, math.h, intrinsics" ;;
+    kernels/*:*)
+        echo "$file:$line: $target: kernels/ uses freestanding headers, math.h and intrinsics"
+        ;;
     bench/* | tests/*) ;;
     *:\<immintrin.h\> | *:\<x86intrin.h\> | *:\<cpuid.h\>)
         echo "$file:$line: $target: only kernels/ knows instruction sets"

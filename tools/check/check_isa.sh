@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# No instruction outside the files of its level: every object of library and command is
-# disassembled, and a file named *_LEVEL.o may use what LEVEL has, any other file the x86-64
-# baseline only. A single leaked instruction would be a crash on an older CPU.
+# Disassembles every object of the product and checks that a file named *_LEVEL.o uses only
+# instructions of LEVEL, and every other file only those of the x86-64 baseline. One instruction in
+# the wrong file would crash the program on an older CPU.
 #
-#     tools/check/check_isa.sh [DIRECTORY]     build directory, or a directory of objects; "build"
+#     tools/check/check_isa.sh [DIRECTORY]
+#
+# DIRECTORY is a build directory or a directory of objects; the default is $DISTIL_BUILD or "build".
 
 set -u
 LC_ALL=C
@@ -20,12 +22,12 @@ if [ -z "$objects" ]; then
     exit 1
 fi
 
-# What a level must not use, as extended regular expressions on "mnemonic operands".
+# Extended regular expressions that match "MNEMONIC OPERANDS" of instructions a level must not use.
 zmm='%zmm|%k[0-7]|%[xy]mm(1[6-9]|2[0-9]|3[01])|\{%k'
 ymm='%ymm'
 vnni='^vpdp'
-# VEX and EVEX mnemonics begin with v; verr and verw are older. (tzcnt is absent: compilers write
-# bsf in its encoding.)
+# Mnemonics of VEX and EVEX encodings begin with v; verr and verw, which are older, do so too. tzcnt
+# is missing from the list because old CPUs execute its encoding as bsf, and compilers rely on that.
 vex='^v[^e]|^ve[^r]'
 bmi='^(andn|bextr|blsi|blsmsk|blsr|bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx|lzcnt|popcnt)[wlq]? '
 sse4='^(pshufb|pmaddubsw|phadd|palignr|pmulld|ptest|round[ps][sd]|blend|insertps|extractps|crc32)'
@@ -44,7 +46,7 @@ for object in $objects; do
     if [ -z "$forbidden" ]; then
         continue
     fi
-    # "  1c:<tab>vmovaps %ymm0,(%rdi)" to the part after the tab
+    # objdump prints "  1c:<tab>vmovaps %ymm0,(%rdi)"; keep what follows the tab.
     leaked=$(objdump -d --no-show-raw-insn "$object" | sed -n "s/^ *[0-9a-f]*:$tab//p" |
         grep -E -- "$forbidden" | sort | uniq -c | sort -rn | head -n 3)
     if [ -n "$leaked" ]; then

@@ -1,18 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# What the built library and command show to a linker:
+# Checks the symbols of the built library, command and function:
 #   - every global of libdistil.a begins with distil_;
-#   - libdistil.so exports the functions that runtime/distil.h declares, no more, no fewer;
-#   - the library imports from libc and libm only what the list below names: nothing that prints,
-#     exits, reads the environment or the locale;
-#   - it has no writable data: no state shared by threads;
-#   - command and shared library need libc and libm only;
-#   - the function's parts, liblambda.a, import what a second list names: sockets, files, clocks,
-#     threads, and nothing that allocates;
-#   - ./bootstrap is static and calls nothing of libc that would load a shared object at run time.
+#   - libdistil.so exports exactly the functions that runtime/distil.h declares;
+#   - the library imports from libc and libm only what the first list below names: nothing that
+#     prints, exits or reads the environment or the locale;
+#   - the library has no writable data, so threads share no hidden state;
+#   - the command and the shared library need no shared objects but libc and libm;
+#   - the function's archive, liblambda.a, imports only what the second list names: sockets, files,
+#     clocks and threads, but nothing that allocates memory;
+#   - ./bootstrap is static, and links no function of libc that would load a shared object at run
+#     time or start another program.
 #
 #     tools/check/check_symbols.sh [BUILD]
+#
+# It prints one line for each violation and exits with 1 if there is any.
 
 set -u
 LC_ALL=C
@@ -29,7 +32,8 @@ for file in libdistil.a libdistil.so distil; do
     fi
 done
 
-# One a line. Memory and strings; files; correctly rounded float functions; threads.
+# What the library may import: memory and strings, files, float functions that IEEE 754 rounds
+# correctly, threads, and the checked forms that _FORTIFY_SOURCE substitutes.
 imports='
 malloc free posix_memalign aligned_alloc
 bcmp memchr memcmp memcpy memmove memset strchr strcmp strlen strncmp strrchr strstr
@@ -43,7 +47,7 @@ __memcpy_chk __memmove_chk __memset_chk __snprintf_chk __vsnprintf_chk
 '
 printf '%s\n' $imports | sort -u >"$work/allowed"
 
-# Of the function, beside the library (distil_) and the JSON reader (json_).
+# What the function may import besides the library (distil_) and the JSON reader (json_).
 function_imports='
 memchr memcmp memcpy memmove memset strchr strcmp strcspn strlen strnlen strrchr strspn strstr
 strcasecmp strncasecmp strncmp strcpy strerror strtod strtol strtoul strtoull
@@ -71,7 +75,7 @@ findings() {
     comm -13 "$work/declared" "$work/exported" | sed 's/$/: exported, but not declared by distil.h/'
     [ -s "$work/declared" ] || echo "runtime/distil.h: no declaration found"
 
-    # .data.rel.ro is read-only after relocation; .data and .bss are not.
+    # The dynamic linker makes .data.rel.ro read-only; .data and .bss stay writable.
     readelf -SW "$build/libdistil.a" | awk '
         /^File:/ { file = $2 }
         { sub(/^ *\[ *[0-9]+\] */, "") }
@@ -85,7 +89,8 @@ findings() {
     done
 }
 
-# Built with OpenSSL the function imports that too: only the plain build is held against the list.
+# A function built with OpenSSL imports much more, so only the plain build is compared with its
+# list.
 function_findings() {
     nm -g --defined-only "$build/liblambda.a" "$build/libbase.a" |
         awk 'NF == 3 {print $3}' | sort -u >"$work/own"

@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Text of every tracked file: UTF-8, LF, a final newline, no trailing blanks, no tabs outside
-# Makefiles, no marks of unfinished work, no path of somebody's machine; sources begin with the SPDX
-# line, keep to 100 columns and use block comments. Data is exempt.
+# Checks the text of every tracked file: UTF-8, lines that end with LF, a final newline, no trailing
+# blanks, no tabs outside makefiles, no marks of unfinished work, and no path of one person's
+# machine. Sources also begin with the SPDX line, keep to 100 columns and use block comments only.
+# Test data, golden files and recorded results are exempt. Prints one line for each violation and
+# exits with 1 if there is any.
 
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -18,8 +20,9 @@ fi | grep -v -e '^tests/golden/' -e '^tests/data/' -e '^tests/fuzz/corpus/' \
     -e '^model/sst2/.*[tns]$' -e '^bench/results/' \
     -e '^LICENSE$' -e '^distil$' >"$findings.files"
 
-# grep's own exit status is of no interest: a hit is a finding.
-find_all() { # MESSAGE GREP-ARGUMENTS FILES...
+# find_all MESSAGE GREP-ARGUMENTS... FILE: records each line that grep finds as a violation. grep's
+# exit status is ignored, because finding nothing is the good case.
+find_all() {
     message=$1
     shift
     grep -nH "$@" | sed "s/\$/   <- $message/" >>"$findings"
@@ -31,7 +34,7 @@ while IFS= read -r file; do
     find_all "carriage return" "$(printf '\r')" "$file"
     find_all "trailing blank" '[[:blank:]]$' "$file"
     [ -z "$(tail -c 1 "$file")" ] || echo "$file: no newline at the end" >>"$findings"
-    # Split so that this file does not find itself.
+    # The words and paths are written in two pieces so that this script does not find itself.
     find_all "unfinished" -w -e 'TO''DO' -e 'FIX''ME' -e 'XX''X' -e 'HA''CK' "$file"
     find_all "a path of one machine" -e '/ho''me/' -e '/wo''rk/' -e '/Us''ers/' "$file"
     case $file in
@@ -42,7 +45,7 @@ while IFS= read -r file; do
     *.c | *.h | *.S | *.inc)
         [ "$(head -n 1 "$file")" = '/* SPDX-License-Identifier: Apache-2.0 */' ] ||
             echo "$file:1: first line is not the SPDX line" >>"$findings"
-        # Strings and the // of addresses taken out first.
+        # Strings and the // of web addresses are removed first.
         sed -e 's/"\([^"\\]\|\\.\)*"//g' -e 's|:*//*[a-z0-9.-]*\.[a-z]||g' "$file" | grep -n '//' |
             sed "s|^|$file:|; s/\$/   <- line comment/" >>"$findings"
         ;;

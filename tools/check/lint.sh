@@ -1,10 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Every style gate, one line each; the findings of those that fail; last the sum, as tests/run.sh
-# prints it. A gate whose tool is not installed is skipped, which with CI=true is a failure.
+# Runs every style gate and prints one line for each, followed by the findings if it failed. Then it
+# prints the ratio of support to product lines, which is information and no verdict, and last the
+# sum in the form that tests/run.sh prints. A gate whose tool is not installed is skipped; with
+# CI=true that is a failure.
 #
-#     tools/check/lint.sh      (build directory from DISTIL_BUILD, "build" unless set)
+#     tools/check/lint.sh
+#
+# DISTIL_BUILD names the build directory whose objects the gates examine; the default is "build".
 
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -14,7 +18,8 @@ passed=0
 failed=0
 skipped=0
 
-gate() { # NAME TOOL COMMAND...
+# gate NAME TOOL COMMAND...: runs COMMAND, which passes with exit status 0, if TOOL is installed.
+gate() {
     name=$1
     tool=$2
     shift 2
@@ -52,7 +57,7 @@ shell_syntax() {
     return $status
 }
 
-gate "include direction" grep sh tools/check/check_includes.sh
+gate "rooms and includes" tsort sh tools/check/check_includes.sh
 gate "symbols and imports" nm sh tools/check/check_symbols.sh "$DISTIL_BUILD"
 gate "instructions by file" objdump sh tools/check/check_isa.sh "$DISTIL_BUILD"
 gate "text" grep sh tools/check/check_text.sh
@@ -60,5 +65,6 @@ gate "C formatting" clang-format format_check
 gate "shell syntax" bash shell_syntax
 gate "man page" mandoc mandoc -T lint -W warning docs/distil.1
 
+echo "INFO  $(tools/check/count_lines.sh --sum)"
 echo "lint: $passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ]
