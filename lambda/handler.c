@@ -41,7 +41,8 @@ typedef struct chunk {
 
 size_t handler_arena_bytes(size_t event_bytes)
 {
-    return 4 * event_bytes + HANDLER_SCRATCH_BYTES;
+    return HANDLER_INDEX_ENTRIES * sizeof(json_index_entry) + 4 * event_bytes +
+           HANDLER_SCRATCH_BYTES;
 }
 
 /* ---- setting up ----------------------------------------------------------------------------- */
@@ -67,6 +68,7 @@ static int sentiment_of(sentiment *out, const char *label)
 int handler_init(handler *h, const config *c, const distil_model *model, distil_context *context,
                  store *s, char *arena_memory, size_t arena_bytes, char *why, size_t why_bytes)
 {
+    const size_t index_bytes = HANDLER_INDEX_ENTRIES * sizeof *h->index_entries;
     distil_model_info info;
 
     if (distil_model_get_info(model, &info) != DISTIL_OK || info.n_labels < 2 ||
@@ -88,7 +90,8 @@ int handler_init(handler *h, const config *c, const distil_model *model, distil_
     h->model = model;
     h->context = context;
     h->store = s;
-    h->arena = (event_arena){arena_memory, 0, arena_bytes};
+    h->index_entries = (json_index_entry *)(void *)arena_memory;
+    h->arena = (event_arena){arena_memory + index_bytes, 0, arena_bytes - index_bytes};
     if (c->model_version)
         snprintf(h->model_version, sizeof h->model_version, "%s", c->model_version);
     else
@@ -467,18 +470,20 @@ static void run_records(run *r)
     conclude(r);
 }
 
-static void run_event(run *r, json_value root)
+static void run_event(run *r, json_value event)
 {
+    event_root root;
     event_refusal no;
 
-    if (event_is_warmup(root)) {
+    event_read_root(&root, event);
+    if (event_is_warmup(&root)) {
         answer_warmup(&r->reply->answer, r->h->model_version);
         return;
     }
-    r->source = event_recognise(root);
+    r->source = event_recognise(&root);
     if (!r->source)
         refuse_event(r, "no known event: neither SNS, SQS, EventBridge, HTTP nor direct");
-    else if (r->source->open(&r->records, root, &r->h->arena, &no) != 0)
+    else if (r->source->open(&r->records, &root, &r->h->arena, &no) != 0)
         refuse_event(r, no.why);
     else
         run_records(r);
@@ -488,10 +493,12 @@ void handler_run(handler *h, const handler_request *request, handler_reply *repl
 {
     size_t capacity = h->arena.capacity;
     run r = {.h = h, .request = request, .reply = reply, .deadline_ns = working_deadline(request)};
-    json_value root;
+    json_value event;
+    json_index index;
     json_error error;
     char why[160];
 
+    json_index_init(&index, h->index_entries, HANDLER_INDEX_ENTRIES);
     reply->outcome = HANDLER_ANSWER;
     reply->error_type = "";
     reply->why[0] = '\0';
@@ -502,11 +509,12 @@ void handler_run(handler *h, const handler_request *request, handler_reply *repl
         snprintf(why, sizeof why, "the event came again before it was answered");
         note_refusal(&r, answer_code(ITEM_NOT_TRIED), why);
         fail_event(reply, "Runtime.EventRepeated", why);
-    } else if (json_parse(&root, request->event.at, request->event.size, &error) != 0) {
+    } else if (json_parse_indexed(&event, &index, request->event.at, request->event.size, &error) !=
+               0) {
         snprintf(why, sizeof why, "the event is not JSON: byte %zu: %s", error.offset, error.what);
         refuse_event(&r, why);
     } else
-        run_event(&r, root);
+        run_event(&r, event);
     h->arena.capacity = capacity;
     monitor_report(&h->monitor, &h->metrics);
     metrics_flush(&h->metrics, request->request_id);

@@ -27,7 +27,10 @@ enum {
     HANDLER_CHUNK = 8,          /* records at a time */
     HANDLER_MARGIN_MS = 500,    /* of the deadline, kept for the answer */
     HANDLER_FAILURE_LINES = 32, /* of an event: more records that fail are one line together */
-    HANDLER_SCRATCH_BYTES = 65536
+    HANDLER_SCRATCH_BYTES = 65536,
+    /* Long values of an event that are indexed: 768 KiB of memory, of which an event touches what
+     * it uses. An event of 6 MiB with a record in every kilobyte has half as many. */
+    HANDLER_INDEX_ENTRIES = 65536
 };
 
 typedef struct handler {
@@ -37,6 +40,7 @@ typedef struct handler {
     store *store; /* NULL: classification only */
     metrics metrics;
     monitor monitor;
+    json_index_entry *index_entries; /* for the index of the event's long values */
     event_arena arena;
     size_t n_labels;
     sentiment of_label[HANDLER_MAX_LABELS];
@@ -64,12 +68,13 @@ typedef struct handler_reply {
     char why[256];
 } handler_reply;
 
-/* Bytes for decoding an event of event_bytes: its message, a document within that and its texts,
- * and an answer for HTTP before it becomes a string. */
+/* Bytes for an event of event_bytes: the index of its long values; its decoded message, a document
+ * within that and its texts; and an answer for HTTP before it becomes a string. */
 size_t handler_arena_bytes(size_t event_bytes);
 
 /* Which sentiment each label of the model means is found here: POSITIVE or LABEL_1, NEGATIVE or
- * LABEL_0, NEUTRAL. -1 with why filled where the model has other labels. s may be NULL. */
+ * LABEL_0, NEUTRAL. -1 with why filled where the model has other labels. s may be NULL. The arena
+ * is aligned to 4 bytes, holds handler_arena_bytes for the largest event and outlives h. */
 int handler_init(handler *h, const config *c, const distil_model *model, distil_context *context,
                  store *s, char *arena_memory, size_t arena_bytes, char *why, size_t why_bytes);
 

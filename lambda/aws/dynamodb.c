@@ -253,7 +253,7 @@ static void judge_error(dynamodb_reply *reply, const http_head *head, json_value
 void dynamodb_judge(dynamodb_reply *reply, const http_head *head, http_slice body, int tell_old)
 {
     http_slice id = http_get(head, "x-amzn-RequestId");
-    json_value root = {JSON_NULL, "", 0};
+    json_value root = {.type = JSON_NULL, .text = ""};
 
     memset(reply, 0, sizeof *reply);
     take_name(reply->service_id, sizeof reply->service_id, id.at, id.size);

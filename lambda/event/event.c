@@ -15,7 +15,42 @@ const event_source event_sources[] = {
     {"direct", EVENT_DIRECT, event_direct_recognise, event_direct_open, event_direct_item},
     {NULL, EVENT_DIRECT, NULL, NULL, NULL}};
 
-const event_source *event_recognise(json_value root)
+static void read_first_record(event_root *root)
+{
+    const json_field fields[] = {{"EventSource", &root->first.sns_source},
+                                 {"eventSource", &root->first.sqs_source},
+                                 {"eventSourceARN", &root->first.sqs_queue}};
+    json_value record = {.type = JSON_ABSENT};
+    json_iter i;
+
+    json_iter_init(&i, root->records);
+    if (root->records.type == JSON_ARRAY && json_iter_next(&i))
+        record = i.value;
+    json_members(record, fields, sizeof fields / sizeof fields[0]);
+}
+
+void event_read_root(event_root *root, json_value value)
+{
+    const json_field fields[] = {{"warmup", &root->warmup},
+                                 {"Records", &root->records},
+                                 {"detail-type", &root->detail_type},
+                                 {"source", &root->source},
+                                 {"detail", &root->detail},
+                                 {"version", &root->version},
+                                 {"httpMethod", &root->http_method},
+                                 {"requestContext", &root->context},
+                                 {"body", &root->body},
+                                 {"isBase64Encoded", &root->is_base64},
+                                 {"text", &root->text},
+                                 {"text_for_analysis", &root->text_for_analysis},
+                                 {"texts", &root->texts}};
+
+    root->value = value;
+    json_members(value, fields, sizeof fields / sizeof fields[0]);
+    read_first_record(root);
+}
+
+const event_source *event_recognise(const event_root *root)
 {
     for (const event_source *s = event_sources; s->name; s++)
         if (s->recognise(root))
@@ -23,11 +58,9 @@ const event_source *event_recognise(json_value root)
     return NULL;
 }
 
-int event_is_warmup(json_value root)
+int event_is_warmup(const event_root *root)
 {
-    json_value warmup;
-
-    return json_get(root, "warmup", &warmup) && warmup.type == JSON_TRUE;
+    return root->warmup.type == JSON_TRUE;
 }
 
 json_value event_next(event_records *records)
@@ -48,24 +81,29 @@ int event_refuse(event_refusal *no, const char *format, ...)
     return -1;
 }
 
-int event_member(json_value object, const char *name, json_type type, json_value *value,
-                 event_refusal *no)
+int event_check_member(json_value member, const char *name, json_type type, event_refusal *no)
 {
-    if (object.type != JSON_OBJECT)
-        return event_refuse(no, "a record is %s, not an object", json_type_name(object.type));
-    if (!json_get(object, name, value) || value->type == JSON_NULL)
+    if (member.type == JSON_ABSENT || member.type == JSON_NULL)
         return 0;
-    if (value->type != type)
-        return event_refuse(no, "%s is %s, not %s", name, json_type_name(value->type),
+    if (member.type != type)
+        return event_refuse(no, "%s is %s, not %s", name, json_type_name(member.type),
                             json_type_name(type));
     return 1;
+}
+
+int event_check_record(json_value record, event_refusal *no)
+{
+    if (record.type == JSON_OBJECT)
+        return 0;
+    return event_refuse(no, "a record is %s, not an object", json_type_name(record.type));
 }
 
 int event_open_array(event_records *records, json_value array, const char *name, event_refusal *no)
 {
     json_iter count;
 
-    memset(records, 0, sizeof *records);
+    records->count = 0;
+    records->fifo = 0;
     json_iter_init(&count, array);
     while (json_iter_next(&count))
         records->count++;
@@ -79,8 +117,22 @@ int event_open_array(event_records *records, json_value array, const char *name,
 
 int event_open_single(event_records *records, json_value value)
 {
-    *records = (event_records){.count = 1, .single = value};
+    records->count = 1;
+    records->single = value;
+    records->iterate = 0;
+    records->fifo = 0;
     return 0;
+}
+
+int event_parse(event_document *document, const char *text, size_t bytes, const char *what,
+                event_refusal *no)
+{
+    json_error error;
+
+    json_index_init(&document->index, document->entries, EVENT_DOCUMENT_ENTRIES);
+    if (json_parse_indexed(&document->root, &document->index, text, bytes, &error) == 0)
+        return 0;
+    return event_refuse(no, "%s is not JSON: byte %zu: %s", what, error.offset, error.what);
 }
 
 const char *event_string(json_value string, size_t *bytes, event_arena *arena, event_refusal *no)
@@ -99,21 +151,35 @@ const char *event_string(json_value string, size_t *bytes, event_arena *arena, e
     return at;
 }
 
-/* A string member into *out; left as it is where the member is absent. */
-static int take(const char **out, size_t *bytes, json_value message, const char *name,
-                event_arena *arena, event_refusal *no)
+/* Decode a string member into *out, which is unchanged if the member is absent or null. */
+static int copy_text(const char **out, size_t *bytes, json_value member, const char *name,
+                     event_arena *arena, event_refusal *no)
 {
-    json_value value;
-    int found = event_member(message, name, JSON_STRING, &value, no);
+    int found = event_check_member(member, name, JSON_STRING, no);
     const char *text;
 
     if (found <= 0)
         return found;
-    text = event_string(value, bytes, arena, no);
+    text = event_string(member, bytes, arena, no);
     if (!text)
         return -1;
-    /* a key or a version ends at its NUL: one with a NUL inside would name another item */
-    if (!bytes && json_string(value, NULL, 0) != strlen(text))
+    *out = text;
+    return 0;
+}
+
+/* The same for a key or a version, which are used up to their NUL: a NUL inside would let the text
+ * name another item, so it is refused. */
+static int copy_name(const char **out, json_value member, const char *name, event_arena *arena,
+                     event_refusal *no)
+{
+    size_t bytes = 0;
+    const char *text = NULL;
+
+    if (copy_text(&text, &bytes, member, name, arena, no) != 0)
+        return -1;
+    if (!text)
+        return 0;
+    if (strlen(text) != bytes)
         return event_refuse(no, "%s has a NUL character", name);
     *out = text;
     return 0;
@@ -144,18 +210,28 @@ static int check_message(const event_item *item, event_message_kind kind, event_
 int event_message(event_item *item, json_value message, event_message_kind kind, event_arena *arena,
                   event_refusal *no)
 {
+    json_value source_id, timestamp, version, text, analysed;
+    const json_field fields[] = {{"source_id", &source_id},
+                                 {"timestamp", &timestamp},
+                                 {"model_version", &version},
+                                 {"text", &text},
+                                 {"text_for_analysis", &analysed}};
+
     if (kind == EVENT_MESSAGE_CALLER && message.type == JSON_STRING) {
         item->text = event_string(message, &item->text_bytes, arena, no);
         return item->text ? 0 : -1;
     }
-    if (take(&item->source_id, NULL, message, "source_id", arena, no) != 0 ||
-        take(&item->timestamp, NULL, message, "timestamp", arena, no) != 0 ||
-        take(&item->model_version, NULL, message, "model_version", arena, no) != 0)
+    if (event_check_record(message, no) != 0)
+        return -1;
+    json_members(message, fields, sizeof fields / sizeof fields[0]);
+    if (copy_name(&item->source_id, source_id, "source_id", arena, no) != 0 ||
+        copy_name(&item->timestamp, timestamp, "timestamp", arena, no) != 0 ||
+        copy_name(&item->model_version, version, "model_version", arena, no) != 0)
         return -1;
     if (kind == EVENT_MESSAGE_CALLER &&
-        take(&item->text, &item->text_bytes, message, "text", arena, no) != 0)
+        copy_text(&item->text, &item->text_bytes, text, "text", arena, no) != 0)
         return -1;
-    if (take(&item->text, &item->text_bytes, message, "text_for_analysis", arena, no) != 0)
+    if (copy_text(&item->text, &item->text_bytes, analysed, "text_for_analysis", arena, no) != 0)
         return -1;
     return check_message(item, kind, no);
 }
@@ -165,12 +241,9 @@ int event_message_in(event_item *item, json_value string, event_message_kind kin
 {
     size_t bytes;
     const char *text = event_string(string, &bytes, arena, no);
-    json_value message;
-    json_error error;
+    event_document document;
 
-    if (!text)
+    if (!text || event_parse(&document, text, bytes, "the message", no) != 0)
         return -1;
-    if (json_parse(&message, text, bytes, &error) != 0)
-        return event_refuse(no, "the message is not JSON: byte %zu: %s", error.offset, error.what);
-    return event_message(item, message, kind, arena, no);
+    return event_message(item, document.root, kind, arena, no);
 }

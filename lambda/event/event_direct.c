@@ -5,25 +5,21 @@
  */
 #include "lambda/event/event.h"
 
-int event_direct_recognise(json_value root)
+int event_direct_recognise(const event_root *root)
 {
-    json_value value;
-
-    return root.type == JSON_ARRAY || json_get(root, "text", &value) ||
-           json_get(root, "text_for_analysis", &value) || json_get(root, "texts", &value);
+    return root->value.type == JSON_ARRAY || root->text.type != JSON_ABSENT ||
+           root->text_for_analysis.type != JSON_ABSENT || root->texts.type != JSON_ABSENT;
 }
 
-int event_direct_open(event_records *records, json_value root, event_arena *arena,
+int event_direct_open(event_records *records, const event_root *root, event_arena *arena,
                       event_refusal *no)
 {
-    json_value array;
-
     (void)arena;
-    if (root.type == JSON_ARRAY)
-        return event_open_array(records, root, "the list", no);
-    if (json_get(root, "texts", &array))
-        return event_open_array(records, array, "texts", no);
-    return event_open_single(records, root);
+    if (root->value.type == JSON_ARRAY)
+        return event_open_array(records, root->value, "the list", no);
+    if (root->texts.type != JSON_ABSENT)
+        return event_open_array(records, root->texts, "texts", no);
+    return event_open_single(records, root->value);
 }
 
 int event_direct_item(event_item *item, json_value record, event_arena *arena, event_refusal *no)

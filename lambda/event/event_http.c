@@ -9,22 +9,18 @@
 #include "lambda/event/event.h"
 
 /* "version": "2.0" and requestContext.http.method. */
-int event_http_v2_recognise(json_value root)
+int event_http_v2_recognise(const event_root *root)
 {
-    json_value version, context, http, method;
+    json_value http, method;
 
-    return json_get(root, "version", &version) && json_string_is(version, "2.0") &&
-           json_get(root, "requestContext", &context) && json_get(context, "http", &http) &&
+    return json_string_is(root->version, "2.0") && json_get(root->context, "http", &http) &&
            json_get(http, "method", &method) && method.type == JSON_STRING;
 }
 
 /* httpMethod and requestContext. */
-int event_http_v1_recognise(json_value root)
+int event_http_v1_recognise(const event_root *root)
 {
-    json_value method, context;
-
-    return json_get(root, "httpMethod", &method) && method.type == JSON_STRING &&
-           json_get(root, "requestContext", &context) && context.type == JSON_OBJECT;
+    return root->http_method.type == JSON_STRING && root->context.type == JSON_OBJECT;
 }
 
 /* Value of a digit of base64 (RFC 4648), -1 for other characters. */
@@ -66,24 +62,24 @@ static int decode_base64(char *text, size_t *bytes)
     return (padding == 1 && (bits & 3)) || (padding == 2 && (bits & 15)) ? -1 : 0;
 }
 
-int event_http_open(event_records *records, json_value root, event_arena *arena, event_refusal *no)
+int event_http_open(event_records *records, const event_root *root, event_arena *arena,
+                    event_refusal *no)
 {
     size_t before = arena->size, bytes;
-    json_value body, encoded, message;
-    json_error error;
+    event_root inner;
     char *text;
 
-    if (event_member(root, "body", JSON_STRING, &body, no) != 1)
+    if (event_check_member(root->body, "body", JSON_STRING, no) != 1)
         return event_refuse(no, "the request has no body");
-    if (!event_string(body, &bytes, arena, no))
+    if (!event_string(root->body, &bytes, arena, no))
         return -1;
     text = arena->memory + before;
-    if (json_get(root, "isBase64Encoded", &encoded) && encoded.type == JSON_TRUE &&
-        decode_base64(text, &bytes) != 0)
+    if (root->is_base64.type == JSON_TRUE && decode_base64(text, &bytes) != 0)
         return event_refuse(no, "body is not base64");
-    if (json_parse(&message, text, bytes, &error) != 0)
-        return event_refuse(no, "body is not JSON: byte %zu: %s", error.offset, error.what);
-    if (!event_direct_recognise(message))
+    if (event_parse(&records->body, text, bytes, "body", no) != 0)
+        return -1;
+    event_read_root(&inner, records->body.root);
+    if (!event_direct_recognise(&inner))
         return event_refuse(no, "body has neither text nor texts");
-    return event_direct_open(records, message, arena, no);
+    return event_direct_open(records, &inner, arena, no);
 }

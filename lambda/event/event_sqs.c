@@ -7,42 +7,27 @@
 
 #include "lambda/event/event.h"
 
-int event_sqs_recognise(json_value root)
+int event_sqs_recognise(const event_root *root)
 {
-    json_value records, source;
-    json_iter i;
-
-    if (!json_get(root, "Records", &records) || records.type != JSON_ARRAY)
-        return 0;
-    json_iter_init(&i, records);
-    return json_iter_next(&i) && json_get(i.value, "eventSource", &source) &&
-           json_string_is(source, "aws:sqs");
+    return json_string_is(root->first.sqs_source, "aws:sqs");
 }
 
 /* Queues whose ARN ends with .fifo keep their order. */
-static int is_fifo(json_value array)
+static int is_fifo(json_value queue)
 {
     char arn[512];
-    json_value value;
-    json_iter i;
-    size_t size;
+    size_t size = json_string(queue, arn, sizeof arn);
 
-    json_iter_init(&i, array);
-    if (!json_iter_next(&i) || !json_get(i.value, "eventSourceARN", &value))
-        return 0;
-    size = json_string(value, arn, sizeof arn);
     return size >= 5 && size <= sizeof arn && memcmp(arn + size - 5, ".fifo", 5) == 0;
 }
 
-int event_sqs_open(event_records *records, json_value root, event_arena *arena, event_refusal *no)
+int event_sqs_open(event_records *records, const event_root *root, event_arena *arena,
+                   event_refusal *no)
 {
-    json_value array;
-
     (void)arena;
-    if (event_member(root, "Records", JSON_ARRAY, &array, no) != 1 ||
-        event_open_array(records, array, "Records", no) != 0)
+    if (event_open_array(records, root->records, "Records", no) != 0)
         return event_refuse(no, "Records is missing or empty");
-    records->fifo = is_fifo(array);
+    records->fifo = is_fifo(root->first.sqs_queue);
     return 0;
 }
 
@@ -51,22 +36,24 @@ int event_sqs_open(event_records *records, json_value root, event_arena *arena, 
 static json_value unwrap(json_value body, int *wrapped)
 {
     json_value type, topic, message;
+    const json_field fields[] = {{"Type", &type}, {"TopicArn", &topic}, {"Message", &message}};
 
-    *wrapped = json_get(body, "Type", &type) && type.type == JSON_STRING &&
-               json_get(body, "TopicArn", &topic) && topic.type == JSON_STRING &&
-               json_get(body, "Message", &message) && message.type == JSON_STRING;
+    json_members(body, fields, 3);
+    *wrapped = type.type == JSON_STRING && topic.type == JSON_STRING && message.type == JSON_STRING;
     return *wrapped ? message : body;
 }
 
 int event_sqs_item(event_item *item, json_value record, event_arena *arena, event_refusal *no)
 {
     json_value id, body, message;
-    json_error error;
+    const json_field fields[] = {{"messageId", &id}, {"body", &body}};
+    event_document document;
     const char *text;
     size_t bytes;
     int wrapped;
 
-    if (event_member(record, "messageId", JSON_STRING, &id, no) != 1)
+    json_members(record, fields, 2);
+    if (event_check_member(id, "messageId", JSON_STRING, no) != 1)
         return event_refuse(no, "messageId is missing");
     item->record_id = event_string(id, &bytes, arena, no);
     if (!item->record_id)
@@ -76,14 +63,12 @@ int event_sqs_item(event_item *item, json_value record, event_arena *arena, even
         return event_refuse(no,
                             "messageId has %zu bytes: 1 to %d, none of them NUL, name a message",
                             bytes, EVENT_MAX_RECORD_ID_BYTES);
-    if (event_member(record, "body", JSON_STRING, &body, no) != 1)
+    if (event_check_member(body, "body", JSON_STRING, no) != 1)
         return event_refuse(no, "body is missing or no string");
     text = event_string(body, &bytes, arena, no);
-    if (!text)
+    if (!text || event_parse(&document, text, bytes, "body", no) != 0)
         return -1;
-    if (json_parse(&message, text, bytes, &error) != 0)
-        return event_refuse(no, "body is not JSON: byte %zu: %s", error.offset, error.what);
-    message = unwrap(message, &wrapped);
+    message = unwrap(document.root, &wrapped);
     return wrapped ? event_message_in(item, message, EVENT_MESSAGE_STORED, arena, no)
                    : event_message(item, message, EVENT_MESSAGE_STORED, arena, no);
 }

@@ -281,7 +281,7 @@ void serve_caller_free(serve_caller *caller)
 static serve_answer call(serve_caller *caller, const char *first_line, const char *headers,
                          const char *body, size_t size)
 {
-    serve_answer answer = {0, 0, {NULL, 0}, {JSON_NULL, "", 0}, {NULL, 0}};
+    serve_answer answer = {0, 0, {NULL, 0}, {.type = JSON_NULL, .text = ""}, {NULL, 0}};
     http_response response;
     int head = snprintf(caller->request, REQUEST_BYTES,
                         "%s HTTP/1.1\r\nHost: 127.0.0.1\r\n%sContent-Length: %zu\r\n\r\n",

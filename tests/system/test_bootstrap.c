@@ -358,7 +358,7 @@ static void check_failure(const failure *f, const run *r, const fault_server *se
 {
     char expected[160];
     const char *request = fault_request(server, 0, NULL), *body;
-    json_value root, member = {JSON_NULL, NULL, 0};
+    json_value root, member = {.type = JSON_NULL};
     char message[512] = "";
 
     CHECKF(r->status == 1, "exit status %d", r->status);

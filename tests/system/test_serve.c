@@ -1023,7 +1023,7 @@ static void test_store(void)
 
     buffer_init(&answer, memory, SERVE_STORE_ANSWER_BYTES);
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
-        json_value root = {JSON_NULL, "", 0}, type;
+        json_value root = {.type = JSON_NULL, .text = ""}, type;
         int status = call_store(store, calls[i].call, calls[i].body, &answer);
         char piece[4096] = "";
 

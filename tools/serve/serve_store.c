@@ -578,7 +578,7 @@ static item *put_key(call *c, const item *key)
 static item *find_or_pend(call *c, const item *key)
 {
     static const char pending[] = "\"pending\"";
-    const json_value text = {JSON_STRING, pending, sizeof pending - 1};
+    const json_value text = {.type = JSON_STRING, .text = pending, .bytes = sizeof pending - 1};
     item *it = c->store->slots[slot_of(c->store, key)];
 
     if (it != NULL || !c->store->pending)
@@ -750,7 +750,7 @@ static void check_table(call *c)
 int serve_store_call(serve_store *store, http_slice target, http_slice body, buffer *answer)
 {
     call c = {.store = store, .answer = answer};
-    json_value names = {JSON_NULL, "", 0}, values = names;
+    json_value names = {.type = JSON_NULL, .text = ""}, values = names;
     int update = http_is(target, "DynamoDB_20120810.UpdateItem");
     int whole = http_is(target, "DynamoDB_20120810.PutItem");
     item *key = NULL;

@@ -14,14 +14,19 @@ enum { ARENA_BYTES = 65536, DOCUMENT_BYTES = 32768 };
 
 static char memory[ARENA_BYTES], document[DOCUMENT_BYTES];
 
-static json_value parse(const char *text)
+static const event_root *parse(const char *text)
 {
-    json_value root = {JSON_NULL, "", 0};
+    static json_index_entry entries[64];
+    static json_index index;
+    static event_root root;
+    json_value value = {.type = JSON_NULL, .text = ""};
     json_error error = {0, ""};
 
-    CHECKF(json_parse(&root, text, strlen(text), &error) == 0, "byte %zu: %s", error.offset,
-           error.what);
-    return root;
+    json_index_init(&index, entries, sizeof entries / sizeof entries[0]);
+    CHECKF(json_parse_indexed(&value, &index, text, strlen(text), &error) == 0, "byte %zu: %s",
+           error.offset, error.what);
+    event_read_root(&root, value);
+    return &root;
 }
 
 /* ---- shapes ---------------------------------------------------------------------------------- */

@@ -122,17 +122,17 @@ static json_value at(json_value value, const char *path)
             json_iter_init(&i, value);
             for (long k = strtol(name, NULL, 10); k >= 0; k--)
                 if (!json_iter_next(&i))
-                    return (json_value){JSON_NULL, "", 0};
+                    return (json_value){.type = JSON_NULL, .text = ""};
             value = i.value;
         } else if (!json_get(value, name, &value))
-            return (json_value){JSON_NULL, "", 0};
+            return (json_value){.type = JSON_NULL, .text = ""};
     }
     return value;
 }
 
 static json_value answer_of(const fixture *f)
 {
-    json_value root = {JSON_NULL, "", 0};
+    json_value root = {.type = JSON_NULL, .text = ""};
 
     CHECK(!f->reply.answer.overflow);
     CHECKF(json_parse(&root, f->reply.answer.data, f->reply.answer.size, NULL) == 0, "%.*s",
@@ -143,7 +143,7 @@ static json_value answer_of(const fixture *f)
 /* The body of an HTTP answer, parsed; text is for its bytes. */
 static json_value parsed_body(const fixture *f, char *text, size_t capacity)
 {
-    json_value body = at(answer_of(f), "body"), root = {JSON_NULL, "", 0};
+    json_value body = at(answer_of(f), "body"), root = {.type = JSON_NULL, .text = ""};
     size_t n = json_string(body, text, capacity);
 
     CHECK(body.type == JSON_STRING && n <= capacity);
@@ -167,7 +167,7 @@ static double number(json_value root, const char *path)
 /* The log's line whose member `name` is the text; its number is counted in *count. */
 static json_value line_with(const fixture *f, const char *name, const char *text, size_t *count)
 {
-    json_value found = {JSON_NULL, "", 0}, line;
+    json_value found = {.type = JSON_NULL, .text = ""}, line;
 
     *count = 0;
     for (const char *p = f->log; *p;) {

@@ -179,7 +179,7 @@ static size_t logged(const char *part)
 
 static events_result result(events_source source, size_t index, size_t count)
 {
-    json_value root = {JSON_NULL, "", 0};
+    json_value root = {.type = JSON_NULL, .text = ""};
     events_result r;
 
     memset(&r, 0, sizeof r);

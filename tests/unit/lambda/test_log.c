@@ -40,7 +40,7 @@ static size_t written(void)
 /* The only line there is, as JSON. */
 static json_value only_line(void)
 {
-    json_value root = {JSON_NULL, "", 0};
+    json_value root = {.type = JSON_NULL, .text = ""};
     size_t size = written();
 
     CHECK(size > 0 && size <= LOG_LINE_BYTES && text[size - 1] == '\n');

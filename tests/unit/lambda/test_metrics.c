@@ -44,7 +44,7 @@ static size_t flushed(json_value *line, const char *request_id)
             start = (size_t)(p + 1 - written);
     }
     end = strlen(written);
-    *line = (json_value){JSON_NULL, "", 0};
+    *line = (json_value){.type = JSON_NULL, .text = ""};
     if (lines > 0)
         CHECKF(json_parse(line, written + start, end - start - 1, NULL) == 0, "%s", written);
     return lines;
@@ -53,7 +53,7 @@ static size_t flushed(json_value *line, const char *request_id)
 /* Every definition has its member, and its member a number or at most 100 of them. */
 static void check_directive(json_value line, size_t definitions)
 {
-    const json_value none = {JSON_NULL, "", 0};
+    const json_value none = {.type = JSON_NULL, .text = ""};
     json_value aws = none, directives = none, list = none, name = none, unit = none;
     json_value value = none, stamp = none;
     json_iter i;

@@ -155,7 +155,7 @@ static void test_long_error(const char *name, const char *unit)
     size_t size, times = 100000 / strlen(unit);
     char *message, *at;
     const char *request, *body;
-    json_value root, text = {JSON_NULL, NULL, 0};
+    json_value root, text = {.type = JSON_NULL};
     fixture f;
 
     if (!harness_case("an error message of 100 kB: %s", name))

@@ -5,8 +5,11 @@
  */
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "runtime/base/json.h"
 #include "tests/support/harness.h"
@@ -196,6 +199,145 @@ static void test_values(void)
     CHECK(json_string(root, out, sizeof out) == 0);
 }
 
+/* ---- several members in one walk, and the index of long values ------------------------------ */
+
+static void test_members(void)
+{
+    static const char text[] = "{\"b\":1,\"a\":2,\"\\u0062\":[3],\"n\":null,\"aa\":4}";
+    json_value root, a, b, n, none;
+    const json_field fields[] = {{"a", &a}, {"none", &none}, {"b", &b}, {"n", &n}};
+    int64_t number = 0;
+
+    if (!harness_case("several members in one walk"))
+        return;
+    CHECK(json_parse(&root, text, sizeof text - 1, NULL) == 0);
+    json_members(root, fields, 4);
+    CHECK(json_int64(a, &number) == 0 && number == 2);
+    CHECK(b.type == JSON_ARRAY && b.bytes == 3); /* of equal names the last one counts */
+    CHECK(n.type == JSON_NULL);
+    CHECK(none.type == JSON_ABSENT && strcmp(json_type_name(none.type), "absent") == 0);
+    json_members(b, fields, 4); /* an array has no members */
+    CHECK(a.type == JSON_ABSENT && b.type == JSON_ABSENT && n.type == JSON_ABSENT);
+}
+
+enum { PAGE = 4096, INDEXED_BYTES = 8 * PAGE };
+
+/* {"long":V,"last":7} with a V that covers whole pages: a string, or an array of one string. */
+static size_t write_long_member(char *out, int in_array)
+{
+    size_t size = (size_t)sprintf(out, "{\"long\":%s\"", in_array ? "[" : "");
+
+    memset(out + size, 'x', 3 * PAGE);
+    size += 3 * PAGE;
+    return size + (size_t)sprintf(out + size, "\"%s,\"last\":7}", in_array ? "]" : "");
+}
+
+/* Walks jump over indexed values: they succeed although the bytes inside cannot be read. */
+static void test_index_skips(void)
+{
+    char *text =
+        mmap(NULL, INDEXED_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    for (int in_array = 0; in_array < 2; in_array++) {
+        json_index_entry entries[4];
+        json_index index;
+        json_value root, last, value;
+        json_iter iter;
+        int64_t number = 0;
+        size_t size;
+
+        if (!harness_case("a walk does not read an indexed %s", in_array ? "array" : "string"))
+            continue;
+        size = write_long_member(text, in_array);
+        json_index_init(&index, entries, 4);
+        CHECK(json_parse_indexed(&root, &index, text, size, NULL) == 0);
+        CHECK(index.count == (in_array ? 3 : 2)); /* the object is long itself */
+        CHECK(mprotect(text + PAGE, PAGE, PROT_NONE) == 0);
+        CHECK(json_get(root, "last", &last) && json_int64(last, &number) == 0 && number == 7);
+        CHECK(json_get(root, "long", &value) &&
+              value.type == (in_array ? JSON_ARRAY : JSON_STRING));
+        json_iter_init(&iter, value);
+        CHECK(json_iter_next(&iter) == in_array && json_iter_next(&iter) == 0);
+        CHECK(mprotect(text + PAGE, PAGE, PROT_READ | PROT_WRITE) == 0);
+    }
+    munmap(text, INDEXED_BYTES);
+}
+
+/* A random document of long and short values, nested up to four deep. */
+static size_t write_random(char *out, int depth)
+{
+    size_t kind = harness_random() % (depth > 0 ? 4 : 2), size = 0, n = harness_random() % 6;
+
+    if (kind == 0)
+        return (size_t)sprintf(out, "%d", (int)(harness_random() % 1000));
+    if (kind == 1) {
+        n = harness_random() % 2 ? n : harness_random() % (2 * JSON_INDEX_MIN_BYTES);
+        memset(out + 1, 'a', n);
+        out[0] = out[n + 1] = '"';
+        return n + 2;
+    }
+    out[size++] = kind == 2 ? '[' : '{';
+    for (size_t i = 0; i < n; i++) {
+        if (kind == 3)
+            size += (size_t)sprintf(out + size, "\"%zu\" :", i % 3);
+        size += write_random(out + size, depth - 1);
+        out[size++] = i + 1 < n ? ',' : ' ';
+    }
+    out[size++] = kind == 2 ? ']' : '}';
+    return size;
+}
+
+/* 1 if walks over both values give the same texts all the way down. */
+static int same_walks(json_value a, json_value b)
+{
+    json_iter stack[2][JSON_MAX_DEPTH];
+    size_t depth = 1;
+
+    json_iter_init(&stack[0][0], a);
+    json_iter_init(&stack[1][0], b);
+    while (depth > 0) {
+        json_iter *x = &stack[0][depth - 1], *y = &stack[1][depth - 1];
+        int more = json_iter_next(x);
+
+        if (json_iter_next(y) != more)
+            return 0;
+        if (!more) {
+            depth--;
+            continue;
+        }
+        if (x->value.text != y->value.text || x->value.bytes != y->value.bytes ||
+            x->value.type != y->value.type || x->key.text != y->key.text)
+            return 0;
+        json_iter_init(&stack[0][depth], x->value);
+        json_iter_init(&stack[1][depth], y->value);
+        depth++;
+    }
+    return 1;
+}
+
+/* An index changes what a walk costs and never what it finds, however few entries there are. */
+static void test_index_agrees(void)
+{
+    static char text[1 << 21];
+    json_index_entry entries[64];
+
+    if (!harness_case("walks with an index find what walks without one find"))
+        return;
+    for (int round = 0; round < 400; round++) {
+        size_t size = write_random(text, 4), capacity = harness_random() % 64;
+        json_value plain, indexed;
+        json_index index;
+
+        json_index_init(&index, entries, capacity);
+        CHECK(json_parse(&plain, text, size, NULL) == 0);
+        CHECK(json_parse_indexed(&indexed, &index, text, size, NULL) == 0);
+        CHECK(index.count <= capacity);
+        CHECKF(same_walks(plain, indexed), "round %d, %zu entries: %.200s", round, capacity, text);
+        CHECK(json_parse_indexed(&indexed, &index, text, size - 1, NULL) == -1 || size == 1 ||
+              plain.type == JSON_NUMBER);
+    }
+}
+
 static void test_numbers(void)
 {
     static const struct {
@@ -274,6 +416,9 @@ int main(int argc, char **argv)
     test_prefixes();
     test_depth();
     test_values();
+    test_members();
+    test_index_skips();
+    test_index_agrees();
     test_numbers();
     test_quote();
     return harness_finish();
