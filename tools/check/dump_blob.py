@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Read a blob and check all that docs/blob-format.md says, with Python's standard library only.
+"""Read a blob and check every rule of docs/blob-format.md, with Python's standard library only.
 
     python3 tools/check/dump_blob.py FILE [--json]
 
-Written from that page alone, to prove that the page is enough: it shares no code, no table and no
-constant with the C reader. Section numbers in comments are the page's. Exit status 0 for a sound
-blob, 1 for one that must be refused (the reason and the byte go to standard error), 2 for usage.
+The author wrote it from that page alone, to prove that the page is enough: it shares no code, table
+or constant with the C reader. Section numbers in comments are those of the page. The exit status is
+0 for a sound blob, 1 for one that a reader must refuse (the byte and the reason go to standard
+error), and 2 for wrong usage.
 """
 
 import argparse
@@ -23,18 +24,20 @@ EMPTY = 0xFFFFFFFF
 
 
 class Refused(Exception):
-    """A blob that breaks the format: where and how."""
+    """The blob breaks the format at a byte; the message says how."""
 
     def __init__(self, offset, what):
         super().__init__(f"byte {offset}: {what}")
 
 
 def need(condition, offset, what):
+    """Refuse the blob, with this byte and reason, unless the condition holds."""
     if not condition:
         raise Refused(offset, what)
 
 
 def align(n):
+    """Round up to a multiple of 64, where each section begins."""
     return (n + 63) // 64 * 64
 
 
@@ -42,6 +45,7 @@ def align(n):
 
 
 def crc_tables():
+    """Eight tables, with which crc32c handles eight bytes at a time."""
     first = []
     for byte in range(256):
         for _ in range(8):
@@ -75,7 +79,7 @@ assert sys.byteorder == "little", "memoryview.cast reads numbers in the machine'
 
 # ---- header (section 3) --------------------------------------------------------------------------
 
-# Offset, struct code, name.
+# Each field: its offset in the file, its code in the module struct, its name.
 FIELDS = [
     (8, "I", "version"),
     (12, "I", "header_bytes"),
@@ -104,7 +108,7 @@ FIELDS = [
 ]
 OFFSET = {name: offset for offset, _, name in FIELDS}
 
-# Name: lowest, highest, multiple of.
+# The limits of a field: its least value, its greatest, and a number that must divide it.
 LIMITS = {
     "scheme": (1, 1, 1),
     "dim": (32, 4096, 32),
@@ -121,6 +125,7 @@ LIMITS = {
 
 
 def read_header(data):
+    """The header's fields by name, after all checks of section 3."""
     need(data[:8] == MAGIC[: len(data)], 0, "magic: not a blob")
     need(len(data) >= HEADER_BYTES, len(data), "the file ends within the header")
     h = {name: struct.unpack_from("<" + code, data, at)[0] for at, code, name in FIELDS}
@@ -166,14 +171,14 @@ MATRICES = ("qkv", "attention_out", "ffn_in", "ffn_out")
 
 
 def shape_of(h, name):
-    """(depth, cols) of a matrix."""
+    """The depth and the number of columns of a matrix."""
     d, hidden = h["dim"], h["hidden_dim"]
     return {"qkv": (d, 3 * d), "attention_out": (d, d), "ffn_in": (d, hidden),
             "ffn_out": (hidden, d)}[name]
 
 
 def section_sizes(h):
-    """Size of each kind that the shape gives; those left out have their own."""
+    """The size of each kind of section whose size follows from the model's shape."""
     d, hidden, vocab, layers = h["dim"], h["hidden_dim"], h["vocab_size"], h["n_layers"]
     label_cols = (h["n_labels"] + 15) // 16 * 16
     sizes = {
@@ -199,6 +204,7 @@ def section_sizes(h):
 
 
 def expected_order(n_layers):
+    """The kind and layer of each section, in the order of the file."""
     kinds = [(kind, 0) for kind in range(1, 14)]
     for layer in range(n_layers):
         kinds += [(kind, layer) for kind in range(14, 20)]
@@ -206,6 +212,7 @@ def expected_order(n_layers):
 
 
 def read_table(data, h):
+    """The entries of the section table, after all checks of sections 2 and 4."""
     sizes = section_sizes(h)
     at = align(HEADER_BYTES + ENTRY_BYTES * h["section_count"])
     entries = []
@@ -234,7 +241,7 @@ def read_table(data, h):
 
 
 class Blob:
-    """A blob's bytes with its header and sections, structure checked."""
+    """A blob's bytes, header and sections. Making one checks the structure."""
 
     def __init__(self, data):
         self.data = data
@@ -271,6 +278,7 @@ def check_checksums(blob):
 
 
 def utf8(data, offset, what):
+    """Decode bytes that must be UTF-8 without U+0000."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -280,7 +288,7 @@ def utf8(data, offset, what):
 
 
 def cut(data, ends, offset, what):
-    """The strings that end at `ends`."""
+    """Cut data into the strings that end at each of `ends`; the first one begins at 0."""
     strings, begin = [], 0
     for i, end in enumerate(ends):
         need(begin <= end <= len(data), offset + 4 * i, f"{what}: end {end} after {begin}")
@@ -299,6 +307,7 @@ def read_labels(blob):
 
 
 def token_hash(token):
+    """The hash of section 4.4, modulo 2^64."""
     h = 0
     for byte in token:
         h = (h * 0x9DDFEA08EB382D69 + byte + 1) & 0xFFFFFFFFFFFFFFFF
@@ -306,7 +315,7 @@ def token_hash(token):
 
 
 def lookup(blob, slots, tokens, token):
-    """Id of a token as 4.4 says, or None."""
+    """Find a token's id the way section 4.4 describes; None if it is not there."""
     count = blob.header["vocab_slots"]
     h = token_hash(token)
     at = (h * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF) >> (64 - (count.bit_length() - 1))
@@ -318,6 +327,7 @@ def lookup(blob, slots, tokens, token):
 
 
 def read_tokens(blob):
+    """The tokens by id, after checking the lookup table against them."""
     h = blob.header
     ends_at, slots_at = blob.offset("vocab_ends"), blob.offset("vocab_slots")
     tokens = cut(blob.bytes("vocab_bytes"), blob.array("I", "vocab_ends"), ends_at, "vocab_ends")
@@ -351,7 +361,7 @@ def read_specials(blob, tokens):
 
 
 def check_floats(blob, name, layer, begin, end, positive=False):
-    """The floats begin .. end - 1 of a section."""
+    """Check that the floats begin .. end - 1 of a section are finite, and above zero if asked."""
     values = blob.array("f", name, layer)[begin:end]
     for i, x in enumerate(values):
         need(math.isfinite(x) and (x > 0 or not positive),
@@ -386,8 +396,10 @@ MAGNITUDE = bytes(b if b < 128 else 256 - b for b in range(256))
 
 
 def lane_sums(panel, magnitudes, group):
-    """For each group the sums of its 32 lanes, as one integer of 16-bit fields: field 32 * i + lane
-    holds the sum over the positions i .. i + group - 1, of which the groups' first ones count."""
+    """Sum the weights' magnitudes in each 16-bit lane over `group` consecutive quads.
+
+    The result is one large integer of 16-bit fields. Field 32 * i + lane is the sum of that lane
+    over the quads i .. i + group - 1; only fields where i begins a group mean anything."""
     values = panel.translate(magnitudes)
     even, odd = bytearray(len(values)), bytearray(len(values))
     even[0::2] = values[0::2]
@@ -395,14 +407,15 @@ def lane_sums(panel, magnitudes, group):
     sums = int.from_bytes(even, "little") + int.from_bytes(odd, "little")
     while group > 1:
         group //= 2
-        sums += sums >> 512 * group  # a field is at most 8 * 128: no carry into the next
+        sums += sums >> 512 * group  # No carry: a field is at most 8 * 128.
     return sums
 
 
 def check_lanes(panel, group, offset):
+    """Check the overflow proof (section 5.3) for one panel whose bytes begin at offset."""
     positions = len(panel) // 64
     one_group = int.from_bytes(b"\x01\x00" * 32, "little")
-    # 0x7fff - 128 added to a field sets its bit 15 if the field is above 128.
+    # Adding 0x7fff - 128 to a field sets its bit 15 exactly if the field is above 128.
     offsets = sum(one_group << 512 * i for i in range(0, positions, group))
     fields = offsets * 0xFFFF
     for magnitudes in (POSITIVE, NEGATIVE):
@@ -416,7 +429,7 @@ def check_lanes(panel, group, offset):
 
 
 def check_matrix(blob, name, layer, order, groups):
-    """Order tables and group sizes of one matrix; its weights. Returns what the summary says."""
+    """Check order tables, group sizes and weights of one matrix; return its line of the summary."""
     depth, cols = shape_of(blob.header, name)
     quads, base = depth // 4, blob.offset(name, layer)
     data = blob.bytes(name, layer)
@@ -466,7 +479,7 @@ def check_matrices(blob):
 
 
 def describe(data):
-    """Check everything; the content as `distil inspect --json` shows it."""
+    """Check everything. Return the content in the form of `distil inspect --json`."""
     blob = Blob(data)
     h = blob.header
     check_checksums(blob)
@@ -518,9 +531,9 @@ def print_summary(path, d):
 
 def main():
     parser = argparse.ArgumentParser(
-        description="Check a blob against docs/blob-format.md and say what it holds.")
+        description="Check a blob against docs/blob-format.md and print what it contains.")
     parser.add_argument("file")
-    parser.add_argument("--json", action="store_true", help="all of it as one JSON document")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
     arguments = parser.parse_args()
     try:
         with open(arguments.file, "rb") as file:
