@@ -93,6 +93,21 @@ static int scan_escape(scanner *s)
     return 0;
 }
 
+/* 1 if any of eight bytes is a control character, a quote, a backslash or not ASCII. Each term sets
+ * the top bit of such bytes: x - 0x01.. & ~x does for a byte of x that is 0. */
+static int any_special(const unsigned char *bytes)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), top_bits = 0x80 * ones;
+    uint64_t word, quote, backslash;
+
+    memcpy(&word, bytes, sizeof word);
+    quote = word ^ '"' * ones;
+    backslash = word ^ '\\' * ones;
+    return ((word | (word - 0x20 * ones) | ((quote - ones) & ~quote) |
+             ((backslash - ones) & ~backslash)) &
+            top_bits) != 0;
+}
+
 /* The position is at the opening quote; move past the closing one. */
 static int scan_characters(scanner *s)
 {
@@ -101,8 +116,11 @@ static int scan_characters(scanner *s)
 
     s->at++;
     for (;;) {
-        int c = peek(s);
+        int c;
 
+        while (s->bytes - s->at >= 8 && !any_special(s->text + s->at))
+            s->at += 8;
+        c = peek(s);
         if (c >= 0x80) {
             size_t length = distil_utf8_length(s->text + s->at, end, &bad_bytes);
 
