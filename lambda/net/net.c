@@ -3,7 +3,6 @@
 #include "lambda/net/net.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -15,8 +14,6 @@
 #include "runtime/base/clock.h"
 #include "lambda/net/resolve.h"
 #include "lambda/net/tls.h"
-
-enum { NS_PER_MS = 1000000 };
 
 /* A port of 1 to 65535 as decimal digits; 0 for anything else. */
 static unsigned parse_port(const char *text)
@@ -55,27 +52,6 @@ void net_init(net_stream *s)
     s->fd = -1;
     s->tls = NULL;
     s->why[0] = '\0';
-}
-
-net_status net_wait(int fd, short events, int64_t deadline_ns)
-{
-    struct pollfd p = {fd, events, 0};
-
-    for (;;) {
-        int64_t left = deadline_ns == CLOCK_NEVER ? 0 : deadline_ns - clock_now_ns();
-        int64_t ms = left <= 0 ? 0 : (left - 1) / NS_PER_MS + 1;
-        int n;
-
-        if (deadline_ns == CLOCK_NEVER)
-            ms = -1;
-        n = poll(&p, 1, ms > INT_MAX ? INT_MAX : (int)ms);
-        if (n > 0)
-            return NET_OK;
-        if (n < 0 && errno != EINTR)
-            return NET_FAILED;
-        if (n == 0 && left <= 0 && deadline_ns != CLOCK_NEVER)
-            return NET_TIMEOUT;
-    }
 }
 
 static net_status failed(net_stream *s, const char *doing)

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lambda/net/wait.h"
+
 enum { NET_HOST_BYTES = 256 /* a host name of at most 255 bytes and its NUL */ };
 
 typedef struct net_endpoint {
@@ -23,15 +25,6 @@ typedef struct net_endpoint {
 /* "host:port" or "[address]:port", of printable ASCII, both parts given, as plain TCP. 0, or -1
  * with *to untouched. */
 int net_endpoint_parse(net_endpoint *to, const char *text);
-
-typedef enum net_status {
-    NET_OK = 0,
-    NET_EOF,     /* the peer has closed its side */
-    NET_TIMEOUT, /* the deadline came first */
-    NET_FAILED,  /* connecting, reading or writing failed */
-    NET_NAME,    /* the host name has no address */
-    NET_TLS      /* no trust: the certificate, the name in it or the protocol was refused */
-} net_status;
 
 typedef struct net_stream {
     int fd;        /* -1: not connected */
@@ -59,9 +52,5 @@ int net_stale(net_stream *s);
 
 /* Close; a stream that is not connected stays so. */
 void net_close(net_stream *s);
-
-/* For the layers below: wait until fd is ready for the poll events (or broken). NET_OK, NET_TIMEOUT
- * or NET_FAILED with errno. */
-net_status net_wait(int fd, short events, int64_t deadline_ns);
 
 #endif

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lambda/net/net.h"
+#include "lambda/net/wait.h"
 
 enum {
     RESOLVE_MS = 2000,       /* of all attempts together */

@@ -9,7 +9,10 @@
 #ifndef DISTIL_LAMBDA_TLS_H
 #define DISTIL_LAMBDA_TLS_H
 
-#include "lambda/net/net.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lambda/net/wait.h"
 
 /* 1 if this program can do TLS. */
 int tls_available(void);
