@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "lambda/log.h"
+#include "lambda/logged_store.h"
 #include "lambda/metrics.h"
 
 enum {
@@ -68,7 +69,7 @@ static int fill(loop *l, const distil_model *model, char *why, size_t why_bytes)
         return -1;
     }
     if (c->table != NULL) {
-        l->store = store_init(l->memory + p.store, c, why, why_bytes);
+        l->store = logged_store_init(l->memory + p.store, c, why, why_bytes);
         if (l->store == NULL)
             return -1;
     }

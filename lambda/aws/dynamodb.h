@@ -8,7 +8,7 @@
 
 #include "runtime/base/buffer.h"
 #include "lambda/net/http.h"
-#include "lambda/aws/store.h"
+#include "lambda/aws/store_item.h"
 
 #define DYNAMODB_TARGET "DynamoDB_20120810.UpdateItem"
 #define DYNAMODB_CONTENT_TYPE "application/x-amz-json-1.0"

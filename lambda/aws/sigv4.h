@@ -19,15 +19,13 @@
 
 enum {
     SIGV4_MAX_HEADERS = 32,
-    SIGV4_MAX_PARAMETERS = 64,    /* of a query */
-    SIGV4_MAX_QUERY_BYTES = 4096, /* of a query as it is signed: escaped, without & and = */
     SIGV4_SHA256_BYTES = 32
 };
 
 typedef struct sigv4_request {
     http_slice method;
-    http_slice path;            /* as in the request line; empty counts as "/" */
-    http_slice query;           /* what follows the '?', without it */
+    http_slice canonical_path;  /* Normalised and escaped by the caller; "/" for DynamoDB. */
+    http_slice canonical_query; /* Sorted and escaped by the caller; empty for DynamoDB. */
     const http_header *headers; /* those that are signed, in the order in which they are sent */
     size_t header_count;
     http_slice body;

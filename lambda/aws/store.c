@@ -33,7 +33,7 @@ enum {
 enum { SIGNED_HEADERS = 5 };
 
 struct store {
-    const config *config;
+    store_options options;
     store_world world;
     uint64_t random; /* state of the default world's chance */
     int64_t skew_ms; /* what to add to this machine's clock to have the service's */
@@ -105,18 +105,18 @@ size_t store_bytes(void)
 }
 
 /* 0 if credentials may go there; a signature hides them, but not the session token. */
-static int check_transport(const config *c, char *why, size_t why_bytes)
+static int check_transport(const store_options *options, char *why, size_t why_bytes)
 {
-    const net_endpoint *to = &c->store;
+    const net_endpoint *to = &options->endpoint;
 
-    if (c->region == NULL || c->region[0] == '\0')
+    if (options->region == NULL || options->region[0] == '\0')
         snprintf(why, why_bytes, "a table and no region: set AWS_REGION");
     else if (to->tls && !tls_available())
         snprintf(why, why_bytes,
                  "DATABASE_TABLE is at %s, and this program has no TLS: build it with make "
                  "TLS=openssl",
                  to->host);
-    else if (!to->tls && !url_is_local(to) && !c->allow_http)
+    else if (!to->tls && !url_is_local(to) && !options->allow_http)
         snprintf(why, why_bytes,
                  "plain HTTP to %s would send the session token in clear: use https, or set "
                  "DISTIL_ALLOW_HTTP=1",
@@ -126,20 +126,20 @@ static int check_transport(const config *c, char *why, size_t why_bytes)
     return -1;
 }
 
-store *store_init(void *memory, const config *c, char *why, size_t why_bytes)
+store *store_init(void *memory, const store_options *options, char *why, size_t why_bytes)
 {
     store *s = memory;
     const store_world world = {real_unix_ms, real_pause, real_chance,
                                CONNECT_MS,   ANSWER_MS,  memory};
 
     memset(s, 0, sizeof *s);
-    if (check_transport(c, why, why_bytes) != 0 ||
+    if (check_transport(options, why, why_bytes) != 0 ||
         credentials_init(&s->credentials, why, why_bytes) != 0)
         return NULL;
-    s->config = c;
+    s->options = *options;
     seed(s);
-    url_host(s->host, &c->store);
-    http_client_init(&s->client, &c->store, s->reply, sizeof s->reply, CONNECT_MS);
+    url_host(s->host, &options->endpoint);
+    http_client_init(&s->client, &options->endpoint, s->reply, sizeof s->reply, CONNECT_MS);
     store_set_world(s, &world);
     return s;
 }
@@ -186,8 +186,8 @@ static void list_headers(http_header headers[SIGNED_HEADERS], sigv4_request *req
     headers[3] = (http_header){slice("X-Amz-Date"), slice(date_time)};
     headers[4] = (http_header){slice("X-Amz-Security-Token"), slice(token)};
     request->method = slice("POST");
-    request->path = slice("/");
-    request->query = slice("");
+    request->canonical_path = slice("/");
+    request->canonical_query = slice("");
     request->headers = headers;
     request->header_count = token[0] != '\0' ? SIGNED_HEADERS : SIGNED_HEADERS - 1;
     request->body = (http_slice){u->body.data, u->body.size};
@@ -209,7 +209,7 @@ static const uint8_t *signing_key(store *s, const sigv4_scope *scope)
 static void add_signature(buffer *out, update *u, const sigv4_request *request,
                           const char *date_time)
 {
-    const sigv4_scope scope = {date_time, u->s->config->region, "dynamodb"};
+    const sigv4_scope scope = {date_time, u->s->options.region, "dynamodb"};
     uint8_t signature[SIGV4_SHA256_BYTES];
     char memory[512];
     buffer canonical, to_sign;
@@ -264,7 +264,7 @@ static void build_request(buffer *out, update *u, int64_t now_ms)
 static void build_body(update *u)
 {
     buffer_init(&u->body, u->s->body, sizeof u->s->body);
-    dynamodb_update_item(&u->body, u->s->config->table, u->item, u->tell_old);
+    dynamodb_update_item(&u->body, u->s->options.table, u->item, u->tell_old);
 }
 
 /* ---- one attempt ----------------------------------------------------------------------------- */
@@ -353,20 +353,20 @@ static void explain(const update *u, char *why, size_t why_bytes, const char *wh
              reply->service_id, reply->meaning[0] != '\0' ? ": " : "", reply->meaning);
 }
 
-static void log_attempt(const update *u, log_level level, const char *message, double wait_ms)
+/* Tell the observer, if there is one, how an attempt ended. */
+static void notify_observer(const update *u, int updated, double wait_ms)
 {
-    log_line line;
+    const store_options *options = &u->s->options;
+    const store_attempt attempt = {.request_id = u->request_id,
+                                   .number = u->attempts,
+                                   .updated = updated,
+                                   .code = u->reply.code,
+                                   .reason = u->reply.meaning,
+                                   .wait_ms = wait_ms,
+                                   .service_request_id = u->reply.service_id};
 
-    log_begin(&line, &u->s->config->log, level, u->request_id, message);
-    log_integer(&line, "attempt", (int64_t)u->attempts);
-    if (level >= LOG_WARN) {
-        log_text(&line, "code", u->reply.code);
-        log_text(&line, "reason", u->reply.meaning);
-        log_number(&line, "waitMs", wait_ms);
-    }
-    if (u->reply.service_id[0] != '\0')
-        log_text(&line, "serviceRequestId", u->reply.service_id);
-    log_end(&line);
+    if (options->on_attempt != NULL)
+        options->on_attempt(options->observer, &attempt);
 }
 
 /* Retries that count as no attempt and need no pause: a clock put right, credentials renewed, a
@@ -401,7 +401,7 @@ static int retry_later(update *u)
 
     if (u->attempts >= RETRY_ATTEMPTS || until >= u->deadline_ns)
         return 0;
-    log_attempt(u, LOG_WARN, "store: trying again", wait_ms);
+    notify_observer(u, 0, wait_ms);
     s->world.pause(s->world.context, wait_ms, until);
     return 1;
 }
@@ -416,7 +416,7 @@ static store_status end(const update *u, char *why, size_t why_bytes)
 
     switch (u->reply.verdict) {
     case DYNAMODB_UPDATED:
-        log_attempt(u, LOG_DEBUG, "store: updated", 0);
+        notify_observer(u, 1, 0);
         return STORE_UPDATED;
     case DYNAMODB_CONDITION:
         explain(u, why, why_bytes, items[u->reply.item]);

@@ -14,8 +14,11 @@
 #ifndef DISTIL_LAMBDA_STORE_H
 #define DISTIL_LAMBDA_STORE_H
 
-#include "lambda/config.h"
-#include "lambda/log.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lambda/aws/store_item.h"
+#include "lambda/net/net.h"
 
 typedef enum store_status {
     STORE_UPDATED = 0,
@@ -25,32 +28,49 @@ typedef enum store_status {
     STORE_CREDENTIALS  /* expired or unknown: a new process reads new ones; end this one */
 } store_status;
 
-typedef struct store_item {
-    const char *source_id, *timestamp; /* the key */
-    const char *sentiment;             /* "positive", "negative", "neutral" */
-    double score;                      /* stored with 4 decimals */
-    const char *model_version;
-    const char *writer;
-    const char *trace_id; /* passed on as a header; may be NULL */
-    size_t trace_id_bytes;
-} store_item;
+/* One attempt of an update, as the store tells its observer about it. */
+typedef struct store_attempt {
+    const char *request_id; /* The one that the caller gave to store_update. It may be NULL. */
+    unsigned number;        /* The first attempt of an update is number 1. */
+    int updated;            /* 1: the item is updated. 0: the attempt failed and is repeated. */
+    const char *code;   /* What failed: the service's error code, or a phrase such as "HTTP 503". */
+    const char *reason; /* More about the failure, or "". */
+    double wait_ms;     /* The pause before the attempt is repeated. */
+    const char *service_request_id; /* DynamoDB's id of the request, or "" if no answer has come. */
+} store_attempt;
+
+/* Which table an update goes to, and how. The store keeps the pointers, which the caller owns. */
+typedef struct store_options {
+    const char *table;     /* A table's name or ARN. */
+    const char *region;    /* The region that requests are signed for. */
+    net_endpoint endpoint; /* The server that requests are sent to. */
+    int allow_http;        /* 1: plain HTTP is allowed to another machine than this one, too. */
+
+    /* The store calls this after an attempt that succeeded and before one that it repeats. The
+     * strings of `attempt` are valid during the call only. NULL: nobody observes. */
+    void (*on_attempt)(void *observer, const store_attempt *attempt);
+    void *observer;
+} store_options;
 
 typedef struct store store;
 
-/* Bytes for store_init: the client's buffers, the key of the day and the back-off's state. */
+/* Bytes of memory that store_init needs. */
 size_t store_bytes(void);
 
-/* In memory (aligned to 64) of store_bytes. The config must outlive it; with TLS, tls_setup comes
- * first. Nothing is connected yet. NULL with why filled: credentials are missing, TLS is needed and
- * absent, plain HTTP is not allowed there. */
-store *store_init(void *memory, const config *c, char *why, size_t why_bytes);
+/*
+ * Make a store in `memory`, which has store_bytes() bytes, is aligned to 64 and stays the caller's.
+ * Nothing is connected yet. For an https endpoint the caller calls tls_setup first.
+ * Returns NULL and fills `why` if there are no credentials, if TLS is needed and this program has
+ * none, or if the endpoint may not be reached by plain HTTP.
+ */
+store *store_init(void *memory, const store_options *options, char *why, size_t why_bytes);
 
 /*
- * Update before deadline_ns (monotonic), leaving the margin that answering takes to the caller: no
- * attempt starts and no pause ends later than that.
- *   request_id   for log lines: WARN for each attempt that is tried again, DEBUG for a success
- *   why          for the log where the status is not STORE_UPDATED: the service's error code and
- *                request id, what to do about it; never item data
+ * Update one item before `deadline_ns`, a time of clock_now_ns: no attempt starts and no pause ends
+ * later than that. The caller keeps back the time that it needs afterwards.
+ *   request_id   goes to the observer; it may be NULL
+ *   why          is filled unless the status is STORE_UPDATED: the service's error code and request
+ *                id, and what to do about it, but never data of the item
  */
 store_status store_update(store *s, const store_item *item, int64_t deadline_ns,
                           const char *request_id, char *why, size_t why_bytes);

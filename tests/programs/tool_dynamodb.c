@@ -23,7 +23,7 @@
 #include "lambda/aws/dynamodb.h"
 #include "lambda/net/http_client.h"
 #include "lambda/aws/sigv4.h"
-#include "lambda/aws/store.h"
+#include "lambda/logged_store.h"
 #include "lambda/net/tls.h"
 #include "lambda/net/url.h"
 
@@ -168,7 +168,7 @@ static void make_writer(writer *w, char **arguments)
                            .writer = arguments[4]};
     w->memory = aligned_alloc(64, (store_bytes() + 63) / 64 * 64);
     require(w->memory != NULL, "no memory");
-    w->store = store_init(w->memory, &w->config, w->why, sizeof w->why);
+    w->store = logged_store_init(w->memory, &w->config, w->why, sizeof w->why);
     require(w->store != NULL, w->why);
 }
 

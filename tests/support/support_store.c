@@ -132,7 +132,7 @@ void scene_make_store(scene *f)
     f->config.region = "us-east-1";
     f->config.log.fd = fileno(f->log);
     f->config.log.level = LOG_DEBUG;
-    f->store = store_init(f->memory, &f->config, f->why, sizeof f->why);
+    f->store = logged_store_init(f->memory, &f->config, f->why, sizeof f->why);
     CHECKF(f->store != NULL, "%s", f->why);
     if (f->store == NULL)
         abort();
@@ -233,7 +233,7 @@ void scene_check_signature(const scene *f, size_t index, const char *key_id, con
     date = header_of(&head, "X-Amz-Date");
     snprintf(date_time, sizeof date_time, "%.*s", (int)date.size, date.at);
     request.method = head.method;
-    request.path = head.path;
+    request.canonical_path = head.path;
     request.header_count = signed_headers(headers, &head, authorization);
     buffer_init(&canonical, canonical_text, sizeof canonical_text);
     sigv4_canonical_request(&canonical, &request);

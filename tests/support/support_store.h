@@ -18,7 +18,7 @@
 #include <stdio.h>
 
 #include "lambda/net/http.h"
-#include "lambda/aws/store.h"
+#include "lambda/logged_store.h"
 #include "tests/support/support_fault_server.h"
 
 enum {

@@ -11,6 +11,7 @@
 
 #include "runtime/base/clock.h"
 #include "lambda/handler.h"
+#include "lambda/logged_store.h"
 #include "tests/support/harness.h"
 #include "tests/support/support_events.h"
 #include "tests/support/support_fault_server.h"
@@ -114,7 +115,7 @@ static void begin(void)
     f.arena = memory_of(handler_arena_bytes(EVENT_BYTES));
     f.event = memory_of(EVENT_BYTES);
     f.answer = memory_of(EVENT_BYTES);
-    f.store = store_init(f.memory, &f.config, why, sizeof why);
+    f.store = logged_store_init(f.memory, &f.config, why, sizeof why);
     if (f.store == NULL || handler_init(&f.handler, &f.config, model, context, f.store, f.arena,
                                         handler_arena_bytes(EVENT_BYTES), why, sizeof why) != 0) {
         fprintf(stderr, "%s\n", why);

@@ -13,6 +13,7 @@
 #include "lambda/aws/sigv4.h"
 #include "runtime/base/checksum.h"
 #include "tests/support/harness.h"
+#include "tests/support/support_sigv4.h"
 
 enum { TEXT_BYTES = 16384, SUITE_CASES = 34, LINES = 64 };
 
@@ -37,7 +38,7 @@ typedef struct vector {
     char folder[256], name[100];
     char *req, *creq, *sts, *authz, *sreq;
     http_header headers[LINES];
-    char *token; /* a header that the signer adds; NULL */
+    char path[TEXT_BYTES], query[TEXT_BYTES]; /* The canonical ones. */
     sigv4_request request;
 } vector;
 
@@ -64,6 +65,18 @@ static const char *header_end(const char *at)
     return at;
 }
 
+/* The canonical form of a path or query, in `memory` of TEXT_BYTES. */
+static http_slice canonical(char *memory, void (*add)(buffer *out, http_slice text),
+                            http_slice text)
+{
+    buffer out;
+
+    buffer_init(&out, memory, TEXT_BYTES);
+    add(&out, text);
+    CHECK(!out.overflow);
+    return (http_slice){out.data, out.size};
+}
+
 /* Request line and headers of a .req file, which has line feeds alone and blanks in paths. */
 static void parse_request(vector *v)
 {
@@ -75,10 +88,13 @@ static void parse_request(vector *v)
         end--;
     question = memchr(target, '?', (size_t)(end - target));
     v->request.method = (http_slice){method, (size_t)(target - 1 - method)};
-    v->request.path = (http_slice){target, (size_t)((question ? question : end) - target)};
-    v->request.query = (http_slice){end, 0};
-    if (question != NULL)
-        v->request.query = (http_slice){question + 1, (size_t)(end - question - 1)};
+    v->request.canonical_path =
+        canonical(v->path, canonical_add_path,
+                  (http_slice){target, (size_t)((question ? question : end) - target)});
+    v->request.canonical_query =
+        canonical(v->query, canonical_add_query,
+                  question != NULL ? (http_slice){question + 1, (size_t)(end - question - 1)}
+                                   : (http_slice){end, 0});
     for (line++; *line != '\0' && *line != '\n'; line = *end == '\n' ? end + 1 : end) {
         const char *colon = strchr(line, ':');
 
@@ -253,8 +269,8 @@ static void test_known_answer(void)
         {{"X-Amz-Security-Token", 20}, {"AQoDYXdzEXAMPLETOKEN==", 22}}};
     static const sigv4_scope scope = {"20260115T123456Z", "us-east-1", "dynamodb"};
     const sigv4_request request = {.method = slice("POST"),
-                                   .path = slice("/"),
-                                   .query = slice(""),
+                                   .canonical_path = slice("/"),
+                                   .canonical_query = slice(""),
                                    .headers = headers,
                                    .header_count = 5,
                                    .body = slice(BODY)};
@@ -396,15 +412,14 @@ static void test_spellings(void)
 {
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
         const spelling *s = &spellings[i];
-        const sigv4_request request = {.method = slice("GET"),
-                                       .path = slice(s->path),
-                                       .query = slice(s->query),
-                                       .body = slice("")};
-        char memory[TEXT_BYTES], expected[TEXT_BYTES];
+        sigv4_request request = {.method = slice("GET"), .body = slice("")};
+        char memory[TEXT_BYTES], expected[TEXT_BYTES], path[TEXT_BYTES], query[TEXT_BYTES];
         buffer text;
 
         if (!harness_case("%s?%s", s->path, s->query))
             continue;
+        request.canonical_path = canonical(path, canonical_add_path, slice(s->path));
+        request.canonical_query = canonical(query, canonical_add_query, slice(s->query));
         buffer_init(&text, memory, sizeof memory);
         sigv4_canonical_request(&text, &request);
         buffer_char(&text, '\0');
@@ -416,11 +431,12 @@ static void test_spellings(void)
 static int overflows(size_t headers, size_t parameters, size_t query_bytes, size_t capacity)
 {
     static http_header many[SIGV4_MAX_HEADERS + 1];
-    static char query[SIGV4_MAX_QUERY_BYTES + 2 * SIGV4_MAX_PARAMETERS + 16];
-    static char memory[TEXT_BYTES];
-    sigv4_request request = {.method = slice("GET"), .path = slice("/"), .body = slice("")};
+    static char query[CANONICAL_MAX_QUERY_BYTES + 2 * CANONICAL_MAX_PARAMETERS + 16];
+    static char memory[TEXT_BYTES], query_memory[TEXT_BYTES];
+    sigv4_request request = {
+        .method = slice("GET"), .canonical_path = slice("/"), .body = slice("")};
     size_t size = 0;
-    buffer text;
+    buffer text, escaped;
 
     for (size_t i = 0; i < headers; i++)
         many[i] = (http_header){slice("name"), slice("value")};
@@ -431,10 +447,12 @@ static int overflows(size_t headers, size_t parameters, size_t query_bytes, size
     memset(query + size, 'b', query_bytes);
     request.headers = many;
     request.header_count = headers;
-    request.query = (http_slice){query, size + query_bytes};
+    buffer_init(&escaped, query_memory, sizeof query_memory);
+    canonical_add_query(&escaped, (http_slice){query, size + query_bytes});
+    request.canonical_query = (http_slice){escaped.data, escaped.size};
     buffer_init(&text, memory, capacity);
     sigv4_canonical_request(&text, &request);
-    return text.overflow;
+    return text.overflow || escaped.overflow;
 }
 
 static void test_limits(void)
@@ -443,10 +461,10 @@ static void test_limits(void)
         return;
     CHECK(!overflows(SIGV4_MAX_HEADERS, 0, 0, TEXT_BYTES));
     CHECK(overflows(SIGV4_MAX_HEADERS + 1, 0, 0, TEXT_BYTES));
-    CHECK(!overflows(0, SIGV4_MAX_PARAMETERS, 0, TEXT_BYTES));
-    CHECK(overflows(0, SIGV4_MAX_PARAMETERS + 1, 0, TEXT_BYTES));
-    CHECK(!overflows(0, 0, SIGV4_MAX_QUERY_BYTES, TEXT_BYTES));
-    CHECK(overflows(0, 0, SIGV4_MAX_QUERY_BYTES + 1, TEXT_BYTES));
+    CHECK(!overflows(0, CANONICAL_MAX_PARAMETERS, 0, TEXT_BYTES));
+    CHECK(overflows(0, CANONICAL_MAX_PARAMETERS + 1, 0, TEXT_BYTES));
+    CHECK(!overflows(0, 0, CANONICAL_MAX_QUERY_BYTES, TEXT_BYTES));
+    CHECK(overflows(0, 0, CANONICAL_MAX_QUERY_BYTES + 1, TEXT_BYTES));
     for (size_t capacity = 0; capacity < 80; capacity++)
         CHECK(overflows(1, 1, 1, capacity));
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "runtime/base/clock.h"
-#include "lambda/aws/store.h"
+#include "lambda/logged_store.h"
 #include "tests/support/harness.h"
 #include "tests/support/support_store.h"
 
@@ -347,7 +347,7 @@ static void test_real_pauses(void)
     play_success(&f.play);
     scene_begin(&f);
     store_close(f.store);
-    f.store = store_init(f.memory, &f.config, f.why, sizeof f.why);
+    f.store = logged_store_init(f.memory, &f.config, f.why, sizeof f.why);
     CHECK(f.store != NULL);
     start = clock_now_ns();
     scene_check_update(&f, STORE_UPDATED);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "lambda/aws/credentials.h"
-#include "lambda/aws/store.h"
+#include "lambda/logged_store.h"
 #include "lambda/net/tls.h"
 #include "tests/support/harness.h"
 #include "tests/support/support_store.h"
@@ -110,7 +110,7 @@ static void test_long_token(void)
     scene_check_signature(&f, 0, "AKIDEXAMPLE", SECRET);
     memset(token, 't', CREDENTIALS_TOKEN_BYTES);
     setenv("AWS_SESSION_TOKEN", token, 1);
-    CHECK(store_init(f.memory, &f.config, why, sizeof why) == NULL);
+    CHECK(logged_store_init(f.memory, &f.config, why, sizeof why) == NULL);
     CHECKF(strstr(why, "AWS_SESSION_TOKEN: too long") != NULL, "%s", why);
     scene_free(&f);
 }
@@ -414,7 +414,7 @@ static void test_init(void)
         snprintf(configuration.store.host, sizeof configuration.store.host, "%s", c->host);
         configuration.store.port = (uint16_t)c->port;
         configuration.store.tls = c->tls;
-        s = store_init(memory, &configuration, why, sizeof why);
+        s = logged_store_init(memory, &configuration, why, sizeof why);
         CHECKF((s != NULL) == (c->why == NULL), "%s", why);
         CHECKF(c->why == NULL || strstr(why, c->why) != NULL, "%s", why);
         if (s != NULL)
@@ -434,7 +434,7 @@ static void test_init_tls(void)
     scene_set_keys();
     configuration.store.tls = 1;
     if (harness_case("start: https")) {
-        store *s = store_init(memory, &configuration, why, sizeof why);
+        store *s = logged_store_init(memory, &configuration, why, sizeof why);
 
         CHECKF((s != NULL) == tls_available(), "%s", why);
         CHECK(s != NULL || strstr(why, "TLS=openssl") != NULL);
@@ -445,7 +445,7 @@ static void test_init_tls(void)
     setenv(FULL, "https://h/x", 1);
     configuration.store = (net_endpoint){.host = "127.0.0.1", .port = 80};
     if (harness_case("start: https endpoint for credentials")) {
-        store *s = store_init(memory, &configuration, why, sizeof why);
+        store *s = logged_store_init(memory, &configuration, why, sizeof why);
 
         CHECKF((s != NULL) == tls_available(), "%s", why);
         if (s != NULL)

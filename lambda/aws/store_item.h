@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the store writes into one item of the table. */
+#ifndef DISTIL_LAMBDA_STORE_ITEM_H
+#define DISTIL_LAMBDA_STORE_ITEM_H
+
+#include <stddef.h>
+
+/* Strings belong to the caller, who keeps them until the update has ended. */
+typedef struct store_item {
+    const char *source_id, *timestamp; /* The two halves of the item's key. */
+    const char *sentiment;             /* "positive", "negative" or "neutral". */
+    double score;                      /* From 0 to 1; the item gets 4 decimals of it. */
+    const char *model_version;
+    const char *writer;    /* Identifies this update, however often it is repeated. */
+    const char *trace_id;  /* Sent along as the header X-Amzn-Trace-Id; NULL: no such header. */
+    size_t trace_id_bytes; /* The trace id need not end with a NUL. */
+} store_item;
+
+#endif
