@@ -36,10 +36,10 @@ void monitor_add(monitor *m, sentiment label, float confidence)
     m->seen++;
 }
 
-void monitor_report(const monitor *m, metrics *to)
+void monitor_add_metrics(const monitor *m, metrics *to)
 {
     size_t n = m->seen < MONITOR_WINDOW ? m->seen : MONITOR_WINDOW;
-    size_t of[3] = {0};
+    size_t of[SENTIMENT_COUNT] = {0};
 
     if (n < MONITOR_LEAST)
         return;

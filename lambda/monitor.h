@@ -7,15 +7,10 @@
 #ifndef DISTIL_LAMBDA_MONITOR_H
 #define DISTIL_LAMBDA_MONITOR_H
 
+#include "lambda/event/sentiment.h"
 #include "lambda/metrics.h"
 
 enum { MONITOR_WINDOW = 256, MONITOR_LEAST = 20 /* fewer say nothing and are not reported */ };
-
-typedef enum sentiment {
-    SENTIMENT_NEGATIVE = 0,
-    SENTIMENT_POSITIVE = 1,
-    SENTIMENT_NEUTRAL = 2
-} sentiment;
 
 typedef struct monitor {
     float confidence[MONITOR_WINDOW]; /* a ring */
@@ -28,6 +23,6 @@ void monitor_init(monitor *m);
 void monitor_add(monitor *m, sentiment label, float confidence);
 
 /* Add the four metrics of the window. */
-void monitor_report(const monitor *m, metrics *to);
+void monitor_add_metrics(const monitor *m, metrics *to);
 
 #endif

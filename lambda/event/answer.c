@@ -2,6 +2,8 @@
 /* Answers: see answer.h. */
 #include "lambda/event/answer.h"
 
+#include <stdio.h>
+
 static const struct {
     const char *code, *error_type;
     int http;
@@ -22,11 +24,10 @@ const char *answer_error_type(item_status status)
     return of_status[status].error_type;
 }
 
-const char *answer_sentiment(sentiment label)
+void item_fail(item_result *r, item_status status, const char *why)
 {
-    static const char *const names[] = {"negative", "positive", "neutral"};
-
-    return names[label];
+    r->status = status;
+    snprintf(r->why, sizeof r->why, "%s", why);
 }
 
 static void add_optional(buffer *to, const char *name, const char *value)
@@ -43,7 +44,7 @@ static void add_success(buffer *to, const event_item *item, const item_result *r
     buffer_char(to, '{');
     add_optional(to, "source_id", item->source_id);
     buffer_format(to, ",\"sentiment\":\"%s\",\"score\":%.4f,\"confidence\":%.4f,",
-                  answer_sentiment(r->label), (double)r->score, (double)r->score);
+                  sentiment_name(r->label), (double)r->score, (double)r->score);
     add_optional(to, "model_version", r->model_version);
     buffer_format(to, ",\"inference_time_ms\":%.2f,\"updated\":%s}", r->inference_ms,
                   r->updated ? "true" : "false");

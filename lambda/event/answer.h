@@ -11,7 +11,7 @@
 
 #include "runtime/base/buffer.h"
 #include "lambda/event/event.h"
-#include "lambda/monitor.h"
+#include "lambda/event/sentiment.h"
 
 /* What became of a record. */
 typedef enum item_status {
@@ -34,14 +34,14 @@ typedef struct item_result {
     const char *model_version; /* that classified, or that the producer asked for */
 } item_result;
 
+/* Give a result a status other than ITEM_DONE, and copy its reason. */
+void item_fail(item_result *r, item_status status, const char *why);
+
 /* "VALIDATION_ERROR", "MODEL_ERROR" or "INTERNAL_ERROR". */
 const char *answer_code(item_status status);
 
 /* The error type of a failed invocation: "Function.BadEvent" and the like. */
 const char *answer_error_type(item_status status);
-
-/* "negative", "positive", "neutral". */
-const char *answer_sentiment(sentiment label);
 
 typedef struct answer {
     event_delivery delivery;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lambda/event/event.h"
-#include "lambda/event/text.h"
+#include "lambda/classify.h"
 #include "tests/fuzz/fuzz.h"
 
 static void require(int condition)
@@ -27,7 +27,7 @@ static void check_item(const event_item *item, const event_arena *arena)
             require(strings[i] >= arena->memory &&
                     strings[i] + strlen(strings[i]) < arena->memory + arena->size);
     require(item->text != NULL && !item->source_id == !item->timestamp);
-    require(text_prefix(item->text, item->text_bytes, 512) <= item->text_bytes);
+    require(classify_prefix_bytes(item->text, item->text_bytes, 512) <= item->text_bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -16,6 +16,7 @@
 
 #include "runtime/base/clock.h"
 #include "lambda/handler.h"
+#include "lambda/records.h"
 #include "model/blob.h"
 #include "runtime/base/json.h"
 #include "runtime/weights.h"
@@ -585,8 +586,8 @@ static void check_failures_logged(const fixture *f, size_t failed)
     json_value line = line_with(f, "message", "more records failed", &more);
 
     (void)line_with(f, "level", "ERROR", &errors);
-    CHECKF(errors == HANDLER_FAILURE_LINES + 1 && more == 1, "%zu lines, %zu", errors, more);
-    CHECK(number(line, "count") == (double)(failed - HANDLER_FAILURE_LINES));
+    CHECKF(errors == RECORDS_FAILURE_LINES + 1 && more == 1, "%zu lines, %zu", errors, more);
+    CHECK(number(line, "count") == (double)(failed - RECORDS_FAILURE_LINES));
     CHECK(metric_value(f, "AnalysisErrors") == (double)failed);
 }
 
@@ -598,9 +599,9 @@ static void test_very_many(fixture *f)
     if (harness_case("as many failures as there are lines")) {
         size_t more;
 
-        run(f, repeated("[", "1", HANDLER_FAILURE_LINES, "]"));
+        run(f, repeated("[", "1", RECORDS_FAILURE_LINES, "]"));
         (void)line_with(f, "message", "more records failed", &more);
-        CHECK(more == 0 && metric_value(f, "AnalysisErrors") == HANDLER_FAILURE_LINES);
+        CHECK(more == 0 && metric_value(f, "AnalysisErrors") == RECORDS_FAILURE_LINES);
     }
     if (harness_case("very many bad records do not fill the log")) {
         run(f, repeated("[", "1", VERY_MANY, "]"));
@@ -673,18 +674,18 @@ static void test_distribution(void)
     if (!harness_case("what is a distribution"))
         return;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        CHECKF(handler_is_distribution(cases[i].p, cases[i].n) == cases[i].good, "case %zu", i);
+        CHECKF(classify_is_distribution(cases[i].p, cases[i].n) == cases[i].good, "case %zu", i);
 }
 
 /* The library refuses to classify without a context: as if it had failed. */
 static void test_inference_fails(fixture *f)
 {
-    distil_context *kept = f->handler.context;
+    distil_context *kept = f->handler.classifier.context;
     char text[512];
 
     if (!harness_case("inference fails"))
         return;
-    f->handler.context = NULL;
+    f->handler.classifier.context = NULL;
     run_file(f, "sns.json");
     CHECK(f->reply.outcome == HANDLER_FAIL);
     CHECK(strcmp(f->reply.error_type, "Function.ModelFailed") == 0);
@@ -696,7 +697,7 @@ static void test_inference_fails(fixture *f)
     CHECK(says(parsed_body(f, text, sizeof text), "code", "MODEL_ERROR"));
     run(f, "[\"\"]"); /* which needs none */
     CHECK(says(answer_of(f), "body.sentiment", "neutral"));
-    f->handler.context = kept;
+    f->handler.classifier.context = kept;
 }
 
 /* ---- a damaged model ------------------------------------------------------------------------ */

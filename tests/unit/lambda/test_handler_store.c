@@ -12,6 +12,7 @@
 #include "runtime/base/clock.h"
 #include "lambda/handler.h"
 #include "lambda/logged_store.h"
+#include "lambda/records.h"
 #include "tests/support/harness.h"
 #include "tests/support/support_events.h"
 #include "tests/support/support_fault_server.h"
@@ -361,20 +362,20 @@ static void test_order(void)
  * long, but twice that is the rule, so it is not begun; of one that was quick it is. */
 static void test_chunks(void)
 {
-    enum { COUNT = HANDLER_CHUNK + 2, LEFT_MS = 2000 + HANDLER_MARGIN_MS };
+    enum { COUNT = RECORDS_CHUNK + 2, LEFT_MS = 2000 + HANDLER_MARGIN_MS };
 
     if (start_case("a chunk that might not be done in time is not begun")) {
-        for (size_t i = 0; i < HANDLER_CHUNK; i++)
+        for (size_t i = 0; i < RECORDS_CHUNK; i++)
             add_answer(UPDATED, 100);
         begin();
         run(EVENTS_SQS, texts(COUNT), COUNT, LEFT_MS);
         CHECK(f.reply.outcome == HANDLER_ANSWER);
         for (size_t i = 0; i < COUNT; i++)
-            CHECK(result(EVENTS_SQS, i, COUNT).failed == (i >= HANDLER_CHUNK));
-        CHECK(logged("the invocation's deadline is too near") == COUNT - HANDLER_CHUNK);
+            CHECK(result(EVENTS_SQS, i, COUNT).failed == (i >= RECORDS_CHUNK));
+        CHECK(logged("the invocation's deadline is too near") == COUNT - RECORDS_CHUNK);
         CHECK(logged("\"SentimentAnalysisCount\":8,") == 1);
         CHECK(logged("\"AnalysisErrors\":2,") == 1);
-        (void)end(HANDLER_CHUNK);
+        (void)end(RECORDS_CHUNK);
         free_all();
     }
     if (start_case("a chunk that will be done in time is begun")) {

@@ -193,7 +193,7 @@ static void test_monitor(void)
         monitor_add(&window, (sentiment)(i % 3 == 0 ? SENTIMENT_POSITIVE : SENTIMENT_NEUTRAL),
                     all[i]);
         begin("dev");
-        monitor_report(&window, &m);
+        monitor_add_metrics(&window, &m);
         if (n < MONITOR_LEAST) {
             CHECK(flushed(&line, NULL) == 0);
             continue;

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store's item of one record, and the five ways in which updating it can end. */
+#include "lambda/update.h"
+
+#include <stdio.h>
+
+#include "lambda/log.h"
+
+/* The writer's name is the same each time that this record is delivered, so that the store
+ * recognises an earlier write of its own. It is the id of the queue's message; where there is none, it
+ * is the id of the invocation, which Lambda keeps when it repeats an event, and the record's index. */
+static void format_writer(char *out, size_t bytes, const update_origin *from,
+                          const event_item *item, size_t index)
+{
+    if (item->record_id)
+        snprintf(out, bytes, "%s", item->record_id);
+    else
+        snprintf(out, bytes, "%s#%zu", from->request_id, index);
+}
+
+/* `why` says whose update was first, or that there is no such item. */
+static void log_duplicate(handler *h, const update_origin *from, const event_item *item,
+                          const char *why)
+{
+    log_line line;
+
+    metrics_add(&h->metrics, METRIC_DUPLICATES, 1);
+    log_begin(&line, &h->config->log, LOG_WARN, from->request_id,
+              "item is not pending: duplicate delivery skipped");
+    log_text(&line, "sourceId", item->source_id);
+    log_text(&line, "reason", why);
+    log_end(&line);
+}
+
+store_status update_item(handler *h, const update_origin *from, const event_item *item,
+                         item_result *result, size_t index)
+{
+    char writer[192], why[256] = "";
+    store_item stored = {.source_id = item->source_id,
+                         .timestamp = item->timestamp,
+                         .sentiment = sentiment_name(result->label),
+                         .score = (double)result->score,
+                         .model_version = result->model_version,
+                         .writer = writer,
+                         .trace_id = from->trace_id.at,
+                         .trace_id_bytes = from->trace_id.size};
+    store_status status;
+
+    format_writer(writer, sizeof writer, from, item, index);
+    status = store_update(h->store, &stored, from->deadline_ns, from->request_id, why, sizeof why);
+    switch (status) {
+    case STORE_UPDATED:
+        result->updated = 1;
+        metrics_add(&h->metrics, METRIC_ITEMS_ANALYZED, 1);
+        break;
+    case STORE_DUPLICATE:
+        log_duplicate(h, from, item, why);
+        break;
+    case STORE_CREDENTIALS:
+    case STORE_REFUSED:
+    case STORE_UNAVAILABLE:
+        item_fail(result, ITEM_STORE, why);
+        break;
+    }
+    return status;
+}

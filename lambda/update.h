@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One classified record into the store: which name it is written under, and what the outcome counts
+ * as. */
+#ifndef DISTIL_LAMBDA_UPDATE_H
+#define DISTIL_LAMBDA_UPDATE_H
+
+#include "lambda/event/answer.h"
+#include "lambda/handler_state.h"
+#include "lambda/net/http.h"
+
+/* What all updates of one event have in common. */
+typedef struct update_origin {
+    const char *request_id; /* The id of the invocation. */
+    http_slice trace_id;    /* Sent along to the store; it may be empty. */
+    int64_t deadline_ns;    /* No attempt starts after this time of clock_now_ns. */
+} update_origin;
+
+/*
+ * Update the item of record number `index` of an event. On success the result's `updated` is set; on
+ * a failure its status becomes ITEM_STORE. An item that another writer has updated before is neither:
+ * it is counted and logged as a duplicate delivery.
+ */
+store_status update_item(handler *h, const update_origin *from, const event_item *item,
+                         item_result *result, size_t index);
+
+#endif
