@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The model that this process serves: opened once, checked, and shared by all loops. */
+#ifndef DISTIL_LAMBDA_SERVED_MODEL_H
+#define DISTIL_LAMBDA_SERVED_MODEL_H
+
+#include <stddef.h>
+
+#include "lambda/config.h"
+#include "lambda/prefault.h"
+#include "runtime/distil.h"
+
+typedef struct served_model {
+    distil_model *model;
+    distil_model_info info;
+    prefault_result prefault; /* How much of the model's file was not in the page cache. */
+} served_model;
+
+/*
+ * Open the blob that the configuration names, or the one within this program, after reading its file
+ * into the page cache. Returns 0, or -1 and fills `why`: there is no model, it does not open, it is
+ * not the one that DISTIL_MODEL_SHA256 asks for, or this CPU has no AVX2. After a failure
+ * served_model_close is to be called as well.
+ */
+int served_model_open(served_model *m, const config *c, char *why, size_t why_bytes);
+
+/* Close the model if it is open. No context may use it any more. */
+void served_model_close(served_model *m);
+
+/* Write the 32 bytes of a SHA-256 as 64 hexadecimal digits and a NUL. */
+void served_model_format_hash(char out[65], const uint8_t hash[32]);
+
+#endif
