@@ -93,7 +93,7 @@ CMD_SRC   := tools/command/distil.c
 PROG_SRC  := $(filter-out $(CMD_SRC),$(call src,tools/command/*.c tools/convert/*.c))
 SERVE_MAIN := tools/serve/distil_serve.c
 SERVE_SRC := $(filter-out $(SERVE_MAIN),$(call src,tools/serve/*.c))
-BOOT_SRC  := lambda/main.c lambda/embed.c
+BOOT_SRC  := lambda/main.c lambda/embed.c lambda/served_model.c lambda/start_error.c
 TLS_SRC   := lambda/net/tls_$(TLS).c
 LAMBDA_SRC := $(filter-out $(BOOT_SRC) lambda/net/tls_%,\
     $(call src,lambda/*.c lambda/event/*.c lambda/net/*.c lambda/aws/*.c)) $(TLS_SRC)

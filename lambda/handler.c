@@ -18,7 +18,8 @@ size_t handler_arena_bytes(size_t event_bytes)
            HANDLER_SCRATCH_BYTES;
 }
 
-/* The version that the configuration gives, or the first 12 hexadecimal digits of the blob's hash. */
+/* The version that the configuration gives, or the first 12 hexadecimal digits of the blob's
+ * hash. */
 static void set_model_version(handler *h, const distil_model *model)
 {
     distil_model_info info;
@@ -69,8 +70,8 @@ static void log_refusal(handler *h, const handler_request *request, const char *
     log_end(&line);
 }
 
-/* Refuse an event of which no record can be read. A caller who speaks HTTP gets a status of 400, and
- * for all others the invocation fails. `source` is NULL if it is not known. */
+/* Refuse an event of which no record can be read. A caller who speaks HTTP gets a status of 400,
+ * and for all others the invocation fails. `source` is NULL if it is not known. */
 static void refuse_event(handler *h, const handler_request *request, handler_reply *reply,
                          const event_source *source, const char *why)
 {

@@ -48,8 +48,8 @@ size_t handler_arena_bytes(size_t event_bytes);
 
 /*
  * Make a handler. Everything that it is given outlives it; `s` may be NULL. The arena is aligned to
- * 4 bytes, and arena_bytes is a result of handler_arena_bytes. Returns 0, or -1 and fills `why` if the labels of the model are not
- * those of a sentiment model.
+ * 4 bytes, and arena_bytes is a result of handler_arena_bytes. Returns 0, or -1 and fills `why` if
+ * the labels of the model are not those of a sentiment model.
  */
 int handler_init(handler *h, const config *c, const distil_model *model, distil_context *context,
                  store *s, char *arena_memory, size_t arena_bytes, char *why, size_t why_bytes);

@@ -13,9 +13,9 @@
 
 /*
  * Make the store of the table that the configuration names, in `memory` of store_bytes() bytes that
- * are aligned to 64. The configuration must outlive the store. Each attempt that is repeated becomes
- * a WARN line, and each success a DEBUG line.
- * Returns NULL and fills `why` where store_init does.
+ * are aligned to 64. The configuration must outlive the store. Each attempt that is repeated
+ * becomes a WARN line, and each success a DEBUG line. Returns NULL and fills `why` where store_init
+ * does.
  */
 store *logged_store_init(void *memory, const config *c, char *why, size_t why_bytes);
 

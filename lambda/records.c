@@ -191,9 +191,9 @@ static void skip_rest(event_progress *p)
     }
 }
 
-/* The arena's memory is twice its capacity here; the upper half holds the body of an HTTP answer. In
- * the lower half the strings of a chunk are dropped when the chunk is done, and those that belong to
- * the whole event stay. */
+/* The arena's memory is twice its capacity here; the upper half holds the body of an HTTP answer.
+ * In the lower half the strings of a chunk are dropped when the chunk is done, and those that
+ * belong to the whole event stay. */
 void records_run(event_progress *p, buffer *to)
 {
     event_arena *arena = &p->handler->arena;

@@ -41,7 +41,8 @@ static int open_blob(served_model *m, const config *c, const char *path, char *w
     return -1;
 }
 
-/* Check that the model is the expected one, and that this CPU runs it fast enough for a function. */
+/* Check that the model is the expected one, and that this CPU runs it fast enough for a
+ * function. */
 static int check_model(const served_model *m, const config *c, char *why, size_t why_bytes)
 {
     char found[65], expected[65];

@@ -16,9 +16,9 @@ typedef struct served_model {
 } served_model;
 
 /*
- * Open the blob that the configuration names, or the one within this program, after reading its file
- * into the page cache. Returns 0, or -1 and fills `why`: there is no model, it does not open, it is
- * not the one that DISTIL_MODEL_SHA256 asks for, or this CPU has no AVX2. After a failure
+ * Open the blob that the configuration names, or the one within this program, after reading its
+ * file into the page cache. Returns 0, or -1 and fills `why`: there is no model, it does not open,
+ * it is not the one that DISTIL_MODEL_SHA256 asks for, or this CPU has no AVX2. After a failure
  * served_model_close is to be called as well.
  */
 int served_model_open(served_model *m, const config *c, char *why, size_t why_bytes);

@@ -7,8 +7,9 @@
 #include "lambda/log.h"
 
 /* The writer's name is the same each time that this record is delivered, so that the store
- * recognises an earlier write of its own. It is the id of the queue's message; where there is none, it
- * is the id of the invocation, which Lambda keeps when it repeats an event, and the record's index. */
+ * recognises an earlier write of its own. It is the id of the queue's message; where there is none,
+ * it is the id of the invocation, which Lambda keeps when it repeats an event, and the record's
+ * index. */
 static void format_writer(char *out, size_t bytes, const update_origin *from,
                           const event_item *item, size_t index)
 {

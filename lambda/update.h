@@ -16,9 +16,9 @@ typedef struct update_origin {
 } update_origin;
 
 /*
- * Update the item of record number `index` of an event. On success the result's `updated` is set; on
- * a failure its status becomes ITEM_STORE. An item that another writer has updated before is neither:
- * it is counted and logged as a duplicate delivery.
+ * Update the item of record number `index` of an event. On success the result's `updated` is set;
+ * on a failure its status becomes ITEM_STORE. An item that another writer has updated before is
+ * neither: it is counted and logged as a duplicate delivery.
  */
 store_status update_item(handler *h, const update_origin *from, const event_item *item,
                          item_result *result, size_t index);

@@ -17,10 +17,7 @@
 #include "runtime/base/buffer.h"
 #include "lambda/net/http.h"
 
-enum {
-    SIGV4_MAX_HEADERS = 32,
-    SIGV4_SHA256_BYTES = 32
-};
+enum { SIGV4_MAX_HEADERS = 32, SIGV4_SHA256_BYTES = 32 };
 
 typedef struct sigv4_request {
     http_slice method;

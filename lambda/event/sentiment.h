@@ -15,9 +15,9 @@ enum { SENTIMENT_COUNT = 3 };
 const char *sentiment_name(sentiment s);
 
 /*
- * Find the sentiment that a label of the model means, letter case ignored: POSITIVE, POS and LABEL_1
- * are positive, NEGATIVE, NEG and LABEL_0 negative, NEUTRAL is neutral. Returns 0, or -1 with *out
- * untouched for any other label.
+ * Find the sentiment that a label of the model means, letter case ignored: POSITIVE, POS and
+ * LABEL_1 are positive, NEGATIVE, NEG and LABEL_0 negative, NEUTRAL is neutral. Returns 0, or -1
+ * with *out untouched for any other label.
  */
 int sentiment_from_label(sentiment *out, const char *label);
 

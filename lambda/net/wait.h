@@ -19,8 +19,8 @@ typedef enum net_status {
 
 /*
  * Wait with poll(2) until `fd` is ready for `events` (POLLIN or POLLOUT) or is in an error state.
- * `deadline_ns` is a time of clock_now_ns, or CLOCK_NEVER. Returns NET_OK, NET_TIMEOUT, or NET_FAILED
- * with errno set. A signal does not end the wait.
+ * `deadline_ns` is a time of clock_now_ns, or CLOCK_NEVER. Returns NET_OK, NET_TIMEOUT, or
+ * NET_FAILED with errno set. A signal does not end the wait.
  */
 net_status net_wait(int fd, short events, int64_t deadline_ns);
 

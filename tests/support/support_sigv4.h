@@ -17,7 +17,8 @@ enum {
 };
 
 /* Append the path without empty and "." segments, with each ".." resolved, and with everything but
- * unreserved characters escaped. An escape in the path is escaped once more. An empty path is "/". */
+ * unreserved characters escaped. An escape in the path is escaped once more. An empty path is
+ * "/". */
 void canonical_add_path(buffer *out, http_slice path);
 
 /* Append the query (the bytes behind the '?') with its escapes in one spelling and its parameters

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A store and a scripted server in DynamoDB's place, for the tests of lambda/aws/store.c: pauses are
- * recorded instead of slept, the time of day and chance are the test's own.
+ * A store and a scripted server in DynamoDB's place, for the tests of lambda/aws/store.c: pauses
+ * are recorded instead of slept, the time of day and chance are the test's own.
  *
  *     static scene f;
  *     if (!scene_start(&f, "what is tested"))          a case, its keys set, a connection accepted
