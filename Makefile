@@ -232,38 +232,28 @@ run-lambda: $(BUILD)/distil $(BUILD)/distil-serve $(BUILD)/bootstrap $(BLOB)
 
 # ---- install ----
 .PHONY: install uninstall package
-COMPLETION := $(DATADIR)/bash-completion/completions/distil
-INSTALLED := $(BINDIR)/distil $(BINDIR)/distil-serve $(INCDIR)/distil.h $(LIBDIR)/libdistil.a \
-    $(LIBDIR)/libdistil.so $(LIBDIR)/libdistil.so.$(MAJOR) $(LIBDIR)/libdistil.so.$(VERSION) \
-    $(LIBDIR)/pkgconfig/distil.pc $(DATADIR)/man/man1/distil.1 $(COMPLETION) \
-    $(DATADIR)/distil/sst2.distil
 # `distil serve` looks for distil-serve beside distil, so both are installed in the same folder.
+# The script gets the paths in its environment: make's lists and the shell would split them.
+install uninstall: export DISTIL_BUILD := $(BUILD)
+install uninstall: export DISTIL_VERSION := $(VERSION)
+install uninstall: export DISTIL_DESTDIR := $(DESTDIR)
+install uninstall: export DISTIL_PREFIX := $(PREFIX)
+install uninstall: export DISTIL_BINDIR := $(BINDIR)
+install uninstall: export DISTIL_LIBDIR := $(LIBDIR)
+install uninstall: export DISTIL_INCDIR := $(INCDIR)
+install uninstall: export DISTIL_DATADIR := $(DATADIR)
 ## install: install command, libraries, header and model under DESTDIR/PREFIX (/usr/local)
 install: all
-	$(Q)install -d $(sort $(dir $(addprefix $(DESTDIR),$(INSTALLED))))
-	$(Q)install -m 755 $(BUILD)/distil $(BUILD)/distil-serve $(DESTDIR)$(BINDIR)/
-	$(Q)install -m 644 runtime/distil.h $(DESTDIR)$(INCDIR)/distil.h
-	$(Q)install -m 644 $(BUILD)/libdistil.a $(DESTDIR)$(LIBDIR)/libdistil.a
-	$(Q)install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/libdistil.so.$(VERSION)
-	$(Q)ln -sf libdistil.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libdistil.so.$(MAJOR)
-	$(Q)ln -sf libdistil.so.$(MAJOR) $(DESTDIR)$(LIBDIR)/libdistil.so
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCDIR@|$(INCDIR)|' \
-	    -e 's|@VERSION@|$(VERSION)|' tools/distil.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/distil.pc
-	$(Q)chmod 644 $(DESTDIR)$(LIBDIR)/pkgconfig/distil.pc
-	$(Q)install -m 644 docs/distil.1 $(DESTDIR)$(DATADIR)/man/man1/distil.1
-	$(Q)install -m 644 tools/command/distil.bash $(DESTDIR)$(COMPLETION)
-	$(Q)install -m 644 $(BLOB) $(DESTDIR)$(DATADIR)/distil/sst2.distil
-	$(SAY) "  installed under $(DESTDIR)$(PREFIX)"
+	$(Q)tools/install.sh install
 ## uninstall: remove the files that install put there
 uninstall:
-	$(Q)rm -f $(addprefix $(DESTDIR),$(INSTALLED))
-	$(Q)rmdir $(DESTDIR)$(DATADIR)/distil 2>/dev/null || true
+	$(Q)tools/install.sh uninstall
 
 PACKAGE := distil-$(VERSION)-linux-x86_64
 ## package: pack the installed tree with licence and notice as build/distil-VERSION-....tar.gz
 package: all
 	$(Q)rm -rf $(BUILD)/package
-	+$(Q)$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR=$(abspath $(BUILD)/package)
+	+$(Q)$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR='$(abspath $(BUILD)/package)'
 	$(Q)mv $(BUILD)/package/usr $(BUILD)/package/$(PACKAGE)
 	$(Q)cp README.md LICENSE NOTICE CHANGELOG.md $(BUILD)/package/$(PACKAGE)
 	$(Q)tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C $(BUILD)/package -cf - \

@@ -190,7 +190,7 @@ static const value *item(const machine *m, const value *tuple, size_t i)
 
 /* ---- tensors -------------------------------------------------------------------------------- */
 
-/* A pickle can name one long text many times; the bound keeps the copies' sum proportional to it. */
+/* A pickle can name one long text many times: the bound on a name also bounds the copies. */
 static char *copy_text(machine *m, const value *text)
 {
     char *copy;
