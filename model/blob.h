@@ -15,7 +15,7 @@
 #include "kernels/kernels.h"
 #include "model/format.h"
 
-/* Values equal those of distil_status in runtime/distil.h (tied in runtime/weights.c). */
+/* Values equal those of distil_status in runtime/distil.h (runtime/public_enums.h proves it). */
 typedef enum distil_blob_code {
     DISTIL_BLOB_OK = 0,
     DISTIL_BLOB_FILE_OPEN = 10,     /* errno tells why */

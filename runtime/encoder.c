@@ -1,154 +1,237 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Token ids to logits. Each step names the shape it leaves behind; n is the number of rows of the
- * pass, that is, of all its texts' tokens.
+ * The forward pass. Read this file from the bottom up: distil_enc_run is a pass, run_layer is one
+ * layer, and the functions above them are the steps of a layer.
  *
- * A step is a loop that threads may share: a function over a part of its range, and a job that
- * says on what. Two ways to share a layer:
- *   columns  few rows or one thread: products by pairs of columns, the rest by heads and row tiles.
- *            Every weight is read once; nine steps a layer, and each thread reads what the others
- *            wrote. Steps that work on rows one by one and feed a product go over its row tiles and
- *            quantise each on the spot, which saves a step and a walk through memory.
- *   blocks   rows enough for each thread: a thread takes a block of rows from the attention of one
- *            layer to the keys and values of the next, in memory of its own. Two steps a layer;
- *            every thread reads all weights, at a rate that caches and memory have to spare.
+ * Threads share a pass in one of two ways, which count_blocks chooses:
+ *
+ * - By columns: all threads work on the same rows. Each computes some column pairs of a product, or
+ *   some row tiles of a step that computes rows one by one. Each weight is read once, but every
+ *   step ends with a barrier. This serves passes of few rows, and the calling thread alone.
+ *
+ * - By blocks: each thread carries a block of rows through several steps, and the activations stay
+ *   in its own cache. A layer has two barriers, but every thread reads all weights. This serves
+ *   passes with enough rows for each thread.
+ *
+ * A row_range stands for either: the whole pass, which all threads share, or one thread's block.
  */
 #include "runtime/encoder.h"
 
 #include <assert.h>
 #include <string.h>
 
-/*
- * Rows of a block. With fewer than the least a product is bound by the weights it reads, which
- * every thread reads for itself: more rows are needed where a layer has many weights (two threads,
- * 24 rows, base size: sharing columns takes 0.95 of the time; a quarter of that size: 1.08). With
- * more than the most a block's activations (64 x 3072 floats) and a panel leave the second cache.
- */
-enum { MIN_BLOCK_ROWS = 16, MIN_BLOCK_ROWS_LARGE = 32, MAX_BLOCK_ROWS = 64 };
-enum { LARGE_LAYER = 4 << 20 }; /* weights */
+#include "runtime/head.h"
 
-/* One carve of the context's single allocation; counts only while base is NULL. */
-static void *carve(void *base, size_t *used, size_t bytes)
-{
-    void *p = base ? (unsigned char *)base + *used : NULL;
+struct row_range;
 
-    *used += (bytes + 63) & ~(size_t)63;
-    return p;
-}
+/* Some steps of a layer, one after the other, on one range of rows. */
+typedef void stage_fn(const struct row_range *range, const distil_layer *layer);
 
-size_t distil_enc_layout(distil_scratch *scratch, void *base, const distil_weights *w, size_t rows,
-                         size_t threads)
-{
-    size_t widest = 3 * w->dim > w->hidden_dim ? 3 * w->dim : w->hidden_dim;
-    size_t deepest = w->dim > w->hidden_dim ? w->dim : w->hidden_dim;
-    size_t used = 0;
-    distil_scratch s;
-
-    s.hidden = carve(base, &used, rows * w->dim * sizeof(float));
-    s.projected = carve(base, &used, rows * widest * sizeof(float));
-    s.context = carve(base, &used, rows * w->dim * sizeof(float));
-    s.quantized = carve(base, &used, rows * deepest);
-    s.row_scale = carve(base, &used, rows * sizeof(float));
-    s.row_zero = carve(base, &used, rows * sizeof(int32_t));
-    s.attention_bytes = distil_attention_scratch(w->max_positions, w->head_dim);
-    s.attention = carve(base, &used, threads * s.attention_bytes);
-    s.pooled_dense = carve(base, &used, threads * w->dim * sizeof(float));
-    s.logits = carve(base, &used, threads * w->label_cols * sizeof(float));
-    s.block_rows = threads > 1 ? MAX_BLOCK_ROWS : 0;
-    s.block_hidden = carve(base, &used, threads * s.block_rows * w->hidden_dim * sizeof(float));
-    s.block_quantized = carve(base, &used, threads * s.block_rows * deepest);
-    s.block_scale = carve(base, &used, threads * s.block_rows * sizeof(float));
-    s.block_zero = carve(base, &used, threads * s.block_rows * sizeof(int32_t));
-    s.rows = rows;
-    s.threads = threads;
-    s.pool = NULL;
-    if (base)
-        *scratch = s;
-    return used;
-}
-
-/* One pass: what every step of it needs. */
+/* What all steps of one forward pass read. */
 typedef struct pass {
-    const distil_encoder *e;
+    const distil_weights *w;
+    const distil_kernels *k;
     distil_scratch *s;
-    const int32_t *ids;    /* (n) */
+    const int32_t *ids;    /* (rows) */
     const size_t *lengths; /* (texts) */
     size_t texts;
+    size_t rows;   /* the sum of lengths */
+    size_t blocks; /* the number of blocks; 0 means that threads share by columns */
+
+    /* Stages that every block has yet to go through, in this order; see run_stage. */
+    struct {
+        stage_fn *stage;
+        const distil_layer *layer;
+    } pending[2];
+    size_t n_pending;
 } pass;
 
-/* ---- sharing -------------------------------------------------------------------------------- */
+/* Rows of a pass that go through some steps together, and where these steps keep their results. */
+typedef struct row_range {
+    const pass *p;
+    size_t begin; /* the first row; even, so that q is 64-byte aligned */
+    size_t rows;
+    uint8_t *q; /* (rows, depth) quantised, with a scale and a zero point for each row */
+    float *scale;
+    int32_t *zero;
+    float *wide; /* (rows, hidden_dim) between the two products of the feed-forward network */
+    int shared;  /* 1 if all threads share each step, 0 if the calling thread does all of it */
+} row_range;
 
-/*
- * Into how many parts a loop of n is worth cutting that takes about `work` nanoseconds on one
- * thread: one for each thread, none as short as the hand-over, about half a microsecond. More parts
- * cost more: each breaks the stream of weights.
- */
-enum { PART_NS = 2000 };
+static row_range all_rows(const pass *p, size_t rows)
+{
+    distil_scratch *s = p->s;
 
-/* What a nanosecond brings, roughly, on CPUs of the last ten years. */
+    return (row_range){p, 0, rows, s->quantized, s->row_scale, s->row_zero, s->wide, 1};
+}
+
+static row_range block_rows(const pass *p, size_t thread, size_t block)
+{
+    distil_scratch *s = p->s;
+    size_t begin = p->rows * block / p->blocks & ~(size_t)1;
+    size_t end = block + 1 < p->blocks ? p->rows * (block + 1) / p->blocks & ~(size_t)1 : p->rows;
+    float *wide = s->block_wide + thread * DISTIL_ENC_MAX_BLOCK_ROWS * p->w->hidden_dim;
+
+    return (row_range){p,
+                       begin,
+                       end - begin,
+                       s->quantized + begin * s->quantized_stride,
+                       s->row_scale + begin,
+                       s->row_zero + begin,
+                       wide,
+                       0};
+}
+
+/* ---- sharing a step ------------------------------------------------------------------------- */
+
+/* The least duration of a part. Handing a part to another thread takes about half a microsecond, so
+ * shorter parts are not worth it. */
+enum { MIN_PART_NS = 2000 };
+
+/* Rough speeds of one core, by which the duration of a step is estimated: floats quantised, and
+ * multiply-adds of int8, int16 and float products, in one nanosecond. */
 enum { QUANTIZED_PER_NS = 2, MACS_PER_NS = 128, WORD_MACS_PER_NS = 64, FLOAT_MACS_PER_NS = 16 };
 
-static size_t count_parts(size_t most, size_t n, size_t work)
+/* The number of parts for n items that take one thread `work_ns` together: at most `most`, and none
+ * shorter than MIN_PART_NS. */
+static size_t count_parts(size_t most, size_t n, size_t work_ns)
 {
-    size_t parts = work / PART_NS;
+    size_t parts = work_ns / MIN_PART_NS;
 
     parts = parts < most ? parts : most;
     parts = parts < n ? parts : n;
     return parts > 1 ? parts : 1;
 }
 
-static void share(const distil_scratch *s, distil_pool_fn *step, void *job, size_t n, size_t work)
+/* Runs one step over n items. A shared range gives each thread one part at most, since every part
+ * interrupts the sequential reading of weights. */
+static void run_step(const row_range *r, distil_pool_fn *step, void *job, size_t n, size_t work_ns)
 {
-    distil_pool_run(s->pool, step, job, n, s->pool ? count_parts(s->threads, n, work) : 1);
+    distil_pool *pool = r->shared ? r->p->s->pool : NULL;
+
+    distil_pool_run(pool, step, job, n, pool ? count_parts(r->p->s->threads, n, work_ns) : 1);
+}
+
+/* ---- steps that compute rows one by one ------------------------------------------------------ */
+
+/*
+ * A step over the row tiles of a range. It leaves its rows quantised: each tile is quantised right
+ * after its rows are computed, while they are in the first-level cache.
+ */
+typedef struct tiles_job {
+    const row_range *r;
+    const float *x; /* (rows of the range, depth) what is quantised */
+    size_t depth;
+    const distil_norm *norm; /* of normalize_step */
+} tiles_job;
+
+/* The rows of one tile, counted from the range's first row. */
+typedef struct tile_rows {
+    size_t begin, end;
+} tile_rows;
+
+static tile_rows rows_of_tile(const row_range *r, size_t tile)
+{
+    size_t most = r->p->k->tile_rows;
+
+    return (tile_rows){distil_tile_first(r->rows, most, tile),
+                       distil_tile_first(r->rows, most, tile + 1)};
+}
+
+static void quantize_tile(const tiles_job *j, tile_rows tile)
+{
+    const row_range *r = j->r;
+
+    r->p->k->quantize(r->q + tile.begin * j->depth, r->scale + tile.begin, r->zero + tile.begin,
+                      j->x + tile.begin * j->depth, j->depth, tile.end - tile.begin, j->depth);
+}
+
+static void quantize_step(void *job, size_t thread, size_t begin, size_t end)
+{
+    const tiles_job *j = job;
+
+    (void)thread;
+    for (size_t t = begin; t < end; t++)
+        quantize_tile(j, rows_of_tile(j->r, t));
+}
+
+/* residual = layer_norm(residual + sublayer), then quantised. */
+static void normalize_step(void *job, size_t thread, size_t begin, size_t end)
+{
+    const tiles_job *j = job;
+    const row_range *r = j->r;
+    const distil_weights *w = r->p->w;
+
+    (void)thread;
+    for (size_t t = begin; t < end; t++) {
+        tile_rows tile = rows_of_tile(r, t);
+
+        for (size_t row = r->begin + tile.begin; row < r->begin + tile.end; row++) {
+            float *residual = r->p->s->residual + row * w->dim;
+
+            r->p->k->layer_norm(residual, r->p->s->sublayer + row * w->dim, residual,
+                                j->norm->gamma, j->norm->beta, w->dim, w->layer_norm_eps);
+        }
+        quantize_tile(j, tile);
+    }
+}
+
+/* residual = layer_norm(word embedding + position embedding), then quantised. */
+static void embed_step(void *job, size_t thread, size_t begin, size_t end)
+{
+    const tiles_job *j = job;
+    const row_range *r = j->r;
+    const distil_weights *w = r->p->w;
+
+    (void)thread;
+    for (size_t t = begin; t < end; t++) {
+        tile_rows tile = rows_of_tile(r, t);
+
+        for (size_t row = r->begin + tile.begin; row < r->begin + tile.end; row++) {
+            float *residual = r->p->s->residual + row * w->dim;
+            size_t word = w->embed_row[r->p->ids[row]];
+
+            r->p->k->embed(residual, w->embed_word + word * w->dim, w->embed_scale[word],
+                           w->embed_position + r->p->s->position[row] * w->dim, w->dim);
+            r->p->k->layer_norm(residual, residual, NULL, w->embed_norm.gamma, w->embed_norm.beta,
+                                w->dim, w->layer_norm_eps);
+        }
+        quantize_tile(j, tile);
+    }
+}
+
+/* Runs one of the three steps above. `scans` is how often it goes over an element, as a measure of
+ * its duration. */
+static void run_tiles(const row_range *r, distil_pool_fn *step, const float *x, size_t depth,
+                      const distil_norm *norm, size_t scans)
+{
+    tiles_job j = {r, x, depth, norm};
+
+    run_step(r, step, &j, distil_tile_count(r->rows, r->p->k->tile_rows),
+             scans * r->rows * depth / QUANTIZED_PER_NS);
+}
+
+static void quantize(const row_range *r, const float *x, size_t depth)
+{
+    run_tiles(r, quantize_step, x, depth, NULL, 1);
+}
+
+static void add_and_normalize(const row_range *r, const distil_norm *norm)
+{
+    size_t dim = r->p->w->dim;
+
+    run_tiles(r, normalize_step, r->p->s->residual + r->begin * dim, dim, norm, 2);
 }
 
 /* ---- products ------------------------------------------------------------------------------- */
 
-/* Quantise tiles begin .. end of (rows, depth) floats that lie densely into s->quantized. */
-static void quantize_tiles(const pass *p, const float *x, size_t rows, size_t depth, size_t begin,
-                           size_t end)
-{
-    const distil_kernels *k = p->e->kernels;
-    distil_scratch *s = p->s;
-
-    for (size_t t = begin; t < end; t++) {
-        size_t first = distil_tile_first(rows, k->tile_rows, t);
-        size_t last = distil_tile_first(rows, k->tile_rows, t + 1);
-
-        k->quantize(s->quantized + first * depth, s->row_scale + first, s->row_zero + first,
-                    x + first * depth, depth, last - first, depth);
-    }
-}
-
-typedef struct quantize_job {
-    const pass *p;
-    const float *x; /* (rows, depth) */
-    size_t rows, depth;
-} quantize_job;
-
-static void quantize_step(void *job, size_t thread, size_t begin, size_t end)
-{
-    const quantize_job *j = job;
-
-    (void)thread;
-    quantize_tiles(j->p, j->x, j->rows, j->depth, begin, end);
-}
-
-static void quantize(const pass *p, const float *x, size_t rows, size_t depth)
-{
-    quantize_job j = {p, x, rows, depth};
-
-    share(p->s, quantize_step, &j, distil_tile_count(rows, p->e->kernels->tile_rows),
-          rows * depth / QUANTIZED_PER_NS);
-}
-
 typedef struct multiply_job {
     const distil_kernels *k;
     float *c;
-    size_t c_stride;
     distil_qrows a;
     const distil_qmatrix *w;
-    size_t first_pair; /* where the loop's 0 is */
+    size_t c_stride;
+    size_t first_pair; /* the column pair that is item 0 of the step */
     distil_epilogue epilogue;
 } multiply_job;
 
@@ -161,410 +244,300 @@ static void multiply_step(void *job, size_t thread, size_t begin, size_t end)
                 j->epilogue);
 }
 
-/* c = epilogue(s->quantized (rows, w->depth) . w + bias) in column pairs begin .. end of w. */
-static void multiply(const pass *p, float *c, size_t c_stride, size_t rows, const distil_qmatrix *w,
-                     size_t begin, size_t end, distil_epilogue epilogue)
+/* c (rows, c_stride) = epilogue(quantised rows (rows, depth) . w + bias), for the column pairs
+ * begin .. end - 1 of w. */
+static void multiply_pairs(const row_range *r, float *c, size_t c_stride, const distil_qmatrix *w,
+                           size_t begin, size_t end, distil_epilogue epilogue)
 {
-    const distil_kernels *k = p->e->kernels;
-    distil_scratch *s = p->s;
+    const distil_kernels *k = r->p->k;
     multiply_job j = {.k = k,
                       .c = c,
-                      .c_stride = c_stride,
-                      .a = {s->quantized, s->row_scale, s->row_zero, rows, k->tile_rows},
+                      .a = {r->q, r->scale, r->zero, r->rows, k->tile_rows},
                       .w = w,
+                      .c_stride = c_stride,
                       .first_pair = begin,
                       .epilogue = epilogue};
-    /* up to about 8 rows take as long as one: the weights have to come from memory */
-    size_t macs = (rows > 8 ? rows : 8) * w->depth * (end - begin) * DISTIL_PAIR_COLS;
+    /* Up to about 8 rows take as long as one, because reading the weights is the limit. */
+    size_t macs = (r->rows > 8 ? r->rows : 8) * w->depth * (end - begin) * DISTIL_PAIR_COLS;
 
-    share(s, multiply_step, &j, end - begin, macs / MACS_PER_NS);
+    run_step(r, multiply_step, &j, end - begin, macs / MACS_PER_NS);
 }
 
-/* c (rows, w->cols) = epilogue(s->quantized (rows, w->depth) . w + bias) */
-static void multiply_all(const pass *p, float *c, size_t rows, const distil_qmatrix *w,
-                         distil_epilogue epilogue)
+/* c (rows, w->cols) = epilogue(quantised rows (rows, depth) . w + bias) */
+static void multiply(const row_range *r, float *c, const distil_qmatrix *w,
+                     distil_epilogue epilogue)
 {
-    multiply(p, c, w->cols, rows, w, 0, w->cols / DISTIL_PAIR_COLS, epilogue);
-}
-
-/* ---- rows ----------------------------------------------------------------------------------- */
-
-/* hidden = layer_norm(hidden + s->context) in rows begin .. end */
-static void norm_rows(const pass *p, distil_norm norm, size_t begin, size_t end)
-{
-    const distil_weights *w = p->e->weights;
-
-    for (size_t r = begin; r < end; r++) {
-        float *row = p->s->hidden + r * w->dim;
-
-        p->e->kernels->layer_norm(row, p->s->context + r * w->dim, row, norm.gamma, norm.beta,
-                                  w->dim, w->layer_norm_eps);
-    }
-}
-
-/* Word and position embedding of tokens begin .. end, normalised. */
-static void embed_rows(const pass *p, size_t begin, size_t end)
-{
-    const distil_weights *w = p->e->weights;
-    const distil_kernels *k = p->e->kernels;
-    size_t text = 0, text_row = 0; /* the text of row r and its first row */
-
-    for (size_t r = begin; r < end; r++) {
-        float *out = p->s->hidden + r * w->dim;
-        size_t row = w->embed_row[p->ids[r]];
-
-        while (r - text_row >= p->lengths[text])
-            text_row += p->lengths[text++];
-        k->embed(out, w->embed_word + row * w->dim, w->embed_scale[row],
-                 w->embed_position + (r - text_row) * w->dim, w->dim);
-        k->layer_norm(out, out, NULL, w->embed_norm.gamma, w->embed_norm.beta, w->dim,
-                      w->layer_norm_eps);
-    }
-}
-
-typedef struct rows_job {
-    const pass *p;
-    size_t rows;
-    const distil_norm *norm; /* NULL: embed */
-} rows_job;
-
-static void rows_step(void *job, size_t thread, size_t begin, size_t end)
-{
-    const rows_job *j = job;
-    size_t tile_rows = j->p->e->kernels->tile_rows;
-
-    (void)thread;
-    for (size_t t = begin; t < end; t++) {
-        size_t first = distil_tile_first(j->rows, tile_rows, t);
-        size_t last = distil_tile_first(j->rows, tile_rows, t + 1);
-
-        if (j->norm)
-            norm_rows(j->p, *j->norm, first, last);
-        else
-            embed_rows(j->p, first, last);
-        quantize_tiles(j->p, j->p->s->hidden, j->rows, j->p->e->weights->dim, t, t + 1);
-    }
-}
-
-/* hidden (rows, dim) = layer_norm(hidden + s->context), and quantised */
-static void add_and_norm(const pass *p, size_t rows, distil_norm norm)
-{
-    rows_job j = {p, rows, &norm};
-
-    share(p->s, rows_step, &j, distil_tile_count(rows, p->e->kernels->tile_rows),
-          2 * rows * p->e->weights->dim / QUANTIZED_PER_NS);
-}
-
-/* hidden (n, dim): embeddings, normalised, and quantised. */
-static void embed(const pass *p, size_t n)
-{
-    rows_job j = {p, n, NULL};
-
-    share(p->s, rows_step, &j, distil_tile_count(n, p->e->kernels->tile_rows),
-          3 * n * p->e->weights->dim / QUANTIZED_PER_NS);
+    multiply_pairs(r, c, w->cols, w, 0, w->cols / DISTIL_PAIR_COLS, epilogue);
 }
 
 /* ---- attention ------------------------------------------------------------------------------ */
 
-/* Texts differ in length: parts for each thread that even that out. And fewer queries at a time are
- * not worth the packing of keys and values. */
-enum { ATTEND_PARTS = 4, MIN_QUERIES = 32 };
+/* With several texts, each thread gets up to four parts, which evens out their different lengths.
+ * A range of fewer than 32 queries is not worth quantising keys and values again for it. */
+enum { ATTENTION_PARTS = 4, MIN_QUERIES = 32 };
 
-typedef struct attend_job {
+typedef struct attention_job {
     const pass *p;
-    size_t blocks;  /* the queries of a head are cut into so many */
-    int first_rows; /* queries of each text's first row alone; they lie in s->context */
-} attend_job;
+    size_t query_ranges; /* the number of ranges that the queries of a head are cut into */
+    int first_rows;      /* 1: one query for each text, in first_query; 0: a query for each row */
+} attention_job;
 
-/* Queries of one head of one text, from its row of q, k, v (length, 3 * dim). */
-static void attend_block(const attend_job *j, void *scratch, float *out, const float *q,
-                         size_t length, size_t block)
+/* The items are texts x heads x query ranges. */
+static void attention_step(void *job, size_t thread, size_t begin, size_t end)
 {
-    const distil_weights *w = j->p->e->weights;
-    size_t queries = j->first_rows ? 1 : length, stride = 3 * w->dim;
-    size_t begin = queries * block / j->blocks, end = queries * (block + 1) / j->blocks;
-
-    if (begin < end)
-        j->p->e->kernels->attention(out + begin * w->dim, w->dim, q + begin * stride, q + w->dim,
-                                    q + 2 * w->dim, stride, end - begin, length, w->head_dim,
-                                    w->attention_scale, scratch);
-}
-
-/* Over texts x heads x blocks. */
-static void attend_step(void *job, size_t thread, size_t begin, size_t end)
-{
-    const attend_job *j = job;
-    const distil_weights *w = j->p->e->weights;
-    distil_scratch *s = j->p->s;
-    size_t text = 0, row = 0; /* its first */
+    const attention_job *j = job;
+    const pass *p = j->p;
+    const distil_weights *w = p->w;
+    const distil_scratch *s = p->s;
+    size_t stride = 3 * w->dim;
 
     for (size_t i = begin; i < end; i++) {
-        size_t head = i / j->blocks % w->n_heads;
-        float *q, *out;
+        size_t text = i / (j->query_ranges * w->n_heads), row = s->first_row[text];
+        size_t column = i / j->query_ranges % w->n_heads * w->head_dim;
+        size_t queries = j->first_rows ? 1 : p->lengths[text], range = i % j->query_ranges;
+        size_t first = queries * range / j->query_ranges;
+        size_t last = queries * (range + 1) / j->query_ranges;
+        const float *head = s->qkv + row * stride + column;
+        const float *query =
+            j->first_rows ? s->first_query + text * w->dim + column : head + first * stride;
+        float *out = s->attention_output + (j->first_rows ? text : row + first) * w->dim + column;
 
-        for (; text < i / (j->blocks * w->n_heads); text++)
-            row += j->p->lengths[text];
-        q = s->projected + row * 3 * w->dim + head * w->head_dim;
-        out = s->context + (j->first_rows ? text : row) * w->dim + head * w->head_dim;
-        if (j->first_rows)
-            memcpy(q, out, w->head_dim * sizeof(float));
-        attend_block(j, s->attention + thread * s->attention_bytes, out, q, j->p->lengths[text],
-                     i % j->blocks);
+        if (first < last)
+            p->k->attention(out, w->dim, query, head + w->dim, head + 2 * w->dim, stride,
+                            last - first, p->lengths[text], w->head_dim, w->attention_scale,
+                            s->attention + thread * s->attention_bytes);
     }
 }
 
-/* s->context (n, dim) from q, k, v in s->projected (n, 3 * dim); with first_rows (texts, dim), its
- * q from s->context. */
+/* attention_output (rows, dim) = attention of qkv (rows, 3 * dim). With first_rows, (texts, dim) of
+ * the queries in first_query and of the keys and values in qkv. */
 static void attend(const pass *p, int first_rows)
 {
-    const distil_weights *w = p->e->weights;
-    size_t heads = p->texts * w->n_heads, work = 0, longest = 0, parts = 1;
-    attend_job j = {p, 1, first_rows};
+    distil_pool *pool = p->s->pool;
+    size_t threads = p->s->threads, heads = p->texts * p->w->n_heads;
+    size_t macs = 0, longest = 0, parts = 1;
+    attention_job j = {p, 1, first_rows};
 
     for (size_t t = 0; t < p->texts; t++) {
         size_t length = p->lengths[t];
 
-        work += 2 * (first_rows ? 1 : length) * length * w->dim;
+        macs += 2 * (first_rows ? 1 : length) * length * p->w->dim;
         longest = length > longest ? length : longest;
     }
-    /* fewer heads than threads can share evenly: cut them */
-    if (!first_rows && heads < 2 * p->s->threads && p->s->pool) {
-        j.blocks = (2 * p->s->threads + heads - 1) / heads;
-        if (j.blocks > longest / MIN_QUERIES)
-            j.blocks = longest / MIN_QUERIES > 1 ? longest / MIN_QUERIES : 1;
+    /* There are too few heads to give each thread about as many: cut their queries into ranges. */
+    if (pool && !first_rows && heads < 2 * threads) {
+        size_t most = longest / MIN_QUERIES > 1 ? longest / MIN_QUERIES : 1;
+
+        j.query_ranges = (2 * threads + heads - 1) / heads;
+        j.query_ranges = j.query_ranges < most ? j.query_ranges : most;
     }
-    if (p->s->pool)
-        parts = count_parts(p->s->threads * (p->texts > 1 ? ATTEND_PARTS : 1), heads * j.blocks,
-                            work / WORD_MACS_PER_NS);
-    distil_pool_run(p->s->pool, attend_step, &j, heads * j.blocks, parts);
+    if (pool)
+        parts = count_parts(threads * (p->texts > 1 ? ATTENTION_PARTS : 1), heads * j.query_ranges,
+                            macs / WORD_MACS_PER_NS);
+    distil_pool_run(pool, attention_step, &j, heads * j.query_ranges, parts);
+}
+
+/* ---- stages of a layer, each on one range of rows ------------------------------------------- */
+
+/* residual = embeddings. This is the stage before the first layer, and `layer` is not used. */
+static void embed(const row_range *r, const distil_layer *layer)
+{
+    size_t dim = r->p->w->dim;
+
+    (void)layer;
+    run_tiles(r, embed_step, r->p->s->residual + r->begin * dim, dim, NULL, 3);
+}
+
+/* qkv (rows, 3 * dim) of the quantised residual. */
+static void project(const row_range *r, const distil_layer *layer)
+{
+    multiply(r, r->p->s->qkv + r->begin * layer->qkv.cols, &layer->qkv, DISTIL_EPILOGUE_BIAS);
+}
+
+/* The same without the columns of the queries. */
+static void project_keys_and_values(const row_range *r, const distil_layer *layer)
+{
+    const distil_qmatrix *qkv = &layer->qkv;
+
+    multiply_pairs(r, r->p->s->qkv + r->begin * qkv->cols, qkv->cols, qkv,
+                   r->p->w->dim / DISTIL_PAIR_COLS, qkv->cols / DISTIL_PAIR_COLS,
+                   DISTIL_EPILOGUE_BIAS);
+}
+
+/* The rest of a layer after attention: output projection, feed-forward network, and a layer
+ * normalisation after each. Leaves the residual quantised for the next layer. */
+static void finish(const row_range *r, const distil_layer *layer)
+{
+    const distil_weights *w = r->p->w;
+    float *sublayer = r->p->s->sublayer + r->begin * w->dim;
+
+    quantize(r, r->p->s->attention_output + r->begin * w->dim, w->dim);
+    multiply(r, sublayer, &layer->attention_out, DISTIL_EPILOGUE_BIAS); /* (rows, dim) */
+    add_and_normalize(r, &layer->attention_norm);
+    multiply(r, r->wide, &layer->ffn_in, DISTIL_EPILOGUE_GELU); /* (rows, hidden_dim) */
+    quantize(r, r->wide, w->hidden_dim);
+    multiply(r, sublayer, &layer->ffn_out, DISTIL_EPILOGUE_BIAS); /* (rows, dim) */
+    add_and_normalize(r, &layer->ffn_norm);
+}
+
+static void blocks_step(void *job, size_t thread, size_t begin, size_t end)
+{
+    const pass *p = job;
+
+    for (size_t b = begin; b < end; b++) {
+        row_range r = block_rows(p, thread, b);
+
+        for (size_t i = 0; i < p->n_pending; i++)
+            p->pending[i].stage(&r, p->pending[i].layer);
+    }
+}
+
+/*
+ * Runs a stage on all rows of the pass. By columns it runs at once. By blocks it is put off until a
+ * step needs the rows of other blocks and calls run_pending: so a thread carries its block through
+ * the end of one layer and the beginning of the next without a barrier between them.
+ */
+static void run_stage(pass *p, stage_fn *stage, const distil_layer *layer)
+{
+    if (p->blocks == 0) {
+        row_range r = all_rows(p, p->rows);
+
+        stage(&r, layer);
+        return;
+    }
+    assert(p->n_pending < sizeof p->pending / sizeof p->pending[0]);
+    p->pending[p->n_pending].stage = stage;
+    p->pending[p->n_pending].layer = layer;
+    p->n_pending++;
+}
+
+static void run_pending(pass *p)
+{
+    if (p->n_pending > 0)
+        distil_pool_run(p->s->pool, blocks_step, p, p->blocks, p->blocks);
+    p->n_pending = 0;
+}
+
+/*
+ * The least number of rows of a block. With fewer, a product is limited by reading its weights, and
+ * every thread reads them all. Layers with more weights need more rows: with two threads and 24
+ * rows, sharing by columns takes 0.95 of the time of blocks in a model of the base size, but 1.08
+ * in one with a quarter of its weights.
+ */
+enum { MIN_BLOCK_ROWS = 16, MIN_BLOCK_ROWS_LARGE = 32, LARGE_LAYER_WEIGHTS = 4 << 20 };
+
+/* The number of blocks for a pass, the same for each thread, or 0 for sharing by columns. */
+static size_t count_blocks(const distil_weights *w, const distil_scratch *s, size_t rows)
+{
+    size_t round = s->threads * DISTIL_ENC_MAX_BLOCK_ROWS;
+    size_t blocks = (rows + round - 1) / round * s->threads;
+    size_t weights = 4 * w->dim * w->dim + 2 * w->dim * w->hidden_dim;
+    size_t least = weights < LARGE_LAYER_WEIGHTS ? MIN_BLOCK_ROWS : MIN_BLOCK_ROWS_LARGE;
+
+    return s->pool && rows / blocks >= least ? blocks : 0;
 }
 
 /* ---- layers --------------------------------------------------------------------------------- */
 
+/* One transformer layer: residual (rows, dim), quantised too, in and out. */
+static void run_layer(pass *p, const distil_layer *layer)
+{
+    run_stage(p, project, layer);
+    run_pending(p);
+    attend(p, 0);
+    run_stage(p, finish, layer);
+}
+
 /*
- * The last layer is computed for the first token of each text, which is all that the head reads:
- * keys and values of every row, everything else of `texts` rows. A row's bits depend on no other
- * row but through attention, so they are those of the whole layer.
+ * The last layer, for the first row of each text alone, since the classification head reads no
+ * other. Only keys and values are needed of all rows. The result has the bits that run_layer gives
+ * for these rows. Leaves residual (texts, dim).
  */
-static int first_rows_only(const pass *p, size_t layer)
-{
-    return layer + 1 == p->e->weights->n_layers && !p->e->trace;
-}
-
-/* The first pair of columns of a layer's q, k, v that all rows need. */
-static size_t first_pair(const pass *p, size_t layer)
-{
-    return first_rows_only(p, layer) ? p->e->weights->dim / DISTIL_PAIR_COLS : 0;
-}
-
-/* q, k and v (n, 3 * dim) of the quantised residual stream, what of them all rows need. */
-static void project(const pass *p, size_t layer, size_t n)
-{
-    const distil_qmatrix *qkv = &p->e->weights->layers[layer].qkv;
-
-    multiply(p, p->s->projected, qkv->cols, n, qkv, first_pair(p, layer),
-             qkv->cols / DISTIL_PAIR_COLS, DISTIL_EPILOGUE_BIAS);
-}
-
-/* Output projection and feed-forward part, on `rows` rows: attention output in s->context,
- * residual stream in s->hidden. Leaves hidden (rows, dim), quantised too. */
-static void finish_layer(const pass *p, const distil_layer *layer, size_t rows)
-{
-    const distil_weights *w = p->e->weights;
-    distil_scratch *s = p->s;
-
-    quantize(p, s->context, rows, w->dim);
-    multiply_all(p, s->context, rows, &layer->attention_out, DISTIL_EPILOGUE_BIAS);
-    add_and_norm(p, rows, layer->attention_norm); /* (rows, dim) */
-    multiply_all(p, s->projected, rows, &layer->ffn_in, DISTIL_EPILOGUE_GELU);
-    quantize(p, s->projected, rows, w->hidden_dim); /* (rows, hidden_dim) */
-    multiply_all(p, s->context, rows, &layer->ffn_out, DISTIL_EPILOGUE_BIAS);
-    add_and_norm(p, rows, layer->ffn_norm); /* (rows, dim) */
-}
-
-/* The last layer after its keys and values. Leaves hidden (texts, dim). */
-static void finish_first_rows(const pass *p, const distil_layer *layer)
+static void run_last_layer(pass *p, const distil_layer *layer)
 {
     distil_scratch *s = p->s;
-    size_t dim = p->e->weights->dim, row = 0;
+    size_t dim = p->w->dim;
+    row_range first_rows = all_rows(p, p->texts);
 
-    for (size_t t = 0; t < p->texts; row += p->lengths[t++])
-        memmove(s->hidden + t * dim, s->hidden + row * dim, dim * sizeof(float));
-    quantize(p, s->hidden, p->texts, dim);
-    multiply(p, s->context, dim, p->texts, &layer->qkv, 0, dim / DISTIL_PAIR_COLS,
-             DISTIL_EPILOGUE_BIAS); /* q (texts, dim) */
-    attend(p, 1);                   /* (texts, dim) */
-    finish_layer(p, layer, p->texts);
-}
-
-/* ---- blocks --------------------------------------------------------------------------------- */
-
-/* Blocks that n rows are cut into, about equal and as many for each thread; 0: share by columns. */
-static size_t count_blocks(const pass *p, size_t n)
-{
-    const distil_weights *w = p->e->weights;
-    size_t threads = p->s->threads;
-    size_t rounds = (n + threads * MAX_BLOCK_ROWS - 1) / (threads * MAX_BLOCK_ROWS);
-    size_t blocks = rounds * threads;
-    size_t weights = 4 * w->dim * w->dim + 2 * w->dim * w->hidden_dim;
-    size_t least = weights < LARGE_LAYER ? MIN_BLOCK_ROWS : MIN_BLOCK_ROWS_LARGE;
-
-    return p->s->pool && n / blocks >= least ? blocks : 0;
-}
-
-typedef struct block_job {
-    const pass *p;
-    size_t n, blocks;
-    size_t layer; /* to go on to; 0: from the tokens on, n_layers: to the end */
-} block_job;
-
-/* x (rows, depth) quantised into the thread's own memory. */
-static distil_qrows quantize_block(const pass *p, size_t thread, const float *x, size_t rows,
-                                   size_t depth)
-{
-    const distil_kernels *k = p->e->kernels;
-    const distil_weights *w = p->e->weights;
-    const distil_scratch *s = p->s;
-    size_t deepest = w->dim > w->hidden_dim ? w->dim : w->hidden_dim;
-    uint8_t *q = s->block_quantized + thread * s->block_rows * deepest;
-    float *scale = s->block_scale + thread * s->block_rows;
-    int32_t *zero = s->block_zero + thread * s->block_rows;
-
-    for (size_t t = 0; t < distil_tile_count(rows, k->tile_rows); t++) {
-        size_t first = distil_tile_first(rows, k->tile_rows, t);
-        size_t last = distil_tile_first(rows, k->tile_rows, t + 1);
-
-        k->quantize(q + first * depth, scale + first, zero + first, x + first * depth, depth,
-                    last - first, depth);
-    }
-    return (distil_qrows){q, scale, zero, rows, k->tile_rows};
-}
-
-/* c (rows, w->cols) = epilogue(x (rows, w->depth) . w + bias), from column pair `pair` on */
-static void multiply_block(const pass *p, size_t thread, float *c, const float *x, size_t rows,
-                           const distil_qmatrix *w, size_t pair, distil_epilogue epilogue)
-{
-    distil_qrows a = quantize_block(p, thread, x, rows, w->depth);
-
-    p->e->kernels->qgemm(c, w->cols, &a, w, pair, w->cols / DISTIL_PAIR_COLS, epilogue);
-}
-
-/* As finish_layer, for rows begin .. end. */
-static void finish_block(const pass *p, size_t thread, const distil_layer *layer, size_t begin,
-                         size_t end)
-{
-    const distil_weights *w = p->e->weights;
-    const distil_scratch *s = p->s;
-    float *context = s->context + begin * w->dim;
-    float *wide = s->block_hidden + thread * s->block_rows * w->hidden_dim;
-    size_t rows = end - begin;
-
-    multiply_block(p, thread, context, context, rows, &layer->attention_out, 0,
+    run_stage(p, project_keys_and_values, layer);
+    run_pending(p);
+    for (size_t t = 0; t < p->texts; t++)
+        memmove(s->residual + t * dim, s->residual + s->first_row[t] * dim, dim * sizeof(float));
+    quantize(&first_rows, s->residual, dim);
+    multiply_pairs(&first_rows, s->first_query, dim, &layer->qkv, 0, dim / DISTIL_PAIR_COLS,
                    DISTIL_EPILOGUE_BIAS);
-    norm_rows(p, layer->attention_norm, begin, end);
-    multiply_block(p, thread, wide, s->hidden + begin * w->dim, rows, &layer->ffn_in, 0,
-                   DISTIL_EPILOGUE_GELU);
-    multiply_block(p, thread, context, wide, rows, &layer->ffn_out, 0, DISTIL_EPILOGUE_BIAS);
-    norm_rows(p, layer->ffn_norm, begin, end);
-}
-
-/* From attention output, or the tokens, to the q, k and v of j->layer. */
-static void block_step(void *job, size_t thread, size_t begin, size_t end)
-{
-    const block_job *j = job;
-    const pass *p = j->p;
-    const distil_weights *w = p->e->weights;
-
-    for (size_t b = begin; b < end; b++) {
-        size_t first = j->n * b / j->blocks, last = j->n * (b + 1) / j->blocks;
-
-        if (j->layer == 0)
-            embed_rows(p, first, last);
-        else
-            finish_block(p, thread, &w->layers[j->layer - 1], first, last);
-        if (j->layer < w->n_layers)
-            multiply_block(p, thread, p->s->projected + first * 3 * w->dim,
-                           p->s->hidden + first * w->dim, last - first, &w->layers[j->layer].qkv,
-                           first_pair(p, j->layer), DISTIL_EPILOGUE_BIAS);
-    }
+    attend(p, 1);
+    finish(&first_rows, layer);
 }
 
 /* ---- the pass ------------------------------------------------------------------------------- */
 
-/* Up to q, k and v of a layer: from attention output of the one before or, for 0, from tokens. */
-static void advance(const pass *p, size_t layer, size_t n)
+typedef struct head_job {
+    const pass *p;
+    float *logits;  /* (texts, n_labels) */
+    int first_rows; /* 1: residual is (texts, dim); 0: it is (rows, dim) */
+} head_job;
+
+static void head_step(void *job, size_t thread, size_t begin, size_t end)
 {
-    size_t blocks = count_blocks(p, n);
+    const head_job *j = job;
+    const distil_weights *w = j->p->w;
+    const distil_scratch *s = j->p->s;
 
-    if (blocks > 0) {
-        block_job j = {p, n, blocks, layer};
+    for (size_t t = begin; t < end; t++) {
+        size_t row = j->first_rows ? t : s->first_row[t];
 
-        distil_pool_run(p->s->pool, block_step, &j, blocks, blocks);
-        return;
+        distil_head_run(w, j->p->k, j->logits + t * w->n_labels, s->residual + row * w->dim,
+                        s->head_dense + thread * w->dim, s->head_columns + thread * w->label_cols);
     }
-    if (layer == 0)
-        embed(p, n);
-    else
-        finish_layer(p, &p->e->weights->layers[layer - 1], n);
-    if (layer < p->e->weights->n_layers)
-        project(p, layer, n);
 }
 
-/* ---- head ----------------------------------------------------------------------------------- */
-
-typedef struct classify_job {
-    const pass *p;
-    float *logits; /* (texts, n_labels) */
-    int all_rows;  /* hidden is (n, dim), else (texts, dim) */
-} classify_job;
-
-/* logits of texts begin .. end: dense, ReLU, output layer. */
-static void classify_step(void *job, size_t thread, size_t begin, size_t end)
+/* Shows the residual to a test that has asked for it. */
+static void trace(const distil_encoder *e, pass *p, size_t layer)
 {
-    const classify_job *j = job;
-    const distil_weights *w = j->p->e->weights;
-    const distil_kernels *k = j->p->e->kernels;
-    distil_scratch *s = j->p->s;
-    float *dense = s->pooled_dense + thread * w->dim, *logits = s->logits + thread * w->label_cols;
-    size_t row = 0;
+    if (!e->trace)
+        return;
+    run_pending(p);
+    e->trace(e->trace_user, layer, p->s->residual, p->rows);
+}
 
-    for (size_t t = 0; t < end; t++) {
-        if (t >= begin) {
-            k->dense(dense, s->hidden + row * w->dim, w->dense_weight, w->dense_bias, w->dim,
-                     w->dim, 1);
-            k->dense(logits, dense, w->out_weight, w->out_bias, w->dim, w->label_cols, 0);
-            memcpy(j->logits + t * w->n_labels, logits, w->n_labels * sizeof(float));
-        }
-        row += j->all_rows ? j->p->lengths[t] : 1;
+/* Fills first_row and position, and returns the number of rows. */
+static size_t locate_rows(distil_scratch *s, const size_t *lengths, size_t texts)
+{
+    size_t rows = 0;
+
+    for (size_t t = 0; t < texts; t++) {
+        assert(lengths[t] >= 1 && lengths[t] <= s->rows - rows);
+        s->first_row[t] = rows;
+        for (size_t i = 0; i < lengths[t]; i++)
+            s->position[rows++] = (uint32_t)i;
     }
+    return rows;
 }
 
 void distil_enc_run(const distil_encoder *e, distil_scratch *s, float *logits, const int32_t *ids,
                     const size_t *lengths, size_t texts)
 {
     const distil_weights *w = e->weights;
-    pass p = {e, s, ids, lengths, texts};
-    classify_job head = {&p, logits, e->trace != NULL};
-    size_t n = 0;
+    pass p = {.w = w, .k = e->kernels, .s = s, .ids = ids, .lengths = lengths, .texts = texts};
+    row_range first_rows = all_rows(&p, texts);
+    head_job head = {&p, logits, e->trace == NULL};
 
-    for (size_t t = 0; t < texts; t++)
-        n += lengths[t];
-    assert(n <= s->rows);
-
+    p.rows = locate_rows(s, lengths, texts);
+    p.blocks = count_blocks(w, s, p.rows);
     distil_pool_wake(s->pool);
-    advance(&p, 0, n);
-    if (e->trace)
-        e->trace(e->trace_user, 0, s->hidden, n);
-    for (size_t l = 0; l < w->n_layers; l++) {
-        if (first_rows_only(&p, l)) {
-            finish_first_rows(&p, &w->layers[l]);
-            break;
-        }
-        attend(&p, 0); /* (n, dim) */
-        advance(&p, l + 1, n);
-        if (e->trace)
-            e->trace(e->trace_user, l + 1, s->hidden, n);
+    run_stage(&p, embed, NULL);
+    trace(e, &p, 0);
+    for (size_t l = 0; l + 1 < w->n_layers; l++) {
+        run_layer(&p, &w->layers[l]);
+        trace(e, &p, l + 1);
     }
-    share(s, classify_step, &head, texts, texts * w->dim * w->dim / FLOAT_MACS_PER_NS);
+    if (e->trace) {
+        run_layer(&p, &w->layers[w->n_layers - 1]);
+        trace(e, &p, w->n_layers);
+    } else {
+        run_last_layer(&p, &w->layers[w->n_layers - 1]);
+    }
+    run_step(&first_rows, head_step, &head, texts, texts * w->dim * w->dim / FLOAT_MACS_PER_NS);
     distil_pool_rest(s->pool);
 }

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Texts in, token ids and results out: distil_tokenize and the distil_classify functions. A batch
+ * is packed into as few passes as its order allows: a pass ends where the next text does not fit.
+ */
+#include <string.h>
+
+#include "runtime/context.h"
+
+distil_status distil_tokenize(const distil_model *model, int32_t *ids, size_t capacity,
+                              size_t *count, const char *text, size_t text_bytes, uint32_t flags)
+{
+    if (!model || !count || (!ids && capacity > 0) || (!text && text_bytes > 0) ||
+        (flags & ~DISTIL_SPLIT_SPECIAL_TOKENS))
+        return DISTIL_BAD_ARGUMENT;
+    *count = distil_tok_encode(&model->tokenizer, ids, capacity, SIZE_MAX, text, text_bytes,
+                               (flags & DISTIL_SPLIT_SPECIAL_TOKENS) != 0);
+    return DISTIL_OK;
+}
+
+/* Writes the tokens of a text to ids, at most max_positions of them with [SEP] last, and returns
+ * their number. *truncated tells whether the text has more. */
+static size_t tokenize_and_truncate(const distil_context *c, int32_t *ids, uint8_t *truncated,
+                                    const distil_text *text, uint32_t flags)
+{
+    const distil_tokenizer *tokenizer = &c->model->tokenizer;
+    size_t max = c->model->weights.max_positions;
+    size_t n = distil_tok_encode(tokenizer, ids, max, max, text->bytes, text->size,
+                                 (flags & DISTIL_SPLIT_SPECIAL_TOKENS) != 0);
+
+    *truncated = n > max;
+    if (n > max) {
+        ids[max - 1] = (int32_t)tokenizer->sep_id;
+        n = max;
+    }
+    return n;
+}
+
+/* The difference of an infinity or a NaN with itself is a NaN, which equals nothing. */
+static int all_finite(const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(x[i] - x[i] == 0.0f))
+            return 0;
+    return 1;
+}
+
+/* Fills *result, and the arrays of *scores (may be NULL) that the caller asked for, from the logits
+ * (n_labels) of one text. */
+static void write_result(distil_context *c, distil_result *result, const distil_scores *scores,
+                         const float *logits, size_t tokens, int truncated)
+{
+    size_t n = c->model->weights.n_labels, best = 0;
+
+    for (size_t i = 1; i < n; i++)
+        if (logits[i] > logits[best])
+            best = i;
+    memcpy(c->probabilities, logits, n * sizeof(float));
+    c->model->kernels.softmax(c->probabilities, n);
+    *result = (distil_result){best, c->probabilities[best], tokens, truncated};
+    if (scores && scores->logits)
+        memcpy(scores->logits, logits, n * sizeof(float));
+    if (scores && scores->probabilities)
+        memcpy(scores->probabilities, c->probabilities, n * sizeof(float));
+}
+
+/* The control register of SSE arithmetic as a process starts with it: round to nearest even, all
+ * exceptions masked, denormals kept. */
+enum { MXCSR_DEFAULT = 0x1f80 };
+
+/* Runs a pass over the first `texts` texts in c->ids and c->lengths and writes their results. */
+static distil_status run_pass(distil_context *c, distil_result *results,
+                              const distil_scores *scores, size_t texts)
+{
+    size_t n_labels = c->model->weights.n_labels;
+
+    distil_enc_run(&c->encoder, &c->scratch, c->logits, c->ids, c->lengths, texts);
+    if (!all_finite(c->logits, texts * n_labels))
+        return DISTIL_NOT_FINITE;
+    for (size_t t = 0; t < texts; t++)
+        write_result(c, &results[t], scores ? &scores[t] : NULL, c->logits + t * n_labels,
+                     c->lengths[t], c->truncated[t]);
+    return DISTIL_OK;
+}
+
+/* The same with the default arithmetic, whatever rounding mode the caller has set; the caller's
+ * mode is restored afterwards. */
+static distil_status run_pass_rounding_to_nearest(distil_context *c, distil_result *results,
+                                                  const distil_scores *scores, size_t texts)
+{
+    unsigned callers = __builtin_ia32_stmxcsr();
+    distil_status status;
+
+    __builtin_ia32_ldmxcsr(MXCSR_DEFAULT);
+    status = run_pass(c, results, scores, texts);
+    __builtin_ia32_ldmxcsr(callers);
+    return status;
+}
+
+distil_status distil_classify_batch(distil_context *c, distil_result *results,
+                                    const distil_scores *scores, const distil_text *texts,
+                                    size_t count, uint32_t flags)
+{
+    size_t pending = 0, used = 0; /* texts and tokens that wait for a pass */
+
+    if (!c || (count > 0 && (!results || !texts)) || (flags & ~DISTIL_SPLIT_SPECIAL_TOKENS))
+        return DISTIL_BAD_ARGUMENT;
+    for (size_t i = 0; i < count; i++)
+        if (!texts[i].bytes && texts[i].size > 0)
+            return DISTIL_BAD_ARGUMENT;
+
+    for (size_t i = 0; i < count; i++) {
+        int32_t *ids = c->ids + used;
+        uint8_t truncated;
+        size_t n = tokenize_and_truncate(c, ids, &truncated, &texts[i], flags);
+
+        if (used + n > c->scratch.rows) {
+            /* Text i does not fit: run a pass of those before it, and begin the next with i. */
+            size_t first = i - pending;
+            distil_status status = run_pass_rounding_to_nearest(
+                c, results + first, scores ? scores + first : NULL, pending);
+
+            if (status != DISTIL_OK)
+                return status;
+            memmove(c->ids, ids, n * sizeof *ids);
+            pending = used = 0;
+        }
+        c->lengths[pending] = n;
+        c->truncated[pending] = truncated;
+        pending++;
+        used += n;
+    }
+    if (pending == 0)
+        return DISTIL_OK;
+    return run_pass_rounding_to_nearest(c, results + count - pending,
+                                        scores ? scores + count - pending : NULL, pending);
+}
+
+distil_status distil_classify(distil_context *context, distil_result *result,
+                              const distil_scores *scores, const char *text, size_t text_bytes,
+                              uint32_t flags)
+{
+    distil_text one = {text, text_bytes};
+
+    if (!result)
+        return DISTIL_BAD_ARGUMENT;
+    return distil_classify_batch(context, result, scores, &one, 1, flags);
+}
+
+distil_status distil_classify_ids(distil_context *context, distil_result *result,
+                                  const distil_scores *scores, const int32_t *ids, size_t count)
+{
+    if (!context || !result || !ids)
+        return DISTIL_BAD_ARGUMENT;
+    if (count == 0 || count > context->model->weights.max_positions)
+        return DISTIL_TOO_MANY_TOKENS;
+    for (size_t i = 0; i < count; i++)
+        if (ids[i] < 0 || (size_t)ids[i] >= context->model->weights.vocab_size)
+            return DISTIL_BAD_TOKEN;
+    memcpy(context->ids, ids, count * sizeof *ids);
+    context->lengths[0] = count;
+    context->truncated[0] = 0;
+    return run_pass_rounding_to_nearest(context, result, scores, 1);
+}

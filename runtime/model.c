@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening, describing and closing a model.
+ */
+#include "runtime/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/carve.h"
+#include "runtime/public_enums.h"
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+static void *default_allocate(void *user, size_t bytes)
+{
+    (void)user;
+    return aligned_alloc(DISTIL_CARVE_ALIGN,
+                         (bytes + DISTIL_CARVE_ALIGN - 1) & ~(size_t)(DISTIL_CARVE_ALIGN - 1));
+}
+
+static void default_release(void *user, void *memory)
+{
+    (void)user;
+    free(memory);
+}
+
+static const distil_allocator default_allocator = {default_allocate, default_release, NULL};
+
+/* ---- errors --------------------------------------------------------------------------------- */
+
+/* Fills *error (may be NULL) and returns status. The message is the status' own text where `what`
+ * is NULL. */
+static distil_status fail(distil_error *error, distil_status status, const char *what)
+{
+    if (error) {
+        error->status = status;
+        error->system_errno = 0;
+        error->offset = 0;
+        snprintf(error->message, sizeof error->message, "%s",
+                 what ? what : distil_status_str(status));
+    }
+    return status;
+}
+
+/* The same for a blob that the reader refused. */
+static distil_status fail_blob(distil_error *error, const distil_blob_error *why)
+{
+    distil_status status = fail(error, (distil_status)why->code, why->what);
+
+    if (error) {
+        error->system_errno = why->sys_errno;
+        error->offset = why->offset;
+    }
+    return status;
+}
+
+static distil_status fail_cpu(distil_error *error, distil_isa isa, const char *missing)
+{
+    char message[sizeof error->message];
+
+    snprintf(message, sizeof message, "%s needs %s, which this CPU lacks", distil_isa_name(isa),
+             missing);
+    return fail(error, DISTIL_BAD_CPU, message);
+}
+
+/* ---- opening -------------------------------------------------------------------------------- */
+
+/* Sets *level to the best level of this CPU that is not above options->max_isa. */
+static distil_status choose_level(distil_level *level, const distil_options *options,
+                                  distil_error *error)
+{
+    distil_isa most = options->max_isa;
+    distil_cpuid cpu;
+    const char *missing;
+
+    if (!distil_isa_name(most) || (unsigned)options->verify > DISTIL_VERIFY_SHA256)
+        return fail(error, DISTIL_BAD_ARGUMENT, "options: max_isa or verify out of range");
+    if (most == DISTIL_ISA_BEST)
+        most = DISTIL_ISA_AVX512VNNI;
+    distil_cpuid_read(&cpu);
+    if (options->exact_isa && options->max_isa != DISTIL_ISA_BEST &&
+        !distil_cpuid_has(&cpu, (distil_level)most, &missing))
+        return fail_cpu(error, most, missing);
+    *level = distil_cpuid_best(&cpu, (distil_level)most);
+    return DISTIL_OK;
+}
+
+/* Copies the labels of model->blob to `text`, each with a NUL after it, and sets model->labels. */
+static void copy_labels(distil_model *model, char *text)
+{
+    for (uint32_t i = 0; i < model->weights.n_labels; i++) {
+        size_t bytes;
+        const char *label = distil_blob_label(&model->blob, i, &bytes);
+
+        memcpy(text, label, bytes);
+        text[bytes] = '\0';
+        model->labels[i] = text;
+        text += bytes + 1;
+    }
+}
+
+/* The bytes of all labels of a blob, each with a NUL after it. */
+static size_t count_label_bytes(const distil_blob *blob)
+{
+    size_t total = 0;
+
+    for (uint32_t i = 0; i < blob->header->n_labels; i++) {
+        size_t bytes;
+
+        distil_blob_label(blob, i, &bytes);
+        total += bytes + 1;
+    }
+    return total;
+}
+
+/* Allocates the model for an opened blob. On success the model owns the blob; on failure the blob
+ * stays the caller's. */
+static distil_status make_model(distil_model **out, const distil_blob *blob,
+                                const distil_allocator *allocator, distil_level level,
+                                distil_error *error)
+{
+    size_t table_bytes = blob->header->n_labels * sizeof(char *), text_at;
+    size_t used = 0;
+    distil_model *model;
+
+    distil_carve(NULL, &used, sizeof *model);
+    text_at = used + table_bytes;
+    model = allocator->allocate(allocator->user, text_at + count_label_bytes(blob));
+    if (!model)
+        return fail(error, DISTIL_NO_MEMORY, NULL);
+    model->allocator = *allocator;
+    model->blob = *blob;
+    distil_weights_init(&model->weights, &model->blob);
+    distil_tok_init(&model->tokenizer, &model->blob);
+    distil_kernels_fill(&model->kernels, level);
+    model->labels = (const char **)(void *)((char *)model + used);
+    copy_labels(model, (char *)model + text_at);
+    *out = model;
+    return DISTIL_OK;
+}
+
+/* Where a blob comes from: the path if it is not NULL, else the memory if it is not NULL, else the
+ * descriptor. */
+typedef struct source {
+    const char *path;
+    int fd;
+    const void *bytes;
+    size_t size;
+} source;
+
+static distil_blob_code open_blob(distil_blob *blob, const source *from, distil_blob_verify verify,
+                                  distil_blob_error *why)
+{
+    if (from->path)
+        return distil_blob_open(blob, from->path, verify, why);
+    if (from->bytes)
+        return distil_blob_open_memory(blob, from->bytes, from->size, verify, why);
+    return distil_blob_open_fd(blob, from->fd, verify, why);
+}
+
+static distil_status open_model(distil_model **model, const source *from,
+                                const distil_options *options, distil_error *error)
+{
+    static const distil_options defaults = DISTIL_OPTIONS_INIT;
+    const distil_options *o = options ? options : &defaults;
+    distil_blob_error why;
+    distil_blob blob;
+    distil_level level = DISTIL_LEVEL_SCALAR;
+    distil_status status = choose_level(&level, o, error);
+
+    if (status != DISTIL_OK)
+        return status;
+    if (open_blob(&blob, from, (distil_blob_verify)o->verify, &why) != DISTIL_BLOB_OK)
+        return fail_blob(error, &why);
+    status =
+        make_model(model, &blob, o->allocator ? o->allocator : &default_allocator, level, error);
+    if (status != DISTIL_OK)
+        distil_blob_close(&blob);
+    return status;
+}
+
+distil_status distil_model_open(distil_model **model, const char *path,
+                                const distil_options *options, distil_error *error)
+{
+    if (!model || !path)
+        return fail(error, DISTIL_BAD_ARGUMENT, "model or path is NULL");
+    return open_model(model, &(source){.path = path}, options, error);
+}
+
+distil_status distil_model_open_fd(distil_model **model, int fd, const distil_options *options,
+                                   distil_error *error)
+{
+    if (!model || fd < 0)
+        return fail(error, DISTIL_BAD_ARGUMENT, "model is NULL or fd is negative");
+    return open_model(model, &(source){.fd = fd}, options, error);
+}
+
+distil_status distil_model_open_memory(distil_model **model, const void *bytes, size_t size,
+                                       const distil_options *options, distil_error *error)
+{
+    if (!model || !bytes)
+        return fail(error, DISTIL_BAD_ARGUMENT, "model or bytes is NULL");
+    return open_model(model, &(source){.bytes = bytes, .size = size}, options, error);
+}
+
+void distil_model_close(distil_model *model)
+{
+    distil_allocator allocator;
+
+    if (!model)
+        return;
+    distil_blob_close(&model->blob);
+    allocator = model->allocator;
+    allocator.release(allocator.user, model);
+}
+
+/* ---- description ---------------------------------------------------------------------------- */
+
+distil_status distil_model_get_info(const distil_model *model, distil_model_info *info)
+{
+    const distil_weights *w;
+
+    if (!model || !info)
+        return DISTIL_BAD_ARGUMENT;
+    w = &model->weights;
+    *info = (distil_model_info){
+        .dim = w->dim,
+        .hidden_dim = w->hidden_dim,
+        .n_layers = w->n_layers,
+        .n_heads = w->n_heads,
+        .vocab_size = w->vocab_size,
+        .max_positions = w->max_positions,
+        .n_labels = w->n_labels,
+        .blob_bytes = model->blob.size,
+        .isa = (distil_isa)model->kernels.level,
+    };
+    memcpy(info->sha256, model->blob.header->sha256, sizeof info->sha256);
+    return DISTIL_OK;
+}
+
+const char *distil_model_label(const distil_model *model, size_t label)
+{
+    return model && label < model->weights.n_labels ? model->labels[label] : NULL;
+}

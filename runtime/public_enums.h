@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The public header stands alone, so it repeats three enumerations that the rooms below define for
+ * themselves: statuses and kinds of verification of model/blob.h, and levels of kernels/kernels.h.
+ * This header proves that their values are equal, so that a cast converts one into the other.
+ */
+#ifndef DISTIL_RUNTIME_PUBLIC_ENUMS_H
+#define DISTIL_RUNTIME_PUBLIC_ENUMS_H
+
+#include "kernels/kernels.h"
+#include "model/blob.h"
+#include "runtime/distil.h"
+
+#define SAME_VALUE(public_name, name)                                                              \
+    _Static_assert((int)(public_name) == (int)(name), #public_name " is not " #name)
+
+SAME_VALUE(DISTIL_OK, DISTIL_BLOB_OK);
+SAME_VALUE(DISTIL_FILE_OPEN, DISTIL_BLOB_FILE_OPEN);
+SAME_VALUE(DISTIL_FILE_READ, DISTIL_BLOB_FILE_READ);
+SAME_VALUE(DISTIL_BAD_MAGIC, DISTIL_BLOB_BAD_MAGIC);
+SAME_VALUE(DISTIL_BAD_VERSION, DISTIL_BLOB_BAD_VERSION);
+SAME_VALUE(DISTIL_TRUNCATED, DISTIL_BLOB_TRUNCATED);
+SAME_VALUE(DISTIL_BAD_STRUCTURE, DISTIL_BLOB_BAD_STRUCTURE);
+SAME_VALUE(DISTIL_BAD_CHECKSUM, DISTIL_BLOB_BAD_CHECKSUM);
+SAME_VALUE(DISTIL_BAD_PROOF, DISTIL_BLOB_BAD_PROOF);
+SAME_VALUE(DISTIL_NO_MEMORY, DISTIL_BLOB_NO_MEMORY);
+
+SAME_VALUE(DISTIL_VERIFY_NONE, DISTIL_BLOB_VERIFY_NONE);
+SAME_VALUE(DISTIL_VERIFY_CRC, DISTIL_BLOB_VERIFY_CRC);
+SAME_VALUE(DISTIL_VERIFY_SHA256, DISTIL_BLOB_VERIFY_SHA256);
+
+SAME_VALUE(DISTIL_ISA_SCALAR, DISTIL_LEVEL_SCALAR);
+SAME_VALUE(DISTIL_ISA_AVX2, DISTIL_LEVEL_AVX2);
+SAME_VALUE(DISTIL_ISA_AVXVNNI, DISTIL_LEVEL_AVXVNNI);
+SAME_VALUE(DISTIL_ISA_AVX512, DISTIL_LEVEL_AVX512);
+SAME_VALUE(DISTIL_ISA_AVX512VNNI, DISTIL_LEVEL_AVX512VNNI);
+
+#undef SAME_VALUE
+
+#endif
