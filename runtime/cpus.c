@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Affinity and control groups; see cgroups(7), proc(5).
+ * Counts CPUs by affinity mask and by the quotas of control groups; see cgroups(7) and proc(5).
  *
- * A group's directory is the mount point of its hierarchy plus the group's path below the mount's
- * root: within a container both the mount and the path may show a part of the whole only. What
- * cannot be made sense of counts as no quota: a guess here costs speed, never a wrong result.
+ * The directory of a control group is the mount point of its hierarchy, followed by the group's
+ * path relative to the root of that mount. Inside a container, the mount and the path may each show
+ * only a part of the hierarchy. Whatever this file cannot interpret counts as no quota, since a
+ * wrong number of threads costs speed but never changes a result.
  */
 #define _GNU_SOURCE
 #include "runtime/cpus.h"
@@ -39,6 +40,7 @@ size_t distil_cpus_affinity(void)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
+/* A file that is read line by line. */
 typedef struct lines {
     int fd;
     size_t at, end;
@@ -73,7 +75,8 @@ static int lines_byte(lines *l)
     return (unsigned char)l->buffer[0];
 }
 
-/* The next line without its LF; one that does not fit comes as an empty line. 0 at the end. */
+/* Reads the next line without its LF; a line of `capacity` or more bytes becomes an empty one.
+ * Returns 0 at the end of the file. */
 static int lines_next(lines *l, char *line, size_t capacity)
 {
     size_t n = 0;
@@ -88,9 +91,9 @@ static int lines_next(lines *l, char *line, size_t capacity)
     return 1;
 }
 
-/* First line of a file of a group. */
-static int read_line(const char *root, const char *directory, const char *name, char *line,
-                     size_t capacity)
+/* Reads the first line of a file of a group. Returns 0 if there is none. */
+static int read_first_line(const char *root, const char *directory, const char *name, char *line,
+                           size_t capacity)
 {
     char path[MAX_PATH];
     int length = snprintf(path, sizeof path, "%s/%s", directory, name), found;
@@ -103,7 +106,8 @@ static int read_line(const char *root, const char *directory, const char *name, 
     return found;
 }
 
-/* A decimal number; *end is what follows it. 0 without digits and above 2^60. */
+/* Parses a decimal number and sets *end to the character after it. Returns 0 if there is no digit,
+ * or if the number is so long that it might overflow. */
 static int parse_number(uint64_t *value, const char *text, const char **end)
 {
     const char *p = text;
@@ -116,6 +120,7 @@ static int parse_number(uint64_t *value, const char *text, const char **end)
 
 /* ---- quota of one group --------------------------------------------------------------------- */
 
+/* A period of 0 means no quota. */
 static size_t whole_cpus(uint64_t quota, uint64_t period)
 {
     uint64_t cpus = period > 0 ? quota / period : 0;
@@ -123,29 +128,31 @@ static size_t whole_cpus(uint64_t quota, uint64_t period)
     return period == 0 || cpus > SIZE_MAX / 2 ? SIZE_MAX : cpus > 0 ? (size_t)cpus : 1;
 }
 
-/* "max 100000" or "150000 100000" */
+/* The quota in cgroup v2: the line is "max 100000" without a quota and "150000 100000" (quota and
+ * period in microseconds) with one. */
 static size_t quota_v2(const char *root, const char *directory)
 {
     char line[64];
     const char *end;
     uint64_t quota, period;
 
-    if (!read_line(root, directory, "cpu.max", line, sizeof line) ||
+    if (!read_first_line(root, directory, "cpu.max", line, sizeof line) ||
         !parse_number(&quota, line, &end) || *end != ' ' || !parse_number(&period, end + 1, &end))
         return SIZE_MAX;
     return whole_cpus(quota, period);
 }
 
-/* A file each; a quota of -1 is none. */
+/* The quota in cgroup v1, where quota and period have a file each. A quota of -1 means none, which
+ * parse_number refuses because of its sign. */
 static size_t quota_v1(const char *root, const char *directory)
 {
     char line[64];
     const char *end;
     uint64_t quota, period;
 
-    if (!read_line(root, directory, "cpu.cfs_quota_us", line, sizeof line) ||
+    if (!read_first_line(root, directory, "cpu.cfs_quota_us", line, sizeof line) ||
         !parse_number(&quota, line, &end) ||
-        !read_line(root, directory, "cpu.cfs_period_us", line, sizeof line) ||
+        !read_first_line(root, directory, "cpu.cfs_period_us", line, sizeof line) ||
         !parse_number(&period, line, &end))
         return SIZE_MAX;
     return whole_cpus(quota, period);
@@ -154,11 +161,11 @@ static size_t quota_v1(const char *root, const char *directory)
 /* ---- groups of this process ----------------------------------------------------------------- */
 
 typedef struct groups {
-    char v1[MAX_PATH]; /* path in the hierarchy of the cpu controller; "" if there is none */
-    char v2[MAX_PATH];
+    char v1[MAX_PATH]; /* the path in the hierarchy of the cpu controller; "" if there is none */
+    char v2[MAX_PATH]; /* the path in the unified hierarchy; "" if there is none */
 } groups;
 
-/* 1 if the comma-separated list of `bytes` bytes has the entry "cpu". */
+/* Returns 1 if the comma-separated list of `bytes` bytes has the entry "cpu". */
 static int lists_cpu(const char *list, size_t bytes)
 {
     for (const char *p = list, *end = list + bytes; p < end;) {
@@ -172,7 +179,8 @@ static int lists_cpu(const char *list, size_t bytes)
     return 0;
 }
 
-/* Lines "ID:CONTROLLERS:PATH", without controllers for v2. */
+/* Reads /proc/self/cgroup, whose lines are "ID:CONTROLLERS:PATH". In the line of cgroup v2 the list
+ * of controllers is empty. */
 static void read_groups(groups *g, const char *root)
 {
     char line[MAX_PATH];
@@ -196,7 +204,8 @@ static void read_groups(groups *g, const char *root)
     (void)close(l.fd);
 }
 
-/* Undo mountinfo's escapes \040, \011, \012 and \134 in place. */
+/* Replaces in place the escapes \040, \011, \012 and \134, by which mountinfo writes a space, a
+ * tab, a line feed and a backslash. */
 static void unescape(char *text)
 {
     char *out = text;
@@ -212,14 +221,14 @@ static void unescape(char *text)
 }
 
 typedef struct mount {
-    char *root;  /* path within the hierarchy that is mounted */
-    char *point; /* where */
-    const char *type;
-    const char *options;
+    char *root;          /* the directory of the hierarchy that is mounted */
+    char *point;         /* the directory where it is mounted */
+    const char *type;    /* "cgroup2" or "cgroup", among others */
+    const char *options; /* of the file system; in cgroup v1 they name the controllers */
 } mount;
 
-/* Take a line of mountinfo apart: "ID PARENT DEVICE ROOT POINT OPTIONS [TAG...] - TYPE SOURCE
- * OPTIONS". 0 if it is none. */
+/* Splits a line of mountinfo in place: "ID PARENT DEVICE ROOT POINT OPTIONS [TAG...] - TYPE SOURCE
+ * OPTIONS". Returns 0 if the line has another form. */
 static int parse_mount(mount *m, char *line)
 {
     char *field[MAX_FIELDS], *save = line;
@@ -241,16 +250,18 @@ static int parse_mount(mount *m, char *line)
     return 1;
 }
 
-/* The least quota of the group and of those above it, as far as the mount shows them. */
-static size_t quota_upwards(const char *root, const mount *m, const char *path,
-                            size_t (*quota)(const char *, const char *))
+/* Returns the smallest quota of the group at `path` and of the groups above it, as far as the mount
+ * shows them. */
+static size_t smallest_quota(const char *root, const mount *m, const char *path,
+                             size_t (*quota)(const char *, const char *))
 {
     char directory[MAX_PATH];
     size_t top = strlen(m->point), below = strcmp(m->root, "/") == 0 ? 0 : strlen(m->root);
     size_t least = SIZE_MAX;
     int length;
 
-    /* A path that is not under the mounted one is another namespace's: the mount point it is. */
+    /* A path that is not below the mounted directory comes from another namespace. Then the mount
+     * point itself is the best guess. */
     if (strncmp(path, m->root, below) != 0 || (path[below] != '/' && path[below] != '\0') ||
         strstr(path, "/.."))
         path = "", below = 0;
@@ -286,10 +297,10 @@ size_t distil_cpus_quota(const char *root)
         if (!parse_mount(&m, line))
             continue;
         if (strcmp(m.type, "cgroup2") == 0 && g.v2[0] != '\0')
-            quota = quota_upwards(root, &m, g.v2, quota_v2);
+            quota = smallest_quota(root, &m, g.v2, quota_v2);
         else if (strcmp(m.type, "cgroup") == 0 && lists_cpu(m.options, strlen(m.options)) &&
                  g.v1[0] != '\0')
-            quota = quota_upwards(root, &m, g.v1, quota_v1);
+            quota = smallest_quota(root, &m, g.v1, quota_v1);
         if (quota < least)
             least = quota;
     }

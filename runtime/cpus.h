@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many CPUs this process may keep busy: never the host's number.
+ * How many CPUs this process may keep busy, which can be fewer than the machine has.
  */
 #ifndef DISTIL_RUNTIME_CPUS_H
 #define DISTIL_RUNTIME_CPUS_H
 
 #include <stddef.h>
 
-/* CPUs in the calling thread's affinity mask, which cpusets limit too; 1 if it cannot be read. */
+/* Returns the number of CPUs in the calling thread's affinity mask, which taskset and cpusets
+ * limit, or 1 if the mask cannot be read. */
 size_t distil_cpus_affinity(void);
 
 /*
- * Whole CPUs that the CPU quota of the process's control group and of all groups above it allows,
- * at least 1; SIZE_MAX where there is no quota or none can be read. cgroup v1 and v2, found by
- * /proc/self/cgroup and /proc/self/mountinfo. root is put before every path: "" but in tests.
+ * Returns the number of whole CPUs, at least 1, that the CPU quotas of the process's control group
+ * and of all groups above it allow, or SIZE_MAX where there is no quota or none can be read. It
+ * knows cgroup v1 and v2, and finds the groups by /proc/self/cgroup and /proc/self/mountinfo.
  *
- * Parts of a CPU are cut off: threads that use up a quota early are all stopped for the rest of its
- * period, tens of milliseconds in the midst of a pass.
+ * The number is rounded down. The kernel stops all threads of a group that has used up its quota
+ * until the next period begins, which would be tens of milliseconds in the middle of a pass.
+ *
+ * Every path is prefixed with `root`, which is "" except in tests.
  */
 size_t distil_cpus_quota(const char *root);
 
-/* The lesser of the two. Opens and reads files; not a cancellation point. */
+/* Returns the smaller of the two numbers above. It opens and reads files, keeps errno, and is not a
+ * cancellation point. */
 size_t distil_cpus_usable(void);
 
 #endif

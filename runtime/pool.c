@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The pool's one rule: whoever moves `ticket` on by one owns that part of the loop it belongs to.
+ * How threads claim parts without a lock.
  *
- * ticket holds turn (32 bits), parts (16) and the next part (16), so one compare-and-swap proves
- * that the loop read from fn, job and n is the one the part belongs to: the caller changes them
- * only after all parts of the last loop were claimed and done, and from then on the old ticket
- * cannot be moved. A worker may stand still between any two instructions (until turn has gone
- * around, 2^32 loops) and do no harm.
+ * `ticket` packs the number of the step (turn, 32 bits), its number of parts (16) and the next part
+ * to claim (16). A thread reads the ticket, then step, job and n, and then adds one to the ticket
+ * by compare-and-swap. If that succeeds, the thread owns the part, and what it has read belongs to
+ * that part's step: the calling thread changes step, job and n only after all parts of the step
+ * before were claimed, and from then on a compare-and-swap of an older ticket fails. A worker may
+ * be delayed between any two instructions without harm, unless the 32-bit turn comes around to the
+ * same value meanwhile, which takes 2^32 steps.
  *
- * Sleeping is a futex on turn for workers and on pending for the caller. Both sides follow the
- * same order, all of it sequentially consistent: who sleeps announces it and then looks at the
- * word again; who wakes changes the word and then looks for announcements. One of the two sees the
- * other.
+ * Workers sleep by a futex on turn, and the calling thread by one on pending. No wake-up is lost,
+ * since all these accesses are sequentially consistent: a thread that goes to sleep first raises
+ * its flag (sleepers, waiting) and then reads the word again, and a thread that wakes first changes
+ * the word and then reads the flag. At least one of the two sees what the other wrote.
  */
 #include "runtime/pool.h"
 
@@ -25,11 +27,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Looks at a word before sleeping, one pause instruction (10 to 140 cycles) each: 10 to 100
- * microseconds, about what sleeping and waking cost. */
+/* How often a thread looks at a word before it sleeps, with a pause instruction of 10 to 140 cycles
+ * after each look. That is 10 to 100 microseconds, about as long as sleeping and waking take. */
 enum { SPINS = 2000 };
 
-enum { MXCSR_DEFAULT = 0x1f80 }; /* nearest even, exceptions masked, denormals kept */
+/* The control register of SSE arithmetic as a process starts with it: round to nearest even, all
+ * exceptions masked, denormals kept. */
+enum { MXCSR_DEFAULT = 0x1f80 };
 
 typedef struct worker {
     struct distil_pool *pool;
@@ -39,19 +43,19 @@ typedef struct worker {
 
 struct distil_pool {
     alignas(64) _Atomic uint64_t ticket;
-    _Atomic(distil_pool_fn *) fn;
+    _Atomic(distil_pool_fn *) step;
     _Atomic(void *) job;
     _Atomic size_t n;
 
-    alignas(64) _Atomic uint32_t turn; /* changes whenever there is something to look at */
-    _Atomic uint32_t sleepers;         /* workers that sleep or are about to */
-    _Atomic int running;               /* between wake and rest */
-    _Atomic int stopping;
+    alignas(64) _Atomic uint32_t turn; /* changes with each step, wake and stop */
+    _Atomic uint32_t sleepers;         /* the workers that sleep or are about to */
+    _Atomic int running;               /* 1 between distil_pool_wake and distil_pool_rest */
+    _Atomic int stopping;              /* 1 once the workers shall end */
 
-    alignas(64) _Atomic uint32_t pending; /* parts of the loop that are not done */
-    _Atomic int waiting;                  /* the caller sleeps or is about to */
+    alignas(64) _Atomic uint32_t pending; /* the parts of the step that are not computed yet */
+    _Atomic int waiting;                  /* 1 while the calling thread sleeps or is about to */
 
-    alignas(64) pid_t owner;
+    alignas(64) pid_t owner; /* the process that started the workers */
     size_t threads;
     worker workers[]; /* (threads - 1) */
 };
@@ -66,8 +70,8 @@ static void futex_wake_all(_Atomic uint32_t *word)
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
-/* Let workers see that turn has changed, wherever they wait. */
-static void announce(distil_pool *p, uint32_t turn)
+/* Changes turn, and wakes the workers that sleep until it changes. */
+static void set_turn(distil_pool *p, uint32_t turn)
 {
     atomic_store(&p->turn, turn);
     if (atomic_load(&p->sleepers) > 0)
@@ -87,14 +91,14 @@ static void finish_part(distil_pool *p)
         futex_wake_all(&p->pending);
 }
 
-/* Claim and run parts of the current loop until none is left. */
-static void take_parts(distil_pool *p, size_t thread)
+/* Claims and computes parts of the current step until none is left. */
+static void run_parts(distil_pool *p, size_t thread)
 {
     uint64_t ticket = atomic_load(&p->ticket);
 
     for (;;) {
         size_t parts = ticket >> 16 & 0xffff, part = ticket & 0xffff;
-        distil_pool_fn *fn = atomic_load_explicit(&p->fn, memory_order_relaxed);
+        distil_pool_fn *step = atomic_load_explicit(&p->step, memory_order_relaxed);
         void *job = atomic_load_explicit(&p->job, memory_order_relaxed);
         size_t n = atomic_load_explicit(&p->n, memory_order_relaxed);
 
@@ -102,13 +106,14 @@ static void take_parts(distil_pool *p, size_t thread)
             return;
         if (!atomic_compare_exchange_weak(&p->ticket, &ticket, ticket + 1))
             continue;
-        fn(job, thread, n * part / parts, n * (part + 1) / parts);
+        step(job, thread, n * part / parts, n * (part + 1) / parts);
         finish_part(p);
         ticket = atomic_load(&p->ticket);
     }
 }
 
-/* Until every part is done: those that workers claimed are being computed at this moment. */
+/* Waits until every part is computed. All are claimed by then, so each of them is being computed at
+ * this moment. */
 static void await_parts(distil_pool *p)
 {
     uint32_t pending;
@@ -125,7 +130,7 @@ static void await_parts(distil_pool *p)
     }
 }
 
-void distil_pool_run(distil_pool *p, distil_pool_fn *fn, void *job, size_t n, size_t parts)
+void distil_pool_run(distil_pool *p, distil_pool_fn *step, void *job, size_t n, size_t parts)
 {
     uint32_t turn;
 
@@ -133,17 +138,17 @@ void distil_pool_run(distil_pool *p, distil_pool_fn *fn, void *job, size_t n, si
         return;
     assert(parts >= 1 && parts <= 0xffff && n <= SIZE_MAX / parts);
     if (!p || parts == 1) {
-        fn(job, 0, 0, n);
+        step(job, 0, 0, n);
         return;
     }
     turn = atomic_load_explicit(&p->turn, memory_order_relaxed) + 1;
-    atomic_store_explicit(&p->fn, fn, memory_order_relaxed);
+    atomic_store_explicit(&p->step, step, memory_order_relaxed);
     atomic_store_explicit(&p->job, job, memory_order_relaxed);
     atomic_store_explicit(&p->n, n, memory_order_relaxed);
     atomic_store_explicit(&p->pending, (uint32_t)parts, memory_order_relaxed);
     atomic_store(&p->ticket, make_ticket(turn, parts));
-    announce(p, turn);
-    take_parts(p, 0);
+    set_turn(p, turn);
+    run_parts(p, 0);
     await_parts(p);
 }
 
@@ -152,7 +157,7 @@ void distil_pool_wake(distil_pool *p)
     if (!p)
         return;
     atomic_store(&p->running, 1);
-    announce(p, atomic_load_explicit(&p->turn, memory_order_relaxed) + 1);
+    set_turn(p, atomic_load_explicit(&p->turn, memory_order_relaxed) + 1);
 }
 
 void distil_pool_rest(distil_pool *p)
@@ -163,7 +168,7 @@ void distil_pool_rest(distil_pool *p)
 
 /* ---- workers -------------------------------------------------------------------------------- */
 
-/* Wait until turn differs from the last one seen. */
+/* Waits until turn differs from `seen`, and returns it. */
 static uint32_t await_turn(distil_pool *p, uint32_t seen)
 {
     uint32_t turn;
@@ -181,24 +186,27 @@ static uint32_t await_turn(distil_pool *p, uint32_t seen)
     return turn;
 }
 
-static void *work(void *argument)
+static void *run_worker(void *argument)
 {
     worker *self = argument;
     distil_pool *p = self->pool;
     uint32_t seen = 0;
 
-    __builtin_ia32_ldmxcsr(MXCSR_DEFAULT); /* not what the creating thread happened to have */
+    /* A new thread inherits the rounding mode of its creator, which the program may have
+     * changed. */
+    __builtin_ia32_ldmxcsr(MXCSR_DEFAULT);
     for (;;) {
         seen = await_turn(p, seen);
         if (atomic_load(&p->stopping))
             return NULL;
-        take_parts(p, self->thread);
+        run_parts(p, self->thread);
     }
 }
 
-/* Everything but the signals that an instruction of the thread itself raises: a blocked one of
- * those would end the process without the handler it may have. */
-static void worker_signals(sigset_t *blocked)
+/* Fills the set of signals that workers block: all except those that an instruction of the thread
+ * itself can raise. If one of these were blocked, the kernel would end the process without calling
+ * the handler that the program may have installed. */
+static void fill_blocked_signals(sigset_t *blocked)
 {
     static const int faults[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
 
@@ -209,11 +217,12 @@ static void worker_signals(sigset_t *blocked)
 
 static void join_workers(distil_pool *p, size_t count)
 {
-    int state; /* joining is a cancellation point */
+    int state;
 
+    /* pthread_join is a cancellation point, and this function must not be one. */
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
     atomic_store(&p->stopping, 1);
-    announce(p, atomic_load_explicit(&p->turn, memory_order_relaxed) + 1);
+    set_turn(p, atomic_load_explicit(&p->turn, memory_order_relaxed) + 1);
     for (size_t i = 0; i < count; i++)
         (void)pthread_join(p->workers[i].id, NULL);
     (void)pthread_setcancelstate(state, NULL);
@@ -232,7 +241,7 @@ distil_pool *distil_pool_start(void *memory, size_t threads)
 
     assert(threads >= 2 && threads <= DISTIL_POOL_MAX_THREADS);
     atomic_init(&p->ticket, 0);
-    atomic_init(&p->fn, NULL);
+    atomic_init(&p->step, NULL);
     atomic_init(&p->job, NULL);
     atomic_init(&p->n, 0);
     atomic_init(&p->turn, 0);
@@ -243,13 +252,13 @@ distil_pool *distil_pool_start(void *memory, size_t threads)
     atomic_init(&p->waiting, 0);
     p->owner = getpid();
     p->threads = threads;
-    worker_signals(&blocked);
+    fill_blocked_signals(&blocked);
     (void)pthread_sigmask(SIG_SETMASK, &blocked, &before);
     while (started + 1 < threads) {
         worker *w = &p->workers[started];
 
         *w = (worker){.pool = p, .thread = started + 1};
-        if (pthread_create(&w->id, NULL, work, w) != 0)
+        if (pthread_create(&w->id, NULL, run_worker, w) != 0)
             break;
         started++;
     }

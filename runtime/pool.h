@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A few threads that share the loops of one forward pass.
+ * A pool of threads that compute the steps of a forward pass together.
  *
- * A pass is a sequence of loops with a barrier after each. distil_pool_run cuts a loop's range
- * into parts; the calling thread and the workers claim parts one by one until none is left. The
- * caller waits for parts in work, never for a worker: one that sleeps, is late or does not exist
- * costs nothing but its help. So a pool also works where its workers are gone, in the child of a
- * fork.
+ * A step is a loop over a range of items, with a barrier after it. distil_pool_run cuts the range
+ * into parts; the calling thread and the pool's workers claim parts one by one until none is left.
+ * The caller waits until the claimed parts are computed, but it never waits for a worker to claim
+ * one. A worker that is asleep, late or gone therefore delays nobody, and a pool works even in the
+ * child of a fork, where it has no workers.
  *
- * Between distil_pool_wake and distil_pool_rest workers spin for a bounded time before they sleep;
- * at all other times they sleep on a futex. Which thread computes what is left to chance; loops
- * must give the same result whoever runs a part.
+ * Chance decides which thread computes a part, so the result must not depend on that.
  *
- * One pass at a time: wake, run and rest belong to one thread, which may change between passes. No
- * function here is a cancellation point.
+ * Between distil_pool_wake and distil_pool_rest, a worker without work spins for a bounded time
+ * before it sleeps. At all other times workers sleep on a futex.
+ *
+ * One thread at a time may call wake, run and rest, for one pass; the next pass may come from
+ * another thread. No function of this header is a cancellation point.
  */
 #ifndef DISTIL_RUNTIME_POOL_H
 #define DISTIL_RUNTIME_POOL_H
@@ -24,34 +25,43 @@ enum { DISTIL_POOL_MAX_THREADS = 256 };
 
 typedef struct distil_pool distil_pool;
 
-/* The range begin <= i < end of a loop. thread is below the pool's number of threads; no two parts
- * that run at once have the same. */
+/* Computes the items begin .. end - 1 of a step. `thread` is below the pool's number of threads,
+ * and no two parts that are computed at the same time have the same, so that it can select scratch
+ * memory. */
 typedef void distil_pool_fn(void *job, size_t thread, size_t begin, size_t end);
 
-/* Bytes of a pool's memory: 0 where threads is at most 1, else for the caller and threads - 1
- * workers. */
+/* Returns the bytes of memory that a pool of that many threads needs, the calling thread counted:
+ * 0 for 0 or 1. */
 size_t distil_pool_bytes(size_t threads);
 
 /*
- * Make a pool in memory (64-byte aligned, distil_pool_bytes bytes, private to the process) and
- * start its workers. 2 <= threads <= DISTIL_POOL_MAX_THREADS. Workers block every signal but those
- * that a fault of their own raises. NULL if a thread cannot be created: none is left then.
+ * Makes a pool and starts its threads - 1 workers.
+ *
+ * memory   distil_pool_bytes(threads) bytes, 64-byte aligned, not shared with other processes; the
+ *          pool uses them until distil_pool_stop
+ * threads  2 .. DISTIL_POOL_MAX_THREADS
+ *
+ * Workers block all signals except those that a fault of their own code raises. Returns NULL if the
+ * system refuses a thread; then none is left running.
  */
 distil_pool *distil_pool_start(void *memory, size_t threads);
 
-/* End and join the workers. The memory is the caller's again. NULL is allowed. In a child of the
- * process that started it: leaves the threads, which are not there, alone. */
+/* Ends and joins the workers; after that the caller may reuse the memory. NULL is allowed and does
+ * nothing. In a child of the process that started the pool it does nothing either, since the
+ * workers exist in the parent only. */
 void distil_pool_stop(distil_pool *pool);
 
-/* Begin and end of a pass. NULL is allowed and does nothing. */
+/* Mark the begin and the end of a pass, between which idle workers spin. NULL is allowed and does
+ * nothing. */
 void distil_pool_wake(distil_pool *pool);
 void distil_pool_rest(distil_pool *pool);
 
 /*
- * Call fn for 0 <= i < n in `parts` (1 .. 65535, or 0 where n is 0) parts of about equal size and
- * return when all are done. With pool NULL or parts 1: one call on this thread, thread 0, and
- * nothing is locked, shared or woken.
+ * Computes a step of n items and returns when all are computed. It calls step(job, thread, begin,
+ * end) once for each part. There are `parts` parts of about equal size, 1 .. 65535; where n is 0
+ * nothing is called, and parts may be 0. If pool is NULL or parts is 1, the calling thread calls
+ * step once with thread 0 and touches nothing that is shared.
  */
-void distil_pool_run(distil_pool *pool, distil_pool_fn *fn, void *job, size_t n, size_t parts);
+void distil_pool_run(distil_pool *pool, distil_pool_fn *step, void *job, size_t n, size_t parts);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names for people: statuses, levels, version.
+ * The texts of statuses, the names of levels, and the version.
  */
 #include <string.h>
 
