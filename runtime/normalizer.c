@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The steps of BertNormalizer, fused. In the reference's order: clean text; spaces around Chinese
- * characters; canonical decomposition, canonical ordering, removal of non-spacing marks; lowercase.
+ * BertNormalizer of Hugging Face tokenizers as one loop over code points. The reference does, one
+ * after the other on the whole text: cleaning, spaces around Chinese characters, canonical
+ * decomposition, canonical ordering, removal of non-spacing marks, lowercase.
  */
 #include "runtime/normalizer.h"
 
@@ -9,7 +10,8 @@
 #include "runtime/unicode_tables.h"
 #include "runtime/base/utf8.h"
 
-/* Hangul syllables decompose by arithmetic (Unicode 15, section 3.12). */
+/* A Hangul syllable decomposes into two or three letters by arithmetic (Unicode 15, section
+ * 3.12). */
 enum {
     HANGUL_FIRST = 0xac00,
     HANGUL_COUNT = 11172,
@@ -20,7 +22,7 @@ enum {
     HANGUL_TAILS = 28
 };
 
-/* The one code point whose lowercase is two: the second is a combining dot. */
+/* U+0130 is the only code point whose lowercase has two code points: i and a combining dot. */
 enum { CAPITAL_I_WITH_DOT = 0x130, COMBINING_DOT_ABOVE = 0x307 };
 
 void distil_normalizer_init(distil_normalizer *norm, const distil_tokenizer *tokenizer,
@@ -58,8 +60,9 @@ static void push_decomposition(distil_normalizer_cursor *cursor, uint32_t c)
     }
 }
 
-/* Next code point after cleaning, spacing and decomposition. At most 4 parts at a time: what is
- * set between spaces decomposes into one code point at most (checked by the tables' generator). */
+/* Returns the next code point after cleaning, spacing and decomposition. The four places of
+ * cursor->parts are enough, because a character that gets spaces around it decomposes into one code
+ * point at most; tools/generate/make_unicode_tables.py checks that. */
 static uint32_t read_part(const distil_normalizer *norm, distil_normalizer_cursor *cursor)
 {
     uint32_t options = norm->tokenizer->flags;
@@ -93,8 +96,8 @@ static uint32_t read_part(const distil_normalizer *norm, distil_normalizer_curso
     return DISTIL_NORMALIZER_END;
 }
 
-/* c, just read, is the first non-starter to be kept of a run: find the run's end and which
- * combining classes are in it, and go back. */
+/* Begins a run of non-starters at c, which has just been read and which accent stripping keeps.
+ * Reads ahead to find the length of the run and its combining classes; the cursor stays at c. */
 static void begin_run(distil_normalizer *norm, uint32_t c)
 {
     distil_normalizer_cursor ahead;
@@ -116,8 +119,9 @@ static void begin_run(distil_normalizer *norm, uint32_t c)
     norm->run_left = norm->run_length;
 }
 
-/* Next kept code point of the run, lowest class first; DISTIL_NORMALIZER_END when the run is over,
- * and then the cursor is at its end. */
+/* Returns the next code point of the run that accent stripping keeps, in the order of combining
+ * classes. Returns DISTIL_NORMALIZER_END after the last one, with the cursor at the end of the
+ * run. */
 static uint32_t read_run(distil_normalizer *norm)
 {
     for (;;) {
@@ -140,7 +144,7 @@ static uint32_t read_run(distil_normalizer *norm)
     }
 }
 
-/* Next code point in canonical order without non-spacing marks. */
+/* Returns the next code point after canonical ordering and the removal of non-spacing marks. */
 static uint32_t read_stripped(distil_normalizer *norm)
 {
     for (;;) {

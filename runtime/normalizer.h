@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Raw text to normalised code points, one at a time: BertNormalizer of Hugging Face tokenizers,
- * as docs/tokenizer.md restates it. No allocation, no look-back; time linear in the text.
+ * Turns raw text into normalised code points, one at a time, as BertNormalizer of Hugging Face
+ * tokenizers does; docs/tokenizer.md describes each step. It allocates nothing, and the time is
+ * linear in the length of the text.
  */
 #ifndef DISTIL_RUNTIME_NORMALIZER_H
 #define DISTIL_RUNTIME_NORMALIZER_H
@@ -11,43 +12,49 @@
 
 #include "runtime/tokenizer.h"
 
-/* A place in the text: the next byte, and what the code point before it still has to give. */
+/* A position in the text: the next byte, and the code points that the last one read has been
+ * decomposed into and that are not returned yet. */
 typedef struct distil_normalizer_cursor {
     const uint8_t *at;
-    uint32_t parts[4]; /* last first; no code point gives more */
-    uint32_t left;
+    uint32_t parts[4]; /* a stack, the next one on top; no code point has more than four */
+    uint32_t left;     /* the number of parts on the stack */
 } distil_normalizer_cursor;
 
 /*
- * One piece of text, which ends at its last byte or where a special token begins. Canonical
- * ordering is done without a buffer: marks between two starters that survive accent stripping are
- * read once for each combining class that occurs among them, at most DISTIL_UNICODE_RANKS times.
+ * The state of normalising one piece of text, which ends with the text or where a special token
+ * begins.
+ *
+ * Canonical ordering sorts each run of non-starters (combining marks) by combining class. It needs
+ * no buffer here: the run is read again for each class that occurs in it and that accent stripping
+ * keeps, at most DISTIL_UNICODE_RANKS times.
  */
 typedef struct distil_normalizer {
     const distil_tokenizer *tokenizer;
     const uint8_t *end;
-    int split_special; /* nonzero: special tokens do not end the piece */
+    int split_special; /* nonzero: special tokens are plain text and do not end the piece */
     distil_normalizer_cursor cursor;
-    uint32_t second; /* of a lowercase of two code points, 0 if none is due */
+    uint32_t second; /* the next code point if the last lowercase had two, else 0 */
 
-    /* The run of non-starters being returned in order; ranks is 0 outside of one. */
-    uint32_t ranks; /* bit r: non-starters of rank r are still to come; lowest bit first */
-    distil_normalizer_cursor run; /* the run's begin */
-    size_t run_length;            /* code points of the run, removed ones included */
-    size_t run_left;              /* of them, how many this reading has yet to see */
+    /* The run of non-starters that is being returned in order; ranks is 0 outside of a run. */
+    uint32_t ranks; /* bit r is set while non-starters of rank r are to come; the lowest is next */
+    distil_normalizer_cursor run; /* where the run begins */
+    size_t run_length;            /* the code points of the run, with those that are removed */
+    size_t run_left;              /* those that the current reading of the run has not seen yet */
 } distil_normalizer;
 
 #define DISTIL_NORMALIZER_END UINT32_C(0xffffffff)
 
+/* Begins at `text`, which goes up to `end`. The text and the tokenizer must outlive *norm. */
 void distil_normalizer_init(distil_normalizer *norm, const distil_tokenizer *tokenizer,
                             const uint8_t *text, const uint8_t *end, int split_special);
 
-/* Next code point of the normalised piece; DISTIL_NORMALIZER_END at its end, norm->cursor.at being
- * the end of text or the first byte of a special token. White space is U+0020 and nothing else. */
+/* Returns the next code point of the normalised piece, or DISTIL_NORMALIZER_END. At the end,
+ * norm->cursor.at is the end of the text or the first byte of a special token. The only white space
+ * that this function returns is U+0020. */
 uint32_t distil_normalizer_next(distil_normalizer *norm);
 
-/* Nonzero if what comes next depends on nothing but the bytes at norm->cursor.at, so that a caller
- * may take simple ones from there itself and move it. */
+/* Returns nonzero if the next code point depends only on the bytes at norm->cursor.at. The caller
+ * may then read simple bytes there by itself and move the cursor past them. */
 static inline int distil_normalizer_is_fresh(const distil_normalizer *norm)
 {
     return norm->cursor.left == 0 && norm->second == 0 && norm->ranks == 0;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The reference finds special tokens in the text as it was written, before normalisation: exact
- * case, leftmost first and there the longest. Each place costs at most the sum of their lengths.
+ * Hugging Face tokenizers finds special tokens before it normalises the text, so the case must be
+ * exact. Of several matches the leftmost counts, and of those the longest. A comparison at one
+ * position reads at most as many bytes as all special tokens have together.
  */
 #include "runtime/special.h"
 
 #include "runtime/base/utf8.h"
 
-/* Bytes of text that the token takes at `at`, 0 if it is not there. By code points, not by bytes,
- * because a U+FFFD of the token stands for invalid bytes of the text too. */
+/* Returns the length in bytes of the text at `at` that matches the token, or 0. It compares code
+ * points rather than bytes, because a U+FFFD in the token also matches invalid bytes of the
+ * text. */
 static size_t match_one(const uint8_t *token, const uint8_t *token_end, const uint8_t *at,
                         const uint8_t *end)
 {
@@ -17,7 +19,7 @@ static size_t match_one(const uint8_t *token, const uint8_t *token_end, const ui
     while (token < token_end) {
         if (p == end)
             return 0;
-        if (*p < 0x80 || *token < 0x80) { /* the same bytes or different code points */
+        if (*p < 0x80 || *token < 0x80) { /* If one of the two is ASCII, bytes can be compared. */
             if (*p++ != *token++)
                 return 0;
         } else if (distil_utf8_decode(&p, end) != distil_utf8_decode(&token, token_end)) {
@@ -62,7 +64,8 @@ void distil_special_prepare(distil_tokenizer *tokenizer)
         tokenizer->actions[*token] = DISTIL_TOK_SPECIAL;
         if (distil_utf8_decode(&at, token + bytes) != DISTIL_UTF8_REPLACEMENT)
             continue;
-        for (int b = 0x80; b <= 0xff; b++) /* any of them can begin an invalid sequence */
+        /* The token begins with U+FFFD, and any of these bytes can begin an invalid sequence. */
+        for (int b = 0x80; b <= 0xff; b++)
             tokenizer->actions[b] = DISTIL_TOK_SPECIAL;
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Special tokens ("[MASK]", "[SEP]", ...) written in raw text.
+ * Finds special tokens ("[MASK]", "[SEP]", ...) that are written in raw text.
  */
 #ifndef DISTIL_RUNTIME_SPECIAL_H
 #define DISTIL_RUNTIME_SPECIAL_H
@@ -10,12 +10,12 @@
 
 #include "runtime/tokenizer.h"
 
-/* The longest special token that begins at `at`, a code point's first byte below end: returns its
- * number of bytes in the text and sets *id, or returns 0. */
+/* Looks for the longest special token that begins at `at`, which is the first byte of a code point
+ * and below `end`. Returns its length in the text in bytes and sets *id, or returns 0. */
 size_t distil_special_match(const distil_tokenizer *tokenizer, uint32_t *id, const uint8_t *at,
                             const uint8_t *end);
 
-/* Nonzero if one begins there. */
+/* Returns nonzero if a special token begins at `at`. */
 static inline int distil_special_begins(const distil_tokenizer *tokenizer, const uint8_t *at,
                                         const uint8_t *end)
 {
@@ -25,7 +25,8 @@ static inline int distil_special_begins(const distil_tokenizer *tokenizer, const
            distil_special_match(tokenizer, &id, at, end) > 0;
 }
 
-/* Mark in actions the bytes that a special token may begin with. */
+/* Sets tokenizer->actions to DISTIL_TOK_SPECIAL for each byte that a special token may begin
+ * with. */
 void distil_special_prepare(distil_tokenizer *tokenizer);
 
 #endif

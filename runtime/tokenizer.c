@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Words and WordPiece: BertPreTokenizer and the WordPiece model of Hugging Face tokenizers over
- * what runtime/normalizer.c returns, with a short way for ASCII, which normalises byte by byte.
+ * Splits normalised text into words, and words into tokens, as BertPreTokenizer and the WordPiece
+ * model of Hugging Face tokenizers do. runtime/normalizer.c supplies the normalised characters.
+ * ASCII characters do not go through it: each is normalised by itself, so a table of bytes does for
+ * them.
  *
- * Linear time: a byte is read at most 1 + DISTIL_UNICODE_RANKS times by the normaliser, and a word
- * of at most max_word_chars costs at most that many times max_token_bytes steps.
+ * The time is linear in the text. The normaliser reads a byte at most 1 + DISTIL_UNICODE_RANKS
+ * times. A word of at most max_word_chars characters costs at most max_token_bytes look-ups for
+ * each of them, and a longer word none.
  */
 #include "runtime/tokenizer.h"
 
@@ -17,46 +20,51 @@
 
 enum { WORD_BYTES = DISTIL_BLOB_MAX_WORD_CHARS * DISTIL_UTF8_MAX_BYTES };
 
-/* The prefix of a token that continues a word, and its hash: ('#' + 1) * (MULTIPLIER + 1). */
+/* A token that continues a word begins with "##". The hash of this prefix is h * M + h with h =
+ * '#' + 1 and M the multiplier, by the definition of distil_vocab_hash. */
 #define CONTINUATION "##"
 enum { CONTINUATION_BYTES = 2 };
 #define CONTINUATION_HASH ((UINT64_C(0x23) + 1) * (DISTIL_VOCAB_MULTIPLIER + 1))
 
-/* 1 / DISTIL_VOCAB_MULTIPLIER modulo 2^64: takes the last byte off a hash again. */
+/* The inverse of DISTIL_VOCAB_MULTIPLIER modulo 2^64. Multiplying by it removes the last byte from
+ * a hash, after that byte's summand was subtracted. */
 #define INVERSE_MULTIPLIER UINT64_C(0xdc56e6f5090b32d9)
 _Static_assert(DISTIL_VOCAB_MULTIPLIER *INVERSE_MULTIPLIER == 1, "modular inverse");
 
-typedef struct encoder {
+/* The state of distil_tok_encode: its arguments, its output, and the word that is being read. */
+typedef struct tokens {
     const distil_tokenizer *tokenizer;
     int32_t *ids;
     size_t capacity;
     size_t limit;
-    size_t count; /* ids known; those below capacity are written */
+    size_t count; /* the ids found so far; the first `capacity` of them are written to ids */
 
-    /* The word being read. Beyond WORD_BYTES nothing is stored: it has too many characters. */
+    /* The normalised word. Of a word above WORD_BYTES, which has too many characters to be split,
+     * only the beginning is stored. */
     size_t word_chars;
     size_t word_bytes;
     uint64_t word_hash;
     uint8_t word[WORD_BYTES];
-} encoder;
+} tokens;
 
-static void put(encoder *e, uint32_t id)
+static void add_id(tokens *t, uint32_t id)
 {
-    if (e->count < e->capacity)
-        e->ids[e->count] = (int32_t)id;
-    e->count++;
+    if (t->count < t->capacity)
+        t->ids[t->count] = (int32_t)id;
+    t->count++;
 }
 
 /* ---- WordPiece ------------------------------------------------------------------------------ */
 
-/* Id of the longest token that word[start ..] begins with, DISTIL_VOCAB_EMPTY if none does; *stop
- * is set to its end. prefix is "" at the word's start, else "##", hash the prefix's. */
-static uint32_t longest_piece(const encoder *e, size_t *stop, size_t start, const char *prefix,
+/* Finds the longest token at word[start]. Returns its id and sets *stop to its end in the word, or
+ * returns DISTIL_VOCAB_EMPTY. The prefix, "" at the begin of the word and "##" elsewhere, is a part
+ * of the token but not of the word; `hash` is the hash of the prefix. */
+static uint32_t longest_piece(const tokens *t, size_t *stop, size_t start, const char *prefix,
                               size_t prefix_bytes, uint64_t hash)
 {
-    const distil_vocab *vocab = &e->tokenizer->vocab;
-    const char *text = (const char *)e->word + start;
-    size_t bytes = e->word_bytes - start;
+    const distil_vocab *vocab = &t->tokenizer->vocab;
+    const char *text = (const char *)t->word + start;
+    size_t bytes = t->word_bytes - start;
 
     if (vocab->max_token_bytes <= prefix_bytes)
         return DISTIL_VOCAB_EMPTY;
@@ -64,8 +72,8 @@ static uint32_t longest_piece(const encoder *e, size_t *stop, size_t start, cons
         bytes = vocab->max_token_bytes - prefix_bytes;
     hash = distil_vocab_hash(hash, text, bytes);
     for (; bytes > 0; bytes--) {
-        /* not in the middle of a character, where word[start + bytes] is a trailing byte */
-        if (start + bytes == e->word_bytes || (e->word[start + bytes] & 0xc0) != 0x80) {
+        /* A token ends between two characters, so the byte after it continues no character. */
+        if (start + bytes == t->word_bytes || (t->word[start + bytes] & 0xc0) != 0x80) {
             uint32_t id = distil_vocab_find(vocab, hash, prefix, prefix_bytes, text, bytes);
 
             if (id != DISTIL_VOCAB_EMPTY) {
@@ -78,90 +86,92 @@ static uint32_t longest_piece(const encoder *e, size_t *stop, size_t start, cons
     return DISTIL_VOCAB_EMPTY;
 }
 
-/* Split the word, which is no token, into pieces; [UNK] if it cannot be. Kept apart from the ids
- * until the last piece is found, so that nothing has to be taken back. */
-static void put_pieces(encoder *e)
+/* Splits the word, which is not a token itself, into tokens and adds their ids. If it cannot be
+ * split, adds [UNK] instead. The pieces are kept in an array of their own until the last one is
+ * found, so that no id has to be removed again. */
+static void add_pieces(tokens *t)
 {
     uint32_t pieces[DISTIL_BLOB_MAX_WORD_CHARS];
     size_t n = 0, start = 0;
 
-    while (start < e->word_bytes) {
-        uint32_t id = start == 0 ? longest_piece(e, &start, 0, "", 0, 0)
-                                 : longest_piece(e, &start, start, CONTINUATION, CONTINUATION_BYTES,
+    while (start < t->word_bytes) {
+        uint32_t id = start == 0 ? longest_piece(t, &start, 0, "", 0, 0)
+                                 : longest_piece(t, &start, start, CONTINUATION, CONTINUATION_BYTES,
                                                  CONTINUATION_HASH);
 
         if (id == DISTIL_VOCAB_EMPTY) {
-            put(e, e->tokenizer->unk_id);
+            add_id(t, t->tokenizer->unk_id);
             return;
         }
         pieces[n++] = id;
     }
     for (size_t i = 0; i < n; i++)
-        put(e, pieces[i]);
+        add_id(t, pieces[i]);
 }
 
-/* The word is complete: put its ids and begin the next. */
-static void finish_word(encoder *e)
+/* Adds the ids of the word that ends here, if there is one, and begins an empty word. */
+static void finish_word(tokens *t)
 {
     uint32_t id;
 
-    if (e->word_chars == 0)
+    if (t->word_chars == 0)
         return;
-    if (e->word_chars > e->tokenizer->max_word_chars) {
-        put(e, e->tokenizer->unk_id);
+    if (t->word_chars > t->tokenizer->max_word_chars) {
+        add_id(t, t->tokenizer->unk_id);
     } else {
-        id = distil_vocab_find(&e->tokenizer->vocab, e->word_hash, "", 0, (const char *)e->word,
-                               e->word_bytes);
+        id = distil_vocab_find(&t->tokenizer->vocab, t->word_hash, "", 0, (const char *)t->word,
+                               t->word_bytes);
         if (id != DISTIL_VOCAB_EMPTY)
-            put(e, id);
+            add_id(t, id);
         else
-            put_pieces(e);
+            add_pieces(t);
     }
-    e->word_chars = 0;
-    e->word_bytes = 0;
-    e->word_hash = 0;
+    t->word_chars = 0;
+    t->word_bytes = 0;
+    t->word_hash = 0;
 }
 
 /* ---- words ---------------------------------------------------------------------------------- */
 
-static void add_char(encoder *e, uint32_t c)
+static void add_char(tokens *t, uint32_t c)
 {
     uint8_t bytes[DISTIL_UTF8_MAX_BYTES];
     size_t n = distil_utf8_encode(bytes, c);
 
-    e->word_chars++;
-    if (n > WORD_BYTES - e->word_bytes)
+    t->word_chars++;
+    if (n > WORD_BYTES - t->word_bytes)
         return;
-    memcpy(e->word + e->word_bytes, bytes, n);
-    e->word_bytes += n;
-    e->word_hash = distil_vocab_hash(e->word_hash, (const char *)bytes, n);
+    memcpy(t->word + t->word_bytes, bytes, n);
+    t->word_bytes += n;
+    t->word_hash = distil_vocab_hash(t->word_hash, (const char *)bytes, n);
 }
 
-/* A character that is a word of its own. */
-static void put_alone(encoder *e, uint32_t c)
+/* Ends the word before, and adds the character as a word of its own. */
+static void add_single_char_word(tokens *t, uint32_t c)
 {
-    finish_word(e);
-    add_char(e, c);
-    finish_word(e);
+    finish_word(t);
+    add_char(t, c);
+    finish_word(t);
 }
 
-/* The same for an ASCII character. */
-static void put_ascii(encoder *e, const char *c)
+/* The same for an ASCII punctuation character, which needs no normalisation. */
+static void add_ascii_punctuation(tokens *t, const char *c)
 {
     uint32_t id;
 
-    finish_word(e);
-    id = distil_vocab_find(&e->tokenizer->vocab, distil_vocab_hash(0, c, 1), "", 0, c, 1);
-    put(e, id != DISTIL_VOCAB_EMPTY ? id : e->tokenizer->unk_id);
+    finish_word(t);
+    id = distil_vocab_find(&t->tokenizer->vocab, distil_vocab_hash(0, c, 1), "", 0, c, 1);
+    add_id(t, id != DISTIL_VOCAB_EMPTY ? id : t->tokenizer->unk_id);
 }
 
-/* ASCII characters of a word from `at`, up to the first byte that is none. */
-static const uint8_t *take_letters(encoder *e, const uint8_t *at, const uint8_t *end)
+/* Appends to the word the ASCII word characters from `at` on, and returns the address of the first
+ * byte that is not one. */
+static const uint8_t *read_ascii_letters(tokens *t, const uint8_t *at, const uint8_t *end)
 {
-    const uint8_t *actions = e->tokenizer->actions, *begin = at;
-    uint8_t *to = e->word + e->word_bytes;
-    uint64_t hash = e->word_hash;
-    size_t room = WORD_BYTES - e->word_bytes;
+    const uint8_t *actions = t->tokenizer->actions, *begin = at;
+    uint8_t *to = t->word + t->word_bytes;
+    uint64_t hash = t->word_hash;
+    size_t room = WORD_BYTES - t->word_bytes;
     const uint8_t *stop = (size_t)(end - at) > room ? at + room : end;
 
     for (; at < stop; at++) {
@@ -172,29 +182,31 @@ static const uint8_t *take_letters(encoder *e, const uint8_t *at, const uint8_t 
         *to++ = byte;
         hash = hash * DISTIL_VOCAB_MULTIPLIER + byte + 1;
     }
-    e->word_bytes += (size_t)(at - begin);
-    e->word_hash = hash;
-    if (at == stop) /* no room: the word has too many characters, which only need counting */
+    t->word_bytes += (size_t)(at - begin);
+    t->word_hash = hash;
+    /* Where the word does not fit, it has too many characters, and the rest needs counting only. */
+    if (at == stop)
         while (at < end && actions[*at] > DISTIL_TOK_LAST_ACTION)
             at++;
-    e->word_chars += (size_t)(at - begin);
+    t->word_chars += (size_t)(at - begin);
     return at;
 }
 
-/* Take ASCII words, spaces and punctuation from `at` as far as they go. */
-static const uint8_t *take_ascii(encoder *e, const uint8_t *at, const uint8_t *end)
+/* Tokenizes ASCII words, spaces and punctuation from `at` on, and returns the address of the first
+ * byte that is something else. */
+static const uint8_t *read_ascii(tokens *t, const uint8_t *at, const uint8_t *end)
 {
-    while (e->count <= e->limit) {
+    while (t->count <= t->limit) {
         uint8_t action;
 
-        at = take_letters(e, at, end);
+        at = read_ascii_letters(t, at, end);
         if (at == end)
             break;
-        action = e->tokenizer->actions[*at];
+        action = t->tokenizer->actions[*at];
         if (action == DISTIL_TOK_SPACE)
-            finish_word(e);
+            finish_word(t);
         else if (action == DISTIL_TOK_PUNCT)
-            put_ascii(e, (const char *)at);
+            add_ascii_punctuation(t, (const char *)at);
         else
             break;
         at++;
@@ -202,30 +214,30 @@ static const uint8_t *take_ascii(encoder *e, const uint8_t *at, const uint8_t *e
     return at;
 }
 
-/* Encode up to the end of text or the next special token, and return that place; or until more
- * than limit ids are known. */
-static const uint8_t *encode_piece(encoder *e, const uint8_t *at, const uint8_t *end,
-                                   int split_special)
+/* Tokenizes the piece of text up to its end or the next special token, and returns the address
+ * where it stopped. It stops earlier if there are more than `limit` ids. */
+static const uint8_t *tokenize_piece(tokens *t, const uint8_t *at, const uint8_t *end,
+                                     int split_special)
 {
     distil_normalizer norm;
 
-    distil_normalizer_init(&norm, e->tokenizer, at, end, split_special);
-    while (e->count <= e->limit) {
+    distil_normalizer_init(&norm, t->tokenizer, at, end, split_special);
+    while (t->count <= t->limit) {
         uint32_t c;
 
         if (distil_normalizer_is_fresh(&norm))
-            norm.cursor.at = take_ascii(e, norm.cursor.at, end);
+            norm.cursor.at = read_ascii(t, norm.cursor.at, end);
         c = distil_normalizer_next(&norm);
         if (c == DISTIL_NORMALIZER_END) {
-            finish_word(e);
+            finish_word(t);
             break;
         }
         if (c == ' ')
-            finish_word(e);
+            finish_word(t);
         else if (distil_unicode_lookup(c)->flags & DISTIL_UNICODE_PUNCT)
-            put_alone(e, c);
+            add_single_char_word(t, c);
         else
-            add_char(e, c);
+            add_char(t, c);
     }
     return norm.cursor.at;
 }
@@ -235,32 +247,32 @@ size_t distil_tok_encode(const distil_tokenizer *tokenizer, int32_t *ids, size_t
 {
     const uint8_t *at = (const uint8_t *)text;
     const uint8_t *end = text_bytes > 0 ? at + text_bytes : at;
-    encoder e;
+    tokens t;
 
-    e.tokenizer = tokenizer;
-    e.ids = ids;
-    e.capacity = capacity;
-    e.limit = limit;
-    e.count = 0;
-    e.word_chars = 0;
-    e.word_bytes = 0;
-    e.word_hash = 0;
-    put(&e, tokenizer->cls_id);
-    while (e.count <= limit) {
+    t.tokenizer = tokenizer;
+    t.ids = ids;
+    t.capacity = capacity;
+    t.limit = limit;
+    t.count = 0;
+    t.word_chars = 0;
+    t.word_bytes = 0;
+    t.word_hash = 0;
+    add_id(&t, tokenizer->cls_id);
+    while (t.count <= limit) {
         uint32_t id;
 
-        at = encode_piece(&e, at, end, split_special);
-        if (at == end || e.count > limit)
+        at = tokenize_piece(&t, at, end, split_special);
+        if (at == end || t.count > limit)
             break;
         at += distil_special_match(tokenizer, &id, at, end);
-        put(&e, id);
+        add_id(&t, id);
     }
-    if (e.count <= limit)
-        put(&e, tokenizer->sep_id);
-    return e.count;
+    if (t.count <= limit)
+        add_id(&t, tokenizer->sep_id);
+    return t.count;
 }
 
-/* ---- set-up --------------------------------------------------------------------------------- */
+/* ---- setup ---------------------------------------------------------------------------------- */
 
 void distil_tok_prepare(distil_tokenizer *tokenizer)
 {

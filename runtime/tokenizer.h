@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text to token ids: Hugging Face tokenizers 0.23, BertWordPieceTokenizer, restated in
- * docs/tokenizer.md. One forward pass over the bytes, no allocation, time linear in the text.
+ * Text to token ids, exactly as BertWordPieceTokenizer of Hugging Face tokenizers 0.23 does it;
+ * docs/tokenizer.md describes each step. The text is read once from front to back, nothing is
+ * allocated, and the time is linear in the length of the text.
  */
 #ifndef DISTIL_RUNTIME_TOKENIZER_H
 #define DISTIL_RUNTIME_TOKENIZER_H
@@ -14,37 +15,47 @@
 
 typedef struct distil_tokenizer {
     distil_vocab vocab;
-    uint32_t flags;          /* DISTIL_BLOB_TOK_* */
-    uint32_t max_word_chars; /* at most DISTIL_BLOB_MAX_WORD_CHARS */
+    uint32_t flags;          /* DISTIL_BLOB_TOK_* bits */
+    uint32_t max_word_chars; /* 1 .. DISTIL_BLOB_MAX_WORD_CHARS; a longer word becomes [UNK] */
     uint32_t unk_id, cls_id, sep_id;
-    const uint32_t *specials; /* ids recognised in raw text */
+    const uint32_t *specials; /* (special_count) ids of the tokens that raw text may contain */
     uint32_t special_count;
-    uint8_t actions[256]; /* by byte of raw text: DISTIL_TOK_*, or what an ASCII character of a word
-                             becomes; set by distil_tok_prepare */
+
+    /* What the tokenizer does with a byte of raw text: one of the DISTIL_TOK_ values below. A
+     * greater value means that the byte is an ASCII character of a word, and is the normalised
+     * character. */
+    uint8_t actions[256];
 } distil_tokenizer;
 
-/* View of an opened blob's tokenizer; lives as long as the blob. */
+/* Fills the tokenizer with pointers into an opened blob, which must stay open as long as the
+ * tokenizer is used. */
 void distil_tok_init(distil_tokenizer *tokenizer, const distil_blob *blob);
 
-/* Values of distil_tokenizer.actions below those of word characters. */
+/* Values of distil_tokenizer.actions. Characters of words are above all of them. */
 enum {
-    DISTIL_TOK_OTHER = 0,   /* not ASCII, or a control character: the normaliser's work */
-    DISTIL_TOK_SPACE = 1,   /* ends a word */
-    DISTIL_TOK_PUNCT = 2,   /* a word of its own */
+    DISTIL_TOK_OTHER = 0,   /* the normaliser reads it: not ASCII, or a control character */
+    DISTIL_TOK_SPACE = 1,   /* it ends a word */
+    DISTIL_TOK_PUNCT = 2,   /* it is a word of its own */
     DISTIL_TOK_SPECIAL = 3, /* a special token may begin here */
     DISTIL_TOK_LAST_ACTION = DISTIL_TOK_SPECIAL
 };
 
-/* Fill actions from the other fields, once they are set: the last step of distil_tok_init. */
+/* Fills actions from the other fields. This is the last step of distil_tok_init; a test that
+ * changes another field calls it again. */
 void distil_tok_prepare(distil_tokenizer *tokenizer);
 
 /*
- * Ids of the text with [CLS] first and [SEP] last. Returns their number, at least 2, and writes the
- * first min(number, capacity). Stops early, returning a number above limit, once more than limit
- * ids are known (those written are then the text's first ones, and [SEP] has not been reached);
- * limit SIZE_MAX counts all. split_special: treat special tokens as plain text.
- * The caller truncates: with number > max_positions, keep the first max_positions - 1 and put
- * sep_id last.
+ * Tokenizes a text: [CLS] first, then the text's tokens, then [SEP].
+ *
+ * ids            (capacity) receives the first ids, as many as fit; may be NULL if capacity is 0
+ * limit          the caller does not need to know of more ids than this; SIZE_MAX counts all
+ * text           (text_bytes) any bytes; may be NULL if text_bytes is 0
+ * split_special  nonzero: special tokens in the text are plain text
+ *
+ * Returns the number of ids, at least 2. If the text has more than `limit` ids, the function stops
+ * early and returns some number above limit. The ids written are then the first ones of the text,
+ * and [SEP] may be missing. To truncate to max_positions, pass it as capacity and limit; if the
+ * result is greater, put sep_id into the last position.
  */
 size_t distil_tok_encode(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
                          size_t limit, const char *text, size_t text_bytes, int split_special);
