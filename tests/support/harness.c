@@ -23,6 +23,7 @@ typedef enum case_state { CASE_NONE, CASE_OPEN, CASE_FAILED, CASE_SKIPPED } case
 
 /* The state of the run. */
 static struct {
+    const char *program; /* the path that the program was started by */
     const char *name;
     const char *filter;
     int verbose;
@@ -33,7 +34,7 @@ static struct {
     case_state state;
     size_t failures; /* of the current case */
     size_t passed, failed, skipped;
-} run = {.name = "test", .seed = 1};
+} run = {.program = "test", .name = "test", .seed = 1};
 
 /* ---- command line ------------------------------------------------------------------------- */
 
@@ -69,6 +70,8 @@ int harness_init(const char *name, int argc, char **argv)
     int kept = argc > 0 ? 1 : 0;
 
     run.name = name;
+    if (argc > 0)
+        run.program = argv[0];
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-v") == 0)
             run.verbose = 1;
@@ -89,6 +92,20 @@ int harness_init(const char *name, int argc, char **argv)
 
 /* ---- cases -------------------------------------------------------------------------------- */
 
+/* Print the command that runs the current case alone. In the wildcard, '?' stands for characters
+ * that the shell or fnmatch would treat specially. */
+static void print_rerun(void)
+{
+    char wildcard[NAME_BYTES];
+
+    strcpy(wildcard, run.case_name);
+    for (char *c = wildcard; *c != '\0'; c++)
+        if (strchr("[]\\'", *c) != NULL)
+            *c = '?';
+    printf("rerun: %s --seed %llu --filter '%s'\n", run.program, (unsigned long long)run.seed,
+           wildcard);
+}
+
 static void close_case(void)
 {
     if (run.state == CASE_OPEN) {
@@ -99,6 +116,7 @@ static void close_case(void)
         run.failed++;
         if (run.failures > SHOWN_FAILURES)
             printf("not ok %s: %zu more\n", run.case_name, run.failures - SHOWN_FAILURES);
+        print_rerun();
     } else if (run.state == CASE_SKIPPED) {
         run.skipped++;
     }
