@@ -7,11 +7,26 @@
 #   - the list of files in "The forward pass at scalar level" of docs/architecture.md has at most 9
 #     files and 1,500 lines, and its line counts are those of the files.
 # Prints one line for each violation and exits with 1 if there is any.
+#
+#     tools/check/check_pages.sh [--write]
+#
+# With --write it first puts the files' line counts into the list.
 
 set -u
 LC_ALL=C.UTF-8
 export LC_ALL
 cd "$(dirname "$0")/../.." || exit 1
+page=docs/architecture.md
+if [ "${1-}" = --write ]; then
+    awk -F'|' '
+        /^## / { inside = $0 == "## The forward pass at scalar level" }
+        inside && /^\| *[0-9]/ {
+            file = $3; gsub(/[` ]/, "", file); lines = 0
+            while ((getline line < file) > 0) lines++
+            print "|" $2 "|" $3 "| " lines " |" $5 "|"; next
+        }
+        { print }' $page >$page.tmp && mv $page.tmp $page
+fi
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
