@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/1.1 heads line by line, and bodies byte by byte where they have structure. */
+/* Heads are parsed line by line. Bodies are decoded byte by byte where they have structure, and in
+ * runs where they have content. */
 #include "lambda/net/http.h"
 
 #include <string.h>
@@ -16,7 +17,7 @@ static int is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* What a field value, a reason phrase or a chunk extension is made of. */
+/* 1 for a byte that may be part of a header's value, a reason phrase or a chunk extension. */
 static int is_text(char c)
 {
     unsigned char u = (unsigned char)c;
@@ -24,7 +25,7 @@ static int is_text(char c)
     return c == '\t' || (u >= 0x20 && u != 0x7f);
 }
 
-/* tchar of RFC 9110. */
+/* 1 for a tchar of RFC 9110, which names of headers and methods are made of. */
 static int is_token(char c)
 {
     if (is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
@@ -65,7 +66,7 @@ static int lower(char c)
     return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 }
 
-/* ASCII only; strncasecmp heeds a locale. */
+/* This ignores the case of ASCII letters only, whereas strncasecmp depends on the locale. */
 int http_is_nocase(http_slice slice, const char *text)
 {
     size_t i = 0;
@@ -79,14 +80,15 @@ int http_is_nocase(http_slice slice, const char *text)
 
 /* ---- lines of a head ------------------------------------------------------------------------ */
 
-static http_progress bad(http_head *head, const char *what)
+static http_progress reject_head(http_head *head, const char *what)
 {
     head->what = what;
     return HTTP_BAD;
 }
 
-/* The line that begins at `at`, without its CRLF; *next is where the one after it begins. */
-static http_progress take_line(http_head *head, const char *bytes, size_t size, size_t at,
+/* Find the line that begins at offset `at`. *line is set to it without its CRLF, and *next to the
+ * offset of the line after it. */
+static http_progress find_line(http_head *head, const char *bytes, size_t size, size_t at,
                                http_slice *line, size_t *next)
 {
     size_t limit = size < HTTP_MAX_HEAD_BYTES ? size : HTTP_MAX_HEAD_BYTES;
@@ -94,15 +96,15 @@ static http_progress take_line(http_head *head, const char *bytes, size_t size, 
     const char *end = feed != NULL ? feed : bytes + limit;
     const char *carriage = memchr(begin, '\r', (size_t)(end - begin));
 
-    /* The last byte there is may be a CR whose LF is still to come. */
+    /* A CR at the very end of the bytes is fine: its LF may still arrive. */
     if (carriage != NULL && carriage + 1 != end)
-        return bad(head, "a carriage return without a line feed");
+        return reject_head(head, "a carriage return without a line feed");
     if (feed == NULL && size >= HTTP_MAX_HEAD_BYTES)
-        return bad(head, "a head of more than 64 KiB");
+        return reject_head(head, "a head of more than 64 KiB");
     if (feed == NULL)
         return HTTP_MORE;
     if (carriage == NULL)
-        return bad(head, "a line feed without a carriage return");
+        return reject_head(head, "a line feed without a carriage return");
     line->at = begin;
     line->size = (size_t)(carriage - begin);
     *next = (size_t)(feed - bytes) + 1;
@@ -115,16 +117,16 @@ static http_progress parse_field(http_head *head, http_slice line)
     size_t name = 0;
 
     if (is_blank(line.at[0]))
-        return bad(head, "a folded header line");
+        return reject_head(head, "a folded header line");
     while (name < line.size && is_token(line.at[name]))
         name++;
     if (name == 0 || name == line.size || line.at[name] != ':')
-        return bad(head, "a header line that is no name and colon");
+        return reject_head(head, "a header line that is no name and colon");
     for (size_t i = name + 1; i < line.size; i++)
         if (!is_text(line.at[i]))
-            return bad(head, "a control character in a header");
+            return reject_head(head, "a control character in a header");
     if (head->header_count == HTTP_MAX_HEADERS)
-        return bad(head, "more than 64 headers");
+        return reject_head(head, "more than 64 headers");
     header->name.at = line.at;
     header->name.size = name;
     header->value.at = line.at + name + 1;
@@ -134,12 +136,12 @@ static http_progress parse_field(http_head *head, http_slice line)
     return HTTP_DONE;
 }
 
-/* The header lines from `at` on, to the empty line. */
+/* Parse the header lines from offset `at` up to the empty line. */
 static http_progress parse_fields(http_head *head, const char *bytes, size_t size, size_t at)
 {
     for (;;) {
         http_slice line;
-        http_progress progress = take_line(head, bytes, size, at, &line, &at);
+        http_progress progress = find_line(head, bytes, size, at, &line, &at);
 
         if (progress != HTTP_DONE)
             return progress;
@@ -165,7 +167,7 @@ http_slice http_get(const http_head *head, const char *name)
 
 /* ---- what the headers mean ------------------------------------------------------------------ */
 
-/* 1 if a header of this name has the token in its comma-separated list. */
+/* 1 if the token is in the comma-separated list of a header with this name. */
 static int list_has(const http_head *head, const char *name, const char *token)
 {
     for (size_t i = 0; i < head->header_count; i++) {
@@ -200,7 +202,8 @@ static int parse_length(uint64_t *length, http_slice value)
     return value.size > 0 ? 0 : -1;
 }
 
-/* Framing by Transfer-Encoding and Content-Length, or `otherwise` where there is neither. */
+/* Find out from Transfer-Encoding and Content-Length how the body is delimited. `otherwise` is the
+ * framing of a message that has neither. */
 static http_progress find_framing(http_head *head, int minor, http_framing otherwise)
 {
     int chunked = 0, length = 0;
@@ -211,21 +214,21 @@ static http_progress find_framing(http_head *head, int minor, http_framing other
 
         if (http_is_nocase(header.name, "Transfer-Encoding")) {
             if (chunked || !http_is_nocase(header.value, "chunked"))
-                return bad(head, "a transfer coding other than chunked");
+                return reject_head(head, "a transfer coding other than chunked");
             chunked = 1;
         } else if (http_is_nocase(header.name, "Content-Length")) {
             if (parse_length(&value, header.value) != 0)
-                return bad(head, "a length that is no decimal number");
+                return reject_head(head, "a length that is no decimal number");
             if (length && value != head->content_length)
-                return bad(head, "two different lengths");
+                return reject_head(head, "two different lengths");
             head->content_length = value;
             length = 1;
         }
     }
     if (chunked && length)
-        return bad(head, "a length beside chunks");
+        return reject_head(head, "a length beside chunks");
     if (chunked && minor == 0)
-        return bad(head, "chunks in HTTP/1.0");
+        return reject_head(head, "chunks in HTTP/1.0");
     head->framing = chunked ? HTTP_CHUNKED : length ? HTTP_LENGTH : otherwise;
     return HTTP_DONE;
 }
@@ -238,7 +241,7 @@ static void find_keep_alive(http_head *head, int minor)
         head->keep_alive = minor > 0 || list_has(head, "Connection", "keep-alive");
 }
 
-/* HTTP/1.0 or HTTP/1.1: the minor version, or -1. */
+/* Returns the minor version of HTTP/1.0 or HTTP/1.1, or -1 for anything else. */
 static int parse_version(http_slice version)
 {
     if (http_is(version, "HTTP/1.1"))
@@ -248,7 +251,8 @@ static int parse_version(http_slice version)
 
 /* ---- heads ---------------------------------------------------------------------------------- */
 
-enum { VERSION_BYTES = 8, STATUS_BYTES = 12 /* "HTTP/1.1 200" */ };
+/* STATUS_BYTES is the size of "HTTP/1.1 200". */
+enum { VERSION_BYTES = 8, STATUS_BYTES = 12 };
 
 static http_progress parse_status_line(http_head *head, http_slice line, int *minor)
 {
@@ -256,21 +260,21 @@ static http_progress parse_status_line(http_head *head, http_slice line, int *mi
     const char *code = line.at + VERSION_BYTES + 1;
 
     if (line.size < STATUS_BYTES || (*minor = parse_version(version)) < 0)
-        return bad(head, "not an answer of HTTP/1.1");
+        return reject_head(head, "not an answer of HTTP/1.1");
     if (line.at[VERSION_BYTES] != ' ' || !is_digit(code[0]) || !is_digit(code[1]) ||
         !is_digit(code[2]) || code[0] < '1' || code[0] > '5')
-        return bad(head, "a status that is no number from 100 to 599");
+        return reject_head(head, "a status that is no number from 100 to 599");
     if (line.size > STATUS_BYTES && line.at[STATUS_BYTES] != ' ')
-        return bad(head, "a status that is no number from 100 to 599");
+        return reject_head(head, "a status that is no number from 100 to 599");
     for (size_t i = STATUS_BYTES; i < line.size; i++)
         if (!is_text(line.at[i]))
-            return bad(head, "a control character in the status line");
+            return reject_head(head, "a control character in the status line");
     head->status = (code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0');
     return HTTP_DONE;
 }
 
-/* The beginning of what may become a status line: so that what is no HTTP is refused at once and
- * not waited for. */
+/* 1 if the bytes can be the beginning of a status line. A server that speaks another protocol is
+ * thus refused at its first bytes, instead of being waited for until a line is complete. */
 static int may_be_response(const char *bytes, size_t size)
 {
     size_t known = sizeof "HTTP/1." - 1;
@@ -290,8 +294,8 @@ http_progress http_parse_response(http_head *head, const char *bytes, size_t siz
     if (size == 0)
         return HTTP_MORE;
     if (!may_be_response(bytes, size))
-        return bad(head, "not an answer of HTTP/1.1");
-    progress = take_line(head, bytes, size, 0, &line, &next);
+        return reject_head(head, "not an answer of HTTP/1.1");
+    progress = find_line(head, bytes, size, 0, &line, &next);
     if (progress == HTTP_DONE)
         progress = parse_status_line(head, line, &minor);
     if (progress == HTTP_DONE)
@@ -316,18 +320,18 @@ static http_progress parse_request_line(http_head *head, http_slice line, int *m
     head->method.at = line.at;
     head->method.size = at;
     if (at == 0 || at == line.size || line.at[at] != ' ')
-        return bad(head, "a request line without a method");
+        return reject_head(head, "a request line without a method");
     begin = ++at;
     while (at < line.size && line.at[at] > ' ' && line.at[at] < 0x7f)
         at++;
     head->path.at = line.at + begin;
     head->path.size = at - begin;
     if (at == begin || at == line.size || line.at[at] != ' ')
-        return bad(head, "a request line without a target");
+        return reject_head(head, "a request line without a target");
     version.at = line.at + at + 1;
     version.size = line.size - at - 1;
     *minor = parse_version(version);
-    return *minor < 0 ? bad(head, "not a request of HTTP/1.1") : HTTP_DONE;
+    return *minor < 0 ? reject_head(head, "not a request of HTTP/1.1") : HTTP_DONE;
 }
 
 static http_progress check_host(http_head *head, int minor)
@@ -336,7 +340,7 @@ static http_progress check_host(http_head *head, int minor)
 
     for (size_t i = 0; i < head->header_count; i++)
         hosts += (size_t)http_is_nocase(head->headers[i].name, "Host");
-    return hosts > 1 || (hosts == 0 && minor > 0) ? bad(head, "no Host, or more than one")
+    return hosts > 1 || (hosts == 0 && minor > 0) ? reject_head(head, "no Host, or more than one")
                                                   : HTTP_DONE;
 }
 
@@ -351,7 +355,7 @@ http_progress http_parse_request(http_head *head, const char *bytes, size_t size
     memset(&head->header_count, 0, sizeof *head - offsetof(http_head, header_count));
     if (size == 0)
         return HTTP_MORE;
-    progress = take_line(head, bytes, size, 0, &line, &next);
+    progress = find_line(head, bytes, size, 0, &line, &next);
     if (progress == HTTP_DONE)
         progress = parse_request_line(head, line, &minor);
     if (progress == HTTP_DONE)
@@ -367,17 +371,18 @@ http_progress http_parse_request(http_head *head, const char *bytes, size_t size
 
 /* ---- bodies --------------------------------------------------------------------------------- */
 
-/* Where a chunked body stands: before the first digit of a size, within it, ... */
+/* The state of a body's decoder. All states but BODY_DATA, BODY_COMPLETE and BODY_BROKEN belong to
+ * chunks, and each says which byte is expected next. */
 typedef enum body_state {
-    BODY_DATA = 0, /* of a length, of a chunk or up to the end */
+    BODY_DATA = 0, /* Content: of a length, of a chunk, or up to the end of the connection. */
     BODY_SIZE_BEGIN,
     BODY_SIZE,
-    BODY_SIZE_BLANK, /* after white space, which only a ';' may follow */
+    BODY_SIZE_BLANK, /* White space after a chunk's size, which only a ';' may follow. */
     BODY_EXTENSION,
     BODY_SIZE_LF,
     BODY_DATA_CR,
     BODY_DATA_LF,
-    BODY_TRAILER_BEGIN, /* of a line */
+    BODY_TRAILER_BEGIN, /* The first byte of a trailer's line. */
     BODY_TRAILER,
     BODY_TRAILER_LF,
     BODY_LAST_LF,
@@ -399,82 +404,85 @@ void http_body_init(http_body *body, const http_head *head)
         body->state = BODY_COMPLETE;
 }
 
-static int broken(http_body *body, const char *what)
+static int reject_body(http_body *body, const char *what)
 {
     body->what = what;
     return BODY_BROKEN;
 }
 
-/* A byte of a chunk's size or of what follows it on its line. */
-static int size_byte(http_body *body, char c)
+/* Take in one byte of a chunk's size or of what follows the size on its line. Returns the next
+ * state. */
+static int parse_size_byte(http_body *body, char c)
 {
     int digit = hex_digit(c);
 
     if (body->state <= BODY_SIZE && digit >= 0) {
         if (body->left > UINT64_MAX >> 4)
-            return broken(body, "a chunk of more than 2^64 bytes");
-        /* Leading zeros. */
+            return reject_body(body, "a chunk of more than 2^64 bytes");
+        /* Leading zeros do not change the size, so they are limited like everything that is
+         * dropped. */
         if (body->state == BODY_SIZE && body->left == 0 &&
             ++body->trailer_bytes > HTTP_MAX_HEAD_BYTES)
-            return broken(body, "more than 64 KiB beside the chunks");
+            return reject_body(body, "more than 64 KiB beside the chunks");
         body->left = body->left << 4 | (unsigned)digit;
         return BODY_SIZE;
     }
     if (body->state == BODY_SIZE_BEGIN)
-        return broken(body, "a chunk without a size");
+        return reject_body(body, "a chunk without a size");
     if (c == ';')
         return BODY_EXTENSION;
     if (is_blank(c))
         return BODY_SIZE_BLANK;
     if (c == '\r' && body->state == BODY_SIZE)
         return BODY_SIZE_LF;
-    return broken(body, "a chunk's size that is no hexadecimal number");
+    return reject_body(body, "a chunk's size that is no hexadecimal number");
 }
 
-/* A byte of an extension or of a trailer's line: `state`, or `after` at the line's end. */
-static int dropped_byte(http_body *body, char c, int state, int after)
+/* Skip one byte of a chunk extension or of a trailer's line. Returns `state`, or `after` at the end
+ * of the line. */
+static int skip_byte(http_body *body, char c, int state, int after)
 {
     if (c == '\r')
         return after;
     if (!is_text(c))
-        return broken(body, "a control character beside the chunks");
+        return reject_body(body, "a control character beside the chunks");
     if (++body->trailer_bytes > HTTP_MAX_HEAD_BYTES)
-        return broken(body, "more than 64 KiB beside the chunks");
+        return reject_body(body, "more than 64 KiB beside the chunks");
     return state;
 }
 
-static int expect(http_body *body, char c, char expected, int after)
+static int expect_byte(http_body *body, char c, char expected, int after)
 {
-    return c == expected ? after : broken(body, "a chunk that does not end with CR and LF");
+    return c == expected ? after : reject_body(body, "a chunk that does not end with CR and LF");
 }
 
-/* The state after one byte that is not content. */
-static int structure_byte(http_body *body, char c)
+/* Returns the state after one byte that is not content. */
+static int next_state(http_body *body, char c)
 {
     switch ((body_state)body->state) {
     case BODY_SIZE_BEGIN:
     case BODY_SIZE:
-        return size_byte(body, c);
+        return parse_size_byte(body, c);
     case BODY_SIZE_BLANK:
         if (++body->trailer_bytes > HTTP_MAX_HEAD_BYTES)
-            return broken(body, "more than 64 KiB beside the chunks");
-        return size_byte(body, c);
+            return reject_body(body, "more than 64 KiB beside the chunks");
+        return parse_size_byte(body, c);
     case BODY_EXTENSION:
-        return dropped_byte(body, c, BODY_EXTENSION, BODY_SIZE_LF);
+        return skip_byte(body, c, BODY_EXTENSION, BODY_SIZE_LF);
     case BODY_SIZE_LF:
-        return expect(body, c, '\n', body->left > 0 ? BODY_DATA : BODY_TRAILER_BEGIN);
+        return expect_byte(body, c, '\n', body->left > 0 ? BODY_DATA : BODY_TRAILER_BEGIN);
     case BODY_DATA_CR:
-        return expect(body, c, '\r', BODY_DATA_LF);
+        return expect_byte(body, c, '\r', BODY_DATA_LF);
     case BODY_DATA_LF:
-        return expect(body, c, '\n', BODY_SIZE_BEGIN);
+        return expect_byte(body, c, '\n', BODY_SIZE_BEGIN);
     case BODY_TRAILER_BEGIN:
-        return dropped_byte(body, c, BODY_TRAILER, BODY_LAST_LF);
+        return skip_byte(body, c, BODY_TRAILER, BODY_LAST_LF);
     case BODY_TRAILER:
-        return dropped_byte(body, c, BODY_TRAILER, BODY_TRAILER_LF);
+        return skip_byte(body, c, BODY_TRAILER, BODY_TRAILER_LF);
     case BODY_TRAILER_LF:
-        return expect(body, c, '\n', BODY_TRAILER_BEGIN);
+        return expect_byte(body, c, '\n', BODY_TRAILER_BEGIN);
     case BODY_LAST_LF:
-        return expect(body, c, '\n', BODY_COMPLETE);
+        return expect_byte(body, c, '\n', BODY_COMPLETE);
     case BODY_DATA:
     case BODY_COMPLETE:
     case BODY_BROKEN:
@@ -483,8 +491,9 @@ static int structure_byte(http_body *body, char c)
     return body->state;
 }
 
-/* Content at the beginning of bytes: how much of it there is; the state moves on at its end. */
-static size_t content(http_body *body, size_t size)
+/* How many of the next `size` bytes are content of the current length or chunk. The state changes
+ * when all of the content has arrived. */
+static size_t consume_content(http_body *body, size_t size)
 {
     if (body->framing == HTTP_TO_END)
         return size;
@@ -505,14 +514,14 @@ http_progress http_body_decode(http_body *body, char *bytes, size_t size, size_t
 
     while (at < size && body->state != BODY_COMPLETE && body->state != BODY_BROKEN) {
         if (body->state == BODY_DATA) {
-            size_t run = content(body, size - at);
+            size_t run = consume_content(body, size - at);
 
             if (out != at)
                 memmove(bytes + out, bytes + at, run);
             out += run;
             at += run;
         } else {
-            body->state = structure_byte(body, bytes[at++]);
+            body->state = next_state(body, bytes[at++]);
         }
     }
     *used = at;

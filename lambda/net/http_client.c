@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One kept connection: send all, read a head, decode the body behind it in place. */
+/* One exchange: connect if there is no usable connection, send everything, read a head, and decode
+ * the body in place behind it. */
 #include "lambda/net/http_client.h"
 
 #include <stdio.h>
@@ -8,8 +9,10 @@
 #include "runtime/base/clock.h"
 
 enum {
-    MAX_INTERIM = 32, /* 1xx responses before a final one: more is a server gone wrong */
-    SPILL_BYTES = 512 /* of framing after a body that fills the memory to its last byte */
+    /* A server that sends more interim responses (1xx) than this before the final one is faulty. */
+    MAX_INTERIM = 32,
+    /* Room for the chunked framing that follows a body which fills the memory to its last byte. */
+    SPILL_BYTES = 512
 };
 
 void http_client_init(http_client *client, const net_endpoint *endpoint, char *memory,
@@ -31,30 +34,30 @@ void http_client_close(http_client *client)
 
 /* ---- one response --------------------------------------------------------------------------- */
 
-/* A response being read: `filled` bytes of the client's memory are used, from the beginning. */
+/* A response that is being read. The first `filled` bytes of the client's memory are in use. */
 typedef struct reading {
     http_client *client;
     http_response *response;
     int64_t deadline_ns;
     size_t filled;
-    int began; /* 1: a byte of it has come */
-    int clean; /* 1: nothing came after its end */
+    int began; /* 1: the first byte of the response has arrived. */
+    int clean; /* 1: no byte arrived behind the end of the response. */
 } reading;
 
-static http_client_status refuse(http_response *response, http_client_status status,
-                                 const char *what)
+static http_client_status set_failure(http_response *response, http_client_status status,
+                                      const char *what)
 {
     snprintf(response->why, sizeof response->why, "%s", what);
     return status;
 }
 
-static http_client_status of_net(reading *r, net_status status)
+static http_client_status set_net_failure(reading *r, net_status status)
 {
-    refuse(r->response, HTTP_CLIENT_OK, r->client->stream.why);
+    set_failure(r->response, HTTP_CLIENT_OK, r->client->stream.why);
     return status == NET_TIMEOUT ? HTTP_CLIENT_TIMEOUT : HTTP_CLIENT_BROKEN;
 }
 
-/* More bytes behind those there are. */
+/* Receive bytes into the memory behind those that are there already. */
 static net_status receive_more(reading *r, size_t *received)
 {
     http_client *client = r->client;
@@ -66,9 +69,9 @@ static net_status receive_more(reading *r, size_t *received)
     return status;
 }
 
-/* A head at the beginning of memory, complete. A parse begins anew each time, so it is tried only
- * when a line has been completed: a peer that sends byte by byte costs a parse a line, not a parse
- * a byte. */
+/* Read until there is a complete head at the beginning of the memory. Parsing starts at the first
+ * byte each time, so it is done only when a line has been completed; a peer that sends single bytes
+ * then costs one parse for each line and not one for each byte. */
 static http_client_status read_whole_head(reading *r)
 {
     http_client *client = r->client;
@@ -80,16 +83,16 @@ static http_client_status read_whole_head(reading *r)
         net_status status;
 
         if (r->filled == client->capacity)
-            return refuse(r->response, HTTP_CLIENT_TOO_LARGE, "the head does not fit");
+            return set_failure(r->response, HTTP_CLIENT_TOO_LARGE, "the head does not fit");
         status = receive_more(r, &received);
         if (status != NET_OK)
-            return of_net(r, status);
+            return set_net_failure(r, status);
         r->filled += received;
         if (r->filled == received || r->filled >= HTTP_MAX_HEAD_BYTES ||
             memchr(client->memory + r->filled - received, '\n', received) != NULL)
             progress = http_parse_response(head, client->memory, r->filled);
     }
-    return progress == HTTP_BAD ? refuse(r->response, HTTP_CLIENT_MALFORMED, head->what)
+    return progress == HTTP_BAD ? set_failure(r->response, HTTP_CLIENT_MALFORMED, head->what)
                                 : HTTP_CLIENT_OK;
 }
 
@@ -98,11 +101,13 @@ static http_client_status read_head(reading *r)
     http_client_status status = read_whole_head(r);
 
     if (status != HTTP_CLIENT_OK)
-        r->response->head.status = 0; /* which half a head may have set */
+        /* A head that is complete only in part may have set the status. */
+        r->response->head.status = 0;
     return status;
 }
 
-/* The head of the final response: interim ones are dropped. */
+/* Read heads until one belongs to a final response. Interim responses are removed from the
+ * memory. */
 static http_client_status read_final_head(reading *r)
 {
     http_head *head = &r->response->head;
@@ -119,27 +124,29 @@ static http_client_status read_final_head(reading *r)
         head->status = 0;
     }
     head->status = 0;
-    return refuse(r->response, HTTP_CLIENT_MALFORMED, "interim responses that nobody asked for");
+    return set_failure(r->response, HTTP_CLIENT_MALFORMED,
+                       "interim responses that nobody asked for");
 }
 
-/* `size` bytes that came are at `bytes`: decode them and take the content over. */
-static http_client_status take_body(reading *r, http_body *body, char *bytes, size_t size,
-                                    int *complete)
+/* Decode `size` received bytes at `bytes`. Their content counts as part of the response from then
+ * on. */
+static http_client_status append_body(reading *r, http_body *body, char *bytes, size_t size,
+                                      int *complete)
 {
     size_t used, decoded;
     http_progress progress = http_body_decode(body, bytes, size, &used, &decoded);
 
     if (progress == HTTP_BAD)
-        return refuse(r->response, HTTP_CLIENT_MALFORMED, body->what);
+        return set_failure(r->response, HTTP_CLIENT_MALFORMED, body->what);
     if (decoded > r->client->capacity - r->filled)
-        return refuse(r->response, HTTP_CLIENT_TOO_LARGE, "the body does not fit");
+        return set_failure(r->response, HTTP_CLIENT_TOO_LARGE, "the body does not fit");
     r->filled += decoded;
     *complete = progress == HTTP_DONE;
     r->clean = used == size;
     return HTTP_CLIENT_OK;
 }
 
-/* The part of the body that is still to come. */
+/* Receive and decode what is left of a body. */
 static http_client_status read_rest(reading *r, http_body *body, int complete)
 {
     http_client *client = r->client;
@@ -155,8 +162,8 @@ static http_client_status read_rest(reading *r, http_body *body, int complete)
         if (net == NET_EOF && http_body_at_end(body) == HTTP_DONE)
             return HTTP_CLIENT_OK;
         if (net != NET_OK)
-            return of_net(r, net);
-        status = take_body(r, body, to, received, &complete);
+            return set_net_failure(r, net);
+        status = append_body(r, body, to, received, &complete);
         if (status != HTTP_CLIENT_OK)
             return status;
     }
@@ -173,9 +180,9 @@ static http_client_status read_body(reading *r)
 
     http_body_init(&body, head);
     if (head->framing == HTTP_LENGTH && head->content_length > r->client->capacity - head->bytes)
-        return refuse(r->response, HTTP_CLIENT_TOO_LARGE, "the body does not fit");
+        return set_failure(r->response, HTTP_CLIENT_TOO_LARGE, "the body does not fit");
     r->filled = head->bytes;
-    status = take_body(r, &body, r->client->memory + head->bytes, came, &complete);
+    status = append_body(r, &body, r->client->memory + head->bytes, came, &complete);
     if (status == HTTP_CLIENT_OK)
         status = read_rest(r, &body, complete);
     r->response->body.at = r->client->memory + head->bytes;
@@ -205,14 +212,15 @@ static http_client_status open_connection(http_client *client, http_response *re
         client->connections++;
         return HTTP_CLIENT_OK;
     }
-    return refuse(response, status == NET_TLS ? HTTP_CLIENT_UNTRUSTED : HTTP_CLIENT_CONNECT,
-                  client->stream.why);
+    return set_failure(response, status == NET_TLS ? HTTP_CLIENT_UNTRUSTED : HTTP_CLIENT_CONNECT,
+                       client->stream.why);
 }
 
-/* Send and read on the connection that is open. *began: a byte of a response has come. */
-static http_client_status try_once(http_client *client, http_response *response,
-                                   const char *request, size_t size, int64_t deadline_ns,
-                                   int *began)
+/* Send the request and read the response on the open connection. *began becomes 1 if the first byte
+ * of a response has arrived. */
+static http_client_status exchange_once(http_client *client, http_response *response,
+                                        const char *request, size_t size, int64_t deadline_ns,
+                                        int *began)
 {
     int64_t until = client->answer_ms > 0 ? clock_after_ms(client->answer_ms) : deadline_ns;
     reading r = {client, response, until < deadline_ns ? until : deadline_ns, 0, 0, 0};
@@ -220,7 +228,9 @@ static http_client_status try_once(http_client *client, http_response *response,
     http_client_status status = HTTP_CLIENT_OK;
     char why[sizeof response->why];
 
-    if (sent != NET_OK) { /* perhaps refused unread: then the answer is there already */
+    /* A server that refuses a request before it has read it closes the connection, so that sending
+     * fails; its answer may be waiting here. Read it without waiting any longer. */
+    if (sent != NET_OK) {
         snprintf(why, sizeof why, "%s", client->stream.why);
         r.deadline_ns = clock_now_ns();
     }
@@ -228,7 +238,7 @@ static http_client_status try_once(http_client *client, http_response *response,
     *began = r.began;
     if (sent != NET_OK && status != HTTP_CLIENT_OK) {
         status = sent == NET_TIMEOUT ? HTTP_CLIENT_TIMEOUT : HTTP_CLIENT_BROKEN;
-        refuse(response, status, why);
+        set_failure(response, status, why);
     }
     if (status == HTTP_CLIENT_OK)
         response->why[0] = '\0';
@@ -253,11 +263,13 @@ http_client_status http_client_exchange(http_client *client, http_response *resp
         if (status != HTTP_CLIENT_OK)
             return status;
     }
-    status = try_once(client, response, request, size, deadline_ns, &began);
+    status = exchange_once(client, response, request, size, deadline_ns, &began);
     if (status != HTTP_CLIENT_BROKEN || began || resend == HTTP_RESEND_NEVER ||
         (resend == HTTP_RESEND_REUSED && !reused))
         return status;
     if (open_connection(client, response, deadline_ns) != HTTP_CLIENT_OK)
-        return HTTP_CLIENT_BROKEN; /* not CONNECT: the first request was sent and may have acted */
-    return try_once(client, response, request, size, deadline_ns, &began);
+        /* The status is not HTTP_CLIENT_CONNECT: the first request was sent, and the server may
+         * have acted. */
+        return HTTP_CLIENT_BROKEN;
+    return exchange_once(client, response, request, size, deadline_ns, &began);
 }

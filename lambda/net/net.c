@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Non-blocking sockets and poll. */
+/* Streams over non-blocking sockets. */
 #include "lambda/net/net.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "lambda/net/resolve.h"
 #include "lambda/net/tls.h"
 
-/* A port of 1 to 65535 as decimal digits; 0 for anything else. */
+/* Parse a port from 1 to 65535 in decimal digits. Returns 0 for anything else. */
 static unsigned parse_port(const char *text)
 {
     unsigned port = 0;
@@ -34,7 +34,8 @@ int net_endpoint_parse(net_endpoint *to, const char *text)
         host++;
         size -= 2;
     } else if (memchr(host, ':', size) != NULL) {
-        return -1; /* an IPv6 address without brackets: where does it end? */
+        /* Without brackets it is unclear where an IPv6 address ends and the port begins. */
+        return -1;
     }
     if (size == 0 || size >= NET_HOST_BYTES || parse_port(colon + 1) == 0)
         return -1;
@@ -54,17 +55,17 @@ void net_init(net_stream *s)
     s->why[0] = '\0';
 }
 
-static net_status failed(net_stream *s, const char *doing)
+static net_status fail_with_errno(net_stream *s, const char *doing)
 {
     snprintf(s->why, sizeof s->why, "%s: %s", doing, strerror(errno));
     return NET_FAILED;
 }
 
-static net_status waited(net_stream *s, net_status status, const char *doing)
+static net_status explain_wait(net_stream *s, net_status status, const char *doing)
 {
     if (status == NET_TIMEOUT)
         snprintf(s->why, sizeof s->why, "%s: no time left", doing);
-    return status == NET_FAILED ? failed(s, doing) : status;
+    return status == NET_FAILED ? fail_with_errno(s, doing) : status;
 }
 
 /* ---- connecting ----------------------------------------------------------------------------- */
@@ -87,20 +88,20 @@ static socklen_t socket_address(struct sockaddr_storage *to, const resolve_addre
     return sizeof v6;
 }
 
-/* Wait for a connect that is under way. */
+/* Wait until a connect that is under way has succeeded or failed. */
 static net_status finish_connect(net_stream *s, int64_t deadline_ns)
 {
-    net_status status = waited(s, net_wait(s->fd, POLLOUT, deadline_ns), "connect");
+    net_status status = explain_wait(s, net_wait(s->fd, POLLOUT, deadline_ns), "connect");
     int error = 0;
     socklen_t size = sizeof error;
 
     if (status != NET_OK)
         return status;
     if (getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
-        return failed(s, "connect");
+        return fail_with_errno(s, "connect");
     if (error != 0) {
         errno = error;
-        return failed(s, "connect");
+        return fail_with_errno(s, "connect");
     }
     return NET_OK;
 }
@@ -115,19 +116,19 @@ static net_status connect_to(net_stream *s, const resolve_address *address, uint
 
     s->fd = socket(address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (s->fd < 0)
-        return failed(s, "socket");
+        return fail_with_errno(s, "socket");
     if (connect(s->fd, (struct sockaddr *)&to, size) != 0)
         status = errno == EINPROGRESS || errno == EINTR ? finish_connect(s, deadline_ns)
-                                                        : failed(s, "connect");
+                                                        : fail_with_errno(s, "connect");
     if (status == NET_OK && setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
-        status = failed(s, "TCP_NODELAY");
+        status = fail_with_errno(s, "TCP_NODELAY");
     if (status != NET_OK)
         net_close(s);
     return status;
 }
 
-/* The addresses in turn, each with an equal share of the time that is left, so that one that
- * swallows packets leaves some for the next. */
+/* Try the addresses in turn. Each gets an equal share of the time that is left, so that an address
+ * that swallows packets leaves time for the others. */
 static net_status connect_any(net_stream *s, const resolve_address *addresses, size_t count,
                               uint16_t port, int64_t deadline_ns)
 {
@@ -174,12 +175,12 @@ net_status net_send(net_stream *s, const char *bytes, size_t size, int64_t deadl
             bytes += n;
             size -= (size_t)n;
         } else if (errno == EAGAIN) {
-            net_status status = waited(s, net_wait(s->fd, POLLOUT, deadline_ns), "send");
+            net_status status = explain_wait(s, net_wait(s->fd, POLLOUT, deadline_ns), "send");
 
             if (status != NET_OK)
                 return status;
         } else if (errno != EINTR) {
-            return failed(s, "send");
+            return fail_with_errno(s, "send");
         }
     }
     return NET_OK;
@@ -203,12 +204,12 @@ net_status net_receive(net_stream *s, char *out, size_t capacity, size_t *receiv
             return NET_EOF;
         }
         if (errno == EAGAIN) {
-            net_status status = waited(s, net_wait(s->fd, POLLIN, deadline_ns), "receive");
+            net_status status = explain_wait(s, net_wait(s->fd, POLLIN, deadline_ns), "receive");
 
             if (status != NET_OK)
                 return status;
         } else if (errno != EINTR) {
-            return failed(s, "receive");
+            return fail_with_errno(s, "receive");
         }
     }
 }

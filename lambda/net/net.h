@@ -2,9 +2,10 @@
 /*
  * Byte streams over TCP, plain or under TLS, with a deadline on every call.
  *
- * Sockets do not block; each call polls until it is done, the peer ends or the deadline (monotonic
- * nanoseconds of clock.h, CLOCK_NEVER for none) has come. EINTR is no event. SIGPIPE is never
- * raised. One thread at a time on a stream; streams are independent.
+ * Sockets are non-blocking. Each call polls until it is done, the peer closes the connection, or
+ * the deadline has passed; a deadline is a time of clock_now_ns, or CLOCK_NEVER. Signals do not
+ * interrupt a call, and SIGPIPE is never raised. A stream belongs to one thread; streams are
+ * independent of each other.
  */
 #ifndef DISTIL_LAMBDA_NET_H
 #define DISTIL_LAMBDA_NET_H
@@ -14,43 +15,45 @@
 
 #include "lambda/net/wait.h"
 
-enum { NET_HOST_BYTES = 256 /* a host name of at most 255 bytes and its NUL */ };
+/* A host name has at most 255 bytes, and a NUL follows it. */
+enum { NET_HOST_BYTES = 256 };
 
 typedef struct net_endpoint {
-    char host[NET_HOST_BYTES]; /* name, IPv4 or IPv6 address, without brackets */
+    char host[NET_HOST_BYTES]; /* A name, an IPv4 address or an IPv6 address without brackets. */
     uint16_t port;
-    int tls; /* 1: TLS 1.2 or later, certificate and host name verified */
+    int tls; /* 1: TLS 1.2 or later, with certificate and host name verified. */
 } net_endpoint;
 
-/* "host:port" or "[address]:port", of printable ASCII, both parts given, as plain TCP. 0, or -1
- * with *to untouched. */
+/* Parse "host:port" or "[IPv6 address]:port" of printable ASCII as an endpoint of plain TCP. Both
+ * parts must be there. Returns 0, or -1 with *to untouched. */
 int net_endpoint_parse(net_endpoint *to, const char *text);
 
 typedef struct net_stream {
-    int fd;        /* -1: not connected */
-    void *tls;     /* of tls.h; NULL for plain TCP */
-    char why[160]; /* of the last status that was not NET_OK, for a log line */
+    int fd;        /* -1 while the stream is not connected. */
+    void *tls;     /* The TLS connection of tls.h, or NULL for plain TCP. */
+    char why[160]; /* Explains the last status that was not NET_OK, for a log line. */
 } net_stream;
 
-/* Not connected. */
+/* Make a stream that is not connected. net_close may be called on it. */
 void net_init(net_stream *s);
 
-/* Resolve, connect (every address in turn), shake hands. TCP_NODELAY is set. On failure the stream
- * is not connected. */
+/* Resolve the host name, connect to its addresses in turn until one accepts, set TCP_NODELAY, and
+ * make the TLS handshake if `to` asks for TLS. After a failure the stream is not connected. */
 net_status net_connect(net_stream *s, const net_endpoint *to, int64_t deadline_ns);
 
-/* All of bytes, or a status. */
+/* Send all of the bytes. Any status but NET_OK means that some may not have been sent. */
 net_status net_send(net_stream *s, const char *bytes, size_t size, int64_t deadline_ns);
 
-/* 1 .. capacity bytes: *received is set with NET_OK. capacity >= 1. */
+/* Receive from 1 to `capacity` bytes, which is at least 1. *received is set if the status is
+ * NET_OK. */
 net_status net_receive(net_stream *s, char *out, size_t capacity, size_t *received,
                        int64_t deadline_ns);
 
-/* 1 if an idle connection cannot be used again: the peer has closed it or sent what nobody asked
- * for. A connection that is not connected is stale. */
+/* 1 if an idle connection cannot be used again: the peer has closed it or has sent something
+ * without being asked. A stream that is not connected is stale. */
 int net_stale(net_stream *s);
 
-/* Close; a stream that is not connected stays so. */
+/* Close the stream if it is connected. */
 void net_close(net_stream *s);
 
 #endif

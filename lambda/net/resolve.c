@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hosts file and DNS over UDP and TCP. */
+/* Lookup in the hosts file, and by DNS over UDP and TCP. */
 #include "lambda/net/resolve.h"
 
 #include <arpa/inet.h>
@@ -17,16 +17,16 @@
 #include "lambda/net/http.h"
 
 enum {
-    MAX_SERVERS = 3,     /* as in the C library */
-    ROUNDS = 2,          /* over the servers */
-    CONFIG_BYTES = 4096, /* of resolv.conf; what is beyond is not read */
-    HOSTS_BYTES = 65536, /* of the hosts file */
-    UDP_BYTES = 512,     /* without EDNS, the most a server sends */
-    TCP_BYTES = 4096,    /* of an answer over TCP that is looked at */
+    MAX_SERVERS = 3,     /* The C library's resolver uses as many. */
+    ROUNDS = 2,          /* Each server is asked so many times. */
+    CONFIG_BYTES = 4096, /* What is beyond so many bytes of resolv.conf is not read. */
+    HOSTS_BYTES = 65536, /* What is beyond so many bytes of the hosts file is not read. */
+    UDP_BYTES = 512,     /* The largest answer over UDP from a server that was not offered EDNS. */
+    TCP_BYTES = 4096,    /* A larger answer over TCP is refused. */
     HEADER_BYTES = 12,
     MAX_LABEL = 63,
-    MAX_JUMPS = 16, /* compression pointers in one name */
-    MAX_ALIASES = 8 /* CNAMEs from the name to its addresses */
+    MAX_JUMPS = 16, /* The most compression pointers in one name: a loop of them has more. */
+    MAX_ALIASES = 8 /* The most CNAME records between a name and its addresses. */
 };
 
 enum { CLASS_IN = 1, TYPE_CNAME = 5 };
@@ -37,8 +37,8 @@ const resolve_source resolve_system = {"/etc/hosts", "/etc/resolv.conf", 53};
 
 /* ---- addresses as text ---------------------------------------------------------------------- */
 
-/* 1 if text is an address. */
-static int literal(resolve_address *out, const char *text)
+/* 1 if the text is an address; *out is set to it. */
+static int parse_literal(resolve_address *out, const char *text)
 {
     char plain[INET6_ADDRSTRLEN];
     const char *percent = strchr(text, '%');
@@ -58,7 +58,7 @@ static int literal(resolve_address *out, const char *text)
     return inet_pton(AF_INET6, plain, &out->ip.v6) == 1;
 }
 
-static void append(resolve_address *out, size_t *count, const resolve_address *address)
+static void append_address(resolve_address *out, size_t *count, const resolve_address *address)
 {
     if (*count < RESOLVE_ADDRESSES)
         out[(*count)++] = *address;
@@ -66,7 +66,8 @@ static void append(resolve_address *out, size_t *count, const resolve_address *a
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-/* The beginning of a file, at most capacity - 1 bytes and a NUL; empty where it cannot be read. */
+/* Read the beginning of a file, at most capacity - 1 bytes, and put a NUL behind them. The result
+ * is empty if the file cannot be read. Returns the number of bytes. */
 static size_t read_beginning(const char *path, char *out, size_t capacity)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -87,8 +88,9 @@ static size_t read_beginning(const char *path, char *out, size_t capacity)
     return size;
 }
 
-/* A text's next word on its line, NUL-terminated into word (cut where too long: then it matches
- * nothing of use). 0 at the end of the line or at a comment. */
+/* Copy the next word of the current line into `word` and move *at behind it. A word that is too
+ * long is cut, and then it equals no host name. Returns 0 at the end of the line or at a
+ * comment. */
 static int next_word(const char **at, const char *end, char word[RESOLVE_NAME_BYTES])
 {
     size_t size = 0;
@@ -125,17 +127,17 @@ void resolve_hosts(resolve_address *out, size_t *count, const char *name, const 
     for (; at < end; next_line(&at, end)) {
         resolve_address address;
 
-        if (!next_word(&at, end, word) || !literal(&address, word))
+        if (!next_word(&at, end, word) || !parse_literal(&address, word))
             continue;
         while (next_word(&at, end, word))
             if (same_text(word, name)) {
-                append(out, count, &address);
+                append_address(out, count, &address);
                 break;
             }
     }
 }
 
-/* The name servers of resolv.conf. */
+/* Read the addresses of the name servers from resolv.conf. Returns their number. */
 static size_t read_servers(resolve_address *servers, const char *path)
 {
     char text[CONFIG_BYTES], word[RESOLVE_NAME_BYTES];
@@ -144,14 +146,14 @@ static size_t read_servers(resolve_address *servers, const char *path)
 
     for (; at < end && count < MAX_SERVERS; next_line(&at, end))
         if (next_word(&at, end, word) && strcmp(word, "nameserver") == 0 &&
-            next_word(&at, end, word) && literal(&servers[count], word))
+            next_word(&at, end, word) && parse_literal(&servers[count], word))
             count++;
     if (count == 0)
-        count = (size_t)literal(&servers[0], "127.0.0.1");
+        count = (size_t)parse_literal(&servers[0], "127.0.0.1");
     return count;
 }
 
-/* IPv4 first. */
+/* Move IPv4 addresses before IPv6 addresses, and keep the order otherwise. */
 static void sort_families(resolve_address *addresses, size_t count)
 {
     resolve_address sorted[RESOLVE_ADDRESSES];
@@ -179,7 +181,8 @@ static void put16(uint8_t *at, unsigned value)
     at[1] = (uint8_t)value;
 }
 
-/* A dotted name as labels at `out` (at least 256 bytes): its size, 0 where it is no host name. */
+/* Write a dotted name as labels to `out`, which has at least 256 bytes. Returns the size, or 0 if
+ * the name is not a host name. */
 static size_t put_name(uint8_t *out, const char *name)
 {
     size_t size = 0;
@@ -208,7 +211,8 @@ size_t resolve_query(uint8_t query[RESOLVE_QUERY_BYTES], uint16_t id, const char
     memset(query, 0, HEADER_BYTES);
     put16(query, id);
     query[2] = FLAG_RECURSE;
-    put16(query + 4, 1); /* one question */
+    /* The query has one question. */
+    put16(query + 4, 1);
     size = put_name(query + HEADER_BYTES, name);
     if (size == 0)
         return 0;
@@ -222,7 +226,8 @@ typedef struct message {
     size_t size, at;
 } message;
 
-/* The name at m->at, uncompressed, as labels into out; m->at moves behind it. 0, or -1. */
+/* Copy the name at m->at without compression, as labels, and move m->at behind it. Returns 0, or -1
+ * if the message is damaged. */
 static int get_name(message *m, uint8_t out[RESOLVE_NAME_BYTES])
 {
     size_t at = m->at, size = 0, jumps = 0;
@@ -254,7 +259,8 @@ static int get_name(message *m, uint8_t out[RESOLVE_NAME_BYTES])
     return 0;
 }
 
-/* Two names as labels, letter case ignored. Sizes of labels are below 64: no letters. */
+/* 1 if two names, given as labels, are equal apart from the case of letters. The size of a label is
+ * below 64, so it is never mistaken for a letter. */
 static int same_name(const uint8_t *a, const uint8_t *b)
 {
     for (;; a++, b++) {
@@ -268,11 +274,11 @@ static int same_name(const uint8_t *a, const uint8_t *b)
     }
 }
 
-/* A resource record; data points into the message. */
+/* A resource record of a DNS message. */
 typedef struct record {
     uint8_t owner[RESOLVE_NAME_BYTES];
     unsigned type, class, size;
-    size_t data; /* offset */
+    size_t data; /* The offset of its data in the message. */
 } record;
 
 static int get_record(message *m, record *r)
@@ -289,8 +295,9 @@ static int get_record(message *m, record *r)
     return 0;
 }
 
-/* One pass over the answers for records of `name`: addresses of the type are appended, an alias
- * replaces the name. 1 if it did. -1 where the message is damaged. */
+/* Look through the answers once for records of `name`. Addresses of the type are appended to `out`.
+ * An alias (CNAME) replaces `name` and ends the search with 1. Otherwise the result is 0, or -1 if
+ * the message is damaged. */
 static int read_answers(resolve_address *out, size_t *count, message m, unsigned answers,
                         unsigned type, uint8_t name[RESOLVE_NAME_BYTES])
 {
@@ -310,13 +317,13 @@ static int read_answers(resolve_address *out, size_t *count, message m, unsigned
         }
         if (r.type == type && r.size == bytes) {
             memcpy(&address.ip, m.bytes + r.data, bytes);
-            append(out, count, &address);
+            append_address(out, count, &address);
         }
     }
     return 0;
 }
 
-/* 1 if the message is an answer to the query: the id and the question are the same. */
+/* 1 if the message answers the query: it has the same id and repeats the same question. */
 static int answers_query(const uint8_t *query, size_t query_bytes, const uint8_t *reply,
                          size_t reply_bytes)
 {
@@ -326,7 +333,8 @@ static int answers_query(const uint8_t *query, size_t query_bytes, const uint8_t
         return 0;
     if ((reply[2] & FLAG_RESPONSE) == 0 || (reply[2] & FLAG_OPCODE) != 0)
         return 0;
-    if (get16(reply + 4) == 0) /* some servers refuse without repeating the question */
+    /* Some servers refuse a query without repeating its question. */
+    if (get16(reply + 4) == 0)
         return (reply[3] & 15) != RCODE_OK && (reply[3] & 15) != RCODE_NO_NAME;
     return get16(reply + 4) == 1 && reply_bytes - HEADER_BYTES >= question &&
            same_name(reply + HEADER_BYTES, query + HEADER_BYTES) &&
@@ -339,7 +347,7 @@ resolve_verdict resolve_reply(resolve_address *out, size_t *count, const uint8_t
     uint8_t name[RESOLVE_NAME_BYTES];
     message m = {reply, reply_bytes, HEADER_BYTES};
     size_t before = *count;
-    int followed = 1;
+    int alias_found = 1;
 
     if (!answers_query(query, query_bytes, reply, reply_bytes))
         return RESOLVE_FOREIGN;
@@ -350,10 +358,10 @@ resolve_verdict resolve_reply(resolve_address *out, size_t *count, const uint8_t
     if ((reply[3] & 15) != RCODE_OK || get_name(&m, name) != 0)
         return RESOLVE_REFUSED;
     m.at = query_bytes;
-    for (int i = 0; followed == 1 && i <= MAX_ALIASES; i++)
-        followed =
+    for (int i = 0; alias_found == 1 && i <= MAX_ALIASES; i++)
+        alias_found =
             read_answers(out, count, m, get16(reply + 6), get16(query + query_bytes - 4), name);
-    if (followed != 0) {
+    if (alias_found != 0) {
         *count = before;
         return RESOLVE_REFUSED;
     }
@@ -362,13 +370,13 @@ resolve_verdict resolve_reply(resolve_address *out, size_t *count, const uint8_t
 
 /* ---- asking --------------------------------------------------------------------------------- */
 
-typedef struct asking {
+typedef struct dns_request {
     resolve_address *out;
     size_t *count;
     const uint8_t *query;
     size_t query_bytes;
     uint16_t port;
-} asking;
+} dns_request;
 
 static int open_socket(const resolve_address *server, uint16_t port, int type)
 {
@@ -382,7 +390,7 @@ static int open_socket(const resolve_address *server, uint16_t port, int type)
     fd = socket(server->family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    /* The kernel picks a random local port, and drops what comes from anybody else. */
+    /* The kernel picks a random local port, and it drops packets from anybody but this server. */
     rc = connect(fd, is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6,
                  is_v4 ? sizeof v4 : sizeof v6);
     if (rc != 0 && errno != EINPROGRESS) {
@@ -392,30 +400,33 @@ static int open_socket(const resolve_address *server, uint16_t port, int type)
     return fd;
 }
 
-static resolve_verdict ask_udp(const asking *a, const resolve_address *server, int64_t deadline_ns)
+static resolve_verdict ask_udp(const dns_request *r, const resolve_address *server,
+                               int64_t deadline_ns)
 {
     resolve_verdict verdict = RESOLVE_FOREIGN;
     uint8_t reply[UDP_BYTES];
-    int fd = open_socket(server, a->port, SOCK_DGRAM);
+    int fd = open_socket(server, r->port, SOCK_DGRAM);
 
     if (fd < 0)
         return RESOLVE_REFUSED;
-    if (send(fd, a->query, a->query_bytes, MSG_NOSIGNAL) != (ssize_t)a->query_bytes)
+    if (send(fd, r->query, r->query_bytes, MSG_NOSIGNAL) != (ssize_t)r->query_bytes)
         verdict = RESOLVE_REFUSED;
     while (verdict == RESOLVE_FOREIGN && net_wait(fd, POLLIN, deadline_ns) == NET_OK) {
         ssize_t n = recv(fd, reply, sizeof reply, 0);
 
         if (n >= 0)
-            verdict = resolve_reply(a->out, a->count, a->query, a->query_bytes, reply, (size_t)n);
+            verdict = resolve_reply(r->out, r->count, r->query, r->query_bytes, reply, (size_t)n);
         else if (errno != EINTR && errno != EAGAIN)
-            verdict = RESOLVE_REFUSED; /* nobody listens there */
+            /* The machine answered that nobody listens on this port. */
+            verdict = RESOLVE_REFUSED;
     }
     close(fd);
     return verdict;
 }
 
-/* All of size bytes, to or from a stream; 0, or -1. */
-static int tcp_all(int fd, uint8_t *bytes, size_t size, short events, int64_t deadline_ns)
+/* Send (POLLOUT) or receive (POLLIN) all of `size` bytes on a stream. Returns 0, or -1 on a failure
+ * or a timeout. */
+static int transfer_all(int fd, uint8_t *bytes, size_t size, short events, int64_t deadline_ns)
 {
     while (size > 0) {
         ssize_t n =
@@ -431,29 +442,31 @@ static int tcp_all(int fd, uint8_t *bytes, size_t size, short events, int64_t de
     return 0;
 }
 
-static resolve_verdict ask_tcp(const asking *a, const resolve_address *server, int64_t deadline_ns)
+static resolve_verdict ask_tcp(const dns_request *r, const resolve_address *server,
+                               int64_t deadline_ns)
 {
     resolve_verdict verdict = RESOLVE_REFUSED;
     uint8_t bytes[TCP_BYTES], length[2];
-    int fd = open_socket(server, a->port, SOCK_STREAM);
+    int fd = open_socket(server, r->port, SOCK_STREAM);
 
     if (fd < 0)
         return RESOLVE_REFUSED;
-    put16(bytes, (unsigned)a->query_bytes);
-    memcpy(bytes + 2, a->query, a->query_bytes);
+    put16(bytes, (unsigned)r->query_bytes);
+    memcpy(bytes + 2, r->query, r->query_bytes);
     if (net_wait(fd, POLLOUT, deadline_ns) == NET_OK &&
-        tcp_all(fd, bytes, 2 + a->query_bytes, POLLOUT, deadline_ns) == 0 &&
-        tcp_all(fd, length, sizeof length, POLLIN, deadline_ns) == 0 &&
+        transfer_all(fd, bytes, 2 + r->query_bytes, POLLOUT, deadline_ns) == 0 &&
+        transfer_all(fd, length, sizeof length, POLLIN, deadline_ns) == 0 &&
         get16(length) <= sizeof bytes &&
-        tcp_all(fd, bytes, get16(length), POLLIN, deadline_ns) == 0)
-        verdict = resolve_reply(a->out, a->count, a->query, a->query_bytes, bytes, get16(length));
+        transfer_all(fd, bytes, get16(length), POLLIN, deadline_ns) == 0)
+        verdict = resolve_reply(r->out, r->count, r->query, r->query_bytes, bytes, get16(length));
     close(fd);
     return verdict == RESOLVE_TRUNCATED || verdict == RESOLVE_FOREIGN ? RESOLVE_REFUSED : verdict;
 }
 
-/* The servers in turn, twice, with equal shares of the time, until one says something. */
-static resolve_verdict ask_servers(const asking *a, const resolve_address *servers, size_t count,
-                                   int64_t deadline_ns)
+/* Ask the servers in turn, ROUNDS times, until one knows. Each attempt gets an equal share of the
+ * time that is left. */
+static resolve_verdict ask_servers(const dns_request *r, const resolve_address *servers,
+                                   size_t count, int64_t deadline_ns)
 {
     size_t tries = ROUNDS * count;
     resolve_verdict verdict = RESOLVE_REFUSED;
@@ -462,23 +475,23 @@ static resolve_verdict ask_servers(const asking *a, const resolve_address *serve
         int64_t now = clock_now_ns();
         int64_t until = now + (deadline_ns - now) / (int64_t)(tries - i);
 
-        verdict = ask_udp(a, &servers[i % count], until);
+        verdict = ask_udp(r, &servers[i % count], until);
         if (verdict == RESOLVE_TRUNCATED)
-            verdict = ask_tcp(a, &servers[i % count], until);
+            verdict = ask_tcp(r, &servers[i % count], until);
         if (verdict == RESOLVE_ANSWER || verdict == RESOLVE_NO_NAME)
             break;
     }
     return verdict;
 }
 
-static net_status refuse(net_status status, const char *name, const char *what, char *why,
-                         size_t why_bytes)
+static net_status set_failure(net_status status, const char *name, const char *what, char *why,
+                              size_t why_bytes)
 {
     snprintf(why, why_bytes, "%.80s: %s", name, what);
     return status;
 }
 
-/* A records, then AAAA where there is none. */
+/* Ask for A records, and for AAAA records if the name has no A record. */
 static net_status ask_dns(resolve_address *out, size_t *count, const char *name,
                           const resolve_source *source, int64_t deadline_ns, char *why,
                           size_t why_bytes)
@@ -487,36 +500,37 @@ static net_status ask_dns(resolve_address *out, size_t *count, const char *name,
     resolve_address servers[MAX_SERVERS];
     size_t server_count = read_servers(servers, source->config);
     uint8_t query[RESOLVE_QUERY_BYTES];
-    asking a = {out, count, query, 0, source->port};
+    dns_request r = {out, count, query, 0, source->port};
     resolve_verdict verdict = RESOLVE_ANSWER;
 
     for (size_t i = 0; i < 2 && verdict == RESOLVE_ANSWER && *count == 0; i++) {
         uint16_t id;
 
         if (getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id)
-            return refuse(NET_FAILED, name, "no random number for a query", why, why_bytes);
-        a.query_bytes = resolve_query(query, id, name, types[i]);
-        if (a.query_bytes == 0)
-            return refuse(NET_NAME, name, "not a host name", why, why_bytes);
-        verdict = ask_servers(&a, servers, server_count, deadline_ns);
+            return set_failure(NET_FAILED, name, "no random number for a query", why, why_bytes);
+        r.query_bytes = resolve_query(query, id, name, types[i]);
+        if (r.query_bytes == 0)
+            return set_failure(NET_NAME, name, "not a host name", why, why_bytes);
+        verdict = ask_servers(&r, servers, server_count, deadline_ns);
     }
     if (*count > 0)
         return NET_OK;
     if (verdict == RESOLVE_ANSWER || verdict == RESOLVE_NO_NAME)
-        return refuse(NET_NAME, name, "no such host", why, why_bytes);
+        return set_failure(NET_NAME, name, "no such host", why, why_bytes);
     if (clock_now_ns() >= deadline_ns)
-        return refuse(NET_TIMEOUT, name, "no name server has answered in time", why, why_bytes);
-    return refuse(NET_NAME, name, "no name server answers for it", why, why_bytes);
+        return set_failure(NET_TIMEOUT, name, "no name server has answered in time", why,
+                           why_bytes);
+    return set_failure(NET_NAME, name, "no name server answers for it", why, why_bytes);
 }
 
-/* The hosts file; what it does not fit is not read. */
+/* Look the name up in the hosts file, and answer "localhost" even if the file does not have it. */
 static void read_hosts(resolve_address *out, size_t *count, const char *name, const char *path)
 {
     char text[HOSTS_BYTES];
     size_t size = read_beginning(path, text, sizeof text);
 
     resolve_hosts(out, count, name, text, size);
-    if (*count == 0 && same_text(name, "localhost") && literal(&out[0], "127.0.0.1"))
+    if (*count == 0 && same_text(name, "localhost") && parse_literal(&out[0], "127.0.0.1"))
         *count = 1;
 }
 
@@ -527,7 +541,7 @@ net_status resolve_host(resolve_address *out, size_t *count, const char *name,
     int64_t until = clock_after_ms(RESOLVE_MS);
     net_status status = NET_OK;
 
-    *count = (size_t)literal(&out[0], name);
+    *count = (size_t)parse_literal(&out[0], name);
     if (*count == 0)
         read_hosts(out, count, name, source->hosts);
     if (*count == 0)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS for net.c: from OpenSSL with `make TLS=openssl` (tls_openssl.c), else absent (tls_none.c).
+ * TLS for net.c. `make TLS=openssl` builds it from OpenSSL (tls_openssl.c); otherwise it is absent,
+ * and every call is refused (tls_none.c).
  *
- * Always: TLS 1.2 or later, server name sent (SNI), chain verified against the roots of
- * AWS_CA_BUNDLE, or of the file compiled in, host name or IP address checked. There is no way to
- * turn verification off.
+ * A connection always uses TLS 1.2 or later, sends the server's name (SNI), verifies the chain of
+ * certificates against the roots of AWS_CA_BUNDLE or of the default file, and checks the host name
+ * or IP address. Verification cannot be turned off.
  */
 #ifndef DISTIL_LAMBDA_TLS_H
 #define DISTIL_LAMBDA_TLS_H
@@ -14,14 +15,16 @@
 
 #include "lambda/net/wait.h"
 
-/* 1 if this program can do TLS. */
+/* 1 if this program was built with TLS. */
 int tls_available(void);
 
-/* Load the roots, once, before any connection; ca_file NULL: the default place. 0, or -1 with why
- * filled: no such file, no certificate in it, or no TLS in this program. */
+/* Load the root certificates, once, before any connection is made. `ca_file` is NULL for the
+ * default file. Returns 0, or -1 and fills `why`: the file cannot be read, has no certificate in
+ * it, or this program has no TLS. */
 int tls_setup(const char *ca_file, char *why, size_t why_bytes);
 
-/* Shake hands on the connected, non-blocking fd. *tls is set with NET_OK. */
+/* Make the TLS handshake on `fd`, which is connected and non-blocking. *tls is set if the status is
+ * NET_OK; tls_free releases it. */
 net_status tls_connect(void **tls, int fd, const char *host, int64_t deadline_ns, char *why,
                        size_t why_bytes);
 
@@ -31,10 +34,11 @@ net_status tls_receive(void *tls, int fd, char *out, size_t capacity, size_t *re
                        int64_t deadline_ns, char *why, size_t why_bytes);
 
 /* 1 if an idle connection cannot be used again. Records of the protocol itself, such as session
- * tickets, may wait to be read and do not count. */
+ * tickets, may be waiting to be read and do not make a connection stale. */
 int tls_stale(void *tls, int fd);
 
-/* Say goodbye if that needs no waiting, and release. The fd stays the caller's. */
+/* Send close_notify if that does not block, and release the TLS connection. The caller closes
+ * `fd`. */
 void tls_free(void *tls, int fd);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tls.h in a program built without TLS: every attempt is refused, with the remedy. */
+/* The functions of tls.h in a program built without TLS. Each refuses, and says how to build a
+ * program that has TLS. */
 #include <stdio.h>
 
 #include "lambda/net/tls.h"

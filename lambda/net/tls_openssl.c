@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tls.h by OpenSSL 3, on sockets that do not block and never raise SIGPIPE. */
+/* The functions of tls.h built on OpenSSL 3. Sockets do not block, and writing to one never raises
+ * SIGPIPE. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -15,17 +16,18 @@
 
 #include "lambda/net/tls.h"
 
-/* Where distributions and our image keep the roots. */
+/* Where distributions, and the image of this project, keep the root certificates. */
 static const char default_roots[] = "/etc/ssl/certs/ca-certificates.crt";
 
-/* Set once by tls_setup, before there are threads; read only from then on. */
+/* tls_setup sets these once, before there are other threads. After that they are only read. */
 static SSL_CTX *context;
 static BIO_METHOD *socket_method;
 
 /* ---- reasons --------------------------------------------------------------------------------- */
 
-/* The first error of OpenSSL's queue, which is emptied, as "doing: reason". */
-static void explain(char *why, size_t why_bytes, const char *doing)
+/* Write "doing: reason" into `why`, with the reason of the first error in OpenSSL's queue, and
+ * empty the queue. */
+static void explain_openssl_error(char *why, size_t why_bytes, const char *doing)
 {
     unsigned long error = ERR_get_error();
     const char *reason = error == 0                ? NULL
@@ -41,13 +43,14 @@ static void explain(char *why, size_t why_bytes, const char *doing)
 
 /* ---- sockets --------------------------------------------------------------------------------- */
 
-/* OpenSSL's own socket BIO writes with write(2), which may raise SIGPIPE. */
+/* This BIO calls send(2) with MSG_NOSIGNAL. OpenSSL's own socket BIO calls write(2), which may
+ * raise SIGPIPE. */
 static int socket_fd(BIO *bio)
 {
     return (int)(intptr_t)BIO_get_data(bio);
 }
 
-static int again(void)
+static int would_block(void)
 {
     return errno == EAGAIN || errno == EINTR;
 }
@@ -57,7 +60,7 @@ static int socket_write(BIO *bio, const char *bytes, size_t size, size_t *writte
     ssize_t n = send(socket_fd(bio), bytes, size, MSG_NOSIGNAL);
 
     BIO_clear_retry_flags(bio);
-    if (n < 0 && again())
+    if (n < 0 && would_block())
         BIO_set_retry_write(bio);
     *written = n > 0 ? (size_t)n : 0;
     return n > 0;
@@ -68,7 +71,7 @@ static int socket_read(BIO *bio, char *out, size_t capacity, size_t *got)
     ssize_t n = recv(socket_fd(bio), out, capacity, 0);
 
     BIO_clear_retry_flags(bio);
-    if (n < 0 && again())
+    if (n < 0 && would_block())
         BIO_set_retry_read(bio);
     if (n == 0)
         BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
@@ -131,7 +134,7 @@ static SSL_CTX *make_context(void)
     return made;
 }
 
-/* No configuration file and no variable of OpenSSL's has a say. */
+/* OpenSSL reads neither its configuration file nor its environment variables. */
 int tls_setup(const char *ca_file, char *why, size_t why_bytes)
 {
     const char *roots = ca_file != NULL ? ca_file : default_roots;
@@ -142,14 +145,14 @@ int tls_setup(const char *ca_file, char *why, size_t why_bytes)
     if (!OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) ||
         (socket_method == NULL && (socket_method = make_socket_method()) == NULL) ||
         (made = make_context()) == NULL) {
-        explain(why, why_bytes, "TLS cannot be set up");
+        explain_openssl_error(why, why_bytes, "TLS cannot be set up");
         return -1;
     }
     if (!SSL_CTX_load_verify_file(made, roots)) {
         char doing[128];
 
         snprintf(doing, sizeof doing, "no certificates in %.90s (AWS_CA_BUNDLE)", roots);
-        explain(why, why_bytes, doing);
+        explain_openssl_error(why, why_bytes, doing);
         SSL_CTX_free(made);
         return -1;
     }
@@ -159,7 +162,8 @@ int tls_setup(const char *ca_file, char *why, size_t why_bytes)
 
 /* ---- handshake ------------------------------------------------------------------------------- */
 
-/* What the certificate must be for; a name is also sent, an address may not be. */
+/* Tell OpenSSL which host the certificate must be for. A host name is also sent to the server
+ * (SNI); the protocol does not allow that for an IP address. */
 static int set_host(SSL *ssl, const char *host)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
@@ -172,10 +176,11 @@ static int set_host(SSL *ssl, const char *host)
     return SSL_set1_host(ssl, host) && SSL_set_tlsext_host_name(ssl, host);
 }
 
-/* After an operation that gave `result`: wait for what it wants (NET_OK: do it again), or say how
- * it ended. */
-static net_status after(SSL *ssl, int fd, int result, int64_t deadline_ns, const char *doing,
-                        char *why, size_t why_bytes)
+/* Call this after an operation of OpenSSL that returned `result` and did not succeed. It waits for
+ * what the operation needs and returns NET_OK if the operation is to be repeated, or it returns how
+ * the connection ended. */
+static net_status wait_or_fail(SSL *ssl, int fd, int result, int64_t deadline_ns, const char *doing,
+                               char *why, size_t why_bytes)
 {
     int error = SSL_get_error(ssl, result);
     net_status status;
@@ -185,7 +190,7 @@ static net_status after(SSL *ssl, int fd, int result, int64_t deadline_ns, const
         return NET_EOF;
     }
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
-        explain(why, why_bytes, doing);
+        explain_openssl_error(why, why_bytes, doing);
         return NET_FAILED;
     }
     status = net_wait(fd, error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, deadline_ns);
@@ -196,9 +201,9 @@ static net_status after(SSL *ssl, int fd, int result, int64_t deadline_ns, const
     return status;
 }
 
-/* A handshake that failed for lack of trust, as opposed to one whose connection broke: a
- * certificate that was refused, or any complaint of the protocol's but an early end. */
-static int distrusted(const SSL *ssl, unsigned long error)
+/* 1 if a handshake failed because the server cannot be trusted, 0 if the connection broke. The
+ * certificate was refused, or the protocol itself reported an error other than an early end. */
+static int is_distrusted(const SSL *ssl, unsigned long error)
 {
     if (SSL_get_verify_result(ssl) != X509_V_OK)
         return 1;
@@ -218,8 +223,8 @@ static net_status shake_hands(SSL *ssl, int fd, int64_t deadline_ns, char *why, 
         if (result == 1)
             return NET_OK;
         error = ERR_peek_error();
-        no_trust = error != 0 && distrusted(ssl, error);
-        status = after(ssl, fd, result, deadline_ns, "TLS handshake", why, why_bytes);
+        no_trust = error != 0 && is_distrusted(ssl, error);
+        status = wait_or_fail(ssl, fd, result, deadline_ns, "TLS handshake", why, why_bytes);
         if (status == NET_OK)
             continue;
         if (no_trust && SSL_get_verify_result(ssl) != X509_V_OK)
@@ -243,7 +248,7 @@ net_status tls_connect(void **tls, int fd, const char *host, int64_t deadline_ns
     }
     SSL_set_bio(ssl, bio, bio);
     if (!set_host(ssl, host)) {
-        explain(why, why_bytes, "TLS: host name");
+        explain_openssl_error(why, why_bytes, "TLS: host name");
         SSL_free(ssl);
         return NET_TLS;
     }
@@ -268,7 +273,8 @@ net_status tls_send(void *tls, int fd, const char *bytes, size_t size, int64_t d
         ERR_clear_error();
         result = SSL_write_ex(tls, bytes, size, &written);
         if (result <= 0) {
-            net_status status = after(tls, fd, result, deadline_ns, "TLS send", why, why_bytes);
+            net_status status =
+                wait_or_fail(tls, fd, result, deadline_ns, "TLS send", why, why_bytes);
 
             if (status != NET_OK)
                 return status == NET_EOF ? NET_FAILED : status;
@@ -279,7 +285,8 @@ net_status tls_send(void *tls, int fd, const char *bytes, size_t size, int64_t d
     return NET_OK;
 }
 
-/* An end without close_notify is a failure, not an end: an attacker can cut a connection. */
+/* A connection that ends without close_notify is a failure and not the end of the data, because an
+ * attacker can cut a connection. */
 net_status tls_receive(void *tls, int fd, char *out, size_t capacity, size_t *received,
                        int64_t deadline_ns, char *why, size_t why_bytes)
 {
@@ -291,7 +298,7 @@ net_status tls_receive(void *tls, int fd, char *out, size_t capacity, size_t *re
         result = SSL_read_ex(tls, out, capacity, received);
         if (result > 0)
             return NET_OK;
-        status = after(tls, fd, result, deadline_ns, "TLS receive", why, why_bytes);
+        status = wait_or_fail(tls, fd, result, deadline_ns, "TLS receive", why, why_bytes);
         if (status != NET_OK)
             return status;
     }

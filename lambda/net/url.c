@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Scheme and authority; net_endpoint_parse judges host and port. */
+/* Splits off the scheme, the port and the path. net_endpoint_parse checks the host and the port. */
 #include "lambda/net/url.h"
 
 #include <arpa/inet.h>
@@ -7,10 +7,11 @@
 #include <string.h>
 #include <strings.h>
 
-enum { HTTP_PORT = 80, HTTPS_PORT = 443, PORT_BYTES = 8 /* ":65535" */ };
+/* PORT_BYTES has room for ":65535". */
+enum { HTTP_PORT = 80, HTTPS_PORT = 443, PORT_BYTES = 8 };
 
-/* The length of a scheme with its "://", or 0. */
-static size_t take_scheme(int *tls, const char *text)
+/* Returns the length of the scheme with its "://", or 0 if it is neither http nor https. */
+static size_t parse_scheme(int *tls, const char *text)
 {
     static const char http[] = "http://", https[] = "https://";
 
@@ -20,7 +21,7 @@ static size_t take_scheme(int *tls, const char *text)
     return strncasecmp(text, http, sizeof http - 1) == 0 ? sizeof http - 1 : 0;
 }
 
-/* 1 if host[:port] has a port. */
+/* 1 if host[:port] has a port. Colons within the brackets of an IPv6 address do not count. */
 static int has_port(const char *authority, size_t size)
 {
     const char *bracket = memchr(authority, ']', size);
@@ -39,7 +40,7 @@ int url_parse(net_endpoint *to, http_slice *target, const char *text)
     for (const char *at = text; *at != '\0'; at++)
         if (*at <= ' ' || *at > '~' || *at == '#')
             return -1;
-    scheme = take_scheme(&tls, text);
+    scheme = parse_scheme(&tls, text);
     text += scheme;
     size = strcspn(text, "/?");
     if (scheme == 0 || size >= NET_HOST_BYTES)
