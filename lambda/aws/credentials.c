@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Credentials from the environment or a container's endpoint. */
+/* Credentials from the environment, or from a container's endpoint over HTTP. */
 #include "lambda/aws/credentials.h"
 
 #include <errno.h>
@@ -18,7 +18,9 @@
 enum {
     CONNECT_MS = 1000,
     ANSWER_MS = 2000,
-    ASK_AGAIN_MS = 10000 /* while the old ones still serve */
+    /* While the current credentials are still valid, a failed request for new ones is repeated
+     * after this time. */
+    ASK_AGAIN_MS = 10000
 };
 
 #define ECS_HOST "169.254.170.2"
@@ -29,7 +31,7 @@ static int fail(char *why, size_t why_bytes, const char *what)
     return -1;
 }
 
-/* An empty variable is an absent one. */
+/* An empty variable counts as absent. */
 static const char *variable(const char *name)
 {
     const char *value = getenv(name);
@@ -37,7 +39,7 @@ static const char *variable(const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* Visible ASCII: fit for a header, and what credentials are made of. */
+/* 1 if the text is visible ASCII, which every credential is made of and which a header may hold. */
 static int is_visible(const char *text)
 {
     for (; *text != '\0'; text++)
@@ -48,8 +50,8 @@ static int is_visible(const char *text)
 
 /* ---- the environment ------------------------------------------------------------------------- */
 
-static int take(char *out, size_t capacity, const char *name, const char *value, char *why,
-                size_t why_bytes)
+static int copy_visible(char *out, size_t capacity, const char *name, const char *value, char *why,
+                        size_t why_bytes)
 {
     if (strlen(value) < capacity && is_visible(value)) {
         memcpy(out, value, strlen(value) + 1);
@@ -59,8 +61,8 @@ static int take(char *out, size_t capacity, const char *name, const char *value,
     return -1;
 }
 
-static int from_environment(credentials *c, const char *key_id, const char *secret, char *why,
-                            size_t why_bytes)
+static int use_keys(credentials *c, const char *key_id, const char *secret, char *why,
+                    size_t why_bytes)
 {
     const char *token = variable("AWS_SESSION_TOKEN");
     credentials_set *set = &c->set;
@@ -69,18 +71,20 @@ static int from_environment(credentials *c, const char *key_id, const char *secr
         return fail(why, why_bytes,
                     key_id == NULL ? "AWS_SECRET_ACCESS_KEY is set and AWS_ACCESS_KEY_ID is not"
                                    : "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not");
-    if (take(set->key_id, sizeof set->key_id, "AWS_ACCESS_KEY_ID", key_id, why, why_bytes) != 0 ||
-        take(set->secret, sizeof set->secret, "AWS_SECRET_ACCESS_KEY", secret, why, why_bytes) !=
-            0 ||
-        take(set->token, sizeof set->token, "AWS_SESSION_TOKEN", token != NULL ? token : "", why,
-             why_bytes) != 0)
+    if (copy_visible(set->key_id, sizeof set->key_id, "AWS_ACCESS_KEY_ID", key_id, why,
+                     why_bytes) != 0 ||
+        copy_visible(set->secret, sizeof set->secret, "AWS_SECRET_ACCESS_KEY", secret, why,
+                     why_bytes) != 0 ||
+        copy_visible(set->token, sizeof set->token, "AWS_SESSION_TOKEN", token != NULL ? token : "",
+                     why, why_bytes) != 0)
         return -1;
     set->expires_ms = INT64_MAX;
     c->generation = 1;
     return 0;
 }
 
-/* Plain HTTP only to where AWS itself serves it: this machine, ECS, EKS. */
+/* Plain HTTP is allowed only to where AWS itself serves credentials by it: this machine, ECS and
+ * EKS. */
 static int may_be_plain(const net_endpoint *to)
 {
     return url_is_local(to) || strcmp(to->host, ECS_HOST) == 0 ||
@@ -97,7 +101,7 @@ static int set_endpoint(credentials *c, const net_endpoint *to, const char *targ
     return 0;
 }
 
-static int full_uri(credentials *c, const char *text, char *why, size_t why_bytes)
+static int use_full_uri(credentials *c, const char *text, char *why, size_t why_bytes)
 {
     static const char name[] = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
     http_slice target;
@@ -114,7 +118,7 @@ static int full_uri(credentials *c, const char *text, char *why, size_t why_byte
     return -1;
 }
 
-static int relative_uri(credentials *c, const char *path, char *why, size_t why_bytes)
+static int use_relative_uri(credentials *c, const char *path, char *why, size_t why_bytes)
 {
     net_endpoint to = {.host = ECS_HOST, .port = 80};
 
@@ -136,11 +140,11 @@ int credentials_init(credentials *c, char *why, size_t why_bytes)
     c->authorization = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     c->authorization_file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
     if (key_id != NULL || secret != NULL)
-        return from_environment(c, key_id, secret, why, why_bytes);
+        return use_keys(c, key_id, secret, why, why_bytes);
     if (relative != NULL)
-        return relative_uri(c, relative, why, why_bytes);
+        return use_relative_uri(c, relative, why, why_bytes);
     if (full != NULL)
-        return full_uri(c, full, why, why_bytes);
+        return use_full_uri(c, full, why, why_bytes);
     return fail(why, why_bytes,
                 "no credentials: neither AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY nor "
                 "AWS_CONTAINER_CREDENTIALS_FULL_URI or _RELATIVE_URI are set");
@@ -159,8 +163,9 @@ int credentials_want_tls(void)
 
 /* ---- the endpoint's answer ------------------------------------------------------------------- */
 
-/* A member that is a string of visible ASCII: 1 taken, 0 absent, null or empty, -1 no good. */
-static int take_member(char *out, size_t capacity, json_value root, const char *name)
+/* Copy a member that is a string of visible ASCII. Returns 1 if it was copied, 0 if it is absent,
+ * null or empty, and -1 if it is anything else. */
+static int copy_member(char *out, size_t capacity, json_value root, const char *name)
 {
     json_value value;
     size_t size;
@@ -188,14 +193,14 @@ int credentials_parse(credentials_set *out, const char *text, size_t bytes, char
 
     if (json_parse(&root, text, bytes, NULL) != 0 || root.type != JSON_OBJECT)
         return fail(why, why_bytes, "credentials endpoint: the answer is no JSON object");
-    if (take_member(out->key_id, sizeof out->key_id, root, "AccessKeyId") != 1)
+    if (copy_member(out->key_id, sizeof out->key_id, root, "AccessKeyId") != 1)
         return fail(why, why_bytes, "credentials endpoint: no AccessKeyId in the answer");
-    if (take_member(out->secret, sizeof out->secret, root, "SecretAccessKey") != 1)
+    if (copy_member(out->secret, sizeof out->secret, root, "SecretAccessKey") != 1)
         return fail(why, why_bytes, "credentials endpoint: no SecretAccessKey in the answer");
-    if (take_member(out->token, sizeof out->token, root, "Token") < 0)
+    if (copy_member(out->token, sizeof out->token, root, "Token") < 0)
         return fail(why, why_bytes, "credentials endpoint: the Token is too long or no token");
     out->expires_ms = INT64_MAX;
-    dated = take_member(expiration, sizeof expiration, root, "Expiration");
+    dated = copy_member(expiration, sizeof expiration, root, "Expiration");
     if (dated < 0 || (dated > 0 && dates_parse_iso(&out->expires_ms,
                                                    (http_slice){expiration, strlen(expiration)})))
         return fail(why, why_bytes, "credentials endpoint: the Expiration is no date");
@@ -204,7 +209,8 @@ int credentials_parse(credentials_set *out, const char *text, size_t bytes, char
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-/* The file anew each time: what is in it changes. White space at its end is dropped. */
+/* Read the file again for each request, because its content changes. White space at its end is
+ * dropped. */
 static int read_authorization(const char *path, char *out, size_t capacity)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -229,7 +235,7 @@ static int read_authorization(const char *path, char *out, size_t capacity)
     return 0;
 }
 
-/* A value for a header: printable, blanks within allowed ("Bearer ..."). */
+/* 1 if the text can be the value of a header: printable ASCII, with blanks as in "Bearer ...". */
 static int is_printable(const char *text)
 {
     for (; *text != '\0'; text++)
@@ -274,7 +280,7 @@ static int build_request(credentials *c, buffer *out, char *why, size_t why_byte
     return out->overflow ? fail(why, why_bytes, "the request for credentials is too large") : 0;
 }
 
-static int ask(credentials *c, int64_t deadline_ns, char *why, size_t why_bytes)
+static int request_credentials(credentials *c, int64_t deadline_ns, char *why, size_t why_bytes)
 {
     http_response response;
     http_client_status status;
@@ -285,7 +291,8 @@ static int ask(credentials *c, int64_t deadline_ns, char *why, size_t why_bytes)
         return -1;
     status = http_client_exchange(&c->client, &response, request.data, request.size,
                                   HTTP_RESEND_REUSED, deadline_ns);
-    http_client_close(&c->client); /* the next time is hours away */
+    /* The next request is hours away. */
+    http_client_close(&c->client);
     if (status != HTTP_CLIENT_OK)
         snprintf(why, why_bytes, "credentials endpoint: %s", response.why);
     else if (response.head.status != 200)
@@ -312,7 +319,7 @@ int credentials_ready(credentials *c, int64_t now_ms, int64_t deadline_ns, char 
     if (usable && (c->set.expires_ms - now_ms > CREDENTIALS_REFRESH_MS || now_ms < c->ask_ms))
         return 0;
     c->ask_ms = now_ms + ASK_AGAIN_MS;
-    return ask(c, deadline_ns, why, why_bytes) == 0 || usable ? 0 : -1;
+    return request_credentials(c, deadline_ns, why, why_bytes) == 0 || usable ? 0 : -1;
 }
 
 int credentials_reject(credentials *c)

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AWS credentials: from the environment, where Lambda puts them, or from the container endpoint
- * that it names instead (managed instances, containers elsewhere), asked again before they expire.
+ * AWS credentials. Lambda puts them into the environment. In other containers the environment names
+ * an endpoint instead, which is asked again before the credentials expire.
  *
- *     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN      both of the first two: used
- *     AWS_CONTAINER_CREDENTIALS_RELATIVE_URI                           a path at 169.254.170.2
- *     AWS_CONTAINER_CREDENTIALS_FULL_URI                               https, or plain HTTP to this
- *                                          machine or the link-local addresses of ECS and EKS
- *     AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, ..._TOKEN                sent as Authorization
+ *     AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY   the keys; if one is set, no endpoint is asked
+ *     AWS_SESSION_TOKEN                          belongs to those keys and may be absent
+ *     AWS_CONTAINER_CREDENTIALS_RELATIVE_URI     a path at 169.254.170.2
+ *     AWS_CONTAINER_CREDENTIALS_FULL_URI         an https address, or plain HTTP to this machine
+ *                                                or to the link-local addresses of ECS and EKS
+ *     AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE     the value of the header Authorization in a file
+ *     AWS_CONTAINER_AUTHORIZATION_TOKEN          the same as text; the file wins over it
  *
- * An empty variable counts as absent. What is in the environment never changes while a process
- * lives. No allocation; one thread at a time. Nothing secret is ever in a message.
+ * An empty variable counts as absent. The environment never changes while a process lives. Nothing
+ * is allocated, and one thread at a time may use the credentials. No message ever holds a secret.
  */
 #ifndef DISTIL_LAMBDA_CREDENTIALS_H
 #define DISTIL_LAMBDA_CREDENTIALS_H
@@ -19,57 +21,61 @@
 #include "lambda/net/url.h"
 
 enum {
-    CREDENTIALS_KEY_BYTES = 129, /* of the access key's id and its NUL */
+    CREDENTIALS_KEY_BYTES = 129, /* The access key's id and its NUL. */
     CREDENTIALS_SECRET_BYTES = 257,
     CREDENTIALS_TOKEN_BYTES = 16385,
     CREDENTIALS_AUTHORIZATION_BYTES = 8193,
     CREDENTIALS_REPLY_BYTES = 32768,
-    CREDENTIALS_REFRESH_MS = 300000 /* before they expire new ones are asked for */
+    CREDENTIALS_REFRESH_MS =
+        300000 /* New credentials are requested so long before the old ones expire. */
 };
 
-/* What signing needs. Texts are visible ASCII, fit for a header. */
+/* What signing needs. The texts are visible ASCII, so that a header may hold them. */
 typedef struct credentials_set {
     char key_id[CREDENTIALS_KEY_BYTES];
     char secret[CREDENTIALS_SECRET_BYTES];
-    char token[CREDENTIALS_TOKEN_BYTES]; /* empty where there is none */
-    int64_t expires_ms;                  /* since 1970; INT64_MAX: never */
+    char token[CREDENTIALS_TOKEN_BYTES]; /* Empty if there is none. */
+    int64_t expires_ms; /* Milliseconds since 1970, or INT64_MAX if the credentials never expire. */
 } credentials_set;
 
 typedef struct credentials {
     credentials_set set;
-    unsigned generation; /* of the set; 0: there is none yet */
-    int from_endpoint;   /* 1: can be had anew */
-    int64_t ask_ms;      /* not before this time */
-    const char *target;  /* path and query at the endpoint; the environment's */
+    unsigned generation; /* Counts the sets so far, so that 0 means that there is none yet. */
+    int from_endpoint;   /* 1: an endpoint gives credentials, so they can be renewed. */
+    int64_t ask_ms;      /* The endpoint is not asked again before this time. */
+    const char *target;  /* The path and query at the endpoint, a string of the environment. */
     char host[URL_HOST_BYTES];
-    const char *authorization, *authorization_file; /* the environment's; NULL */
+    const char *authorization, *authorization_file; /* Strings of the environment, or NULL. */
     http_client client;
-    credentials_set next; /* while it is read */
+    credentials_set next; /* The answer of the endpoint while it is parsed. */
     char request[CREDENTIALS_AUTHORIZATION_BYTES + 4096];
     char reply[CREDENTIALS_REPLY_BYTES];
 } credentials;
 
-/* Find them; nothing is connected yet. 0, or -1 with why filled: there are none, one of the two is
- * missing, an address that credentials must not come from, TLS needed and absent. */
+/* Find out where the credentials come from. Nothing is connected yet. Returns 0, or -1 and fills
+ * `why`: there are none, one of the two keys is missing, credentials must not come from the
+ * address, or it needs TLS and this program has none. */
 int credentials_init(credentials *c, char *why, size_t why_bytes);
 
-/* 1 if the environment has them come from an https endpoint: tls_setup must go before the first
- * credentials_ready. */
+/* 1 if the environment names an https endpoint for credentials. tls_setup is then to be called
+ * before the first credentials_ready. */
 int credentials_want_tls(void);
 
-/* Make sure that c->set can be used at now_ms (since 1970), before deadline_ns. 0, or -1 with why
- * filled: the endpoint gave none, and there are none or they have expired. */
+/* Make sure that c->set is valid at now_ms (milliseconds since 1970), and ask the endpoint before
+ * `deadline_ns` if that is necessary. Returns 0, or -1 and fills `why` if the endpoint gave none
+ * and there are no valid ones. */
 int credentials_ready(credentials *c, int64_t now_ms, int64_t deadline_ns, char *why,
                       size_t why_bytes);
 
-/* The service says that they are no good. 1 if the next credentials_ready asks for new ones; 0 if
- * there can be none in this process. */
+/* The service has refused the credentials. Returns 1 if the next credentials_ready asks for new
+ * ones, and 0 if this process cannot get any. */
 int credentials_reject(credentials *c);
 
-void credentials_close(credentials *c); /* and forget them */
+/* Close the connection and overwrite all secrets. */
+void credentials_close(credentials *c);
 
-/* The endpoint's answer: a document with AccessKeyId, SecretAccessKey and maybe Token and
- * Expiration. 0, or -1 with why filled and *out undefined. */
+/* Parse the endpoint's answer, an object with AccessKeyId, SecretAccessKey and perhaps Token and
+ * Expiration. Returns 0, or -1 with `why` filled and *out undefined. */
 int credentials_parse(credentials_set *out, const char *text, size_t bytes, char *why,
                       size_t why_bytes);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Days of the civil calendar counted in years that begin in March, so that leap days come last. */
+/* The conversion between days and dates counts years from March on, so that the leap day is the
+ * last day of a year. */
 #include "lambda/aws/dates.h"
 
 #include <stdio.h>
@@ -7,13 +8,13 @@
 
 enum { MS_PER_S = 1000, S_PER_DAY = 86400, FIRST_YEAR = 1970, LAST_YEAR = 9999 };
 
-#define LAST_SECOND 253402300799 /* of the year 9999 */
+#define LAST_SECOND 253402300799 /* The last second of the year 9999. */
 
 typedef struct moment {
     int year, month, day, hour, minute, second;
 } moment;
 
-/* Days from the first of March of the year 0 to the first of January 1970. */
+/* The number of days from the first of March of the year 0 to the first of January 1970. */
 #define EPOCH_DAYS 719468
 
 static int64_t to_days(int year, int month, int day)
@@ -38,8 +39,9 @@ static moment to_moment(int64_t seconds)
     return at;
 }
 
-/* The moment and the milliseconds after it; a time out of range becomes the nearest in it. */
-static moment clamp(int64_t unix_ms, unsigned *ms)
+/* The date and time of a number of milliseconds since 1970, and the milliseconds of its last
+ * second. A time that is out of range becomes the nearest one in range. */
+static moment clamp_to_moment(int64_t unix_ms, unsigned *ms)
 {
     const int64_t last = LAST_SECOND * MS_PER_S + MS_PER_S - 1;
     int64_t within = unix_ms < 0 ? 0 : unix_ms > last ? last : unix_ms;
@@ -48,11 +50,12 @@ static moment clamp(int64_t unix_ms, unsigned *ms)
     return to_moment(within / MS_PER_S);
 }
 
-/* In both the remainders are for a compiler that cannot see each number's bound. */
+/* The remainders in this function and in the next one change no value. They tell the compiler how
+ * many digits each number has at most. */
 void dates_basic(char out[DATES_BASIC_BYTES], int64_t unix_ms)
 {
     unsigned ms;
-    moment at = clamp(unix_ms, &ms);
+    moment at = clamp_to_moment(unix_ms, &ms);
 
     snprintf(out, DATES_BASIC_BYTES, "%04u%02u%02uT%02u%02u%02uZ", (unsigned)at.year % 10000,
              (unsigned)at.month % 100, (unsigned)at.day % 100, (unsigned)at.hour % 100,
@@ -62,7 +65,7 @@ void dates_basic(char out[DATES_BASIC_BYTES], int64_t unix_ms)
 void dates_iso(char out[DATES_ISO_BYTES], int64_t unix_ms)
 {
     unsigned ms;
-    moment at = clamp(unix_ms, &ms);
+    moment at = clamp_to_moment(unix_ms, &ms);
 
     snprintf(out, DATES_ISO_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", (unsigned)at.year % 10000,
              (unsigned)at.month % 100, (unsigned)at.day % 100, (unsigned)at.hour % 100,
@@ -71,8 +74,9 @@ void dates_iso(char out[DATES_ISO_BYTES], int64_t unix_ms)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* `digits` digits at an offset of the text, which is long enough; -1 where they are none. */
-static int number(http_slice text, size_t at, size_t digits)
+/* Parse so many decimal digits at offset `at`. The caller has checked that the text is long enough.
+ * Returns -1 if one of the bytes is not a digit. */
+static int parse_digits(http_slice text, size_t at, size_t digits)
 {
     int value = 0;
 
@@ -84,7 +88,7 @@ static int number(http_slice text, size_t at, size_t digits)
     return value;
 }
 
-/* 1 if the text has the punctuation of the pattern, in which * is anything. */
+/* 1 if the text has the punctuation of the pattern, in which '*' stands for any byte. */
 static int has_form(http_slice text, const char *pattern)
 {
     if (text.size < strlen(pattern))
@@ -103,8 +107,9 @@ static int days_of(int year, int month)
     return days[month - 1] + (month == 2 && leap);
 }
 
-/* A leap second counts as the one before it. */
-static int finish(int64_t *unix_ms, const moment *at)
+/* Check the date and time, and convert it to milliseconds since 1970. A leap second counts as the
+ * second before it. */
+static int to_unix_ms(int64_t *unix_ms, const moment *at)
 {
     int second = at->second == 60 ? 59 : at->second;
 
@@ -135,13 +140,13 @@ int dates_parse_http(int64_t *unix_ms, http_slice text)
 
     if (text.size != sizeof form - 1 || !has_form(text, form))
         return -1;
-    at.day = number(text, 5, 2);
+    at.day = parse_digits(text, 5, 2);
     at.month = month_of(text.at + 8);
-    at.year = number(text, 12, 4);
-    at.hour = number(text, 17, 2);
-    at.minute = number(text, 20, 2);
-    at.second = number(text, 23, 2);
-    return finish(unix_ms, &at);
+    at.year = parse_digits(text, 12, 4);
+    at.hour = parse_digits(text, 17, 2);
+    at.minute = parse_digits(text, 20, 2);
+    at.second = parse_digits(text, 23, 2);
+    return to_unix_ms(unix_ms, &at);
 }
 
 int dates_parse_iso(int64_t *unix_ms, http_slice text)
@@ -159,11 +164,11 @@ int dates_parse_iso(int64_t *unix_ms, http_slice text)
     }
     if (end + 1 != text.size || text.at[end] != 'Z')
         return -1;
-    at.year = number(text, 0, 4);
-    at.month = number(text, 5, 2);
-    at.day = number(text, 8, 2);
-    at.hour = number(text, 11, 2);
-    at.minute = number(text, 14, 2);
-    at.second = number(text, 17, 2);
-    return finish(unix_ms, &at);
+    at.year = parse_digits(text, 0, 4);
+    at.month = parse_digits(text, 5, 2);
+    at.day = parse_digits(text, 8, 2);
+    at.hour = parse_digits(text, 11, 2);
+    at.minute = parse_digits(text, 14, 2);
+    at.second = parse_digits(text, 17, 2);
+    return to_unix_ms(unix_ms, &at);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* UpdateItem: the document, and the one table of the errors it can meet. */
+/* The document of UpdateItem, and the table of the errors that it can meet. */
 #include "lambda/aws/dynamodb.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 /* ---- the document ---------------------------------------------------------------------------- */
 
-/* "name":{"S":"value"} */
+/* Append "name":{"S":"value"}. */
 static void add_string(buffer *out, const char *name, const char *value)
 {
     buffer_json_text(out, name);
@@ -21,7 +21,8 @@ static void add_string(buffer *out, const char *name, const char *value)
     buffer_char(out, '}');
 }
 
-/* Reserved words are many, so every name goes by a placeholder, which must be used and is. */
+/* DynamoDB has many reserved words, so every attribute's name is given by a placeholder. DynamoDB
+ * refuses placeholders that an expression does not use; these are all used. */
 static const char expressions[] =
     "\"UpdateExpression\":\"SET #sentiment = :sentiment, #score = :score, "
     "#model_version = :model_version, #status = :analyzed, #writer = :writer\","
@@ -31,7 +32,7 @@ static const char expressions[] =
     "\"ExpressionAttributeValues\":{\":pending\":{\"S\":\"pending\"},"
     "\":analyzed\":{\"S\":\"analyzed\"},";
 
-void dynamodb_update_item(buffer *out, const char *table, const store_item *item, int tell_old)
+void dynamodb_update_item(buffer *out, const char *table, const store_item *item, int want_old_item)
 {
     buffer_text(out, "{\"TableName\":");
     buffer_json_text(out, table);
@@ -47,22 +48,23 @@ void dynamodb_update_item(buffer *out, const char *table, const store_item *item
     buffer_char(out, ',');
     add_string(out, ":writer", item->writer);
     buffer_format(out, "},\"ReturnValuesOnConditionCheckFailure\":\"%s\"}",
-                  tell_old ? "ALL_OLD" : "NONE");
+                  want_old_item ? "ALL_OLD" : "NONE");
 }
 
 /* ---- what errors mean (docs/lambda.md) ------------------------------------------------------- */
 
 typedef struct error_row {
-    const char *code;   /* NULL: any, or none */
-    const char *phrase; /* in the message; NULL: whatever it says */
-    int least, most;    /* status, where there is no code that a row knows */
+    const char *code; /* The error code, or NULL for a row that looks at the status of HTTP only. */
+    const char *phrase; /* A part of the error's message, or NULL if any message will do. */
+    int least, most;    /* The range of the status in a row without a code. */
     dynamodb_verdict verdict;
     const char *meaning;
 } error_row;
 
-/* The first row that matches decides: codes first, whatever the status, since authorisation errors
- * come as 400 or 403. Codes and classes are those of the SDKs' standard mode for DynamoDB;
- * TransactionConflictException is added: this is a single write against an open transaction. */
+/* The first row that matches decides. Rows with a code come first and match any status, since
+ * errors of authorisation come with status 400 or 403. Codes and classes are those of the AWS SDKs'
+ * standard retry mode for DynamoDB. TransactionConflictException is added, because a single write
+ * can meet somebody else's open transaction. */
 static const error_row rows[] = {
     {"ConditionalCheckFailedException", NULL, 0, 0, DYNAMODB_CONDITION, ""},
     {"InternalServerError", NULL, 0, 0, DYNAMODB_TRANSIENT, ""},
@@ -106,7 +108,8 @@ static const error_row *find_row(const char *code, const char *message, int stat
 {
     const error_row *row = rows;
 
-    for (;; row++) { /* the last row takes whatever there is */
+    /* The last row matches every status there is, so the loop ends. */
+    for (;; row++) {
         if (row->code == NULL && status >= row->least && status <= row->most)
             return row;
         if (row->code != NULL && strcmp(row->code, code) == 0 &&
@@ -117,8 +120,8 @@ static const error_row *find_row(const char *code, const char *message, int stat
 
 /* ---- parts of an answer ---------------------------------------------------------------------- */
 
-/* A decimal number of at most 18 digits, or -1. */
-static int64_t decimal(http_slice text)
+/* Parse a decimal number of at most 18 digits. Returns -1 for anything else. */
+static int64_t parse_decimal(http_slice text)
 {
     int64_t value = 0;
 
@@ -132,9 +135,9 @@ static int64_t decimal(http_slice text)
     return value;
 }
 
-/* Characters of names and identifiers; what else the service may send is cut off, so that it can
- * be logged. */
-static void take_name(char *out, size_t capacity, const char *text, size_t size)
+/* Copy the characters of a name or identifier up to the first other one, so that the result can be
+ * logged whatever the service sends. */
+static void copy_name(char *out, size_t capacity, const char *text, size_t size)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
                                   "._-";
@@ -148,17 +151,17 @@ static void take_name(char *out, size_t capacity, const char *text, size_t size)
     out[kept] = '\0';
 }
 
-/* The code of "prefix#code:rest", of which prefix and rest may be absent. */
-static void take_code(char *out, size_t capacity, const char *text)
+/* Copy the code from "prefix#code:rest", of which the prefix and the rest may be absent. */
+static void copy_code(char *out, size_t capacity, const char *text)
 {
     size_t size = strcspn(text, ":"), at = size;
 
     while (at > 0 && text[at - 1] != '#')
         at--;
-    take_name(out, capacity, text + at, size - at);
+    copy_name(out, capacity, text + at, size - at);
 }
 
-/* A string member, cut at the capacity; "" where there is none. */
+/* Copy a string member, cut at the capacity. The result is "" if there is no such member. */
 static void member_text(char *out, size_t capacity, json_value object, const char *name)
 {
     json_value value;
@@ -180,19 +183,19 @@ static int is_json(http_slice type)
            http_is_nocase(type, "application/json");
 }
 
-/* 1 if there is a checksum and it is another. */
+/* 1 if the answer has a checksum and its body has another one. */
 static int is_damaged(const http_head *head, http_slice body)
 {
     http_slice sum = http_get(head, "X-Amz-Crc32");
 
-    return sum.at != NULL && decimal(sum) != (int64_t)crc32_ieee(body.at, body.size);
+    return sum.at != NULL && parse_decimal(sum) != (int64_t)crc32_ieee(body.at, body.size);
 }
 
-static dynamodb_item old_item(json_value root, int tell_old)
+static dynamodb_item old_item(json_value root, int want_old_item)
 {
     json_value item, status, text;
 
-    if (!tell_old)
+    if (!want_old_item)
         return DYNAMODB_ITEM_UNKNOWN;
     if (!json_get(root, "Item", &item))
         return DYNAMODB_ITEM_MISSING;
@@ -204,8 +207,8 @@ static dynamodb_item old_item(json_value root, int tell_old)
 
 /* ---- judging --------------------------------------------------------------------------------- */
 
-static void judge(dynamodb_reply *reply, dynamodb_verdict verdict, const char *code,
-                  const char *meaning)
+static void set_verdict(dynamodb_reply *reply, dynamodb_verdict verdict, const char *code,
+                        const char *meaning)
 {
     reply->verdict = verdict;
     reply->meaning = meaning;
@@ -217,19 +220,20 @@ static void judge(dynamodb_reply *reply, dynamodb_verdict verdict, const char *c
     }
 }
 
-/* root: the body, where it is JSON; else anything that is no object. */
+/* `root` is the parsed body. If the body is not JSON, `root` is a value that is not an object. */
 static void judge_success(dynamodb_reply *reply, const http_head *head, json_value root)
 {
     if (!is_json(http_get(head, "Content-Type")))
-        judge(reply, DYNAMODB_REFUSED, "HTTP 200 without JSON",
-              "not an answer of DynamoDB: check AWS_ENDPOINT_URL_DYNAMODB");
+        set_verdict(reply, DYNAMODB_REFUSED, "HTTP 200 without JSON",
+                    "not an answer of DynamoDB: check AWS_ENDPOINT_URL_DYNAMODB");
     else if (root.type != JSON_OBJECT)
-        judge(reply, DYNAMODB_TRANSIENT, "HTTP 200 with damaged JSON", "");
+        set_verdict(reply, DYNAMODB_TRANSIENT, "HTTP 200 with damaged JSON", "");
     else
-        judge(reply, DYNAMODB_UPDATED, "", "");
+        set_verdict(reply, DYNAMODB_UPDATED, "", "");
 }
 
-static void judge_error(dynamodb_reply *reply, const http_head *head, json_value root, int tell_old)
+static void judge_error(dynamodb_reply *reply, const http_head *head, json_value root,
+                        int want_old_item)
 {
     http_slice named = http_get(head, "x-amzn-ErrorType");
     char type[256], message[512];
@@ -241,27 +245,28 @@ static void judge_error(dynamodb_reply *reply, const http_head *head, json_value
     member_text(message, sizeof message, root, "message");
     if (message[0] == '\0')
         member_text(message, sizeof message, root, "Message");
-    take_code(reply->code, sizeof reply->code, type);
+    copy_code(reply->code, sizeof reply->code, type);
     row = find_row(reply->code, message, head->status);
-    judge(reply, row->verdict, NULL, row->meaning);
+    set_verdict(reply, row->verdict, NULL, row->meaning);
     if (reply->code[0] == '\0')
         snprintf(reply->code, sizeof reply->code, "HTTP %d", head->status);
     if (row->verdict == DYNAMODB_CONDITION)
-        reply->item = old_item(root, tell_old);
+        reply->item = old_item(root, want_old_item);
 }
 
-void dynamodb_judge(dynamodb_reply *reply, const http_head *head, http_slice body, int tell_old)
+void dynamodb_judge(dynamodb_reply *reply, const http_head *head, http_slice body,
+                    int want_old_item)
 {
     http_slice id = http_get(head, "x-amzn-RequestId");
     json_value root = {.type = JSON_NULL, .text = ""};
 
     memset(reply, 0, sizeof *reply);
-    take_name(reply->service_id, sizeof reply->service_id, id.at, id.size);
-    reply->wish_ms = decimal(http_get(head, "x-amz-retry-after"));
+    copy_name(reply->service_id, sizeof reply->service_id, id.at, id.size);
+    reply->retry_after_ms = parse_decimal(http_get(head, "x-amz-retry-after"));
     reply->date_ms = -1;
     dates_parse_http(&reply->date_ms, http_get(head, "Date"));
     if (is_damaged(head, body)) {
-        judge(reply, DYNAMODB_TRANSIENT, "wrong checksum", "");
+        set_verdict(reply, DYNAMODB_TRANSIENT, "wrong checksum", "");
         return;
     }
     if (json_parse(&root, body.at, body.size, NULL) != 0)
@@ -269,5 +274,5 @@ void dynamodb_judge(dynamodb_reply *reply, const http_head *head, http_slice bod
     if (head->status == 200)
         judge_success(reply, head, root);
     else
-        judge_error(reply, head, root, tell_old);
+        judge_error(reply, head, root, want_old_item);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DynamoDB's one call that the store makes, UpdateItem, as bytes: the document that asks and what
- * an answer means. Pure functions; store.c sends, waits and tries again.
+ * UpdateItem, the one call of DynamoDB that the store makes, as bytes: the document of the request,
+ * and what an answer means. These are pure functions; store.c sends, waits and retries.
  */
 #ifndef DISTIL_LAMBDA_DYNAMODB_H
 #define DISTIL_LAMBDA_DYNAMODB_H
@@ -13,40 +13,46 @@
 #define DYNAMODB_TARGET "DynamoDB_20120810.UpdateItem"
 #define DYNAMODB_CONTENT_TYPE "application/x-amz-json-1.0"
 
-/* What an answer means for what to do next. */
+/* What the store has to do after an answer. */
 typedef enum dynamodb_verdict {
     DYNAMODB_UPDATED = 0,
-    DYNAMODB_CONDITION,   /* the condition did not hold: no error, another one was first */
-    DYNAMODB_TRANSIENT,   /* try again; the write may have happened */
-    DYNAMODB_THROTTLED,   /* try again, slowly */
-    DYNAMODB_CLOCK,       /* try again with the time of the answer */
-    DYNAMODB_CREDENTIALS, /* these credentials are no good any more */
-    DYNAMODB_REFUSED      /* trying again cannot help */
+    /* The item was not in the state that the update requires. This is no error: another writer
+     * has updated it, or it was never pending. */
+    DYNAMODB_CONDITION,
+    DYNAMODB_TRANSIENT,   /* Retry. The write may have happened. */
+    DYNAMODB_THROTTLED,   /* Retry after a longer wait. */
+    DYNAMODB_CLOCK,       /* Retry with the time that the answer gives. */
+    DYNAMODB_CREDENTIALS, /* The service does not accept these credentials any more. */
+    DYNAMODB_REFUSED      /* A retry cannot help. */
 } dynamodb_verdict;
 
-/* What the answer to a failed condition tells of the item. */
+/* What the answer to a failed condition says about the item. */
 typedef enum dynamodb_item {
-    DYNAMODB_ITEM_UNKNOWN = 0, /* nothing: it was not asked for */
+    DYNAMODB_ITEM_UNKNOWN = 0, /* The answer does not say anything, because it was not asked to. */
     DYNAMODB_ITEM_MISSING,
-    DYNAMODB_ITEM_ANALYZED, /* by another writer */
-    DYNAMODB_ITEM_OTHER     /* neither pending nor analyzed */
+    DYNAMODB_ITEM_ANALYZED, /* Another writer has analyzed it. */
+    DYNAMODB_ITEM_OTHER     /* Its status is neither pending nor analyzed. */
 } dynamodb_item;
 
 typedef struct dynamodb_reply {
     dynamodb_verdict verdict;
-    char code[64];       /* "ThrottlingException"; "HTTP 503" where the answer has none */
-    const char *meaning; /* static: of a code that is a fault of configuration, what to do */
-    dynamodb_item item;  /* with DYNAMODB_CONDITION */
-    int64_t wish_ms;     /* x-amz-retry-after; RETRY_NO_WISH where absent */
-    int64_t date_ms;     /* of the Date header; -1 where absent */
-    char service_id[64]; /* x-amzn-RequestId; "" where absent */
+    char code[64]; /* A code such as "ThrottlingException", or "HTTP 503" if the answer has none. */
+    const char *meaning; /* A static string: what to do about an error of configuration, or "". */
+    dynamodb_item item;  /* Only set with DYNAMODB_CONDITION. */
+    int64_t retry_after_ms; /* The header x-amz-retry-after, or RETRY_AFTER_ABSENT. */
+    int64_t date_ms;        /* The header Date in milliseconds since 1970, or -1 if it is absent. */
+    char service_id[64];    /* The header x-amzn-RequestId, or "" if it is absent. */
 } dynamodb_reply;
 
-/* The document. With tell_old the answer to a failed condition shall have the item as it is. */
-void dynamodb_update_item(buffer *out, const char *table, const store_item *item, int tell_old);
+/* Append the document of the request. With want_old_item, the answer to a failed condition will
+ * hold the item as it is. */
+void dynamodb_update_item(buffer *out, const char *table, const store_item *item,
+                          int want_old_item);
 
-/* Judge an answer to it; tell_old as it was asked. Never reads anything as success but status 200
- * with a JSON object of JSON's content type and the right checksum. */
-void dynamodb_judge(dynamodb_reply *reply, const http_head *head, http_slice body, int tell_old);
+/* Find out what an answer means; want_old_item is the value that was given to dynamodb_update_item.
+ * Only status 200 with a JSON object, a content type of JSON and no wrong checksum counts as
+ * success. */
+void dynamodb_judge(dynamodb_reply *reply, const http_head *head, http_slice body,
+                    int want_old_item);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long to wait before trying again: exponential back-off with full jitter, a pure function.
+ * How long to wait before a retry: exponential back-off with full jitter, as a pure function.
  */
 #ifndef DISTIL_LAMBDA_RETRY_H
 #define DISTIL_LAMBDA_RETRY_H
@@ -8,24 +8,26 @@
 #include <stdint.h>
 
 typedef enum retry_class {
-    RETRY_TRANSIENT = 0, /* a fault that may be gone in a moment: 25 ms to begin with */
-    RETRY_THROTTLE       /* asked to slow down: 1 s to begin with */
+    RETRY_TRANSIENT = 0, /* A fault that may be over in a moment: the back-off begins at 25 ms. */
+    RETRY_THROTTLE       /* The server asks for fewer requests: the back-off begins at 1 s. */
 } retry_class;
 
 enum {
-    RETRY_ATTEMPTS = 4,        /* in all, the first included */
-    RETRY_MOST_MS = 20000,     /* of a step before jitter */
-    RETRY_MOST_EXTRA_MS = 5000 /* that a server's wish may add */
+    RETRY_ATTEMPTS = 4,    /* The most attempts of one update, the first one included. */
+    RETRY_MOST_MS = 20000, /* The most milliseconds that a wait may reach by doubling. */
+    RETRY_MOST_EXTRA_MS =
+        5000 /* The most milliseconds that a server's request may add to a wait. */
 };
 
-#define RETRY_NO_WISH (-1)
+#define RETRY_AFTER_ABSENT (-1)
 
 /*
- * Milliseconds before retry number `retry` (1, 2, ...): chance * min(20 s, base * 2^(retry - 1)).
- *   chance   0 <= chance < 1, uniform
- *   wish_ms  the server's (x-amz-retry-after), or RETRY_NO_WISH: the wait t becomes
- *            max(t, min(wish, t + 5 s))
+ * Returns the milliseconds before retry number `retry` (1, 2, ...), which are chance * min(20 s,
+ * base * 2^(retry - 1)).
+ *     chance           a random number, uniform with 0 <= chance < 1
+ *     retry_after_ms   the wait that the server asks for, or RETRY_AFTER_ABSENT;
+ *                      it turns a wait t into max(t, min(retry_after, t + 5 s))
  */
-double retry_wait_ms(retry_class why, unsigned retry, double chance, int64_t wish_ms);
+double retry_wait_ms(retry_class why, unsigned retry, double chance, int64_t retry_after_ms);
 
 #endif

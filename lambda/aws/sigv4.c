@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signature Version 4, stage by stage; HMAC over the library's SHA-256. */
+/* The stages of Signature Version 4, with HMAC built on the SHA-256 of runtime/base. */
 #include "lambda/aws/sigv4.h"
 
 #include <string.h>
 
 #include "runtime/base/checksum.h"
 
-enum { BLOCK_BYTES = 64 /* of SHA-256 */, DATE_BYTES = 8 /* of a date and time */ };
+/* SHA-256 works on blocks of 64 bytes. A date takes up the first 8 bytes of a date and time. */
+enum { BLOCK_BYTES = 64, DATE_BYTES = 8 };
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define TERMINATOR "aws4_request"
 
 /* ---- HMAC ------------------------------------------------------------------------------------ */
 
-/* With a key that is one block already. */
+/* HMAC with a key that has been brought to the size of one block. */
 static void hmac_of_block(uint8_t mac[SIGV4_SHA256_BYTES], const uint8_t block[BLOCK_BYTES],
                           const void *message, size_t message_bytes)
 {
@@ -36,7 +37,8 @@ static void hmac_of_block(uint8_t mac[SIGV4_SHA256_BYTES], const uint8_t block[B
     explicit_bzero(&sha, sizeof sha);
 }
 
-/* A key in two parts as one block: padded with zeros, or its hash where it is longer. */
+/* Bring a key, which is given in two parts, to the size of one block: append zeros, or take its
+ * hash if it is longer than a block. */
 static void key_block(uint8_t block[BLOCK_BYTES], const void *first, size_t first_bytes,
                       const void *second, size_t second_bytes)
 {
@@ -96,7 +98,8 @@ static int compare_names(http_slice a, http_slice b)
     return (a.size > b.size) - (a.size < b.size);
 }
 
-/* By lower-case name, equal ones in their order. Their number; 0 and overflow for too many. */
+/* Sort pointers to the headers by lower-case name; headers of the same name keep their order.
+ * Returns their number. If there are too many, it returns 0 and sets the buffer's overflow flag. */
 static size_t sort_headers(const http_header *sorted[SIGV4_MAX_HEADERS], buffer *out,
                            const sigv4_request *request)
 {
@@ -126,7 +129,8 @@ static int is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Without white space around it, and one space for each run within. */
+/* Append a value without the white space around it, and with one space for each run of white space
+ * within it. */
 static void add_value(buffer *out, http_slice value)
 {
     int pending = 0, any = 0;
@@ -151,7 +155,8 @@ static void add_headers(buffer *out, const sigv4_request *request)
 
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && compare_names(sorted[i - 1]->name, sorted[i]->name) == 0) {
-            out->size -= !out->overflow; /* the line feed */
+            /* Remove the line feed of the header before, which has the same name. */
+            out->size -= !out->overflow;
             buffer_char(out, ',');
         } else {
             add_lower(out, sorted[i]->name);
@@ -200,7 +205,7 @@ static size_t date_size(const sigv4_scope *scope)
     return size < DATE_BYTES ? size : DATE_BYTES;
 }
 
-/* 20150830/us-east-1/service/aws4_request */
+/* Append the scope, for example 20150830/us-east-1/service/aws4_request. */
 static void add_scope(buffer *out, const sigv4_scope *scope)
 {
     buffer_add(out, scope->date_time, date_size(scope));

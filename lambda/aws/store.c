@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The update: signed, sent, judged, tried again. What an answer means is dynamodb.c's. */
+/* An update from start to end: sign, send, judge the answer, retry. dynamodb.c knows what answers
+ * mean. */
 #include "lambda/aws/store.h"
 
 #include <math.h>
@@ -19,29 +20,37 @@
 enum {
     CONNECT_MS = 1000,
     ANSWER_MS = 2000,
-    BODY_BYTES = 32768, /* more than six times the largest key, 2048 + 1024 bytes */
+    /* The largest key has 2048 + 1024 bytes. Escaping makes it six times as long, and there is room
+     * for the rest. */
+    BODY_BYTES = 32768,
     HEAD_BYTES = CREDENTIALS_TOKEN_BYTES + 4096,
     REPLY_BYTES = 65536,
-    TRACE_BYTES = 1024,      /* a longer trace id is not passed on */
-    SKEW_MS = 300000,        /* a clock that is wrong by more is corrected unasked */
-    CLOCK_RETRIES = 1,       /* of an update, for each of the three reasons that are no */
-    CREDENTIALS_RETRIES = 1, /* fault of the service's and do not count as attempts */
+    TRACE_BYTES = 1024, /* A longer trace id is not sent along. */
+    /* A clock that is wrong by more than this is corrected before the service complains. */
+    SKEW_MS = 300000,
+    /* An update may be repeated so many times for each of three reasons that are not the service's
+     * fault. These repetitions do not count as attempts. */
+    CLOCK_RETRIES = 1,
+    CREDENTIALS_RETRIES = 1,
     DEAD_CONNECTION_RETRIES = 1
 };
 
-/* The headers that are signed; the token's is last and left out where there is none. */
+/* The number of headers that are signed. The session token's is the last; it is left out if there
+ * is no token. */
 enum { SIGNED_HEADERS = 5 };
 
 struct store {
     store_options options;
     store_world world;
-    uint64_t random; /* state of the default world's chance */
-    int64_t skew_ms; /* what to add to this machine's clock to have the service's */
+    uint64_t random; /* The state of the generator behind real_chance. */
+    int64_t skew_ms; /* The service's time is this machine's time plus this. */
     char host[URL_HOST_BYTES];
     credentials credentials;
-    uint8_t key[SIGV4_SHA256_BYTES]; /* of key_date and key_generation */
+    uint8_t
+        key[SIGV4_SHA256_BYTES]; /* The signing key that belongs to key_date and key_generation. */
     char key_date[DATES_BASIC_BYTES];
-    unsigned key_generation; /* 0: none yet */
+    /* The generation of the credentials that `key` is derived from. 0: there is no key yet. */
+    unsigned key_generation;
     http_client client;
     char body[BODY_BYTES];
     char canonical[HEAD_BYTES];
@@ -51,23 +60,23 @@ struct store {
 
 /* ---- the world ------------------------------------------------------------------------------- */
 
-static int64_t real_unix_ms(void *context)
+static int64_t real_unix_ms(void *user_data)
 {
-    (void)context;
+    (void)user_data;
     return clock_unix_ms();
 }
 
-static void real_pause(void *context, double ms, int64_t until_ns)
+static void real_pause(void *user_data, double ms, int64_t until_ns)
 {
-    (void)context;
+    (void)user_data;
     (void)ms;
     clock_sleep_until(until_ns);
 }
 
-/* xorshift64*: jitter needs no more than that neighbours differ. */
-static double real_chance(void *context)
+/* xorshift64*. Jitter needs a generator of no better quality. */
+static double real_chance(void *user_data)
 {
-    store *s = context;
+    store *s = user_data;
 
     s->random ^= s->random >> 12;
     s->random ^= s->random << 25;
@@ -75,13 +84,14 @@ static double real_chance(void *context)
     return (double)((s->random * 0x2545f4914f6cdd1dU) >> 11) * 0x1p-53;
 }
 
-static void seed(store *s)
+static void seed_random(store *s)
 {
     uint64_t bytes = 0;
 
     if (getrandom(&bytes, sizeof bytes, GRND_NONBLOCK) != (ssize_t)sizeof bytes)
         bytes = (uint64_t)clock_now_ns();
-    s->random = bytes | 1; /* never 0, which would stay 0 */
+    /* A state of 0 would stay 0 for ever. */
+    s->random = bytes | 1;
 }
 
 void store_set_world(store *s, const store_world *world)
@@ -91,10 +101,10 @@ void store_set_world(store *s, const store_world *world)
     s->client.answer_ms = world->answer_ms;
 }
 
-/* The service's time, as far as it is known. */
-static int64_t now_of(const store *s)
+/* The service's time as far as it is known, in milliseconds since 1970. */
+static int64_t service_time_ms(const store *s)
 {
-    return s->world.unix_ms(s->world.context) + s->skew_ms;
+    return s->world.unix_ms(s->world.user_data) + s->skew_ms;
 }
 
 /* ---- setting up ------------------------------------------------------------------------------ */
@@ -104,7 +114,8 @@ size_t store_bytes(void)
     return sizeof(store);
 }
 
-/* 0 if credentials may go there; a signature hides them, but not the session token. */
+/* Returns 0 if requests may go to the endpoint. A signature does not reveal the secret key, but a
+ * request shows the session token to everybody on the way. */
 static int check_transport(const store_options *options, char *why, size_t why_bytes)
 {
     const net_endpoint *to = &options->endpoint;
@@ -137,7 +148,7 @@ store *store_init(void *memory, const store_options *options, char *why, size_t 
         credentials_init(&s->credentials, why, why_bytes) != 0)
         return NULL;
     s->options = *options;
-    seed(s);
+    seed_random(s);
     url_host(s->host, &options->endpoint);
     http_client_init(&s->client, &options->endpoint, s->reply, sizeof s->reply, CONNECT_MS);
     store_set_world(s, &world);
@@ -160,12 +171,14 @@ typedef struct update {
     int64_t deadline_ns;
     const char *request_id;
     buffer body;
-    int tell_old; /* ask for the item where the condition fails */
+    int want_old_item; /* 1: the answer to a failed condition is to hold the item. */
     unsigned attempts;
     int clock_retries, credentials_retries, dead_retries;
-    int dead; /* the last attempt was on a kept connection that gave no sign of life */
+    /* 1: the last attempt went over a kept connection and timed out without a single byte of an
+     * answer. */
+    int dead;
     dynamodb_reply reply;
-    char trouble[192]; /* of an attempt without an answer */
+    char failure[192]; /* Why the last attempt has got no answer. */
 } update;
 
 /* ---- its request ----------------------------------------------------------------------------- */
@@ -193,7 +206,7 @@ static void list_headers(http_header headers[SIGNED_HEADERS], sigv4_request *req
     request->body = (http_slice){u->body.data, u->body.size};
 }
 
-/* The key changes once a day, and with the credentials. */
+/* The signing key changes when the day ends and when there are new credentials. */
 static const uint8_t *signing_key(store *s, const sigv4_scope *scope)
 {
     if (s->key_generation != s->credentials.generation ||
@@ -205,7 +218,7 @@ static const uint8_t *signing_key(store *s, const sigv4_scope *scope)
     return s->key;
 }
 
-/* The header Authorization's value. */
+/* Append the value of the header Authorization. */
 static void add_signature(buffer *out, update *u, const sigv4_request *request,
                           const char *date_time)
 {
@@ -224,7 +237,7 @@ static void add_signature(buffer *out, update *u, const sigv4_request *request,
         out->overflow = 1;
 }
 
-/* Passed on unsigned, if it is fit for a header. */
+/* The trace id is sent without being signed. It is left out if a header cannot hold it. */
 static void add_trace(buffer *out, const store_item *item)
 {
     if (item->trace_id == NULL || item->trace_id_bytes == 0 || item->trace_id_bytes > TRACE_BYTES)
@@ -237,7 +250,7 @@ static void add_trace(buffer *out, const store_item *item)
     buffer_text(out, "\r\n");
 }
 
-/* The whole request, signed with the time of now. */
+/* Build the whole request, signed for the time now_ms. */
 static void build_request(buffer *out, update *u, int64_t now_ms)
 {
     http_header headers[SIGNED_HEADERS];
@@ -264,24 +277,25 @@ static void build_request(buffer *out, update *u, int64_t now_ms)
 static void build_body(update *u)
 {
     buffer_init(&u->body, u->s->body, sizeof u->s->body);
-    dynamodb_update_item(&u->body, u->s->options.table, u->item, u->tell_old);
+    dynamodb_update_item(&u->body, u->s->options.table, u->item, u->want_old_item);
 }
 
 /* ---- one attempt ----------------------------------------------------------------------------- */
 
-static void no_answer(update *u, dynamodb_verdict verdict, const char *code, const char *trouble)
+static void set_no_answer(update *u, dynamodb_verdict verdict, const char *code,
+                          const char *failure)
 {
     memset(&u->reply, 0, sizeof u->reply);
     u->reply.verdict = verdict;
-    u->reply.meaning = u->trouble;
-    u->reply.wish_ms = RETRY_NO_WISH;
+    u->reply.meaning = u->failure;
+    u->reply.retry_after_ms = RETRY_AFTER_ABSENT;
     u->reply.date_ms = -1;
     snprintf(u->reply.code, sizeof u->reply.code, "%s", code);
-    if (trouble != u->trouble)
-        snprintf(u->trouble, sizeof u->trouble, "%s", trouble);
+    if (failure != u->failure)
+        snprintf(u->failure, sizeof u->failure, "%s", failure);
 }
 
-/* An answer that never came whole; whether the update was made is not known. */
+/* No complete answer has arrived, so it is unknown whether the item was updated. */
 static void judge_failure(update *u, http_client_status status, const http_response *response)
 {
     static const char *const codes[] = {[HTTP_CLIENT_CONNECT] = "no connection",
@@ -291,49 +305,51 @@ static void judge_failure(update *u, http_client_status status, const http_respo
                                         [HTTP_CLIENT_TOO_LARGE] = "answer too large",
                                         [HTTP_CLIENT_UNTRUSTED] = "server not trusted"};
 
-    no_answer(u, DYNAMODB_TRANSIENT, codes[status], response->why);
-    /* An item may be larger than the memory for an answer: do not ask for it again. */
-    if (status == HTTP_CLIENT_TOO_LARGE && u->tell_old) {
-        u->tell_old = 0;
+    set_no_answer(u, DYNAMODB_TRANSIENT, codes[status], response->why);
+    /* The item may be larger than the memory for an answer, so do not ask for it again. */
+    if (status == HTTP_CLIENT_TOO_LARGE && u->want_old_item) {
+        u->want_old_item = 0;
         build_body(u);
     }
 }
 
-/* By the time at which the answer came: the process may have been frozen since it signed. */
-static void learn_clock(store *s, const dynamodb_reply *reply)
+/* The answer is compared with the time of its arrival and not with the time of signing, because the
+ * process may have been frozen in between. */
+static void correct_skew(store *s, const dynamodb_reply *reply)
 {
-    int64_t off = reply->date_ms - now_of(s);
+    int64_t off = reply->date_ms - service_time_ms(s);
 
     if (reply->date_ms >= 0 &&
         (reply->verdict == DYNAMODB_CLOCK || off > SKEW_MS || off < -SKEW_MS))
         s->skew_ms += off;
 }
 
-static void attempt(update *u)
+static void make_attempt(update *u)
 {
     store *s = u->s;
-    int64_t now_ms = now_of(s);
+    int64_t now_ms = service_time_ms(s);
     unsigned connections = s->client.connections;
     http_client_status status;
     http_response response;
     buffer request;
 
     u->dead = 0;
-    if (credentials_ready(&s->credentials, now_ms, u->deadline_ns, u->trouble, sizeof u->trouble) !=
+    if (credentials_ready(&s->credentials, now_ms, u->deadline_ns, u->failure, sizeof u->failure) !=
         0) {
-        no_answer(u, DYNAMODB_TRANSIENT, "no credentials", u->trouble);
+        set_no_answer(u, DYNAMODB_TRANSIENT, "no credentials", u->failure);
         return;
     }
     build_request(&request, u, now_ms);
     if (request.overflow) {
-        no_answer(u, DYNAMODB_REFUSED, "request too large", "the request does not fit its memory");
+        set_no_answer(u, DYNAMODB_REFUSED, "request too large",
+                      "the request does not fit its memory");
         return;
     }
     status = http_client_exchange(&s->client, &response, request.data, request.size,
                                   HTTP_RESEND_REUSED, u->deadline_ns);
     if (status == HTTP_CLIENT_OK) {
-        dynamodb_judge(&u->reply, &response.head, response.body, u->tell_old);
-        learn_clock(s, &u->reply);
+        dynamodb_judge(&u->reply, &response.head, response.body, u->want_old_item);
+        correct_skew(s, &u->reply);
         return;
     }
     judge_failure(u, status, &response);
@@ -343,8 +359,8 @@ static void attempt(update *u)
 
 /* ---- until it is decided --------------------------------------------------------------------- */
 
-/* What is most needed first: callers cut it. */
-static void explain(const update *u, char *why, size_t why_bytes, const char *what)
+/* Callers cut the text at the end, so the most important parts come first. */
+static void format_why(const update *u, char *why, size_t why_bytes, const char *what)
 {
     const dynamodb_reply *reply = &u->reply;
 
@@ -369,8 +385,9 @@ static void notify_observer(const update *u, int updated, double wait_ms)
         options->on_attempt(options->observer, &attempt);
 }
 
-/* Retries that count as no attempt and need no pause: a clock put right, credentials renewed, a
- * connection that had died unnoticed, as it does while a process is frozen. 1: try again. */
+/* 1 if the attempt is to be repeated immediately. This happens after the clock was corrected, after
+ * credentials were renewed, and after a timeout on a connection that may have died while the
+ * process was frozen. Such a repetition does not count as an attempt. */
 static int retry_at_once(update *u)
 {
     switch (u->reply.verdict) {
@@ -390,23 +407,24 @@ static int retry_at_once(update *u)
     return 0;
 }
 
-/* Wait before the next attempt. 0: there is none, for want of attempts or of time. */
+/* Wait before the next attempt and return 1. Returns 0 if there are no attempts left or if the wait
+ * would not end before the deadline. */
 static int retry_later(update *u)
 {
     store *s = u->s;
     retry_class class = u->reply.verdict == DYNAMODB_THROTTLED ? RETRY_THROTTLE : RETRY_TRANSIENT;
-    double wait_ms =
-        retry_wait_ms(class, u->attempts, s->world.chance(s->world.context), u->reply.wish_ms);
+    double wait_ms = retry_wait_ms(class, u->attempts, s->world.chance(s->world.user_data),
+                                   u->reply.retry_after_ms);
     int64_t until = clock_now_ns() + (int64_t)(wait_ms * 1e6);
 
     if (u->attempts >= RETRY_ATTEMPTS || until >= u->deadline_ns)
         return 0;
     notify_observer(u, 0, wait_ms);
-    s->world.pause(s->world.context, wait_ms, until);
+    s->world.pause(s->world.user_data, wait_ms, until);
     return 1;
 }
 
-static store_status end(const update *u, char *why, size_t why_bytes)
+static store_status conclude_update(const update *u, char *why, size_t why_bytes)
 {
     static const char *const items[] = {
         [DYNAMODB_ITEM_UNKNOWN] = "the item is not pending",
@@ -419,52 +437,57 @@ static store_status end(const update *u, char *why, size_t why_bytes)
         notify_observer(u, 1, 0);
         return STORE_UPDATED;
     case DYNAMODB_CONDITION:
-        explain(u, why, why_bytes, items[u->reply.item]);
+        format_why(u, why, why_bytes, items[u->reply.item]);
         return STORE_DUPLICATE;
     case DYNAMODB_CREDENTIALS:
-        explain(u, why, why_bytes, "");
+        format_why(u, why, why_bytes, "");
         return STORE_CREDENTIALS;
     case DYNAMODB_CLOCK:
-        explain(u, why, why_bytes, "the clock is wrong");
+        format_why(u, why, why_bytes, "the clock is wrong");
         return STORE_REFUSED;
     case DYNAMODB_REFUSED:
-        explain(u, why, why_bytes, "");
+        format_why(u, why, why_bytes, "");
         return STORE_REFUSED;
     case DYNAMODB_TRANSIENT:
     case DYNAMODB_THROTTLED:
         break;
     }
-    explain(u, why, why_bytes, u->attempts < RETRY_ATTEMPTS ? "no time for another attempt" : "");
+    format_why(u, why, why_bytes,
+               u->attempts < RETRY_ATTEMPTS ? "no time for another attempt" : "");
     return STORE_UNAVAILABLE;
 }
 
 store_status store_update(store *s, const store_item *item, int64_t deadline_ns,
                           const char *request_id, char *why, size_t why_bytes)
 {
-    update u = {
-        .s = s, .item = item, .deadline_ns = deadline_ns, .request_id = request_id, .tell_old = 1};
+    update u = {.s = s,
+                .item = item,
+                .deadline_ns = deadline_ns,
+                .request_id = request_id,
+                .want_old_item = 1};
 
     if (!isfinite(item->score) || item->score < 0 || item->score > 1) {
         snprintf(why, why_bytes, "the score is no number from 0 to 1");
         return STORE_REFUSED;
     }
     build_body(&u);
-    no_answer(&u, DYNAMODB_TRANSIENT, "not sent", "");
+    set_no_answer(&u, DYNAMODB_TRANSIENT, "not sent", "");
     if (u.body.overflow) {
         snprintf(why, why_bytes, "the item's key does not fit a request");
         return STORE_REFUSED;
     }
     while (clock_now_ns() < deadline_ns) {
         u.attempts++;
-        attempt(&u);
+        make_attempt(&u);
         if (retry_at_once(&u)) {
             u.attempts--;
-            u.reply.verdict = DYNAMODB_TRANSIENT; /* should there be no time for it */
+            /* This is the verdict if there is no time left for the repetition. */
+            u.reply.verdict = DYNAMODB_TRANSIENT;
         } else if ((u.reply.verdict != DYNAMODB_TRANSIENT &&
                     u.reply.verdict != DYNAMODB_THROTTLED) ||
                    !retry_later(&u)) {
             break;
         }
     }
-    return end(&u, why, why_bytes);
+    return conclude_update(&u, why, why_bytes);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store: one conditional update of one DynamoDB item, exactly once however often it is asked.
+ * The store: one conditional update of one DynamoDB item. An update is applied exactly once,
+ * however often it is repeated.
  *
  *     SET sentiment, score, model_version, #status = "analyzed", analyzed_by = writer
  *     if  #status = "pending" OR analyzed_by = writer
  *
- * The writer is the request id with the record's place in the event, the same on each of Lambda's
- * retries of an event: a write whose reply was lost is recognised as this writer's own when it is
- * tried again, and counts as updated, not as a duplicate. Retries, back-off, clock skew,
- * credentials and signing happen inside; docs/lambda.md has the table of errors. No allocation
- * after store_init.
+ * The writer is a name that is the same each time that Lambda delivers a record. If the answer to a
+ * write was lost, its repetition therefore finds the writer's own name and counts as updated, not
+ * as a duplicate. The store itself retries, backs off, corrects clock skew, renews credentials and
+ * signs; docs/lambda.md has the table of errors. Nothing is allocated after store_init.
  */
 #ifndef DISTIL_LAMBDA_STORE_H
 #define DISTIL_LAMBDA_STORE_H
@@ -22,10 +22,12 @@
 
 typedef enum store_status {
     STORE_UPDATED = 0,
-    STORE_DUPLICATE,   /* another writer's update was there first, or the item was never pending */
-    STORE_REFUSED,     /* trying again cannot help: table, permission, request */
-    STORE_UNAVAILABLE, /* still failing after retries, or the deadline came */
-    STORE_CREDENTIALS  /* expired or unknown: a new process reads new ones; end this one */
+    STORE_DUPLICATE,   /* Another writer has updated the item before, or it was never pending. */
+    STORE_REFUSED,     /* A retry cannot help: the table, a permission or the request is wrong. */
+    STORE_UNAVAILABLE, /* The service still fails after the retries, or the deadline has come. */
+    /* The credentials have expired or are unknown. Only a new process can read others, so this one
+     * is to end. */
+    STORE_CREDENTIALS
 } store_status;
 
 /* One attempt of an update, as the store tells its observer about it. */
@@ -39,12 +41,12 @@ typedef struct store_attempt {
     const char *service_request_id; /* DynamoDB's id of the request, or "" if no answer has come. */
 } store_attempt;
 
-/* Which table an update goes to, and how. The store keeps the pointers, which the caller owns. */
+/* Which table updates go to, and how. The store keeps the pointers; the caller owns the strings. */
 typedef struct store_options {
     const char *table;     /* A table's name or ARN. */
     const char *region;    /* The region that requests are signed for. */
     net_endpoint endpoint; /* The server that requests are sent to. */
-    int allow_http;        /* 1: plain HTTP is allowed to another machine than this one, too. */
+    int allow_http; /* 1: plain HTTP is allowed even if the endpoint is not on this machine. */
 
     /* The store calls this after an attempt that succeeded and before one that it repeats. The
      * strings of `attempt` are valid during the call only. NULL: nobody observes. */
@@ -77,16 +79,19 @@ store_status store_update(store *s, const store_item *item, int64_t deadline_ns,
 
 void store_close(store *s);
 
-/* What a store takes from the world around it but the network; tests have their own. */
+/* What a store needs from its surroundings besides the network. Tests have clocks and random
+ * numbers of their own. */
 typedef struct store_world {
-    int64_t (*unix_ms)(void *context);
-    void (*pause)(void *context, double ms, int64_t until_ns); /* so long, which is until then */
-    double (*chance)(void *context);                           /* 0 <= x < 1, uniform */
-    int64_t connect_ms, answer_ms;                             /* of an attempt: 1 s, 2 s */
-    void *context;
+    int64_t (*unix_ms)(void *user_data);
+    /* Sleep for so many milliseconds, which end at until_ns. */
+    void (*pause)(void *user_data, double ms, int64_t until_ns);
+    double (*chance)(void *user_data); /* Returns a random number, uniform with 0 <= x < 1. */
+    /* The most milliseconds of an attempt: by default 1 s to connect and 2 s for the answer. */
+    int64_t connect_ms, answer_ms;
+    void *user_data;
 } store_world;
 
-/* From now on. The context must outlive the store. */
+/* Use this world from now on. Its user_data must outlive the store. */
 void store_set_world(store *s, const store_world *world);
 
 #endif

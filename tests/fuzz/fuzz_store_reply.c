@@ -31,27 +31,28 @@ static void check_printable(const char *text, size_t capacity)
         require(text[i] >= ' ' && text[i] <= '~' && text[i] != '"' && text[i] != '\\');
 }
 
-static void check_reply(const http_head *head, http_slice body, int tell_old)
+static void check_reply(const http_head *head, http_slice body, int want_old_item)
 {
     dynamodb_reply reply;
     json_value root;
 
-    dynamodb_judge(&reply, head, body, tell_old);
+    dynamodb_judge(&reply, head, body, want_old_item);
     check_printable(reply.code, sizeof reply.code);
     check_printable(reply.service_id, sizeof reply.service_id);
-    require(reply.meaning != NULL && reply.wish_ms >= RETRY_NO_WISH && reply.date_ms >= -1);
+    require(reply.meaning != NULL && reply.retry_after_ms >= RETRY_AFTER_ABSENT &&
+            reply.date_ms >= -1);
     require((reply.code[0] == '\0') == (reply.verdict == DYNAMODB_UPDATED));
     if (reply.verdict == DYNAMODB_UPDATED)
         require(head->status == 200 && json_parse(&root, body.at, body.size, NULL) == 0 &&
                 root.type == JSON_OBJECT);
     if (reply.verdict == DYNAMODB_CONDITION)
-        require(head->status != 200 && (reply.item != DYNAMODB_ITEM_UNKNOWN) == tell_old);
+        require(head->status != 200 && (reply.item != DYNAMODB_ITEM_UNKNOWN) == want_old_item);
     else
         require(reply.item == DYNAMODB_ITEM_UNKNOWN);
 }
 
 /* The response as http_client reads it, from memory of its own. */
-static void judge_response(char *text, size_t size, int tell_old)
+static void judge_response(char *text, size_t size, int want_old_item)
 {
     size_t used = 0, decoded = 0;
     http_progress progress;
@@ -65,16 +66,16 @@ static void judge_response(char *text, size_t size, int tell_old)
     if (progress == HTTP_MORE)
         progress = http_body_at_end(&state);
     if (progress == HTTP_DONE)
-        check_reply(&head, (http_slice){text + head.bytes, decoded}, tell_old);
+        check_reply(&head, (http_slice){text + head.bytes, decoded}, want_old_item);
 }
 
-static void judge_as_error(const char *text, size_t size, int tell_old)
+static void judge_as_error(const char *text, size_t size, int want_old_item)
 {
     static const char plain[] = "HTTP/1.1 400 x\r\nContent-Length: 0\r\n\r\n";
     http_head head;
 
     require(http_parse_response(&head, plain, sizeof plain - 1) == HTTP_DONE);
-    check_reply(&head, (http_slice){text, size}, tell_old);
+    check_reply(&head, (http_slice){text, size}, want_old_item);
 }
 
 static void check_visible(const char *text, size_t capacity)
@@ -119,7 +120,7 @@ static void read_address(const char *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    int tell_old = size > 0 && data[0] % 2 == 1;
+    int want_old_item = size > 0 && data[0] % 2 == 1;
     size_t bytes = size > 0 ? size - 1 : 0;
     char *text = malloc(bytes + 1); /* of its own, so that a sanitizer sees its end */
 
@@ -130,9 +131,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     read_address(text);
     text = realloc(text, bytes > 0 ? bytes : 1);
     require(text != NULL);
-    judge_as_error(text, bytes, tell_old);
+    judge_as_error(text, bytes, want_old_item);
     read_credentials(text, bytes);
-    judge_response(text, bytes, tell_old); /* last: it decodes in place */
+    judge_response(text, bytes, want_old_item); /* last: it decodes in place */
     free(text);
     return 0;
 }

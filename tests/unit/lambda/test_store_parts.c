@@ -237,30 +237,31 @@ static void test_bad_dates(void)
 
 /* ---- back-off -------------------------------------------------------------------------------- */
 
-static void check_wait(retry_class why, unsigned retry, double chance, int64_t wish,
+static void check_wait(retry_class why, unsigned retry, double chance, int64_t retry_after_ms,
                        double expected)
 {
-    double wait = retry_wait_ms(why, retry, chance, wish);
+    double wait = retry_wait_ms(why, retry, chance, retry_after_ms);
 
-    CHECKF(wait == expected, "class %d, retry %u, chance %g, wish %lld: %g, expected %g", why,
-           retry, chance, (long long)wish, wait, expected);
+    CHECKF(wait == expected, "class %d, retry %u, chance %g, retry-after %lld: %g, expected %g",
+           why, retry, chance, (long long)retry_after_ms, wait, expected);
 }
 
 static void test_retry(void)
 {
-    if (harness_case("steps of the back-off")) {
-        check_wait(RETRY_TRANSIENT, 1, 0.5, RETRY_NO_WISH, 12.5);
-        check_wait(RETRY_TRANSIENT, 2, 0.5, RETRY_NO_WISH, 25);
-        check_wait(RETRY_TRANSIENT, 3, 0.5, RETRY_NO_WISH, 50);
-        check_wait(RETRY_THROTTLE, 1, 0.5, RETRY_NO_WISH, 500);
-        check_wait(RETRY_THROTTLE, 2, 0.5, RETRY_NO_WISH, 1000);
-        check_wait(RETRY_THROTTLE, 3, 0.5, RETRY_NO_WISH, 2000);
-        check_wait(RETRY_THROTTLE, 5, 0.5, RETRY_NO_WISH, 8000);
-        check_wait(RETRY_THROTTLE, 6, 0.5, RETRY_NO_WISH, 10000); /* 20 s at most, before jitter */
-        check_wait(RETRY_THROTTLE, 4000000000U, 0.5, RETRY_NO_WISH, 10000);
-        check_wait(RETRY_TRANSIENT, 3, 0, RETRY_NO_WISH, 0);
+    if (harness_case("lengths of the back-off")) {
+        check_wait(RETRY_TRANSIENT, 1, 0.5, RETRY_AFTER_ABSENT, 12.5);
+        check_wait(RETRY_TRANSIENT, 2, 0.5, RETRY_AFTER_ABSENT, 25);
+        check_wait(RETRY_TRANSIENT, 3, 0.5, RETRY_AFTER_ABSENT, 50);
+        check_wait(RETRY_THROTTLE, 1, 0.5, RETRY_AFTER_ABSENT, 500);
+        check_wait(RETRY_THROTTLE, 2, 0.5, RETRY_AFTER_ABSENT, 1000);
+        check_wait(RETRY_THROTTLE, 3, 0.5, RETRY_AFTER_ABSENT, 2000);
+        check_wait(RETRY_THROTTLE, 5, 0.5, RETRY_AFTER_ABSENT, 8000);
+        /* The wait is at most 20 s before jitter. */
+        check_wait(RETRY_THROTTLE, 6, 0.5, RETRY_AFTER_ABSENT, 10000);
+        check_wait(RETRY_THROTTLE, 4000000000U, 0.5, RETRY_AFTER_ABSENT, 10000);
+        check_wait(RETRY_TRANSIENT, 3, 0, RETRY_AFTER_ABSENT, 0);
     }
-    if (harness_case("the server's wish")) {
+    if (harness_case("the wait that the server asks for")) {
         check_wait(RETRY_TRANSIENT, 1, 0, 700, 700);
         check_wait(RETRY_TRANSIENT, 1, 0, 5000, 5000);
         check_wait(RETRY_TRANSIENT, 1, 0, 5001, 5000);
@@ -504,7 +505,7 @@ static const answer answers[] = {
      "NobodyKnowsException"},
 };
 
-static dynamodb_reply judge(const char *head_text, const char *body, int tell_old)
+static dynamodb_reply judge(const char *head_text, const char *body, int want_old_item)
 {
     static char text[4096]; /* the head's slices point into it */
     dynamodb_reply reply;
@@ -515,7 +516,7 @@ static dynamodb_reply judge(const char *head_text, const char *body, int tell_ol
         printf("no head: %s\n", text);
         abort();
     }
-    dynamodb_judge(&reply, &head, slice(body), tell_old);
+    dynamodb_judge(&reply, &head, slice(body), want_old_item);
     return reply;
 }
 
@@ -539,7 +540,7 @@ static void test_old_item(void)
 #define FAILED(item) "{\"__type\":\"ConditionalCheckFailedException\",\"message\":\"m\"" item "}"
     static const struct {
         const char *body;
-        int tell_old;
+        int want_old_item;
         dynamodb_item item;
     } cases[] = {
         {FAILED(""), 0, DYNAMODB_ITEM_UNKNOWN},
@@ -553,7 +554,7 @@ static void test_old_item(void)
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (harness_case("the item behind a failed condition, %zu", i)) {
-            dynamodb_reply reply = judge(STATUS("400") JSON, cases[i].body, cases[i].tell_old);
+            dynamodb_reply reply = judge(STATUS("400") JSON, cases[i].body, cases[i].want_old_item);
 
             CHECK(reply.verdict == DYNAMODB_CONDITION && reply.item == cases[i].item);
         }
@@ -568,17 +569,18 @@ static void test_reply_headers(void)
     reply = judge(STATUS("400") JSON "Date: Thu, 15 Jan 2026 12:34:56 GMT\r\n"
                                      "x-amz-retry-after: 1500\r\nX-AMZN-REQUESTID: ABC-1\r\n",
                   "{}", 1);
-    CHECK(reply.date_ms == 1768480496000 && reply.wish_ms == 1500);
+    CHECK(reply.date_ms == 1768480496000 && reply.retry_after_ms == 1500);
     CHECK(strcmp(reply.service_id, "ABC-1") == 0);
     reply = judge(STATUS("400") "Date: yesterday\r\nx-amz-retry-after: -5\r\n"
                                 "x-amzn-RequestId: A\"B\r\n",
                   "{}", 1);
-    CHECK(reply.date_ms == -1 && reply.wish_ms == RETRY_NO_WISH);
+    CHECK(reply.date_ms == -1 && reply.retry_after_ms == RETRY_AFTER_ABSENT);
     CHECK(strcmp(reply.service_id, "A") == 0);
     reply = judge(STATUS("400") "x-amz-retry-after: 9999999999999999999\r\n", "", 1);
-    CHECK(reply.wish_ms == RETRY_NO_WISH);
+    CHECK(reply.retry_after_ms == RETRY_AFTER_ABSENT);
     reply = judge(STATUS("400"), "", 1);
-    CHECK(reply.date_ms == -1 && reply.wish_ms == RETRY_NO_WISH && reply.service_id[0] == '\0');
+    CHECK(reply.date_ms == -1 && reply.retry_after_ms == RETRY_AFTER_ABSENT &&
+          reply.service_id[0] == '\0');
 }
 
 /* ---- the credentials endpoint's document ----------------------------------------------------- */
