@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Configuration: see config.h. */
+/* The environment variables of docs/lambda.md, checked one by one. */
 #include "lambda/config.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 enum { MAX_CONCURRENCY = 64, MAX_THREADS = 64, MB_OF_A_CPU = 1769, MAX_THREADS_OF_MEMORY = 6 };
 
-/* Where refusals go. */
+/* Where a message about a wrong variable is written. */
 typedef struct reader {
     char *why;
     size_t why_bytes;
@@ -29,7 +29,7 @@ __attribute__((format(printf, 2, 3))) static int refuse(const reader *r, const c
     return -1;
 }
 
-/* NULL where absent or empty. */
+/* Returns the value of a variable, or NULL if it is absent or empty. */
 static const char *variable(const char *name)
 {
     const char *value = getenv(name);
@@ -67,7 +67,8 @@ static int read_flag(const reader *r, const char *name, int *value)
 
 /* ---- function ------------------------------------------------------------------------------- */
 
-/* The platform's own variables are never wrong: what cannot be read counts as absent. */
+/* Lambda sets these variables. A value that cannot be read counts as absent, since nobody could
+ * correct it. */
 static void read_platform(config *c)
 {
     const char *text = variable("AWS_LAMBDA_MAX_CONCURRENCY");
@@ -79,14 +80,14 @@ static void read_platform(config *c)
     text = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
     c->memory_mb = text ? strtoul(text, NULL, 10) : 0;
     c->threads = (c->memory_mb + MB_OF_A_CPU - 1) / MB_OF_A_CPU;
-    /* several loops share the CPUs already */
+    /* Several loops keep the CPUs busy already. */
     c->threads = c->threads < 1 || c->concurrency > 1 ? 1
                  : c->threads > MAX_THREADS_OF_MEMORY ? MAX_THREADS_OF_MEMORY
                                                       : c->threads;
 }
 
-/* Of what CloudWatch takes for a dimension's value, else it drops the metrics without a word:
- * printable ASCII, no colon first, not blank. */
+/* CloudWatch silently drops metrics whose dimension has a value that is not printable ASCII, begins
+ * with a colon or is blank. */
 static int is_dimension(const char *value)
 {
     const char *at = value;
@@ -148,8 +149,8 @@ static int read_hash(const reader *r, config *c)
     return 0;
 }
 
-/* A decimal fraction from 0 to 1 with at most 9 decimals. strtod would take hexadecimal numbers and
- * infinity too, and 25 KB of program. */
+/* Parse a decimal fraction from 0 to 1 with at most 9 decimals. strtod would add 25 KB to the
+ * program, and it would accept hexadecimal numbers and infinity. */
 static int parse_fraction(float *value, const char *text)
 {
     const char *point = strchr(text, '.');
@@ -257,7 +258,8 @@ static int check_region(const reader *r, const config *c)
 
 static int read_store(const reader *r, config *c)
 {
-    static const char of_tables[] = /* names and ARNs */
+    /* The characters of table names and ARNs. */
+    static const char of_tables[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-:/";
 
     c->table = variable("DATABASE_TABLE");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Configuration, from the environment, read once at the start. docs/lambda.md has the table of
- * variables; a value that is set and wrong is an error that names variable, value and remedy, never
- * ignored. A variable that is empty counts as absent.
+ * The configuration, which is read from the environment once, at the start. docs/lambda.md has the
+ * table of variables. A variable with a wrong value is an error that names the variable, the value
+ * and the remedy; it is never ignored. An empty variable counts as absent.
  */
 #ifndef DISTIL_LAMBDA_CONFIG_H
 #define DISTIL_LAMBDA_CONFIG_H
@@ -15,32 +15,36 @@
 #include "runtime/distil.h"
 
 typedef struct config {
-    const char *runtime_api; /* AWS_LAMBDA_RUNTIME_API, host:port */
-    size_t concurrency;      /* AWS_LAMBDA_MAX_CONCURRENCY: loops at once, 1 .. 64 */
-    size_t memory_mb;        /* AWS_LAMBDA_FUNCTION_MEMORY_SIZE; 0 where unknown */
-    size_t threads; /* of a context: DISTIL_THREADS, or one for each 1769 MB begun, 1 .. 6, and one
-                       where there are several loops */
-    log_sink log;   /* AWS_LAMBDA_LOG_LEVEL, standard output */
-    const char *environment; /* ENVIRONMENT: the metrics' dimension, "dev" by default */
+    const char *runtime_api; /* AWS_LAMBDA_RUNTIME_API: host:port. */
+    size_t concurrency;      /* AWS_LAMBDA_MAX_CONCURRENCY: the number of loops, 1 to 64. */
+    size_t memory_mb;        /* AWS_LAMBDA_FUNCTION_MEMORY_SIZE; 0 if it is unknown. */
+    /* Threads of each context: DISTIL_THREADS. The default is one for each 1769 MB of memory or
+     * part of it, 1 to 6, and one if there are several loops. */
+    size_t threads;
+    log_sink log;            /* AWS_LAMBDA_LOG_LEVEL. Lines go to standard output. */
+    const char *environment; /* ENVIRONMENT: the dimension of the metrics. The default is "dev". */
 
-    const char *model_path; /* DISTIL_MODEL, absolute; NULL: the embedded one */
-    distil_verify verify;   /* DISTIL_VERIFY: none, crc, sha256 */
-    int expect_sha256;      /* DISTIL_MODEL_SHA256 is set: */
+    const char *model_path; /* DISTIL_MODEL: an absolute path. NULL: the embedded model. */
+    distil_verify verify;   /* DISTIL_VERIFY: none, crc or sha256. */
+    int expect_sha256;      /* 1: DISTIL_MODEL_SHA256 is set, and model_sha256 is its value. */
     uint8_t model_sha256[32];
-    const char *model_version; /* MODEL_VERSION; default the first 12 digits of the hash */
-    size_t max_chars;          /* DISTIL_MAX_CHARS: code points classified, 512 */
-    float neutral_threshold;   /* DISTIL_NEUTRAL_THRESHOLD, 0 .. 1, 0.6 */
+    const char *model_version; /* MODEL_VERSION. NULL: the first 12 digits of the blob's hash. */
+    /* DISTIL_MAX_CHARS: so many code points of a text are classified. The default is 512. */
+    size_t max_chars;
+    /* DISTIL_NEUTRAL_THRESHOLD: a lower score is neutral; 0 to 1, by default 0.6. */
+    float neutral_threshold;
 
-    const char *table;        /* DATABASE_TABLE; NULL: classify only */
-    const char *region;       /* AWS_REGION, else AWS_DEFAULT_REGION */
-    net_endpoint store;       /* AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, or the region's */
-    int allow_http;           /* DISTIL_ALLOW_HTTP, 0: plain HTTP to another host than this one */
-    const char *ca_bundle;    /* AWS_CA_BUNDLE */
-    int sqs_partial_failures; /* DISTIL_SQS_REPORT_FAILURES, 1: batchItemFailures are understood */
+    const char *table;     /* DATABASE_TABLE. NULL: texts are classified and nothing is stored. */
+    const char *region;    /* AWS_REGION, or else AWS_DEFAULT_REGION. */
+    net_endpoint store;    /* AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, or the region's own. */
+    int allow_http;        /* DISTIL_ALLOW_HTTP. 1: plain HTTP may go to other machines, too. */
+    const char *ca_bundle; /* AWS_CA_BUNDLE: a file of root certificates, or NULL. */
+    /* DISTIL_SQS_REPORT_FAILURES. 1: SQS understands batchItemFailures. */
+    int sqs_partial_failures;
 } config;
 
-/* Read the environment. 0, or -1 with why filled: one line for a person. Strings are the
- * environment's own. */
+/* Read the environment. Returns 0, or -1 and fills `why` with one line for a person. The strings of
+ * *c belong to the environment. */
 int config_read(config *c, char *why, size_t why_bytes);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The assembler copies the file whose name the Makefile gives as EMBED_FILE. */
+/* The assembler copies the blob, whose name the Makefile defines as EMBED_FILE, into the
+ * program. */
 #include "lambda/embed.h"
 
 #ifdef EMBED_FILE

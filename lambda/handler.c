@@ -10,7 +10,7 @@
 #include "lambda/records.h"
 #include "runtime/base/clock.h"
 
-#define MAX_LEFT_MS INT64_C(1000000000000) /* 31 years. */
+#define MAX_LEFT_MS INT64_C(1000000000000) /* This is 31 years. */
 
 size_t handler_arena_bytes(size_t event_bytes)
 {

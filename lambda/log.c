@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log lines: built in the line's own memory, written in one piece. */
+/* A line is built in its own memory and written in one piece. */
 #include "lambda/log.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "runtime/base/clock.h"
 #include "lambda/aws/dates.h"
 
-/* What ends a line; room for both is kept, so that a full line can still be closed. */
+/* The two texts that can end a line. Room for both is kept, so that a full line can be closed. */
 #define TRUNCATED ",\"truncated\":true"
 #define END "}\n"
 
@@ -29,8 +29,8 @@ int log_level_parse(log_level *level, const char *name)
     return -1;
 }
 
-/* A field begins: its comma, name and colon. Where the line stood before is returned, for
- * end_field to go back to. */
+/* Append a comma, the field's name and a colon. Returns the size of the line before, to which
+ * end_field can go back. */
 static size_t begin_field(log_line *line, const char *name)
 {
     size_t before = line->text.size;
@@ -41,8 +41,8 @@ static size_t begin_field(log_line *line, const char *name)
     return before;
 }
 
-/* A field is there whole or not at all. The overflow stays set: no field follows a lost one, and
- * log_end says so. */
+/* Remove a field that did not fit completely. The overflow flag stays set, so that no later field
+ * is added and log_end marks the line as truncated. */
 static void end_field(log_line *line, size_t before)
 {
     if (line->text.overflow)
@@ -91,8 +91,9 @@ void log_number(log_line *line, const char *name, double value)
     before = begin_field(line, name);
     if (isfinite(value))
         buffer_format(&line->text, "%.6g", value);
+    /* JSON has neither infinity nor NaN. */
     else
-        buffer_text(&line->text, "null"); /* JSON has no such numbers */
+        buffer_text(&line->text, "null");
     end_field(line, before);
 }
 
@@ -107,14 +108,16 @@ void log_integer(log_line *line, const char *name, int64_t value)
     end_field(line, before);
 }
 
-/* One write(2) a line. Only a pipe that is full takes part of one, and then the rest follows. */
+/* Usually one call of write(2) writes the whole line. A pipe that is nearly full may take only a
+ * part of it; the rest follows. */
 void log_write(int fd, const char *bytes, size_t size)
 {
     while (size > 0) {
         ssize_t n = write(fd, bytes, size);
 
+        /* The reader has gone, and there is no other place to report that. */
         if (n < 0 && errno != EINTR)
-            return; /* nobody reads: nothing can be said about that */
+            return;
         bytes += n > 0 ? n : 0;
         size -= n > 0 ? (size_t)n : 0;
     }

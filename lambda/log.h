@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Log lines: one JSON object a line on standard output, written with one write(2) each.
+ * Log lines: each is one JSON object on standard output, written by one call of write(2).
  *
  *     {"timestamp":"2026-01-15T12:34:56.789Z","level":"ERROR","message":"...","requestId":"..."}
  *
- * A line holds what this program says and identifiers it was given, never a user's text; every
- * string is escaped, so no value can begin a line of its own. A line longer than LOG_LINE_BYTES
- * loses its last fields and says so with "truncated":true; it stays one valid object.
- * Thread-safe: lines of several threads do not mix.
+ * A line holds texts of this program and identifiers that it was given, but never a user's text.
+ * Every string is escaped, so that no value can begin a line of its own. A line longer than
+ * LOG_LINE_BYTES loses its last fields and gets "truncated":true; it is still a valid object.
+ * Several threads may log at the same time: their lines do not mix.
  */
 #ifndef DISTIL_LAMBDA_LOG_H
 #define DISTIL_LAMBDA_LOG_H
@@ -28,23 +28,26 @@ typedef enum log_level {
     LOG_FATAL
 } log_level;
 
-/* Where lines go and which: one for the process, set once, then read only. */
+/* Where lines go, and which ones. There is one sink for the process; it is set at the start and
+ * only read afterwards. */
 typedef struct log_sink {
     int fd;
-    log_level level; /* lines below it are dropped */
+    log_level level; /* Lines of a lower level are dropped. */
 } log_sink;
 
-/* "TRACE" .. "FATAL", letter case ignored: 0, or -1 with *level untouched. */
+/* Parse "TRACE", "DEBUG", "INFO", "WARN", "ERROR" or "FATAL", letter case ignored. Returns 0, or -1
+ * with *level untouched. */
 int log_level_parse(log_level *level, const char *name);
 
-/* One line under construction. */
+/* A line that is being built. */
 typedef struct log_line {
-    const log_sink *sink; /* NULL: below the level, nothing is done */
+    const log_sink *sink; /* NULL: the line's level is too low, and all calls do nothing. */
     buffer text;
     char memory[LOG_LINE_BYTES];
 } log_line;
 
-/* Begin, add fields, write. request_id may be NULL. */
+/* log_begin begins a line, the next four functions add fields to it, and log_end writes it.
+ * request_id may be NULL. */
 void log_begin(log_line *line, const log_sink *sink, log_level level, const char *request_id,
                const char *message);
 void log_text(log_line *line, const char *name, const char *value);
@@ -53,10 +56,11 @@ void log_number(log_line *line, const char *name, double value);
 void log_integer(log_line *line, const char *name, int64_t value);
 void log_end(log_line *line);
 
-/* All of bytes to fd, in one write(2) where the system takes them so: for lines of other kinds. */
+/* Write all of the bytes to fd, in one call of write(2) if the system accepts them at once. Lines
+ * of metrics are written by this, too. */
 void log_write(int fd, const char *bytes, size_t size);
 
-/* The three in one for a line without fields. */
+/* Begin and write a line without fields of its own. */
 void log_message(const log_sink *sink, log_level level, const char *request_id,
                  const char *message);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory of a loop, and the way of an event from the Runtime API through the handler and back. */
+/* The memory of a loop, and the path of an event from the Runtime API through the handler and
+ * back. */
 #include "lambda/loop.h"
 
 #include <stdio.h>
@@ -11,37 +12,38 @@
 #include "lambda/metrics.h"
 
 enum {
-    PART_ALIGN = 4096,
+    BUFFER_ALIGN = 4096,
     RESPONSE_BYTES = RAPI_MAX_EVENT_BYTES + HTTP_MAX_HEAD_BYTES,
     REQUEST_BYTES = RAPI_MAX_EVENT_BYTES + RAPI_HEAD_BYTES
 };
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-typedef struct parts {
-    size_t response, request, answer, arena, store, total; /* offsets */
-} parts;
+typedef struct buffers {
+    size_t response, request, answer, arena, store,
+        total; /* All of these are offsets into the mapping, and `total` is its size. */
+} buffers;
 
-static size_t after(size_t offset, size_t bytes)
+static size_t next_offset(size_t offset, size_t bytes)
 {
-    return (offset + bytes + PART_ALIGN - 1) / PART_ALIGN * PART_ALIGN;
+    return (offset + bytes + BUFFER_ALIGN - 1) / BUFFER_ALIGN * BUFFER_ALIGN;
 }
 
-static parts lay_out(const config *c)
+static buffers place_buffers(const config *c)
 {
-    parts p = {0, 0, 0, 0, 0, 0};
+    buffers p = {0, 0, 0, 0, 0, 0};
 
-    p.request = after(p.response, RESPONSE_BYTES);
-    p.answer = after(p.request, REQUEST_BYTES);
-    p.arena = after(p.answer, RAPI_MAX_EVENT_BYTES);
-    p.store = after(p.arena, handler_arena_bytes(RAPI_MAX_EVENT_BYTES));
-    p.total = after(p.store, c->table != NULL ? store_bytes() : 0);
+    p.request = next_offset(p.response, RESPONSE_BYTES);
+    p.answer = next_offset(p.request, REQUEST_BYTES);
+    p.arena = next_offset(p.answer, RAPI_MAX_EVENT_BYTES);
+    p.store = next_offset(p.arena, handler_arena_bytes(RAPI_MAX_EVENT_BYTES));
+    p.total = next_offset(p.store, c->table != NULL ? store_bytes() : 0);
     return p;
 }
 
 size_t loop_bytes(const config *c)
 {
-    return lay_out(c).total;
+    return place_buffers(c).total;
 }
 
 static distil_status make_context(loop *l, const distil_model *model)
@@ -52,10 +54,10 @@ static distil_status make_context(loop *l, const distil_model *model)
     return distil_context_new(&l->context, model, &options);
 }
 
-static int fill(loop *l, const distil_model *model, char *why, size_t why_bytes)
+static int make_members(loop *l, const distil_model *model, char *why, size_t why_bytes)
 {
     const config *c = l->config;
-    parts p = lay_out(c);
+    buffers p = place_buffers(c);
     distil_status status = make_context(l, model);
 
     if (status != DISTIL_OK) {
@@ -92,7 +94,7 @@ int loop_init(loop *l, const config *c, const distil_model *model, stop *s, char
         snprintf(why, why_bytes, "no memory for %zu bytes of buffers", l->memory_bytes);
         return -1;
     }
-    if (fill(l, model, why, why_bytes) == 0)
+    if (make_members(l, model, why, why_bytes) == 0)
         return 0;
     loop_free(l);
     return -1;
@@ -122,7 +124,8 @@ static void log_why(const loop *l, log_level level, const char *request_id, cons
     log_end(&line);
 }
 
-/* Fail what the handler has not seen, with the line and the count that the handler would make. */
+/* Fail an event that the handler has not seen. It gets the same log line and the same count that
+ * the handler would have made. */
 static rapi_status fail_unhandled(loop *l, const rapi_invocation *invocation, const char *type,
                                   const char *why)
 {
@@ -132,8 +135,9 @@ static rapi_status fail_unhandled(loop *l, const rapi_invocation *invocation, co
     return rapi_fail(&l->api, invocation->request_id, type, why);
 }
 
-/* Post the handler's reply. */
-static rapi_status post(loop *l, const rapi_invocation *invocation, const handler_reply *reply)
+/* Post the reply of the handler as a response or as an error. */
+static rapi_status post_reply(loop *l, const rapi_invocation *invocation,
+                              const handler_reply *reply)
 {
     if (reply->outcome != HANDLER_ANSWER)
         return rapi_fail(&l->api, invocation->request_id, reply->error_type, reply->why);
@@ -143,8 +147,8 @@ static rapi_status post(loop *l, const rapi_invocation *invocation, const handle
     return rapi_respond(&l->api, invocation->request_id, reply->answer.data, reply->answer.size);
 }
 
-/* An event and its answer. 0: go on; else the process ends with this status. */
-static int serve(loop *l, const rapi_invocation *invocation)
+/* Handle one event and post the answer. Returns 0 to go on, or the exit status of the process. */
+static int serve_event(loop *l, const rapi_invocation *invocation)
 {
     handler_request request = {.request_id = invocation->request_id,
                                .event = invocation->event,
@@ -161,7 +165,7 @@ static int serve(loop *l, const rapi_invocation *invocation)
             fail_unhandled(l, invocation, "Function.BadEvent", "the event is larger than 6 MiB");
     } else {
         handler_run(&l->handler, &request, &reply);
-        status = post(l, invocation, &reply);
+        status = post_reply(l, invocation, &reply);
     }
     if (status == RAPI_DROP)
         log_why(l, LOG_WARN, invocation->request_id, "the answer was not taken", l->api.why);
@@ -181,7 +185,7 @@ int loop_run(loop *l)
             log_why(l, LOG_FATAL, NULL, "the Runtime API failed", l->api.why);
             return 1;
         }
-        if (serve(l, &invocation) != 0)
+        if (serve_event(l, &invocation) != 0)
             return 1;
         stop_idle(l->stop);
     }

@@ -40,7 +40,7 @@ typedef struct process {
     config config;
     stop stop;
     served_model model;
-    loop *loops; /* config.concurrency of them. */
+    loop *loops; /* There are config.concurrency of them. */
     const char
         *error_type;  /* The type of the init error if the current stage of the start fails. */
     int64_t begin_ns; /* The time of clock_now_ns when main began. */

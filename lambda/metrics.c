@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Embedded Metric Format: see metrics.h. */
+/* Lines in CloudWatch's Embedded Metric Format. */
 #include "lambda/metrics.h"
 
 #include <assert.h>
@@ -10,7 +10,7 @@
 
 static const struct {
     const char *name, *unit;
-    int count; /* values add up */
+    int count; /* 1: the values of the metric are added up. */
 } known[METRIC_COUNT] = {
 #define METRIC(id, name, unit) {name, unit, sizeof(unit) == sizeof "Count"},
     METRICS(METRIC)
@@ -42,7 +42,7 @@ void metrics_add(metrics *m, metric which, double value)
     v->value[v->count++] = value;
 }
 
-/* The directive: which members of the line are metrics. */
+/* Append the directive that tells CloudWatch which members of the line are metrics. */
 static void add_definitions(buffer *line, const metrics *m)
 {
     const char *separator = "";
@@ -94,8 +94,8 @@ void metrics_flush(metrics *m, const char *request_id)
         buffer_json_text(&line, request_id);
     }
     buffer_text(&line, "}\n");
-    /* METRIC_COUNT definitions of 64 bytes and as many arrays of 100 values of 13 bytes would not
-     * fit, but only times are arrays: two of them, and the rest is below 4 KiB */
+    /* The line always fits. Only times are arrays of up to 100 values of 13 bytes, and there are
+     * two of them; everything else takes less than 4 KiB. */
     assert(!line.overflow);
     log_write(m->sink->fd, line.data, line.size);
     for (size_t i = 0; i < METRIC_COUNT; i++)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Metrics in CloudWatch's Embedded Metric Format: a JSON line on standard output for each
- * invocation, no call to any service. Names, units and the dimension are those that existing alarms
- * and dashboards know (docs/lambda.md has the table); METRICS is the one list of them.
+ * Metrics in CloudWatch's Embedded Metric Format: a line of JSON on standard output for each
+ * invocation, and no call of any service. Alarms and dashboards know the names, the units and the
+ * dimension; METRICS is the one list of them, and docs/lambda.md explains it.
  *
- * A set is filled while an invocation is served and written once at its end. Nothing that is not a
- * finite number is ever written. One set for each thread.
+ * A set of metrics is filled while an invocation is served, and written once at its end. Values
+ * that are not finite numbers are dropped. Each thread has a set of its own.
  */
 #ifndef DISTIL_LAMBDA_METRICS_H
 #define DISTIL_LAMBDA_METRICS_H
@@ -14,7 +14,7 @@
 
 #include "lambda/log.h"
 
-/* METRIC(identifier, name, unit) */
+/* The arguments are METRIC(identifier, name, unit). */
 #define METRICS(METRIC)                                                                            \
     METRIC(MODEL_LOAD_TIME, "ModelLoadTimeMs", "Milliseconds")                                     \
     METRIC(INFERENCE_LATENCY, "InferenceLatencyMs", "Milliseconds")                                \
@@ -39,11 +39,12 @@ typedef enum metric {
 } metric;
 
 enum {
-    METRICS_MAX_VALUES = 100, /* of one metric in one line; the format allows no more */
+    /* One line holds at most so many values of a metric: the format does not allow more. */
+    METRICS_MAX_VALUES = 100,
     METRICS_LINE_BYTES = 16384
 };
 
-/* Values of one metric: all of them for times, their sum for counts. */
+/* The values of one metric. A count has one value, which is the sum. */
 typedef struct metric_values {
     double value[METRICS_MAX_VALUES];
     size_t count;
@@ -51,17 +52,20 @@ typedef struct metric_values {
 
 typedef struct metrics {
     metric_values of[METRIC_COUNT];
-    const char *environment; /* value of the dimension Environment */
-    const log_sink *sink;    /* its level is not applied: a metric is no log line */
+    const char *environment; /* The value of the dimension Environment. */
+    const log_sink
+        *sink; /* Only its file descriptor is used. The log level does not apply to metrics. */
     char line[METRICS_LINE_BYTES];
 } metrics;
 
 void metrics_init(metrics *m, const char *environment, const log_sink *sink);
 
-/* Counts add up to one value; other units append one, and write the line when it is full. */
+/* Add a value. Counts are added up; other metrics keep each value, and when there is no more room
+ * the line is written. */
 void metrics_add(metrics *m, metric which, double value);
 
-/* Write what there is, if anything, and forget it. request_id may be NULL; it is no dimension. */
+/* Write a line with the values there are, if any, and drop them. request_id may be NULL; it is a
+ * member of the line but not a dimension. */
 void metrics_flush(metrics *m, const char *request_id);
 
 #endif

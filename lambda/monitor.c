@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Drift of the answers: see monitor.h. */
+/* A ring of the last answers, and their confidences in sorted order. */
 #include "lambda/monitor.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@ void monitor_init(monitor *m)
     m->seen = 0;
 }
 
-/* Number of sorted values below x. */
+/* Returns the number of sorted values that are lower than x. */
 static size_t rank(const float *sorted, size_t n, float x)
 {
     size_t i = 0;
@@ -24,7 +24,8 @@ void monitor_add(monitor *m, sentiment label, float confidence)
     size_t n = m->seen < MONITOR_WINDOW ? m->seen : MONITOR_WINDOW;
     size_t slot = m->seen % MONITOR_WINDOW, at;
 
-    if (n == MONITOR_WINDOW) { /* the oldest leaves */
+    /* The window is full, so the oldest value leaves it. */
+    if (n == MONITOR_WINDOW) {
         at = rank(m->sorted, n--, m->confidence[slot]);
         memmove(m->sorted + at, m->sorted + at + 1, (n - at) * sizeof *m->sorted);
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ranges taken from a counter by as many threads as there are cold ranges, at most. */
-#define _GNU_SOURCE /* preadv2: the only probe of the cache that works on other people's files */
+/* Threads take ranges of the file from a shared counter until none is left. */
+/* This declares preadv2. It is the only way to ask whether a page of a file of another user is in
+ * the page cache. */
+#define _GNU_SOURCE
 #include "lambda/prefault.h"
 
 #include <errno.h>
@@ -14,21 +16,21 @@
 #include "runtime/base/clock.h"
 
 enum {
-    PROBE_BYTES = 64 << 10,  /* no read-ahead brings in less */
-    PIECE_BYTES = 128 << 10, /* of one read: a thread's stack has room for it */
-    SLOW_NS = 100000         /* no page of the cache takes so long */
+    PROBE_BYTES = 64 << 10,  /* Read-ahead of the kernel brings in at least so much. */
+    PIECE_BYTES = 128 << 10, /* The size of one read. The buffer is on a thread's stack. */
+    SLOW_NS = 100000         /* Reading a page that is in the cache takes less time than this. */
 };
 
 typedef struct work {
     int fd;
     size_t bytes, ranges;
-    atomic_size_t next; /* range that nobody has taken yet */
+    atomic_size_t next; /* The next range that no thread has taken yet. */
     atomic_size_t read;
 } work;
 
-/* 1 if the page at an offset is in the cache. Where the file system cannot say, the time that
- * reading a byte takes does; a thread that lost its CPU meanwhile makes it 0, which costs time and
- * nothing else. */
+/* 1 if the page at offset `at` is in the page cache. If the file system cannot tell, the time that
+ * reading a byte takes decides. A thread that loses its CPU meanwhile gets 0 for a cached page; the
+ * range is then read once without need. */
 static int is_page_cached(int fd, off_t at)
 {
     char byte;
@@ -43,7 +45,7 @@ static int is_page_cached(int fd, off_t at)
     return n == 1 && clock_now_ns() - begin < SLOW_NS;
 }
 
-/* 1 if a page from each part of the range is in the cache. */
+/* 1 if a page in each PROBE_BYTES of the range is in the page cache. */
 static int is_cached(const work *w, size_t range)
 {
     size_t begin = range * PREFAULT_RANGE_BYTES, end = begin + PREFAULT_RANGE_BYTES;
@@ -64,7 +66,7 @@ static void read_range(const work *w, size_t range)
             return;
 }
 
-static void *take_ranges(void *argument)
+static void *read_ranges(void *argument)
 {
     work *w = argument;
     size_t range;
@@ -78,16 +80,16 @@ static void *take_ranges(void *argument)
     return NULL;
 }
 
-/* The calling thread takes ranges too; where the system refuses a thread, fewer do. */
+/* The calling thread takes ranges, too. If the system refuses a thread, there are fewer of them. */
 static void read_in_parallel(work *w, size_t ranges)
 {
     pthread_t threads[PREFAULT_THREADS - 1];
     size_t started = 0;
 
     while (started < PREFAULT_THREADS - 1 && started + 1 < ranges &&
-           pthread_create(&threads[started], NULL, take_ranges, w) == 0)
+           pthread_create(&threads[started], NULL, read_ranges, w) == 0)
         started++;
-    take_ranges(w);
+    read_ranges(w);
     while (started > 0)
         pthread_join(threads[--started], NULL);
 }

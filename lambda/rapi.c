@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests to the Runtime API, and the one table of what its answers mean. */
+/* Requests to the Runtime API, and the table of what its answers mean. */
 #include "lambda/rapi.h"
 
 #include <stdio.h>
@@ -12,11 +12,14 @@
 
 enum {
     CONNECT_MS = 1000,
-    POST_MS = 10000,      /* to post an answer of up to 6 MiB on the loopback interface */
-    INIT_ERROR_MS = 2000, /* the process ends anyway */
+    POST_MS =
+        10000, /* Posting an answer of up to 6 MiB over the loopback interface may take so long. */
+    INIT_ERROR_MS = 2000, /* The process ends anyway, so it does not wait longer. */
     NEXT_ATTEMPTS = 3,
-    NEXT_PAUSE_MS = 50,      /* before the second attempt, twice that before the third */
-    MAX_MESSAGE_BYTES = 8192 /* of an error: six times as much when all of it is escaped */
+    NEXT_PAUSE_MS =
+        50, /* The pause before the second attempt. The third comes after twice as long. */
+    MAX_MESSAGE_BYTES =
+        8192 /* A longer error message is cut. Escaping can make it six times as long. */
 };
 
 #define API "/2018-06-01/runtime/"
@@ -27,13 +30,14 @@ typedef enum rapi_call { CALL_NEXT = 1, CALL_RESPONSE = 2, CALL_ERROR = 4 } rapi
 
 enum { CALL_POST = CALL_RESPONSE | CALL_ERROR };
 
-/* What to do: the three of rapi_status, or ask again. */
+/* What an answer makes the function do: one of the three values of rapi_status, or another
+ * attempt. */
 typedef enum rapi_action { DO_GO_ON, DO_DROP, DO_EXIT, DO_RETRY } rapi_action;
 
 typedef struct rapi_rule {
     unsigned calls;
-    int least, most;        /* status */
-    const char *error_type; /* in the answer's document; NULL: whatever it is */
+    int least, most;        /* The range of the status. */
+    const char *error_type; /* The errorType in the answer's document, or NULL if any will do. */
     rapi_action action;
     const char *meaning;
 } rapi_rule;
@@ -52,7 +56,7 @@ static const rapi_rule rules[] = {
     {CALL_NEXT | CALL_POST, 100, 599, NULL, DO_EXIT, "not what this API answers"},
 };
 
-/* errorType of an error document; empty where there is none. */
+/* Copy the errorType of an error document. The result is empty if there is none. */
 static void read_error_type(char *out, size_t capacity, http_slice body)
 {
     json_value root, type;
@@ -69,10 +73,11 @@ static const rapi_rule *find_rule(rapi_call call, const http_response *response)
     char type[64];
 
     read_error_type(type, sizeof type, response->body);
+    /* The last row matches every call and every status, so the loop ends. */
     while ((rule->calls & call) == 0 || response->head.status < rule->least ||
            response->head.status > rule->most ||
            (rule->error_type != NULL && strcmp(rule->error_type, type) != 0))
-        rule++; /* the last row takes every call and every status there is */
+        rule++;
     return rule;
 }
 
@@ -93,7 +98,7 @@ int rapi_init(rapi *api, const char *host_port, char *memory, size_t capacity, c
     return 0;
 }
 
-/* The head up to the length: "POST /path" may have a request id in it. */
+/* Begin a request. The path consists of `path`, the request id and `suffix`. */
 static void begin_request(rapi *api, const char *method, const char *path, const char *request_id,
                           const char *suffix)
 {
@@ -137,8 +142,8 @@ static http_client_status send_request(rapi *api, http_response *response, http_
     return status;
 }
 
-/* Remember for the log what a status made us do. */
-static rapi_action decide(rapi *api, const char *call, const rapi_rule *rule, int status)
+/* Note for the log what the status means, and return what to do. */
+static rapi_action note_rule(rapi *api, const char *call, const rapi_rule *rule, int status)
 {
     snprintf(api->why, sizeof api->why, "%s: status %d, %s", call, status, rule->meaning);
     return rule->action;
@@ -146,7 +151,7 @@ static rapi_action decide(rapi *api, const char *call, const rapi_rule *rule, in
 
 /* ---- next ------------------------------------------------------------------------------------ */
 
-/* A decimal number of milliseconds; INT64_MAX for anything else. */
+/* Parse a decimal number of milliseconds. Returns INT64_MAX for anything else. */
 static int64_t parse_deadline(http_slice value)
 {
     int64_t ms = 0;
@@ -161,8 +166,9 @@ static int64_t parse_deadline(http_slice value)
     return ms;
 }
 
-/* The id goes back as part of a path: no byte that would end it. */
-static int take_request_id(rapi_invocation *invocation, http_slice id)
+/* Copy the request id. It becomes a part of a path in later requests, so it must not contain a byte
+ * that would end a path. Returns 0, or -1 if it does or if it is too long. */
+static int copy_request_id(rapi_invocation *invocation, http_slice id)
 {
     if (id.size == 0 || id.size >= sizeof invocation->request_id)
         return -1;
@@ -174,13 +180,13 @@ static int take_request_id(rapi_invocation *invocation, http_slice id)
     return 0;
 }
 
-static rapi_status take_event(rapi *api, rapi_invocation *invocation, const http_response *response,
-                              int oversize)
+static rapi_status parse_event(rapi *api, rapi_invocation *invocation,
+                               const http_response *response, int oversize)
 {
     const http_head *head = &response->head;
 
     memset(invocation, 0, sizeof *invocation);
-    if (take_request_id(invocation, http_get(head, "Lambda-Runtime-Aws-Request-Id")) != 0) {
+    if (copy_request_id(invocation, http_get(head, "Lambda-Runtime-Aws-Request-Id")) != 0) {
         snprintf(api->why, sizeof api->why, "next: an event without a usable request id");
         return RAPI_EXIT;
     }
@@ -195,8 +201,8 @@ static rapi_status take_event(rapi *api, rapi_invocation *invocation, const http
     return RAPI_OK;
 }
 
-/* One attempt. An event that is too large is one all the same: it has an id and can be failed, else
- * it would come again and again. */
+/* Make one attempt to get an event. An event that is too large counts as one: its id is known, so
+ * it can be failed. Otherwise the Runtime API would give it again and again. */
 static rapi_action ask_next(rapi *api, http_response *response, int *oversize)
 {
     http_client_status status;
@@ -207,7 +213,7 @@ static rapi_action ask_next(rapi *api, http_response *response, int *oversize)
     *oversize = status == HTTP_CLIENT_TOO_LARGE && response->head.status == 200;
     if (status != HTTP_CLIENT_OK)
         return *oversize ? DO_GO_ON : DO_RETRY;
-    return decide(api, "next", find_rule(CALL_NEXT, response), response->head.status);
+    return note_rule(api, "next", find_rule(CALL_NEXT, response), response->head.status);
 }
 
 rapi_status rapi_next(rapi *api, rapi_invocation *invocation)
@@ -221,7 +227,7 @@ rapi_status rapi_next(rapi *api, rapi_invocation *invocation)
             clock_sleep_until(clock_after_ms(NEXT_PAUSE_MS * (attempt - 1)));
         action = ask_next(api, &response, &oversize);
         if (action == DO_GO_ON)
-            return take_event(api, invocation, &response, oversize);
+            return parse_event(api, invocation, &response, oversize);
         if (action == DO_EXIT)
             break;
         http_client_close(&api->client);
@@ -231,9 +237,10 @@ rapi_status rapi_next(rapi *api, rapi_invocation *invocation)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* Send what is in api->request, and once more where the connection was lost before a status: then
- * nobody knows whether the first one arrived, and every refusal says that it did. */
-static rapi_status post(rapi *api, rapi_call call, const char *name)
+/* Send the request that has been built, and send it once more if the connection is lost before a
+ * status has arrived. Nobody knows then whether the first one arrived; if the second one is refused
+ * because the invocation is over, the first one did. */
+static rapi_status post_request(rapi *api, rapi_call call, const char *name)
 {
     int64_t deadline_ns = clock_after_ms(POST_MS);
     int lost = 0;
@@ -244,7 +251,7 @@ static rapi_status post(rapi *api, rapi_call call, const char *name)
 
         if (status == HTTP_CLIENT_OK) {
             rapi_action action =
-                decide(api, name, find_rule(call, &response), response.head.status);
+                note_rule(api, name, find_rule(call, &response), response.head.status);
 
             api->answered = 1;
             if (action == DO_GO_ON)
@@ -265,10 +272,11 @@ rapi_status rapi_respond(rapi *api, const char *request_id, const char *body, si
     if (size > RAPI_MAX_EVENT_BYTES || api->request.overflow)
         return rapi_fail(api, request_id, "Function.ResponseSizeTooLarge",
                          "the answer is larger than 6 MiB");
-    return post(api, CALL_RESPONSE, "response");
+    return post_request(api, CALL_RESPONSE, "response");
 }
 
-/* At most `most` bytes of a text, cut before a character that does not fit. */
+/* The size of the text, or of its longest part of at most `most` bytes that does not split a code
+ * point. */
 static size_t cut_text(const char *text, size_t most)
 {
     size_t size = strnlen(text, most + 1);
@@ -299,7 +307,7 @@ rapi_status rapi_fail(rapi *api, const char *request_id, const char *type, const
 {
     begin_request(api, "POST", "invocation/", request_id, "/error");
     add_error(api, type, message);
-    return post(api, CALL_ERROR, "error");
+    return post_request(api, CALL_ERROR, "error");
 }
 
 void rapi_init_error(rapi *api, const char *type, const char *message)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Client of the AWS Lambda Runtime API, version 2018-06-01: next event, response, error, init
+ * A client of the AWS Lambda Runtime API, version 2018-06-01: next event, response, error and init
  * error.
  *
- * `next` waits without limit: between events the process is frozen. Rules for each status code are
- * in docs/lambda.md; they come down to RAPI_OK (go on), RAPI_DROP (this invocation is over, go on
- * with the next) and RAPI_EXIT (end the process with status 1; `why` says for the log).
+ * Asking for the next event waits without a limit, because Lambda freezes the process between
+ * events. docs/lambda.md has the rules for each status code. Their results are RAPI_OK (go on),
+ * RAPI_DROP (this invocation is over, go on with the next one) and RAPI_EXIT (end the process with
+ * status 1; `why` is for the log).
  */
 #ifndef DISTIL_LAMBDA_RAPI_H
 #define DISTIL_LAMBDA_RAPI_H
@@ -14,47 +15,53 @@
 #include "lambda/net/http_client.h"
 
 enum {
-    RAPI_HEAD_BYTES = 1024,         /* more than the head of a request takes */
-    RAPI_MAX_EVENT_BYTES = 6291556, /* 6 MiB + 100, the limit both ways */
+    RAPI_HEAD_BYTES = 1024, /* The head of a request is smaller. */
+    RAPI_MAX_EVENT_BYTES =
+        6291556, /* 6 MiB + 100 bytes: Lambda's limit for events and for answers. */
     RAPI_MAX_REQUEST_ID_BYTES = 128,
-    RAPI_MAX_ERROR_BYTES = 65536 /* of an error document */
+    RAPI_MAX_ERROR_BYTES = 65536 /* The largest error document. */
 };
 
 typedef enum rapi_status { RAPI_OK = 0, RAPI_DROP, RAPI_EXIT } rapi_status;
 
 typedef struct rapi {
     http_client client;
-    buffer request;                          /* head, and a copy of the body behind it */
-    char last_id[RAPI_MAX_REQUEST_ID_BYTES]; /* of the last event */
-    int answered;                            /* the last event has been answered */
-    const char *host;                        /* host:port, for the Host header */
-    char why[192];                           /* what decided the last status, for a log line */
+    buffer request; /* The head of the request, and a copy of the body behind it. */
+    char last_id[RAPI_MAX_REQUEST_ID_BYTES]; /* The id of the last event. */
+    int answered;                            /* 1: the last event has been answered. */
+    const char *host;                        /* host:port, for the header Host. */
+    char why[192];                           /* The reason for the last status, for a log line. */
 } rapi;
 
 typedef struct rapi_invocation {
-    char request_id[RAPI_MAX_REQUEST_ID_BYTES]; /* NUL-terminated */
-    int64_t deadline_unix_ms;                   /* INT64_MAX where the header is absent */
-    http_slice trace_id;                        /* empty where absent */
-    http_slice event;                           /* may be empty or no JSON */
-    int repeated; /* 1: the same id again without an answer between: answer it with an error */
-    int oversize; /* 1: the event is larger than memory and was not read: answer with an error */
+    char request_id[RAPI_MAX_REQUEST_ID_BYTES]; /* Ends with a NUL. */
+    int64_t deadline_unix_ms;                   /* INT64_MAX if the header is absent. */
+    http_slice trace_id;                        /* Empty if the header is absent. */
+    http_slice event;                           /* May be empty, and need not be JSON. */
+    /* 1: the same id came again without an answer in between. Answer it with an error. */
+    int repeated;
+    /* 1: the event is larger than the memory and was not read. Answer it with an error. */
+    int oversize;
 } rapi_invocation;
 
-/* host_port: the value of AWS_LAMBDA_RUNTIME_API; it outlives api. memory and request_memory are
- * for a response (RAPI_MAX_EVENT_BYTES and a head) and a request of that size; at least
- * RAPI_MAX_ERROR_BYTES and a head. -1 where host_port is malformed. */
+/* Make a client. `host_port` is the value of AWS_LAMBDA_RUNTIME_API and outlives the client.
+ * `memory` holds a response and `request_memory` a request; each has room for a body of
+ * RAPI_MAX_EVENT_BYTES and a head, or at least for one of RAPI_MAX_ERROR_BYTES if only init errors
+ * are posted. Returns 0, or -1 if `host_port` is malformed. */
 int rapi_init(rapi *api, const char *host_port, char *memory, size_t capacity, char *request_memory,
               size_t request_capacity);
 
-/* Wait for an event. Slices are valid until the next call on api. */
+/* Wait for an event. The slices of *invocation are valid until the next call with this client. */
 rapi_status rapi_next(rapi *api, rapi_invocation *invocation);
 
-/* Answer it. type is of the form Function.BadEvent. An answer of more than RAPI_MAX_EVENT_BYTES is
- * posted as the error Function.ResponseSizeTooLarge. message is cut at 8 KiB. */
+/* Answer the event with a response or with an error. The error's type has the form
+ * Function.BadEvent, and its message is cut at 8 KiB. A response of more than RAPI_MAX_EVENT_BYTES
+ * is posted as the error Function.ResponseSizeTooLarge instead. */
 rapi_status rapi_respond(rapi *api, const char *request_id, const char *body, size_t size);
 rapi_status rapi_fail(rapi *api, const char *request_id, const char *type, const char *message);
 
-/* Before the first next: the process cannot start. Whatever comes back, exit. */
+/* Tell the Runtime API that the process cannot start. This is only allowed before the first
+ * rapi_next; the process then ends, whatever the answer is. */
 void rapi_init_error(rapi *api, const char *type, const char *message);
 
 #endif

@@ -27,10 +27,10 @@ typedef struct event_progress {
     event_records records;
 
     answer answer;
-    int64_t
-        slowest_ns; /* The time of the slowest chunk. It starts at 0 with each event, so that one
-                           slow store does not make later events be refused. */
-    size_t index;   /* The index of the first record of the current chunk. */
+    /* The time of the slowest chunk. It starts at 0 with each event, so that a store that was slow
+     * once does not make later events fail. */
+    int64_t slowest_ns;
+    size_t index;           /* The index of the first record of the current chunk. */
     size_t failed, updated; /* The numbers of records that have failed, and that were stored. */
     item_status first_failure;
     char first_why[160];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread in sigwait, a flag and a count. */
+/* A thread that waits for signals, a flag and a counter. */
 #include "lambda/stop.h"
 
 #include <pthread.h>
@@ -15,8 +15,9 @@ static void stop_signals(sigset_t *set)
     sigaddset(set, SIGINT);
 }
 
-/* Nothing is buffered anywhere, so there is nothing to flush. The order of the two accesses here
- * and in stop_idle makes sure that one of the two sides sees the other. */
+/* Nothing needs to be flushed, since no output is buffered. This thread sets the flag and then
+ * reads the counter; stop_idle decrements the counter and then reads the flag. So at least one of
+ * the two sees what the other has done. */
 static void *wait_for_signals(void *argument)
 {
     stop *s = argument;
@@ -66,6 +67,7 @@ void stop_idle(stop *s)
         return;
     if (others == 0)
         _exit(0);
+    /* The last of the other loops ends the process. */
     for (;;)
-        pause(); /* the last of the others ends the process */
+        pause();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers: see answer.h. */
+/* Answers in the form that each kind of caller expects. */
 #include "lambda/event/answer.h"
 
 #include <stdio.h>
@@ -84,7 +84,8 @@ void answer_add(answer *a, const event_item *item, const item_result *result)
         buffer_char(to, ',');
     if (a->delivery == EVENT_BATCH) {
         buffer_text(to, "{\"itemIdentifier\":");
-        /* without an id it cannot be listed: null makes SQS take the whole batch for failed */
+        /* A record without an id cannot be listed. An id of null makes SQS treat the whole batch as
+         * failed. */
         if (item->record_id)
             buffer_json_text(to, item->record_id);
         else
@@ -96,7 +97,7 @@ void answer_add(answer *a, const event_item *item, const item_result *result)
         add_success(to, item, result);
 }
 
-/* {"statusCode":...} around the body as a string. */
+/* Put a finished body, as a JSON string, into the answer that API Gateway expects. */
 static void wrap_http(buffer *to, int status_code, const buffer *body)
 {
     buffer_format(to,
@@ -131,7 +132,9 @@ void answer_http_error(buffer *to, int status_code, const char *code, const char
 
 void answer_warmup(buffer *to, const char *model_version)
 {
-    char memory[512]; /* a version of 63 bytes, each of them escaped, and what is around it */
+    /* There is room for a version of 63 bytes that are all escaped, and for the members around
+     * it. */
+    char memory[512];
     buffer body;
 
     buffer_init(&body, memory, sizeof memory);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The answer to an event, by who waits for it (docs/lambda.md has examples):
- *   async, direct   {"statusCode":200,"body":{...}}, with several records "body":[{...},...]
- *   SQS             {"batchItemFailures":[{"itemIdentifier":"..."},...]}
- *   HTTP            {"statusCode":...,"headers":{...},"body":"<JSON as text>",...}
- * Built record by record in the order of the event, in memory of the caller's.
+ * The answer to an event. Its form depends on who waits for it; docs/lambda.md has examples.
+ *
+ *     asynchronous, direct   {"statusCode":200,"body":{...}}; "body":[{...},...] for several records
+ *     SQS                    {"batchItemFailures":[{"itemIdentifier":"..."},...]}
+ *     HTTP                   {"statusCode":...,"headers":{...},"body":"<JSON as text>",...}
+ *
+ * An answer is built record by record, in the order of the event and in the caller's memory.
  */
 #ifndef DISTIL_LAMBDA_ANSWER_H
 #define DISTIL_LAMBDA_ANSWER_H
@@ -16,56 +18,61 @@
 /* What became of a record. */
 typedef enum item_status {
     ITEM_DONE = 0,
-    ITEM_INVALID,  /* a member is missing or of the wrong type */
-    ITEM_MODEL,    /* inference failed, or its output is no distribution */
-    ITEM_STORE,    /* the item could not be updated */
-    ITEM_NOT_TRIED /* the deadline was too near, or the record before it failed in a FIFO queue */
+    ITEM_INVALID, /* A member is missing or has the wrong type. */
+    ITEM_MODEL,   /* Inference failed, or its output is not a distribution. */
+    ITEM_STORE,   /* The item could not be updated. */
+    /* The deadline was too near, or an earlier record of a FIFO queue has failed. */
+    ITEM_NOT_TRIED
 } item_status;
 
 enum { ITEM_STATUS_COUNT = 5 };
 
 typedef struct item_result {
     item_status status;
-    char why[160]; /* of a failure: for the log and the caller, never the user's text */
+    /* Why the record failed, for the log and for the caller. It never holds the user's text. */
+    char why[160];
     sentiment label;
     float score;
     double inference_ms;
-    int updated;               /* 1: the store's item was changed */
-    const char *model_version; /* that classified, or that the producer asked for */
+    int updated; /* 1: the item in the store was changed. */
+    /* The version that the producer asks for, or the function's own. */
+    const char *model_version;
 } item_result;
 
 /* Give a result a status other than ITEM_DONE, and copy its reason. */
 void item_fail(item_result *r, item_status status, const char *why);
 
-/* "VALIDATION_ERROR", "MODEL_ERROR" or "INTERNAL_ERROR". */
+/* The code of a failed record: "VALIDATION_ERROR", "MODEL_ERROR" or "INTERNAL_ERROR". */
 const char *answer_code(item_status status);
 
-/* The error type of a failed invocation: "Function.BadEvent" and the like. */
+/* The error type of an invocation that fails because of a record, such as "Function.BadEvent". */
 const char *answer_error_type(item_status status);
 
 typedef struct answer {
     event_delivery delivery;
-    int list;                  /* several records: the body is an array */
-    size_t written;            /* records, or failures, so far */
-    item_status first_failure; /* ITEM_DONE: none; an HTTP answer's status is its */
-    buffer body;               /* of HTTP, before it becomes a string; else the answer itself */
+    int list;       /* 1: the event has several records, and the body is an array. */
+    size_t written; /* The number of records, or for SQS of failures, that were written so far. */
+    item_status
+        first_failure; /* ITEM_DONE: none has failed. It decides the status of an HTTP answer. */
+    buffer body;       /* For HTTP: the body before it becomes a JSON string. Otherwise unused. */
     buffer *to;
 } answer;
 
-/* Begin an answer to `count` records in *to. scratch holds the body of HTTP until the end. */
+/* Begin an answer to `count` records in *to. `scratch` holds the body of an HTTP answer until
+ * answer_end. */
 void answer_begin(answer *a, buffer *to, event_delivery delivery, size_t count, char *scratch,
                   size_t scratch_bytes);
 
-/* One record, in order. */
+/* Add the result of the next record, in the order of the event. */
 void answer_add(answer *a, const event_item *item, const item_result *result);
 
 void answer_end(answer *a);
 
-/* A whole answer for HTTP where no record could be read. */
+/* Write a whole HTTP answer for an event of which no record could be read. */
 void answer_http_error(buffer *to, int status_code, const char *code, const char *message,
                        char *scratch, size_t scratch_bytes);
 
-/* The answer to {"warmup": true}. */
+/* Write the answer to {"warmup": true}. */
 void answer_warmup(buffer *to, const char *model_version);
 
 #endif

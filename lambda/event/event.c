@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of event sources and what they share: see event.h. */
+/* The table of event sources, and the code that several of them need. */
 #include "lambda/event/event.h"
 
 #include <stdarg.h>
@@ -151,7 +151,7 @@ const char *event_string(json_value string, size_t *bytes, event_arena *arena, e
     return at;
 }
 
-/* Decode a string member into *out, which is unchanged if the member is absent or null. */
+/* Decode a string member into *out. *out is unchanged if the member is absent or null. */
 static int copy_text(const char **out, size_t *bytes, json_value member, const char *name,
                      event_arena *arena, event_refusal *no)
 {
@@ -167,8 +167,9 @@ static int copy_text(const char **out, size_t *bytes, json_value member, const c
     return 0;
 }
 
-/* The same for a key or a version, which are used up to their NUL: a NUL inside would let the text
- * name another item, so it is refused. */
+/* Decode a key or a version into *out, which is unchanged if the member is absent or null. Both are
+ * used as C strings, so a NUL within them would let them name another item. Such a text is
+ * refused. */
 static int copy_name(const char **out, json_value member, const char *name, event_arena *arena,
                      event_refusal *no)
 {
@@ -196,7 +197,7 @@ static int check_message(const event_item *item, event_message_kind kind, event_
     if (!item->source_id != !item->timestamp)
         return event_refuse(no, "%s is missing: the key of an item is both",
                             item->source_id ? "timestamp" : "source_id");
-    /* DynamoDB allows no empty key, and no key above these sizes */
+    /* DynamoDB allows neither empty keys nor larger ones. */
     if (item->source_id && (!*item->source_id || strlen(item->source_id) > 2048))
         return event_refuse(no, "source_id has %zu bytes, not 1 to 2048", strlen(item->source_id));
     if (item->timestamp && (!*item->timestamp || strlen(item->timestamp) > 1024))

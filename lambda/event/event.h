@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Events: what arrives, recognised by its shape, and the texts to classify in it.
+ * Events: which source an event comes from, and which texts it asks to classify.
  *
- * `event_sources` is the one table: a row for each kind of event with functions that recognise it
- * and take its records apart. A row knows its own shape and nothing else; handler.c drives them all
- * alike, and answer.c answers by who waits.
+ * `event_sources` is the one table. It has a row for each source, with functions that recognise its
+ * events and read their records. A row knows nothing but the form of its own events; records.c uses
+ * all rows alike.
  *
- * What producers send in each record, a JSON object as text or in place:
+ * The message in a record is a JSON object, either in place or as text in a string:
  *     {"source_id": "...", "timestamp": "...", "text_for_analysis": "...", "model_version": "..."}
  */
 #ifndef DISTIL_LAMBDA_EVENT_H
@@ -17,139 +17,150 @@
 
 enum { EVENT_MAX_RECORD_ID_BYTES = 128, EVENT_DOCUMENT_ENTRIES = 16 };
 
-/* Who waits, and so what failing means (docs/lambda.md has the table). */
+/* Who waits for the answer, and therefore what a failure has to look like; docs/lambda.md has the
+ * table. */
 typedef enum event_delivery {
-    EVENT_ASYNC = 0, /* SNS, EventBridge: an error fails the invocation, so that Lambda retries and
-                        at last its dead-letter queue has the event */
-    EVENT_BATCH,     /* SQS: failed records are listed and come again */
-    EVENT_HTTP,      /* a status code and a body */
-    EVENT_DIRECT     /* the caller of Invoke: a body, or a function error */
+    /* SNS and EventBridge: an error fails the invocation. Lambda then retries it, and at last puts
+     * the event into the dead-letter queue. */
+    EVENT_ASYNC = 0,
+    EVENT_BATCH, /* SQS: the answer lists failed records, and SQS delivers them again. */
+    EVENT_HTTP,  /* The answer is a status code and a body. */
+    EVENT_DIRECT /* The caller of Invoke gets a body or a function error. */
 } event_delivery;
 
-/* What to do with one record. Strings are decoded UTF-8 in the arena. */
+/* What a record asks for. Strings are decoded UTF-8 in the arena; all but `text` end with a NUL. */
 typedef struct event_item {
-    const char *record_id;     /* SQS messageId; NULL elsewhere; NUL-terminated, as all but text */
-    const char *source_id;     /* key of the item; NULL where there is none: nothing is stored */
-    const char *timestamp;     /* the other half of the key; NULL with source_id */
-    const char *model_version; /* as the producer asked; NULL: the function's */
-    const char *text;          /* to classify */
+    const char *record_id; /* The messageId of SQS. Other sources have none, and it is NULL. */
+    /* The first half of the item's key. NULL: there is no key, and nothing is stored. */
+    const char *source_id;
+    const char *timestamp; /* The second half of the key. It is NULL exactly if source_id is. */
+    const char
+        *model_version; /* The version that the producer asks for. NULL: the function's own. */
+    /* The text to classify. It may hold NUL characters, so it has a length. */
+    const char *text;
     size_t text_bytes;
 } event_item;
 
-/* Memory for decoded strings and documents: taken in order, given back to a mark. */
+/* Memory for decoded strings and documents. They are laid out one after the other, and setting
+ * `size` back drops the last ones. */
 typedef struct event_arena {
     char *memory;
     size_t size, capacity;
 } event_arena;
 
-/* A document that an event has as text in a string, with an index of its outermost long values. Its
- * values refer to the index, so the structure must not be copied while they are used. */
+/* A document that is text in a string of an event, with an index of its outermost long values. Its
+ * values point to the index, so the structure must not be copied while they are in use. */
 typedef struct event_document {
     json_value root;
     json_index index;
     json_index_entry entries[EVENT_DOCUMENT_ENTRIES];
 } event_document;
 
-/* An event's records on their way out: in the order of the event. */
+/* The records of an event. event_next returns them in the order of the event. */
 typedef struct event_records {
-    size_t count;      /* at least 1 */
-    json_iter iter;    /* over the array of records, */
-    json_value single; /* or the only one, where iterate is 0 */
+    size_t count;      /* At least 1. */
+    json_iter iter;    /* Walks over the array of records. Used if iterate is 1. */
+    json_value single; /* The only record. Used if iterate is 0. */
     int iterate;
-    int fifo;            /* SQS: records behind a failed one must not be done */
-    event_document body; /* HTTP: the document that the records are in */
+    int fifo; /* 1: records of a FIFO queue. No record behind a failed one may be done. */
+    event_document body; /* HTTP only: the document that the records are in. */
 } event_records;
 
-/* A refusal: which member is missing or of which type; never the user's text. */
+/* Why an event or a record is refused: which member is missing or has the wrong type. It never
+ * holds the user's text. */
 typedef struct event_refusal {
     char why[160];
 } event_refusal;
 
-/* The members that the sources look for in an event's outermost object and, if Records is an array,
- * in its first element. One walk over each object finds them all. */
+/* The members that the sources look for, in the outermost object of an event and in the first
+ * element of its array Records. One walk over each of the two objects finds them all. */
 typedef struct event_root {
-    json_value value; /* the event itself, of any type */
+    json_value value; /* The event itself, which may be of any type. */
     json_value warmup;
-    json_value records;                        /* SNS, SQS */
-    json_value detail_type, source, detail;    /* EventBridge */
-    json_value version, http_method, context;  /* HTTP */
-    json_value body, is_base64;                /* HTTP */
-    json_value text, text_for_analysis, texts; /* direct */
+    json_value records;                        /* For SNS and SQS. */
+    json_value detail_type, source, detail;    /* For EventBridge. */
+    json_value version, http_method, context;  /* For HTTP. */
+    json_value body, is_base64;                /* For HTTP. */
+    json_value text, text_for_analysis, texts; /* For direct invocation. */
     struct {
-        json_value sns_source; /* EventSource, as SNS spells it */
-        json_value sqs_source; /* eventSource, as SQS spells it */
-        json_value sqs_queue;  /* eventSourceARN */
-    } first;                   /* of the first record */
+        json_value sns_source; /* The member EventSource, as SNS spells it. */
+        json_value sqs_source; /* The member eventSource, as SQS spells it. */
+        json_value sqs_queue;  /* The member eventSourceARN. */
+    } first;                   /* Members of the first record. */
 } event_root;
 
 typedef struct event_source {
-    const char *name; /* "sns", "sqs", ... for logs */
+    const char *name; /* The name in log lines: "sns", "sqs", ... */
     event_delivery delivery;
-    /* 1 if root has this source's shape. */
+    /* Returns 1 if the event has this source's form. */
     int (*recognise)(const event_root *root);
-    /* Find the records. 0, or -1 with the refusal: there are none. */
+    /* Find the records. Returns 0, or -1 with the refusal if there are none. */
     int (*open)(event_records *records, const event_root *root, event_arena *arena,
                 event_refusal *no);
-    /* Take one record apart. 0, or -1 with the refusal; record_id is set even then if it is
-     * there. */
+    /* Read one record. Returns 0, or -1 with the refusal; record_id is set even then if the record
+     * has one. */
     int (*item)(event_item *item, json_value record, event_arena *arena, event_refusal *no);
 } event_source;
 
-/* The table, in the order of recognition; ends with a row whose name is NULL. */
+/* The sources in the order in which they are tried. The last row has NULL for a name. */
 extern const event_source event_sources[];
 
-/* Look up the members of an event. */
+/* Look up the members of an event that the sources need. */
 void event_read_root(event_root *root, json_value value);
 
-/* The row that recognises root; NULL: nobody does. */
+/* Returns the first source that recognises the event, or NULL. */
 const event_source *event_recognise(const event_root *root);
 
-/* 1 for {"warmup": true}. */
+/* 1 if the event has "warmup": true, which asks for nothing but a sign of life. */
 int event_is_warmup(const event_root *root);
 
-/* The next record; call at most `count` times. */
+/* Returns the next record. It may be called `count` times. */
 json_value event_next(event_records *records);
 
 /* ---- for the sources ------------------------------------------------------------------------ */
 
-/* Which members a message may and must have. */
+/* Which members a message may have and must have. */
 typedef enum event_message_kind {
-    EVENT_MESSAGE_STORED, /* from a queue: the key is required, the text is text_for_analysis */
-    EVENT_MESSAGE_CALLER  /* from a caller: the key may be absent, the text may be called text, the
-                             message may be a string: the text itself */
+    /* From a queue or topic: the key is required, and the text is the member text_for_analysis. */
+    EVENT_MESSAGE_STORED,
+    /* From a direct or HTTP caller: the key may be absent, the text may be the member text, and the
+     * message may be a mere string, which is then the text. */
+    EVENT_MESSAGE_CALLER
 } event_message_kind;
 
-/* Fill item from a message. 0, or -1 with the refusal. */
+/* Fill *item from a message. Returns 0, or -1 with the refusal. */
 int event_message(event_item *item, json_value message, event_message_kind kind, event_arena *arena,
                   event_refusal *no);
 
-/* The message in a string member: decoded and parsed. The same results. */
+/* Decode and parse a message that is text in a string member, and fill *item from it. Returns 0, or
+ * -1 with the refusal. */
 int event_message_in(event_item *item, json_value string, event_message_kind kind,
                      event_arena *arena, event_refusal *no);
 
-/* Records are the elements of an array, which must have one; or value alone. */
+/* Let the records be the elements of an array, or one single value. `name` is what a refusal calls
+ * the array. Returns 0, or -1 with the refusal if there is no element. */
 int event_open_array(event_records *records, json_value array, const char *name, event_refusal *no);
 int event_open_single(event_records *records, json_value value);
 
-/* Decode a string into the arena, with a NUL behind it; *bytes may be NULL. NULL where the arena is
- * full, with the refusal. */
+/* Decode a string into the arena and put a NUL behind it. `bytes` may be NULL. Returns NULL with
+ * the refusal if the arena is full. */
 const char *event_string(json_value string, size_t *bytes, event_arena *arena, event_refusal *no);
 
-/* Parse a decoded document. 0, or -1 with the refusal, which calls the text `what`. */
+/* Parse a decoded document, which a refusal calls `what`. Returns 0, or -1 with the refusal. */
 int event_parse(event_document *document, const char *text, size_t bytes, const char *what,
                 event_refusal *no);
 
-/* 1 if the member `name` has the type `type`, 0 if it is absent or null; -1 with the refusal if it
- * has another type. */
+/* Returns 1 if the member `name` has the type `type`, 0 if it is absent or null, and -1 with the
+ * refusal if it has another type. */
 int event_check_member(json_value member, const char *name, json_type type, event_refusal *no);
 
-/* 0 if the record is an object, -1 with the refusal if it is not. */
+/* Returns 0 if the record is an object, and -1 with the refusal if it is not. */
 int event_check_record(json_value record, event_refusal *no);
 
-/* -1, with the refusal formatted. */
+/* Format a refusal. Returns -1. */
 int event_refuse(event_refusal *no, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The rows' functions, by file. */
+/* The functions of the rows, in the order of their files. */
 int event_sns_recognise(const event_root *root);
 int event_sns_open(event_records *records, const event_root *root, event_arena *arena,
                    event_refusal *no);

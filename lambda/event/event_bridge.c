@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events of EventBridge: detail is the message. */
+/* Events of EventBridge: the member detail is the message. */
 #include "lambda/event/event.h"
 
 int event_bridge_recognise(const event_root *root)

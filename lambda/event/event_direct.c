@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Direct invocation: {"text": "..."} or {"text_for_analysis": "..."}, with the key of an item or
- * without; {"texts": [...]} or a bare array of such objects or of strings.
+ * Direct invocation. The event is {"text": "..."} or {"text_for_analysis": "..."}, with or without
+ * the key of an item; or {"texts": [...]}, or a bare array, of such objects or of strings.
  */
 #include "lambda/event/event.h"
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP requests by way of API Gateway (payload versions 1.0 and 2.0) or a function URL (2.0): body
- * is what direct callers send, as text, in base64 where the gateway says so.
+ * HTTP requests that arrive through API Gateway (payload versions 1.0 and 2.0) or a function URL
+ * (2.0). The body is text, in base64 if the gateway says so, and holds what a direct caller would
+ * send.
  */
 #include <stdint.h>
 #include <string.h>
 
 #include "lambda/event/event.h"
 
-/* "version": "2.0" and requestContext.http.method. */
+/* Version 2.0 has "version": "2.0" and requestContext.http.method. */
 int event_http_v2_recognise(const event_root *root)
 {
     json_value http, method;
@@ -17,14 +18,14 @@ int event_http_v2_recognise(const event_root *root)
            json_get(http, "method", &method) && method.type == JSON_STRING;
 }
 
-/* httpMethod and requestContext. */
+/* Version 1.0 has httpMethod and requestContext. */
 int event_http_v1_recognise(const event_root *root)
 {
     return root->http_method.type == JSON_STRING && root->context.type == JSON_OBJECT;
 }
 
-/* Value of a digit of base64 (RFC 4648), -1 for other characters. */
-static int sextet(char c)
+/* Returns the value of a digit of base64 (RFC 4648), or -1 for another character. */
+static int base64_digit(char c)
 {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
@@ -35,7 +36,8 @@ static int sextet(char c)
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-/* Decode in place, padding required, unused bits zero. -1 where it is no base64. */
+/* Decode base64 in place. Returns 0, or -1 if the text is not base64 with its padding, or if bits
+ * that carry no data are not 0. */
 static int decode_base64(char *text, size_t *bytes)
 {
     size_t n = *bytes, padding = 0, out = 0;
@@ -46,7 +48,7 @@ static int decode_base64(char *text, size_t *bytes)
     while (padding < 2 && padding < n && text[n - 1 - padding] == '=')
         padding++;
     for (size_t i = 0; i < n - padding; i++) {
-        int value = sextet(text[i]);
+        int value = base64_digit(text[i]);
 
         if (value < 0)
             return -1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Notifications of SNS: Records[].Sns.Message is the message as text. */
+/* Notifications of SNS: the string Records[].Sns.Message is the message. */
 #include "lambda/event/event.h"
 
-/* Records[0].EventSource; SQS spells it with a small e. */
+/* SNS writes EventSource where SQS writes eventSource. */
 int event_sns_recognise(const event_root *root)
 {
     return json_string_is(root->first.sns_source, "aws:sns");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages of SQS: Records[].body is the message as text, or a notification of SNS around it where
- * a topic feeds the queue without raw delivery.
+ * Messages of SQS: the string Records[].body is the message. If a topic of SNS feeds the queue
+ * without raw delivery, the body is the topic's notification, which has the message in it.
  */
 #include <string.h>
 
@@ -12,7 +12,7 @@ int event_sqs_recognise(const event_root *root)
     return json_string_is(root->first.sqs_source, "aws:sqs");
 }
 
-/* Queues whose ARN ends with .fifo keep their order. */
+/* The ARN of a FIFO queue ends with .fifo. */
 static int is_fifo(json_value queue)
 {
     char arn[512];
@@ -31,9 +31,9 @@ int event_sqs_open(event_records *records, const event_root *root, event_arena *
     return 0;
 }
 
-/* The message within a notification, or the body itself: Type, TopicArn and Message are all
- * strings in the former. */
-static json_value unwrap(json_value body, int *wrapped)
+/* Returns the message within a notification of SNS, or the body itself. A body is a notification if
+ * Type, TopicArn and Message are all strings. */
+static json_value message_of(json_value body, int *wrapped)
 {
     json_value type, topic, message;
     const json_field fields[] = {{"Type", &type}, {"TopicArn", &topic}, {"Message", &message}};
@@ -58,7 +58,8 @@ int event_sqs_item(event_item *item, json_value record, event_arena *arena, even
     item->record_id = event_string(id, &bytes, arena, no);
     if (!item->record_id)
         return -1;
-    /* it names the writer of the item: empty or cut it would be another message's too */
+    /* The id names the writer of the item. If it were empty or cut, it could name another message
+     * too. */
     if (bytes == 0 || bytes > EVENT_MAX_RECORD_ID_BYTES || strlen(item->record_id) != bytes)
         return event_refuse(no,
                             "messageId has %zu bytes: 1 to %d, none of them NUL, name a message",
@@ -68,7 +69,7 @@ int event_sqs_item(event_item *item, json_value record, event_arena *arena, even
     text = event_string(body, &bytes, arena, no);
     if (!text || event_parse(&document, text, bytes, "body", no) != 0)
         return -1;
-    message = unwrap(document.root, &wrapped);
+    message = message_of(document.root, &wrapped);
     return wrapped ? event_message_in(item, message, EVENT_MESSAGE_STORED, arena, no)
                    : event_message(item, message, EVENT_MESSAGE_STORED, arena, no);
 }
