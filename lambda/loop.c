@@ -19,19 +19,19 @@ enum {
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-typedef struct buffers {
-    size_t response, request, answer, arena, store,
-        total; /* All of these are offsets into the mapping, and `total` is its size. */
-} buffers;
+/* Offsets of the buffers within a loop's mapping, and the size of the mapping. */
+typedef struct buffer_offsets {
+    size_t response, request, answer, arena, store, total;
+} buffer_offsets;
 
 static size_t next_offset(size_t offset, size_t bytes)
 {
     return (offset + bytes + BUFFER_ALIGN - 1) / BUFFER_ALIGN * BUFFER_ALIGN;
 }
 
-static buffers place_buffers(const config *c)
+static buffer_offsets place_buffers(const config *c)
 {
-    buffers p = {0, 0, 0, 0, 0, 0};
+    buffer_offsets p = {0, 0, 0, 0, 0, 0};
 
     p.request = next_offset(p.response, RESPONSE_BYTES);
     p.answer = next_offset(p.request, REQUEST_BYTES);
@@ -57,7 +57,7 @@ static distil_status make_context(loop *l, const distil_model *model)
 static int make_members(loop *l, const distil_model *model, char *why, size_t why_bytes)
 {
     const config *c = l->config;
-    buffers p = place_buffers(c);
+    buffer_offsets p = place_buffers(c);
     distil_status status = make_context(l, model);
 
     if (status != DISTIL_OK) {
