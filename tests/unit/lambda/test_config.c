@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The function's environment: defaults, every variable's effect, and a refusal that names variable
- * and remedy for every value that is wrong.
+ * The function's environment: defaults, the effect of each variable, and for each wrong value a
+ * message that names the variable and the remedy.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +12,11 @@
 
 enum { MAX_SET = 6 };
 
-/* Variables, and what comes of them. */
+/* Variables, and what config_read makes of them. */
 typedef struct environment_case {
     const char *name;
-    const char *set[MAX_SET]; /* "NAME=value" */
-    const char *refused;      /* in the refusal; NULL: accepted */
+    const char *set[MAX_SET]; /* Each has the form "NAME=value". */
+    const char *refused;      /* A part of the message, or NULL if the variables are accepted. */
     int (*check)(const config *c);
 } environment_case;
 
@@ -150,7 +150,7 @@ static int within_vpc(const config *c)
     return strcmp(c->store.host, "dynamodb.internal") == 0 && c->store.port == 80 && c->allow_http;
 }
 
-/* Texts of many bytes. */
+/* Macros for texts of many bytes. */
 #define X7(x) x x x x x x x
 #define X8(x) X7(x) x
 #define X63(x) X7(X8(x)) X7(x)

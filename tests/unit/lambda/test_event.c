@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Events by themselves: which source a shape is taken for, what a message may and must have to the
- * byte, base64, and what is taken for a notification within a queue's message.
+ * Events by themselves: which source recognises which form, which members a message may and must
+ * have and how long they may be, base64, and which messages of a queue count as notifications of a
+ * topic.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +33,8 @@ static const event_root *parse(const char *text)
 /* ---- shapes ---------------------------------------------------------------------------------- */
 
 typedef struct shape {
-    const char *event, *source; /* NULL: nobody's */
+    const char *event,
+        *source; /* The name of the source, or NULL if no source recognises the event. */
 } shape;
 
 #define DETAIL "\"detail-type\":\"a\",\"source\":\"b\""
@@ -42,13 +44,14 @@ typedef struct shape {
 static const shape shapes[] = {
     {"{\"Records\":[{\"EventSource\":\"aws:sns\"}]}", "sns"},
     {"{\"Records\":[{\"eventSource\":\"aws:sqs\"}]}", "sqs"},
-    {"{\"Records\":[{\"EventSource\":\"aws:sqs\"}]}", NULL}, /* each spells it its own way */
+    {"{\"Records\":[{\"EventSource\":\"aws:sqs\"}]}",
+     NULL}, /* SNS writes EventSource, and SQS writes eventSource. */
     {"{\"Records\":[{\"eventSource\":\"aws:sns\"}]}", NULL},
     {"{\"Records\":[{\"eventSource\":\"aws:s3\"}]}", NULL},
     {"{\"Records\":[{\"EventSource\":1}]}", NULL},
     {"{\"Records\":[]}", NULL},
     {"{\"Records\":{\"0\":{\"EventSource\":\"aws:sns\"}}}", NULL},
-    {"{\"Records\":[{},{\"EventSource\":\"aws:sns\"}]}", NULL}, /* the first one decides */
+    {"{\"Records\":[{},{\"EventSource\":\"aws:sns\"}]}", NULL}, /* Only the first record decides. */
     {"{\"records\":[{\"EventSource\":\"aws:sns\"}]}", NULL},
     {"{" DETAIL "}", "eventbridge"},
     {"{\"detail-type\":\"a\"}", NULL},
@@ -67,14 +70,15 @@ static const shape shapes[] = {
     {"{\"httpMethod\":\"POST\",\"requestContext\":\"\"}", NULL},
     {"{\"httpMethod\":1,\"requestContext\":{}}", NULL},
     {"{\"text\":\"\"}", "direct"},
-    {"{\"text_for_analysis\":1}", "direct"}, /* so that the refusal says what is wrong */
+    /* The event is recognised, so that the refusal can say what is wrong with the text. */
+    {"{\"text_for_analysis\":1}", "direct"},
     {"{\"texts\":1}", "direct"},
     {"[]", "direct"},
     {"{\"Text\":\"\"}", NULL},
     {"{}", NULL},
     {"\"text\"", NULL},
     {"null", NULL},
-    /* the order of the table, where several could take it */
+    /* If several sources could recognise an event, the order of the table decides. */
     {"{\"text\":\"\"," DETAIL ",\"Records\":[{\"EventSource\":\"aws:sns\"}]}", "sns"},
     {"{\"text\":\"\"," DETAIL "," HTTP2 "}", "eventbridge"},
     {"{\"text\":\"\"," HTTP1 "," HTTP2 "}", "http v2"},
@@ -105,8 +109,9 @@ static void test_shapes(void)
 
 /* ---- one record of an event ------------------------------------------------------------------ */
 
-/* Open an event and take its first record: 0, or -1 with the refusal. */
-static int take_in(event_item *item, const char *event, size_t arena_bytes, event_refusal *no)
+/* Open an event and read its first record. Returns 0, or -1 with the refusal. */
+static int read_first_record(event_item *item, const char *event, size_t arena_bytes,
+                             event_refusal *no)
 {
     static event_arena arena;
     const event_source *source = event_recognise(parse(event));
@@ -126,12 +131,12 @@ static int take_in(event_item *item, const char *event, size_t arena_bytes, even
 
 static int take(event_item *item, const char *event, event_refusal *no)
 {
-    return take_in(item, event, sizeof memory, no);
+    return read_first_record(item, event, sizeof memory, no);
 }
 
 /* ---- members --------------------------------------------------------------------------------- */
 
-/* A message of `unit` repeated in the place of one member. */
+/* Returns a message in which one member is `unit`, repeated so many times. */
 static const char *message_with(const char *member, const char *unit, size_t times)
 {
     size_t size = 0, each = strlen(unit);
@@ -151,12 +156,12 @@ static const char *message_with(const char *member, const char *unit, size_t tim
     return document;
 }
 
-/* DynamoDB's limits of keys, in bytes of UTF-8, and ours of a version. */
+/* DynamoDB limits its keys, and the function limits versions, in bytes of UTF-8. */
 static void test_limits(void)
 {
     static const struct {
         const char *member;
-        size_t least, most; /* bytes */
+        size_t least, most; /* In bytes. */
     } limits[] = {{"source_id", 1, 2048}, {"timestamp", 1, 1024}, {"model_version", 0, 255}};
     event_refusal no;
     event_item item;
@@ -180,8 +185,8 @@ static void test_limits(void)
     if (harness_case("a message is decoded within its memory")) {
         const char *event = message_with("text_for_analysis", "t", 1000);
 
-        CHECK(take_in(&item, event, 1000 + 1 + 4, &no) == 0 && item.text_bytes == 1000);
-        CHECK(take_in(&item, event, 1000 + 4, &no) == -1);
+        CHECK(read_first_record(&item, event, 1000 + 1 + 4, &no) == 0 && item.text_bytes == 1000);
+        CHECK(read_first_record(&item, event, 1000 + 4, &no) == -1);
         CHECKF(strstr(no.why, "larger decoded than") != NULL, "%s", no.why);
     }
     if (harness_case("null is absent, the last of equal names counts")) {
@@ -195,11 +200,12 @@ static void test_limits(void)
 
 /* ---- base64 ---------------------------------------------------------------------------------- */
 
-/* {"text":"..."} with texts of every length modulo 3, and what is not RFC 4648. */
+/* Bodies {"text":"..."} with texts of every length modulo 3, and bodies that are not base64 by RFC
+ * 4648. */
 static void test_base64(void)
 {
     static const struct {
-        const char *body, *text; /* NULL: refused */
+        const char *body, *text; /* The decoded text, or NULL if the body is refused. */
     } cases[] = {
         {"eyJ0ZXh0IjoiIn0=", ""},
         {"eyJ0ZXh0IjoiZiJ9", "f"},
@@ -207,17 +213,17 @@ static void test_base64(void)
         {"eyJ0ZXh0IjoiZm9vIn0=", "foo"},
         {"eyJ0ZXh0IjoiPz8+In0=", "?\?>"},
         {"eyJ0ZXh0Ijoiw7/DvyJ9", "\xc3\xbf\xc3\xbf"},
-        {"eyJ0ZXh0IjoiIn0", NULL},      /* padding missing */
-        {"eyJ0ZXh0IjoiZm8ifQ=", NULL},  /* half of it */
-        {"eyJ0ZXh0IjoiZm8ifQ", NULL},   /* all of it */
-        {"eyJ0ZXh0IjoiZm8ifR==", NULL}, /* bits left over */
+        {"eyJ0ZXh0IjoiIn0", NULL},      /* The padding is missing. */
+        {"eyJ0ZXh0IjoiZm8ifQ=", NULL},  /* Half of the padding is missing. */
+        {"eyJ0ZXh0IjoiZm8ifQ", NULL},   /* All of the padding is missing. */
+        {"eyJ0ZXh0IjoiZm8ifR==", NULL}, /* Bits that carry no data are not 0. */
         {"eyJ0ZXh0IjoiIn1=", NULL},
         {"eyJ0ZXh0IjoiIn2=", NULL},
         {"eyJ0ZXh0IjoiZ===", NULL},
         {"eyJ0=ZXh0IjoiZiJ", NULL},
         {"====", NULL},
         {"", NULL},
-        {"eyJ0ZXh0IjoiPz8-In0=", NULL}, /* another alphabet */
+        {"eyJ0ZXh0IjoiPz8-In0=", NULL}, /* This is the URL-safe alphabet. */
         {"eyJ0ZXh0\\nIjoiZiJ9", NULL},
         {"eyJ0ZXh0 IjoiZiJ9", NULL},
         {"eyJ0ZXh0IjoiZiJ9\\u0000\\u0000\\u0000\\u0000", NULL},
@@ -258,7 +264,7 @@ static void test_base64(void)
     "\\\\\\\"timestamp\\\\\\\":\\\\\\\"t\\\\\\\","                                                 \
     "\\\\\\\"text_for_analysis\\\\\\\":\\\\\\\"\\\\\\\"}\\\""
 
-/* Only where Type, TopicArn and Message are all strings is a body a notification. */
+/* A body is a notification only if Type, TopicArn and Message are all strings. */
 static void test_unwrap(void)
 {
     static const struct {
@@ -307,7 +313,7 @@ static int take_message_id(event_item *item, const char *unit, size_t times, eve
     return take(item, document, no);
 }
 
-/* An id is the writer of an item: none may become another's. */
+/* The id of a message names the writer of its item, so no id may become another message's. */
 static void test_message_ids(void)
 {
     event_refusal no;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From event to answer, with the shipped model: every source, the text rules, and the error matrix
- * of docs/lambda.md as far as it needs no store. Log lines and metrics go to a file in memory and
- * are read back as JSON. What the store does to an event is test_handler_store's and
- * test_lambda_errors's.
+ * From event to answer with the shipped model: every source, the rules for texts, and those rows of
+ * docs/lambda.md's table of errors that need no store. Log lines and metrics go to a file in
+ * memory, and the tests read them back as JSON. test_handler_store and test_lambda_errors test what
+ * the store does to an event.
  */
-#define _GNU_SOURCE /* memfd_create */
+#define _GNU_SOURCE /* This declares memfd_create. */
 #include <math.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -24,14 +24,14 @@
 
 enum { ANSWER_BYTES = 1 << 20, ARENA_EVENT_BYTES = 1 << 20, LOG_BYTES = 1 << 16 };
 
-/* What a case works with. */
+/* What each case works with. */
 typedef struct fixture {
     config config;
     handler handler;
     distil_context *context;
     char *arena, *answer;
     handler_reply reply;
-    char log[LOG_BYTES]; /* what the last event wrote */
+    char log[LOG_BYTES]; /* What the last event has written. */
     size_t log_bytes;
 } fixture;
 
@@ -107,7 +107,7 @@ static void run_file(fixture *f, const char *name)
 
 /* ---- looking at what came out --------------------------------------------------------------- */
 
-/* The value at a path of names and indices: "body.0.score". */
+/* The value at a path of names and indices, such as "body.0.score". */
 static json_value at(json_value value, const char *path)
 {
     char name[64];
@@ -141,7 +141,7 @@ static json_value answer_of(const fixture *f)
     return root;
 }
 
-/* The body of an HTTP answer, parsed; text is for its bytes. */
+/* The parsed body of an HTTP answer. `text` gets its bytes. */
 static json_value parsed_body(const fixture *f, char *text, size_t capacity)
 {
     json_value body = at(answer_of(f), "body"), root = {.type = JSON_NULL, .text = ""};
@@ -165,7 +165,8 @@ static double number(json_value root, const char *path)
     return value;
 }
 
-/* The log's line whose member `name` is the text; its number is counted in *count. */
+/* The last line of the log whose member `name` is this text. *count becomes the number of such
+ * lines. */
 static json_value line_with(const fixture *f, const char *name, const char *text, size_t *count)
 {
     json_value found = {.type = JSON_NULL, .text = ""}, line;
@@ -184,7 +185,8 @@ static json_value line_with(const fixture *f, const char *name, const char *text
     return found;
 }
 
-/* A metric of the event: its value, or -1. The line is looked for by its namespace. */
+/* The value of a metric of the last event, or -1 if it has none. The line of metrics is the one
+ * with the namespace. */
 static double metric_value(const fixture *f, const char *name)
 {
     for (const char *p = f->log; *p;) {
@@ -242,7 +244,7 @@ static void test_sources(fixture *f)
         CHECK(metric_value(f, "PositiveSentimentCount") == 1);
         CHECK(metric_value(f, "NegativeSentimentCount") == -1);
         CHECK(metric_value(f, "ItemsAnalyzed") == -1);
-        /* the answer has two decimals of it */
+        /* The answer shows two decimals of the time. */
         CHECK(fabs(metric_value(f, "InferenceLatencyMs") -
                    number(answer_of(f), "body.inference_time_ms")) <= 0.0051);
         CHECKF(strstr(f->log, "gorgeous") == NULL, "the text is in the log: %s", f->log);
@@ -324,7 +326,8 @@ static void test_texts(fixture *f)
         double whole;
 
         f->config.max_chars = 13;
-        whole = score_of(f, "{\"text\":\"sch\\u00f6n so good\"}"); /* 13 characters */
+        /* The text has 13 characters. */
+        whole = score_of(f, "{\"text\":\"sch\\u00f6n so good\"}");
         CHECK(whole == score_of(f, "{\"text\":\"sch\\u00f6n so good\\u00e4 awful, terrible\"}"));
         f->config.max_chars = 12;
         run(f, "{\"text\":\"\\ud83c\\udfac\\ud83c\\udfac so good and awful, a terrible mess\"}");
@@ -387,11 +390,11 @@ static void test_texts(fixture *f)
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
-/* An event that fails as a whole, by who waits. */
+/* An event that fails as a whole, and how each kind of caller is told. */
 typedef struct refusal {
     const char *name, *event;
     handler_outcome outcome;
-    const char *contains; /* in the reason, or in the HTTP body */
+    const char *contains; /* A part of the reason, or of the body of an HTTP answer. */
 } refusal;
 
 #define SNS(message)                                                                               \
@@ -561,7 +564,8 @@ static void test_deadline(fixture *f)
 
 enum { VERY_MANY = 150000 };
 
-/* `each` so many times, with commas, between two texts. Static, to the next call. */
+/* `each` repeated so many times with commas between, and a text before and after. The result is
+ * valid until the next call. */
 static const char *repeated(const char *before, const char *each, size_t count, const char *after)
 {
     static char event[ARENA_EVENT_BYTES];
@@ -579,7 +583,7 @@ static const char *repeated(const char *before, const char *each, size_t count, 
     return event;
 }
 
-/* One line each for the first ones, one for all others; every one is counted. */
+/* The first failures have one line each, and all others share one. All are counted. */
 static void check_failures_logged(const fixture *f, size_t failed)
 {
     size_t errors, more;
@@ -629,7 +633,7 @@ static void test_very_many(fixture *f)
         CHECK(number(answer_of(f), "statusCode") == 503);
         body = parsed_body(f, text, ANSWER_BYTES);
         CHECK(says(body, "0.code", "INTERNAL_ERROR") && says(body, "999.code", "INTERNAL_ERROR"));
-        /* the last one is no record: it was not even read */
+        /* The last element is not a record, but it was skipped unread like the others. */
         CHECK(at(body, "1000").type == JSON_NULL);
         check_failures_logged(f, 1000);
         free(text);
@@ -655,7 +659,7 @@ static void test_distribution(void)
         {{0.25f, 0.75f}, 2, 1},
         {{0, 1}, 2, 1},
         {{0.2f, 0.3f, 0.5f}, 3, 1},
-        {{0.5f, 0.5004f}, 2, 1}, /* rounding */
+        {{0.5f, 0.5004f}, 2, 1}, /* The sum is 1 within the tolerance for rounding. */
         {{0.5f, 0.502f}, 2, 0},
         {{0.5f, 0.498f}, 2, 0},
         {{0, 0}, 2, 0},
@@ -667,7 +671,7 @@ static void test_distribution(void)
         {{NAN, 1}, 2, 0},
         {{INFINITY, 0}, 2, 0},
         {{INFINITY, -INFINITY}, 2, 0},
-        {{0.25f, 0.75f, 0.5f}, 2, 1}, /* the third is not its own */
+        {{0.25f, 0.75f, 0.5f}, 2, 1}, /* The third number does not belong to this distribution. */
         {{0.25f, 0.75f, 0.5f}, 3, 0},
     };
 
@@ -677,7 +681,7 @@ static void test_distribution(void)
         CHECKF(classify_is_distribution(cases[i].p, cases[i].n) == cases[i].good, "case %zu", i);
 }
 
-/* The library refuses to classify without a context: as if it had failed. */
+/* The library refuses to classify without a context, which looks like a failed inference. */
 static void test_inference_fails(fixture *f)
 {
     distil_context *kept = f->handler.classifier.context;
@@ -695,14 +699,15 @@ static void test_inference_fails(fixture *f)
     run_file(f, "http_v2.json");
     CHECK(number(answer_of(f), "statusCode") == 500);
     CHECK(says(parsed_body(f, text, sizeof text), "code", "MODEL_ERROR"));
-    run(f, "[\"\"]"); /* which needs none */
+    /* An empty text needs no inference. */
+    run(f, "[\"\"]");
     CHECK(says(answer_of(f), "body.sentiment", "neutral"));
     f->handler.classifier.context = kept;
 }
 
 /* ---- a damaged model ------------------------------------------------------------------------ */
 
-/* The shipped blob with NaN for the biases of its labels. To be freed. */
+/* The shipped blob with NaN in the biases of its labels. The caller frees it. */
 static char *damaged_blob(size_t *bytes)
 {
     char *file = harness_read_file(blob_path, bytes),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Events on their way into the store, in this process: the real handler and the real store against
- * a scripted server. What reaches it, in which order and under which writer, and what becomes of
- * the event where the store fails or the time runs out in the middle.
+ * a scripted server. The tests look at what reaches the server, in which order and under which
+ * writer's name, and at what becomes of the event if the store fails or the time runs out.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ static fault_step *step(fault_op op)
     return s;
 }
 
-/* The store answers its next request so, after a while. */
+/* The server answers the next request with this text, after a while. */
 static void add_answer(const char *text, int64_t after_ms)
 {
     fault_step *s;
@@ -143,7 +143,7 @@ static void run(events_source source, const events_message *messages, size_t cou
     f.log_text[n > 0 ? n : 0] = '\0';
 }
 
-/* So many requests came; they can be looked at until free_all. */
+/* The script has ended and so many requests have arrived. They can be looked at until free_all. */
 static int end(size_t requests)
 {
     store_close(f.store);
@@ -214,14 +214,14 @@ static const events_message *texts(size_t count)
 
 /* ---- cases ----------------------------------------------------------------------------------- */
 
-/* An event that comes again must find its own writing and nobody else's: the name is the same each
- * time, another one for each record. */
+/* A repeated event has to find its own write and nobody else's: a record's writer has the same name
+ * each time, and each record has another one. */
 static void test_writers(void)
 {
-    enum { COUNT = 11 }; /* more than a chunk */
+    enum { COUNT = 11 }; /* More records than one chunk has. */
     static const struct {
         events_source source;
-        const char *format; /* of the writer, with the record's place */
+        const char *format; /* The writer's name, with a place for the index of the record. */
     } cases[] = {{EVENTS_SNS, "\":writer\":{\"S\":\"request-1#%zu\"}"},
                  {EVENTS_DIRECT, "\":writer\":{\"S\":\"request-1#%zu\"}"},
                  {EVENTS_HTTP_V2, "\":writer\":{\"S\":\"request-1#%zu\"}"},
@@ -253,7 +253,7 @@ static void test_writers(void)
     }
 }
 
-/* The second record with the same key finds the first one's writing. */
+/* The second record with the same key finds the write of the first one. */
 static void test_same_key_twice(void)
 {
     events_message twice[2];
@@ -287,7 +287,7 @@ static void test_trace(void)
     free_all();
 }
 
-/* Of several failures the first one is told, whoever waits. */
+/* Of several failures the first one is reported, whoever waits for the answer. */
 static void test_first_failure(void)
 {
     events_message two[2];
@@ -314,8 +314,8 @@ static void test_first_failure(void)
     }
 }
 
-/* Nothing more can be stored by this process: even those who would get an answer get an error, and
- * the process ends. */
+/* This process cannot store anything any more. So even those who usually get an answer get an
+ * error, and the process ends. */
 static void test_credentials(void)
 {
     static const events_source sources[] = {EVENTS_SNS, EVENTS_SQS, EVENTS_HTTP_V2};
@@ -358,8 +358,9 @@ static void test_order(void)
     free_all();
 }
 
-/* The first chunk takes 0.8 s of the 2 s there are: the second would end in time if it took as
- * long, but twice that is the rule, so it is not begun; of one that was quick it is. */
+/* The first chunk takes 0.8 s of the 2 s that there are. The second one would end in time if it
+ * took as long, but the rule asks for twice that time, so it is not begun. After a quick first
+ * chunk it is. */
 static void test_chunks(void)
 {
     enum { COUNT = RECORDS_CHUNK + 2, LEFT_MS = 2000 + HANDLER_MARGIN_MS };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1.1 heads and bodies: tables of what is taken and what is refused, every input at the end of
- * a page and every prefix of it, so that a byte read too far is a crash and a verdict that changes
- * with the split is a failure.
+ * HTTP/1.1 heads and bodies: tables of valid and invalid messages. Each input, and each prefix of
+ * it, lies at the end of a page, so that reading one byte too many is a crash. A verdict that
+ * changes with the way the bytes are split is a failure.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static const char *guarded(harness_guard *guard, const char *bytes, size_t size)
     return (const char *)guard->data + (size > 0 ? 0 : 1);
 }
 
-/* The beginning of an input as the name of a case; static buffer, one use. */
+/* The beginning of an input as the name of a case, in a static buffer. */
 static const char *shown(const char *text)
 {
     static char name[64];
@@ -51,7 +51,7 @@ static http_progress parse(parser *of, const char *bytes, size_t size)
 
 typedef struct good_head {
     const char *text;
-    int status; /* 0: a request */
+    int status; /* 0 for a request. */
     http_framing framing;
     uint64_t length;
     int keep_alive;
@@ -159,7 +159,7 @@ static void test_request_line(void)
 
 typedef struct bad_head {
     const char *text;
-    size_t size; /* 0: up to its NUL */
+    size_t size; /* 0: the input ends at its NUL. */
 } bad_head;
 
 static const bad_head bad_responses[] = {
@@ -178,7 +178,7 @@ static const bad_head bad_responses[] = {
     {"HTTP/1.1 200-OK\r\n\r\n", 0},
     {"HTTP/1.1 200 O\x01K\r\n\r\n", 0},
     {"HTTP/1.1 200 O\0K\r\n\r\n", sizeof "HTTP/1.1 200 O\0K\r\n\r\n" - 1},
-    /* line ends */
+    /* These have wrong line ends. */
     {"HTTP/1.1 200 OK\n\n", 0},
     {R "X: y\n\r\n", 0},
     {R "X: y\r\n\n", 0},
@@ -186,7 +186,7 @@ static const bad_head bad_responses[] = {
     {R "X: y\r\r\n\r\n", 0},
     {R "X: y\r\n\rx", 0},
     {"HTTP/1.1 200 OK\r\r\n\r\n", 0},
-    /* names and values */
+    /* These have wrong names or values. */
     {R "X : y\r\n\r\n", 0},
     {R " X: y\r\n\r\n", 0},
     {R "\tX: y\r\n\r\n", 0},
@@ -201,7 +201,7 @@ static const bad_head bad_responses[] = {
     {R "X: a\x1b[0m\r\n\r\n", 0},
     {R "X: a\0b\r\n\r\n", sizeof R "X: a\0b\r\n\r\n" - 1},
     {R "X\0: b\r\n\r\n", sizeof R "X\0: b\r\n\r\n" - 1},
-    /* framing: what two readers may understand differently */
+    /* In these, two readers could disagree about where the body ends. */
     {R "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 0},
     {R "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 0},
     {R "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", 0},
@@ -252,7 +252,7 @@ static const bad_head bad_requests[] = {
     {"GET / HTTP/1.1\r\n" H "Transfer-Encoding : chunked\r\n\r\n", 0},
 };
 
-/* No prefix is taken, and one that is refused stays so. */
+/* No prefix is accepted, and a refusal stays a refusal with more bytes. */
 static void test_bad_head(parser *of, const bad_head *c)
 {
     size_t size = c->size > 0 ? c->size : strlen(c->text);
@@ -270,7 +270,7 @@ static void test_bad_head(parser *of, const bad_head *c)
     CHECK(before == HTTP_BAD);
 }
 
-/* What can never become HTTP is refused with its first bytes. */
+/* Bytes that can never become HTTP are refused at once. */
 static void test_early(void)
 {
     if (!harness_case("no HTTP is refused at once"))
@@ -319,7 +319,8 @@ typedef struct body_case {
     http_framing framing;
     uint64_t length;
     const char *raw, *content;
-    size_t used; /* of raw, when it is complete; 0: it is never */
+    /* How many bytes of `raw` the complete body uses; 0: the body never becomes complete. */
+    size_t used;
     http_progress progress, at_end;
 } body_case;
 
@@ -368,7 +369,7 @@ static const body_case bodies[] = {
     {HTTP_CHUNKED, 0, "0\r\n\x7f\r\n\r\n", "", 0, HTTP_BAD, HTTP_BAD},
 };
 
-/* A body being decoded piece by piece, each piece in a page of its own. */
+/* A body that is decoded piece by piece. Each piece has a page of its own. */
 typedef struct decoding {
     http_body body;
     char content[128];
@@ -437,7 +438,7 @@ static void test_body(const body_case *c)
     check_body(&d, c, "byte by byte", 0);
 }
 
-/* Decoding goes on being refused, whatever comes. */
+/* After a refusal, decoding refuses all further bytes. */
 static void test_stays_bad(void)
 {
     static const body_case c = {HTTP_CHUNKED, 0, "", "", 0, HTTP_BAD, HTTP_BAD};
@@ -451,7 +452,8 @@ static void test_stays_bad(void)
     check_body(&d, &c, "after", 0);
 }
 
-/* What is dropped beside the content is bounded; the content and its plain framing are not. */
+/* The bytes that are dropped beside the content are limited. The content and its plain framing are
+ * not. */
 static void test_overhead(const char *name, const char *before, const char *unit, const char *after,
                           size_t times, http_progress expected)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTP client over real sockets, against servers that split, stall, lie and vanish: what it
- * returns, how many connections it opens, and that what it sends twice is what the caller allowed.
+ * The HTTP client over real sockets, against servers that split, stall, lie and vanish. The tests
+ * look at what it returns, how many connections it opens, and that it sends a request twice only
+ * where the caller allows that.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -23,7 +24,7 @@ enum { CAPACITY = 4096, SHORT_MS = 150, LONG_MS = 4000 };
 #define OK_CHUNKS                                                                                  \
     OK_HEAD "Transfer-Encoding: chunked\r\n\r\n2;a=\"b\"\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\n"
 
-/* A client, its memory at the end of a page, and its server that plays a script. */
+/* A client with its memory at the end of a page, and a server that plays a script. */
 typedef struct fixture {
     fault_server *server;
     harness_guard memory;
@@ -49,7 +50,8 @@ static http_client_status ask(fixture *f, http_resend resend, int64_t ms)
                                 clock_after_ms(ms));
 }
 
-/* Close first: a script may wait for that. Every request is the whole one, whatever was cut. */
+/* The client closes first, because the script may wait for that. Every request that arrived is the
+ * whole one, whatever was cut. */
 static void finish(fixture *f, size_t requests)
 {
     size_t size;
@@ -98,7 +100,7 @@ static void test_reuse(void)
     for (int i = 0; i < 3; i++)
         check_hello(&f, ask(&f, HTTP_RESEND_NEVER, LONG_MS));
     CHECK(f.client.connections == 1 && f.client.exchanges == 3);
-    /* small requests are not held back */
+    /* TCP_NODELAY is set, so small requests are not held back. */
     CHECK(getsockopt(f.client.stream.fd, IPPROTO_TCP, TCP_NODELAY, &on, &size) == 0 && on);
     finish(&f, 3);
 }
@@ -240,7 +242,7 @@ static void test_statuses(void)
 
 /* ---- dead and dying connections -------------------------------------------------------------- */
 
-/* An answer that ends early at any byte never passes for a whole one. */
+/* An answer that ends early, after any number of bytes, is never returned as a whole one. */
 static void test_cut(const char *name, const char *answer, size_t size, fault_op how)
 {
     if (!harness_case("%s %s at every byte", name, how == FAULT_RESET ? "reset" : "closed"))
@@ -278,7 +280,7 @@ static void test_cut_and_resent(void)
         if (!harness_case("sent again only before the first byte: %zu", at))
             continue;
         BEGIN(&f, script);
-        if (at > 0) /* the second connection is there for the next exchange */
+        if (at > 0) /* The next exchange finds a second connection. */
             CHECK(ask(&f, HTTP_RESEND_ONCE, LONG_MS) == HTTP_CLIENT_BROKEN);
         CHECK(f.client.connections == (at > 0));
         check_hello(&f, ask(&f, HTTP_RESEND_ONCE, LONG_MS));
@@ -334,12 +336,13 @@ static void test_closed_while_idle(fault_op how, http_resend resend)
     BEGIN(&f, script);
     check_hello(&f, ask(&f, resend, LONG_MS));
     clock_sleep_until(clock_after_ms(20));
-    check_hello(&f, ask(&f, resend, LONG_MS)); /* nothing was sent to the dead one */
+    check_hello(&f, ask(&f, resend, LONG_MS)); /* Nothing was sent on the dead connection. */
     CHECK(f.client.connections == 2 && f.client.exchanges == 1);
     finish(&f, 2);
 }
 
-/* The close crosses the next request: the server has read it and answers nothing. */
+/* The server closes the connection while the next request is under way: it has read the request and
+ * does not answer. */
 static void test_closed_under_request(http_resend resend)
 {
     static const fault_step script[] = {
@@ -431,7 +434,7 @@ static void test_silence(const char *name, const char *answer, size_t size)
     finish(&f, 1);
 }
 
-/* The client's own limit for an answer, long before the deadline, on each connection. */
+/* The client's own limit for an answer ends each attempt long before the deadline. */
 static void test_answer_limit(void)
 {
     static const fault_step script[] = {{.op = FAULT_ACCEPT},
@@ -453,7 +456,7 @@ static void test_answer_limit(void)
     finish(&f, 2);
 }
 
-/* A byte now and then must not keep a deadline from coming. */
+/* A server that sends a byte now and then does not keep the deadline from passing. */
 static void test_drip(void)
 {
     static const fault_step script[] = {
@@ -489,7 +492,7 @@ static void test_unread_request(void)
     finish(&f, 0);
 }
 
-/* It answers, reads no more and closes: what it said counts. */
+/* The server answers, stops reading and closes the connection. Its answer is returned. */
 static void test_early_answer(fault_op how)
 {
     const fault_step script[] = {
@@ -511,7 +514,7 @@ static void test_early_answer(fault_op how)
                                   clock_after_ms(SHORT_MS));
     if (how == FAULT_HANG)
         CHECK(status == HTTP_CLIENT_OK && f.response.head.status == 413 && f.client.stream.fd < 0);
-    else /* a reset may overtake the answer */
+    else /* The reset may overtake the answer. */
         CHECK((status == HTTP_CLIENT_OK && f.response.head.status == 413) ||
               status == HTTP_CLIENT_BROKEN);
     finish(&f, 1);
@@ -537,7 +540,8 @@ static void test_malformed(const char *answer)
     finish(&f, 1);
 }
 
-/* A body of every size around the room there is, by length, chunks and end. */
+/* Bodies of every size around the size of the memory, delimited by a length, by chunks and by the
+ * end of the connection. */
 static void test_room(http_framing framing)
 {
     static char answer[2 * CAPACITY];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Log lines: one JSON object each whatever is put into them, whole at every length, by level, from
+ * Log lines: each is one JSON object whatever is put into it, at every length and level, and with
  * several threads at once.
  */
 #include <math.h>
@@ -26,7 +26,7 @@ static log_sink sink_at(log_level level)
     return sink;
 }
 
-/* What has been written since the last call; its length. */
+/* Read what was written since the last call. Returns its length. */
 static size_t written(void)
 {
     ssize_t n = pread(fileno(file), text, sizeof text - 1, 0);
@@ -37,7 +37,7 @@ static size_t written(void)
     return n > 0 ? (size_t)n : 0;
 }
 
-/* The only line there is, as JSON. */
+/* Parse the only line that was written. */
 static json_value only_line(void)
 {
     json_value root = {.type = JSON_NULL, .text = ""};
@@ -113,7 +113,7 @@ static void test_levels(void)
     }
 }
 
-/* A field of every length around the end of the line's memory, with another after it. */
+/* A field of every length around the end of the line's memory, with another field behind it. */
 static void test_lengths(void)
 {
     static char value[LOG_LINE_BYTES + 64];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One loop of the function in this process, from the Runtime API through the real handler and back:
- * every kind of outcome is posted where it belongs, and after loop_init nothing is allocated, not
- * even for the first event, for errors or for a new connection.
+ * One loop of the function in this process, from the Runtime API through the real handler and back.
+ * Each kind of outcome is posted where it belongs. After loop_init nothing is allocated: not for
+ * the first event, not for errors, not for a new connection.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -19,20 +19,23 @@
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
-/* Calls of the thread that has set `counting`; the server's thread allocates as it likes. Volatile:
- * compilers know malloc and would not expect it to change them. */
+/* Counts the allocations of the thread that has set `counting`; the server's thread may allocate.
+ * The variables are volatile, because compilers know malloc and expect that it does not change
+ * them. */
 static _Thread_local volatile int counting;
 static _Thread_local volatile size_t allocations;
 
 #if !ADDRESS_SANITIZER
-/* The program's own definitions take the place of the C library's, which has these beside them. */
+/* The program defines malloc and the like itself and calls these functions of glibc in them. */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *memory, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *memory);
 
-#define EXPORTED __attribute__((visibility("default"))) /* the C library's own calls come here */
+#define EXPORTED                                                                                   \
+    __attribute__((visibility(                                                                     \
+        "default"))) /* This makes calls from within the C library come here as well. */
 
 EXPORTED void *malloc(size_t size)
 {
@@ -81,7 +84,7 @@ typedef struct running {
     stop stop;
     int status;
     size_t allocations;
-    char log[LOG_BYTES]; /* the end of what was written */
+    char log[LOG_BYTES]; /* The end of what was written. */
 } running;
 
 static void *run_counted(void *argument)
@@ -139,7 +142,7 @@ static void set_store(config *c, const fault_server *table)
     c->store.port = fault_port(table);
 }
 
-/* Serve what the script sends until it ends; table: NULL, or DynamoDB's place. */
+/* Serve what the script sends until it ends. `table` is NULL, or the server in DynamoDB's place. */
 static void serve(running *r, fault_server *server, const fault_server *table)
 {
     char host_port[32], why[320] = "";
@@ -180,8 +183,8 @@ static void serve(running *r, fault_server *server, const fault_server *table)
 
 typedef struct event_case {
     const char *name, *event;
-    const char *path;     /* of the post: "/response " or "/error " */
-    const char *contains; /* in it */
+    const char *path;     /* The path of the post: "/response " or "/error ". */
+    const char *contains; /* A part of what is posted. */
 } event_case;
 
 static const event_case events[] = {
@@ -199,11 +202,11 @@ static const event_case events[] = {
 
 enum {
     EVENTS = sizeof events / sizeof *events,
-    ROUNDS = 150 /* more classifications than the monitor's window */,
+    ROUNDS = 150 /* More classifications than the monitor's window has places. */,
     STEPS = 8 * EVENTS * ROUNDS + 8
 };
 
-/* An answer of `next` that holds an event, chunked every other time; from malloc. */
+/* An answer of `next` that holds an event; every other one is chunked. The caller frees it. */
 static char *event_answer(const char *event, size_t number)
 {
     char *text = malloc(strlen(event) + 512);
@@ -232,7 +235,7 @@ static void check_post(const fault_server *server, size_t number, const event_ca
            "%s: expected %s and %s in %s", c->name, path, c->contains, request);
 }
 
-/* Every kind of event, some rounds of them, on connections that the server closes now and then. */
+/* Several rounds of every kind of event, on connections that the server closes now and then. */
 static void test_events(void)
 {
     static fault_step script[STEPS];
@@ -285,9 +288,9 @@ static void test_events(void)
     "{\"AccessKeyId\":\"AKIDEXAMPLE\",\"SecretAccessKey\":\"secret\",\"Token\":\"token\","         \
     "\"Expiration\":\"2001-01-01T00:00:00Z\"}"
 
-/* What the store does with an event of one record, and what becomes of it. */
+/* What the store answers to an event of one record, and what becomes of the event. */
 typedef struct stored_case {
-    const char *answers[2]; /* NULL: the connection is closed */
+    const char *answers[2]; /* NULL: the server closes the connection. */
     const char *path, *contains;
 } stored_case;
 
@@ -304,8 +307,8 @@ enum {
     STORE_STEPS = 6 * STORED_EVENTS + 1
 };
 
-/* Retries, refusals and connections that the store closes now and then; credentials that have
- * always expired, so that they are asked for each time. */
+/* Retries, refusals, and connections that the store closes now and then. The credentials have
+ * always expired, so the endpoint is asked for them each time. */
 static void test_stored(void)
 {
     static fault_step script[4 * STORED_EVENTS + 3], store_script[STORE_STEPS],
@@ -368,7 +371,7 @@ static void test_stored(void)
 
 /* ---- sizes ----------------------------------------------------------------------------------- */
 
-/* An event larger than its buffer is failed by its id, and the next one is served. */
+/* An event that is larger than its buffer is failed under its id, and the next one is served. */
 static void test_oversize(void)
 {
     const size_t size = RAPI_MAX_EVENT_BYTES + HTTP_MAX_HEAD_BYTES + 1;
@@ -411,7 +414,8 @@ static void test_oversize(void)
     free(small);
 }
 
-/* A list of so many texts of nothing: small itself, its answer is larger than may be posted. */
+/* A list of so many empty texts. It is small itself, but its answer is larger than Lambda
+ * allows. */
 static char *many_texts(size_t count, const char *before, const char *each, const char *after)
 {
     size_t size = strlen(before);
@@ -424,8 +428,8 @@ static char *many_texts(size_t count, const char *before, const char *each, cons
     return event;
 }
 
-/* Whoever waits for an answer of more than 6 MiB gets an error that says so, not the beginning of
- * one, and the next event is served. */
+/* An answer of more than 6 MiB is replaced by an error that says so, whoever waits for it, and the
+ * next event is served. */
 static void test_large_answers(void)
 {
     enum { TEXTS = 60000 };
@@ -484,7 +488,7 @@ static void test_large_answers(void)
     free(lists[1]);
 }
 
-/* The counter counts: else a test of nothing being counted shows nothing. */
+/* This proves that the counter counts. Otherwise a count of 0 would show nothing. */
 static void test_counter(void)
 {
     void *volatile kept;
@@ -499,7 +503,8 @@ static void test_counter(void)
     counting = 1;
     kept = malloc(10);
     free(kept);
-    kept = strdup("x"); /* from within the C library */
+    /* This allocates from within the C library. */
+    kept = strdup("x");
     counting = 0;
     free(kept);
     CHECKF(allocations == 2, "%zu", allocations);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Metric lines as CloudWatch reads them: every referenced member is there, nothing else is
- * referenced, limits are kept, no value is anything but a finite number; and the drift monitor's
- * window against a plain count.
+ * Lines of metrics as CloudWatch reads them: every member that the directive names is there, the
+ * limits of the format are kept, and every value is a finite number. The drift monitor's window is
+ * compared with a plain count.
  */
-#define _GNU_SOURCE /* memfd_create */
+#define _GNU_SOURCE /* This declares memfd_create. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static void begin(const char *environment)
     metrics_init(&m, environment, &sink);
 }
 
-/* Flush, and the lines written: their number; the last one parsed. */
+/* Flush the metrics. Returns the number of lines, and the last one parsed. */
 static size_t flushed(json_value *line, const char *request_id)
 {
     size_t lines = 0, start = 0, end;
@@ -50,7 +50,8 @@ static size_t flushed(json_value *line, const char *request_id)
     return lines;
 }
 
-/* Every definition has its member, and its member a number or at most 100 of them. */
+/* Every metric of the directive has a member, which is a number or an array of at most 100
+ * numbers. */
 static void check_directive(json_value line, size_t definitions)
 {
     const json_value none = {.type = JSON_NULL, .text = ""};
@@ -116,7 +117,8 @@ static void test_lines(void)
         CHECK(value_of(line, "SentimentAnalysisCount") == 3);
         CHECK(json_get(line, "InferenceLatencyMs", &value) && value.type == JSON_ARRAY);
         CHECK(json_get(line, "requestId", &value) && json_string_is(value, "id \"7\""));
-        CHECK(flushed(&line, NULL) == 1); /* forgotten once written: still that one line */
+        /* Values are dropped once they are written, so there is still only that one line. */
+        CHECK(flushed(&line, NULL) == 1);
     }
     if (harness_case("a line, byte for byte")) {
         static const char expected[] =
@@ -189,7 +191,8 @@ static void test_monitor(void)
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         float sorted[MONITOR_WINDOW];
 
-        all[n++] = (float)(harness_random() % 16) / 16; /* equal values too */
+        all[n++] =
+            (float)(harness_random() % 16) / 16; /* With so few different values, some are equal. */
         monitor_add(&window, (sentiment)(i % 3 == 0 ? SENTIMENT_POSITIVE : SENTIMENT_NEUTRAL),
                     all[i]);
         begin("dev");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a file into the page cache: a cold one is read, a warm one is not, and what is no file
- * does no harm.
+ * Reading a file into the page cache: a cold file is read, a warm one is not, and something that is
+ * not a file does no harm.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,7 +26,8 @@ static void write_file(int fd)
     free(bytes);
 }
 
-/* Once the file is in the cache; a busy machine may drop pages, or be slow: the best of some. */
+/* The file is in the cache already. A busy machine may drop pages or be slow, so the best of
+ * several results counts. */
 static prefault_result warm(void)
 {
     prefault_result result = prefault_file(path);
@@ -47,7 +48,7 @@ static void test_warm(void)
     CHECKF(result.read == 0, "%zu ranges read", result.read);
 }
 
-/* Of the file's ranges, how many have no page in the cache, and how many lack at least one. */
+/* How many ranges of the file have no page in the cache, and how many lack at least one page. */
 typedef struct coldness {
     size_t wholly, partly;
 } coldness;
@@ -73,9 +74,9 @@ static coldness ask_kernel(int fd)
     return cold;
 }
 
-/* The advice drops no page that somebody holds, so the kernel is asked what it dropped; a device
- * that reads far ahead brings in ranges that then need no read. A file system in memory, such as
- * tmpfs, cannot be made cold. */
+/* The advice to drop the file's pages drops no page that is in use, so the test asks the kernel
+ * which ones are gone. A device with a long read-ahead can bring in ranges that then need no read.
+ * A file system in memory, such as tmpfs, cannot be made cold. */
 static void test_cold(int fd)
 {
     prefault_result first, second;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client of the Runtime API against a scripted one: every status of every call, lost replies,
+ * The client of the Runtime API against a scripted one: every status of every call, lost answers,
  * events up to the limit and beyond, and the bytes of each request.
  */
 #include <stdio.h>
@@ -31,7 +31,7 @@ enum {
 
 static char memory[CAPACITY], request_memory[REQUEST_CAPACITY];
 
-/* A script that grows, its server and a client of it. */
+/* A script that grows, the server that plays it, and a client. */
 typedef struct fixture {
     fault_step script[SCRIPT_STEPS];
     size_t steps;
@@ -51,7 +51,7 @@ static void say(fixture *f, const char *bytes, size_t size)
     f->script[f->steps++] = (fault_step){.op = FAULT_SEND, .bytes = bytes, .size = size};
 }
 
-/* Read a request, answer it. */
+/* The server reads a request and answers it. */
 static void answer(fixture *f, const char *text)
 {
     step(f, FAULT_REQUEST);
@@ -121,7 +121,8 @@ static void test_requests(void)
     check_event(&f, rapi_next(&f.api, &f.invocation));
     CHECK(rapi_respond(&f.api, ID, "{}", 2) == RAPI_OK);
     check_event(&f, rapi_next(&f.api, &f.invocation));
-    CHECK(!f.invocation.repeated); /* the first was answered */
+    CHECK(!f.invocation
+               .repeated); /* The first event has been answered, so this one is not a repetition. */
     CHECK(rapi_fail(&f.api, ID, "Function.BadEvent", "a \"b\"\n") == RAPI_OK);
     http_client_close(&f.api.client);
     CHECK(fault_finish(f.server) == 1 && fault_request_count(f.server) == 5);
@@ -148,8 +149,8 @@ static void test_requests(void)
     fault_free(f.server);
 }
 
-/* An error document stays below 64 KiB and is JSON, whatever the message; none is cut in the middle
- * of a character. */
+/* An error document stays below 64 KiB and is JSON, whatever the message is. A message that is cut
+ * is not cut within a character. */
 static void test_long_error(const char *name, const char *unit)
 {
     size_t size, times = 100000 / strlen(unit);
@@ -200,8 +201,8 @@ static void test_split(const char *name, const char *text)
     }
 }
 
-/* An answer that ends early at any byte: asked for again, and then it is not "the same event
- * again", for nobody has seen the first. */
+/* An answer of `next` ends early, after any number of bytes. The client asks again, and the event
+ * does not count as repeated, because nobody has seen the first one. */
 static void test_cut(const char *name, const char *text, fault_op how)
 {
     if (!harness_case("an event cut at every seventh byte by %s: %s",
@@ -298,7 +299,7 @@ static void test_bad_id(const char *id)
     finish(&f, 1);
 }
 
-/* `size` bytes by length or in chunks, in memory of malloc. */
+/* An event of `size` bytes, with a length or in chunks. The caller frees it. */
 static char *make_event(size_t size, size_t chunk, size_t *bytes)
 {
     char *text = malloc(2 * size + 1024), *at = text;
@@ -418,7 +419,8 @@ static void test_status(const status_case *c)
     finish(&f, 1);
 }
 
-/* Platform faults: three attempts, whether answered or cut off, then the end. */
+/* On a fault of the platform there are three attempts, whether the server answers or closes the
+ * connection. Then the client gives up. */
 static void test_attempts(const char *name, const char *fault, size_t faults)
 {
     fixture f;
@@ -434,7 +436,8 @@ static void test_attempts(const char *name, const char *fault, size_t faults)
     step(&f, FAULT_ACCEPT);
     answer(&f, EVENT);
     start(&f);
-    if (faults == 3) /* and not a fourth time: the event is still there */
+    /* There is no fourth attempt: the event is still at the server. */
+    if (faults == 3)
         CHECK(rapi_next(&f.api, &f.invocation) == RAPI_EXIT);
     check_event(&f, rapi_next(&f.api, &f.invocation));
     finish(&f, faults + 1);
@@ -459,11 +462,12 @@ static void test_gone(void)
 }
 
 typedef struct lost_case {
-    int status; /* of the second post; 0: lost again */
+    int status; /* The status of the second post; 0: its answer is lost as well. */
     rapi_status expected;
 } lost_case;
 
-/* A post whose answer was lost is posted once more; refused then, it had arrived. */
+/* A post whose answer was lost is repeated once. If the repetition is refused, the first post had
+ * arrived. */
 static void test_lost(call which, const lost_case *c, const char *before)
 {
     char text[128];
@@ -491,7 +495,7 @@ static void test_lost(call which, const lost_case *c, const char *before)
     fault_free(f.server);
 }
 
-/* The platform closes an idle connection: nothing was sent to it, nothing counts as lost. */
+/* The platform closes an idle connection. Nothing was sent on it, so nothing counts as lost. */
 static void test_idle(void)
 {
     fixture f;

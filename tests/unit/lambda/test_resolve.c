@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Host names: the hosts file, messages of DNS built by hand, and a name server of this test's own
- * on UDP and TCP that answers, lies, truncates, refuses or is silent.
+ * Host names: the hosts file, DNS messages built by hand, and a name server of this test on UDP and
+ * TCP that answers, lies, truncates, refuses or is silent.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -30,7 +30,7 @@ static const char *text_of(const resolve_address *address)
 /* ---- hosts ----------------------------------------------------------------------------------- */
 
 typedef struct hosts_case {
-    const char *name, *expected; /* the first address, NULL: none */
+    const char *name, *expected; /* The first address that is found, or NULL if there is none. */
     size_t count;
 } hosts_case;
 
@@ -105,8 +105,8 @@ static void add(bytes *b, const void *what, size_t size)
 
 #define ADD(b, literal) add(b, literal, sizeof(literal) - 1)
 
-/* The answer to a query with flags and rcode, the question repeated, `answers` records to follow.
- *  */
+/* Begin the answer to a query, with these flags and this code, the question repeated, and so many
+ * records to follow. */
 static void begin_reply(bytes *b, const uint8_t *query, size_t query_bytes, unsigned flags,
                         unsigned rcode, unsigned answers)
 {
@@ -153,15 +153,15 @@ static void test_query(void)
         CHECKF(resolve_query(query, 1, bad[i], RESOLVE_A) == 0, "'%s'", bad[i]);
     for (size_t i = 0; i < sizeof name; i++)
         name[i] = i % 2 == 0 ? 'n' : '.';
-    name[253] = '\0'; /* 127 labels of one byte: 254 bytes and the root's */
+    name[253] = '\0'; /* A name of 127 labels of one byte each: 254 bytes with the root's. */
     CHECK(resolve_query(query, 1, name, RESOLVE_A) == 12 + 255 + 4);
     name[253] = '.';
     name[255] = '\0';
     CHECK(resolve_query(query, 1, name, RESOLVE_A) == 0);
 }
 
-/* What `reply` says, from a page's end; every prefix of it is refused or says less, never reads on.
- *  */
+/* What a message says that lies at the end of a page. Every prefix of it is refused or says less,
+ * and reading beyond it is a crash. */
 static resolve_verdict verdict_of(const bytes *reply, const uint8_t *query, size_t query_bytes,
                                   resolve_address *found, size_t *count)
 {
@@ -185,7 +185,7 @@ typedef struct reply_case {
     size_t size;
     uint16_t type;
     resolve_verdict expected;
-    const char *first; /* address */
+    const char *first; /* The first address. */
     size_t count;
 } reply_case;
 
@@ -259,7 +259,7 @@ static void test_reply(const reply_case *c)
     CHECK(c->first == NULL || strcmp(text_of(&found[0]), c->first) == 0);
 }
 
-/* An answer to something else is not one to this: id, question, direction. */
+/* A message with another id, another question or the wrong direction does not answer the query. */
 static void test_foreign(void)
 {
     static const size_t changed[] = {0, 1, 2, 5, 13, 17, 20, 31, 32, 34};
@@ -299,7 +299,8 @@ typedef enum act {
 
 enum { MAX_ACTS = 8 };
 
-/* What it does with each query over UDP, in order; the last one for all that follow. */
+/* What the server does with each query over UDP, in this order. The last entry holds for all
+ * further queries. */
 typedef struct server {
     act acts[MAX_ACTS];
     size_t count;
@@ -341,7 +342,8 @@ static void serve_udp(server *s)
     if (n < 17 || what == SILENT)
         return;
     answer(&reply, query, (size_t)n, what);
-    if (what == LIE) { /* a wrong id first, then the truth */
+    if (what ==
+        LIE) { /* The server sends an answer with a wrong id first, and then the right one. */
         reply.at[0] ^= 1;
         reply.at[reply.size - 1] = 66;
         sendto(s->udp, reply.at, reply.size, 0, (struct sockaddr *)&from, from_size);
@@ -361,7 +363,8 @@ static void serve_tcp(server *s)
 
     atomic_fetch_add(&s->tcp_queries, 1);
     n = recv(fd, query, sizeof query, 0);
-    if (n > 19 && s->acts[0] == LONG_TCP) { /* the longest there can be */
+    /* This server answers with the longest message that TCP can carry. */
+    if (n > 19 && s->acts[0] == LONG_TCP) {
         static const uint8_t zeros[65535];
 
         send(fd, "\xff\xff", 2, MSG_NOSIGNAL);
@@ -406,7 +409,7 @@ static void start(server *s, const act *acts, size_t count)
     memcpy(s->acts, acts, count * sizeof *acts);
     s->count = count;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    do { /* until a port that is free for both is found */
+    do { /* Repeat until a port is free for both UDP and TCP. */
         address.sin_port = 0;
         s->udp = socket(AF_INET, SOCK_DGRAM, 0);
         s->tcp = socket(AF_INET, SOCK_STREAM, 0);
@@ -435,10 +438,10 @@ typedef struct ask_case {
     const char *name;
     act acts[MAX_ACTS];
     size_t count;
-    const char *config; /* of resolv.conf */
+    const char *config; /* The text of resolv.conf. */
     net_status expected;
     const char *first;
-    size_t queries; /* over UDP; 0: not looked at */
+    size_t queries; /* The number of queries over UDP; 0: it is not looked at. */
     int least_ms, most_ms;
 } ask_case;
 
@@ -487,7 +490,7 @@ static const ask_case ask_cases[] = {
     {"TCP that closes", {CLOSE_TCP, TRUNCATE, TRUNCATE}, 3, SERVER, NET_NAME, NULL, 0, 0, 1500},
 };
 
-/* A file of the test's own with this text. */
+/* A file of this test with this text. */
 static const char *file_with(const char *text)
 {
     static char path[64];
@@ -532,7 +535,7 @@ static void test_ask(const ask_case *c)
 /* ---- without a server ------------------------------------------------------------------------ */
 
 typedef struct plain_case {
-    const char *name, *hosts, *expected[2]; /* NULL: no second one */
+    const char *name, *hosts, *expected[2]; /* NULL: there is no second address. */
 } plain_case;
 
 static void test_plain(const plain_case *c)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signatures: every case of AWS's test suite at every stage, HMAC's published cases, a request of
- * the store's own kind, the limits.
+ * Signatures: each case of AWS's test suite at each stage, the published cases of HMAC, a request
+ * like the store's, and the limits.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -33,12 +33,12 @@ static http_slice slice(const char *text)
 
 /* ---- the suite ------------------------------------------------------------------------------- */
 
-/* A case: a folder whose files are named after it. */
+/* A case is a folder with files that are named after it. */
 typedef struct vector {
     char folder[256], name[100];
     char *req, *creq, *sts, *authz, *sreq;
     http_header headers[LINES];
-    char path[TEXT_BYTES], query[TEXT_BYTES]; /* The canonical ones. */
+    char path[TEXT_BYTES], query[TEXT_BYTES]; /* The path and the query in their canonical form. */
     sigv4_request request;
 } vector;
 
@@ -57,7 +57,8 @@ static char *read_part(const vector *v, const char *extension)
     return text;
 }
 
-/* The end of a header that begins at `at`: before the line feed that no blank follows. */
+/* The end of the header that begins at `at`. A line feed with a blank behind it continues the
+ * header. */
 static const char *header_end(const char *at)
 {
     while (*at != '\0' && !(*at == '\n' && at[1] != ' ' && at[1] != '\t'))
@@ -77,7 +78,8 @@ static http_slice canonical(char *memory, void (*add)(buffer *out, http_slice te
     return (http_slice){out.data, out.size};
 }
 
-/* Request line and headers of a .req file, which has line feeds alone and blanks in paths. */
+/* Parse the request line and headers of a .req file. Its lines end with a line feed alone, and its
+ * paths may have blanks in them. */
 static void parse_request(vector *v)
 {
     const char *method = v->req, *target = strchr(method, ' ') + 1, *line = strchr(target, '\n');
@@ -108,9 +110,10 @@ static void parse_request(vector *v)
     v->request.header_count = count;
 }
 
-/* A token that the signed request has and the request has not is the signer's to add, if the case
- * signs it: one case has it added after signing. Nothing else of .sreq is used: .authz has the same
- * header, and for one case .sreq has the signature of another. */
+/* Add the session token as a header if the case wants the signer to do that: the signed request has
+ * a token, the request has none, and the case signs it. One case has the token added after signing.
+ * The test uses nothing else of the .sreq files: .authz has the same header Authorization, and one
+ * .sreq has the signature of another case. */
 static void add_token(vector *v)
 {
     static const char name[] = "X-Amz-Security-Token";
@@ -150,7 +153,7 @@ static void free_vector(vector *v)
     free(v->sreq);
 }
 
-/* Exactly the file, which may have blank lines after its text. */
+/* The text is exactly that of the file, except for blank lines at the file's end. */
 static void check_text(const char *stage, const buffer *got, const char *expected)
 {
     size_t size = strlen(expected);
@@ -161,7 +164,8 @@ static void check_text(const char *stage, const buffer *got, const char *expecte
            "%s:\n%.*s\nexpected:\n%s", stage, (int)got->size, got->data, expected);
 }
 
-/* Each stage from the file of the stage before, so that a fault shows where it is. */
+/* Each stage starts from the file of the stage before, so that a failure shows which stage is
+ * wrong. */
 static void run_vector(const vector *v)
 {
     static const sigv4_scope scope = {"20150830T123600Z", "us-east-1", "service"};
@@ -191,7 +195,7 @@ static void run_vector(const vector *v)
     }
 }
 
-/* Cases of a folder and of the folders in it; their number. */
+/* Run the cases in a folder and in the folders below it. Returns their number. */
 static size_t run_folder(const char *folder)
 {
     DIR *entries = opendir(harness_path(folder));
@@ -258,7 +262,7 @@ static void sha256(uint8_t digest[32], const char *bytes, size_t size)
     distil_sha256_final(&sha, digest);
 }
 
-/* Values that botocore computed for the same request. */
+/* botocore computed the expected values for the same request. */
 static void test_known_answer(void)
 {
     static const http_header headers[] = {
@@ -304,13 +308,15 @@ typedef struct hmac_case {
     size_t key_bytes;
     const char *message;
     size_t message_bytes;
-    const char *mac; /* the first digits of it, all but in one case */
+    const char
+        *mac; /* The expected code, or its first digits in the case that the RFC truncates. */
 } hmac_case;
 
 #define REPEAT10(x) x x x x x x x x x x
 #define BYTES(literal) literal, sizeof(literal) - 1
 
-/* RFC 4231, section 4.2 to 4.8; then keys of a block and of one byte more, by Python's hmac. */
+/* RFC 4231, sections 4.2 to 4.8, and two more cases by Python's hmac: a key of exactly one block,
+ * and one with a byte more. */
 static const hmac_case hmac_cases[] = {
     {BYTES(REPEAT10("\x0b") REPEAT10("\x0b")), BYTES("Hi There"),
      "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
@@ -352,7 +358,8 @@ static void test_hmac(void)
     }
 }
 
-/* A secret so long that "AWS4" before it makes the key longer than a block, and one just not. */
+/* Secrets of many lengths: with "AWS4" before it, the key is shorter than a block, fills it, or is
+ * longer. */
 static void test_long_secret(void)
 {
     static const sigv4_scope scope = {"20260115T123456Z", "r", "s"};
@@ -383,7 +390,8 @@ static void test_crc32(void)
     CHECK(crc32_ieee("", 0) == 0);
     CHECK(crc32_ieee("123456789", 9) == 0xcbf43926);
     CHECK(crc32_ieee(fox, sizeof fox - 1) == 0x414fa339);
-    CHECK(crc32_ieee("{}", 2) == 2745614147); /* what DynamoDB sends with its shortest answer */
+    /* DynamoDB sends this checksum with its shortest answer. */
+    CHECK(crc32_ieee("{}", 2) == 2745614147);
 }
 
 /* ---- spellings and limits beyond the suite --------------------------------------------------- */
@@ -394,7 +402,8 @@ typedef struct spelling {
 
 static const spelling spellings[] = {
     {"", "", "/", ""},
-    {"/a%20b", "", "/a%2520b", ""}, /* services other than S3: what is sent is escaped again */
+    /* Services other than S3 escape what is sent once more. */
+    {"/a%20b", "", "/a%2520b", ""},
     {"/a/../../b/", "", "/b/", ""},
     {"/a/b/..", "", "/a", ""},
     {"/...", "", "/...", ""},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SIGTERM and SIGINT, each case in a process of its own: at once where nothing is in hand, else
- * when the last loop has answered, and at once again for a second signal.
+ * SIGTERM and SIGINT, each case in a process of its own. The process ends at once if no event is
+ * being handled, otherwise when the last loop has answered, and immediately at a second signal.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -22,14 +22,15 @@ static void sleep_ms(int64_t ms)
     clock_sleep_until(clock_after_ms(ms));
 }
 
-/* Run `body` in a process; its exit status, or 256 + the number of a signal. */
+/* Run `body` in a process of its own. Returns its exit status, or 256 plus the number of the signal
+ * that ended it. */
 static int status_of(void (*body)(void))
 {
     int status = 0;
     pid_t pid = fork();
 
     if (pid == 0) {
-        alarm(2 * NEVER_MS / 1000); /* ends one that hangs */
+        alarm(2 * NEVER_MS / 1000); /* A process that hangs is ended by this. */
         if (stop_start(&s) != 0)
             _exit(99);
         body();
@@ -62,7 +63,7 @@ static void no_signal(void)
     }
 }
 
-/* The event in hand is answered first: this process lives until it says so. */
+/* The event that is being handled is answered first: the process lives until it says so. */
 static void busy(void)
 {
     stop_busy(&s);
@@ -91,10 +92,11 @@ static void *answer_later(void *argument)
 {
     sleep_ms((int64_t)(size_t)argument);
     stop_idle(&s);
-    _exit(99); /* it must not come back */
+    _exit(99); /* stop_idle must not return. */
 }
 
-/* Loops with an event each, of which some answer: only the last of all of them ends the process. */
+/* Several loops handle an event each, and some of them answer. The process ends only when all
+ * have. */
 static void several(size_t that_answer)
 {
     pthread_t threads[LOOPS];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store against a scripted server in DynamoDB's place: what it sends, which answers it tries
- * again and after which wait, what it returns and what it logs.
+ * The store against a scripted server in DynamoDB's place: what it sends, which answers make it
+ * retry and after which wait, what it returns and what it logs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 #include "tests/support/harness.h"
 #include "tests/support/support_store.h"
 
-static scene f; /* large; each case clears it */
+static scene f; /* This is large, so it is static; each case clears it. */
 
 /* ---- the request ----------------------------------------------------------------------------- */
 
@@ -46,7 +46,8 @@ static void test_request(void)
     scene_free(&f);
 }
 
-/* An emulator sets the token's variable to nothing: the header must not be there. */
+/* An emulator sets the variable of the session token to an empty text. The header must then be
+ * missing. */
 static void test_no_token(void)
 {
     if (!scene_start(&f, "an empty session token is none"))
@@ -76,7 +77,8 @@ static void test_trace(void)
         play_success(&f.play);
     scene_begin(&f);
     item.trace_id = trace;
-    item.trace_id_bytes = 59 - 9; /* a slice: what follows is not its own */
+    item.trace_id_bytes =
+        59 - 9; /* The trace id is a slice: the bytes behind it do not belong to it. */
     CHECK(scene_update(&f, &item, SCENE_LONG_MS) == STORE_UPDATED);
     item.trace_id = forged;
     item.trace_id_bytes = sizeof forged - 1;
@@ -100,7 +102,7 @@ static void test_trace(void)
     scene_free(&f);
 }
 
-/* A key is kept for a day. */
+/* A signing key is used for one day. */
 static void test_midnight(void)
 {
     if (!scene_start(&f, "the signing key changes with the day"))
@@ -148,9 +150,9 @@ static void test_bad_items(void)
 typedef struct error_case {
     int status;
     const char *body;
-    store_status end; /* after one answer of it, or four where it is tried again */
-    double base_ms;   /* 0: not tried again */
-    const char *code; /* in why */
+    store_status end; /* The status after one such answer, or after four if the store retries. */
+    double base_ms;   /* The base of the back-off; 0: the store does not retry. */
+    const char *code; /* A part of `why`. */
 } error_case;
 
 static const error_case errors[] = {
@@ -197,7 +199,8 @@ static const error_case errors[] = {
     {403, "<ErrorResponse>SignatureDoesNotMatch</ErrorResponse>", STORE_REFUSED, 0, "HTTP 403"},
 };
 
-/* Answered so for ever: as many attempts as the row's class has, the pauses of its back-off. */
+/* The server always answers in this way: there are as many attempts as the row allows, with the
+ * pauses of its back-off. */
 static void test_error_row(const error_case *e)
 {
     size_t attempts = e->base_ms > 0 ? 4 : 1;
@@ -222,7 +225,7 @@ static void test_error_row(const error_case *e)
     scene_finish(&f, attempts);
 }
 
-/* Answered so once, then served. */
+/* The server answers once in this way, and then with success. */
 static void test_error_once(const error_case *e)
 {
     double pause = 0.5 * e->base_ms;
@@ -275,7 +278,8 @@ static void test_old_items(void)
 
 /* ---- answers that are none ------------------------------------------------------------------- */
 
-/* Not a success, whatever the status says; tried again where the write may have happened. */
+/* This is not a success, whatever the status says. The store retries if the write may have
+ * happened. */
 static void test_bad_success(void)
 {
     static const struct {
@@ -367,7 +371,8 @@ static void test_forms(void)
     scene_finish(&f, sizeof cases / sizeof *cases);
 }
 
-/* An item may be larger than the memory for an answer: it is asked for no more. */
+/* An item may be larger than the memory for an answer. The store then stops asking for the old
+ * item. */
 static void test_huge(void)
 {
     static char item[300000];

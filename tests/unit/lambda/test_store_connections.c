@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store's connection and its time: kept, dead, cut at every byte, silent; a lost reply that
- * must not count twice; deadlines, wishes of the server's, clocks that are wrong.
+ * The store's connection and its time: connections that are kept, dead, cut at every byte, or
+ * silent; a lost answer that must not count twice; deadlines, waits that the server asks for, and
+ * clocks that are wrong.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 
 enum { SHORT_MS = 120 };
 
-static scene f; /* large; each case clears it */
+static scene f; /* This is large, so it is static; each case clears it. */
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
@@ -35,7 +36,7 @@ static void test_reuse(void)
     scene_finish(&f, 5);
 }
 
-/* Dead connections are no attempts: nothing is waited for, nothing counted. */
+/* A dead connection is not an attempt: there is no wait, and nothing is counted. */
 static void test_closed_while_idle(fault_op how)
 {
     if (!scene_start(&f, how == FAULT_RESET ? "reset while idle" : "closed while idle"))
@@ -69,7 +70,8 @@ static void test_closed_under_request(void)
     scene_finish(&f, 3);
 }
 
-/* The other end has gone without a word, as after a long freeze: the request is not answered. */
+/* The other end has gone without closing the connection, as after a long freeze, so the request is
+ * not answered. */
 static void test_dead_peer(void)
 {
     double pauses[] = {12.5, 25, 50};
@@ -92,7 +94,8 @@ static void test_dead_peer(void)
     scene_finish(&f, 6);
 }
 
-/* It ends under the request; the new one it is sent on once more is silent: that is an attempt. */
+/* The connection ends under the request. The new one, on which it is sent again, is silent: that is
+ * an attempt. */
 static void test_dead_then_silent(void)
 {
     double pause = 12.5;
@@ -115,7 +118,7 @@ static void test_dead_then_silent(void)
     scene_finish(&f, 4);
 }
 
-/* On a new connection silence is an attempt. */
+/* Silence on a new connection is an attempt. */
 static void test_silence(void)
 {
     double pauses[] = {12.5, 25, 50};
@@ -161,7 +164,8 @@ static void test_nobody(void)
     "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"                              \
     "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
 
-/* The answer to a write that happened ends early, at any byte: the next attempt decides. */
+/* The answer to a write that has happened ends early, after any number of bytes. The next attempt
+ * finds out what has happened. */
 static void test_cut(const char *name, const char *whole, size_t size, fault_op how)
 {
     if (!harness_case("%s %s at every byte", name, how == FAULT_RESET ? "reset" : "closed"))
@@ -187,7 +191,8 @@ static void test_cut(const char *name, const char *whole, size_t size, fault_op 
     }
 }
 
-/* A table of one item that judges as DynamoDB does: pending, or the writer is the same. */
+/* A table of one item that judges as DynamoDB does: the item must be pending or its writer the
+ * same. */
 static char table_writer[64];
 
 static size_t table_reply(const char *request, size_t size, char *out, size_t capacity)
@@ -201,7 +206,8 @@ static size_t table_reply(const char *request, size_t size, char *out, size_t ca
         abort();
     snprintf(writer, sizeof writer, "%.*s", (int)strcspn(at + sizeof key - 1, "\""),
              at + sizeof key - 1);
-    (void)size; /* a NUL follows it */
+    /* A NUL follows the request. */
+    (void)size;
     if (table_writer[0] == '\0')
         snprintf(table_writer, sizeof table_writer, "%s", writer);
     answer = strcmp(table_writer, writer) == 0
@@ -219,7 +225,8 @@ static size_t table_reply(const char *request, size_t size, char *out, size_t ca
 
 static size_t table_silent(const char *request, size_t size, char *out, size_t capacity)
 {
-    table_reply(request, size, out, capacity); /* the write happens, the answer is lost */
+    /* The write happens, but its answer is lost. */
+    table_reply(request, size, out, capacity);
     return 0;
 }
 
@@ -243,11 +250,13 @@ static void test_lost_reply(fault_op how)
     for (int i = 0; i < 3; i++)
         add_table(&f.play, table_reply);
     scene_begin(&f);
-    scene_check_update(&f, STORE_UPDATED); /* the write of the first attempt is its own */
+    /* The second attempt recognises the write of the first one as its own. */
+    scene_check_update(&f, STORE_UPDATED);
     other.writer = "8f7e-2/0";
     CHECK(scene_update(&f, &other, SCENE_LONG_MS) == STORE_DUPLICATE);
     scene_check_why(&f, "by another writer");
-    scene_check_update(&f, STORE_UPDATED); /* Lambda's own retry of the event: the same writer */
+    /* When Lambda repeats the event, the writer has the same name. */
+    scene_check_update(&f, STORE_UPDATED);
     scene_finish(&f, 4);
 }
 
@@ -334,7 +343,7 @@ static void test_wish(void)
     }
 }
 
-/* With the world as it is: pauses are slept, within their bounds. */
+/* With the real clock, the store sleeps through its pauses, and they have the right length. */
 static void test_real_pauses(void)
 {
     store_world world;
@@ -376,7 +385,8 @@ static void test_skew(const char *name, int64_t off_ms, const char *message)
     f.unix_ms = NOON + off_ms;
     scene_check_update(&f, STORE_UPDATED);
     f.unix_ms += 60000;
-    scene_check_update(&f, STORE_UPDATED); /* what was learned is kept */
+    /* The store remembers the corrected clock. */
+    scene_check_update(&f, STORE_UPDATED);
     scene_check_no_pause(&f);
     scene_end(&f, 3);
     scene_check_header(&f, 1, "X-Amz-Date", "20260115T123456Z");
@@ -420,7 +430,8 @@ static void test_wrong_signature(void)
     scene_finish(&f, 1);
 }
 
-/* No time is left for what would be tried again at once: not a fault of clock or credentials. */
+/* There is no time left for an immediate repetition, so the status does not blame the clock or the
+ * credentials. */
 static void test_skew_too_late(void)
 {
     if (!scene_start(&f, "a clock that is put right when the deadline has come"))
@@ -428,13 +439,15 @@ static void test_skew_too_late(void)
     play_answer(&f.play, 400, JSON_TYPE NOON_DATE, EXPIRED);
     scene_begin(&f);
     f.unix_ms = NOON - 3600000;
-    f.stall_at = 2; /* read when signing, and when the answer has come */
+    /* The clock is read for signing, and once more when the answer has arrived. */
+    f.stall_at = 2;
     CHECK(scene_update(&f, &scene_sample, 300) == STORE_UNAVAILABLE);
     scene_check_why(&f, "no time");
     scene_finish(&f, 1);
 }
 
-/* Off by more than five minutes the service may still accept; the next request is right. */
+/* A clock that is wrong by more than five minutes may still be accepted. The next request has the
+ * right time. */
 static void test_skew_unasked(void)
 {
     if (!scene_start(&f, "a clock that is far off is put right unasked, one that is near is not"))
@@ -446,7 +459,8 @@ static void test_skew_unasked(void)
     scene_check_update(&f, STORE_UPDATED);
     f.unix_ms = NOON - 301000;
     scene_check_update(&f, STORE_UPDATED);
-    f.unix_ms += 301000; /* too far the other way now */
+    /* The clock is now wrong by too much in the other direction. */
+    f.unix_ms += 301000;
     scene_check_update(&f, STORE_UPDATED);
     scene_check_update(&f, STORE_UPDATED);
     scene_end(&f, 4);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the store has its credentials from, and what keeps it from starting.
+ * Where the store gets its credentials from, and what keeps it from starting.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "tests/support/harness.h"
 #include "tests/support/support_store.h"
 
-static scene f; /* large; each case clears it */
+static scene f; /* This is large, so it is static; each case clears it. */
 
 /* ---- credentials ----------------------------------------------------------------------------- */
 
@@ -91,8 +91,8 @@ static void test_endpoint(void)
     play_free(&e.play);
 }
 
-/* The file is read anew each time, and goes before the variable. */
-/* The longest token there may be is sent and signed; a longer one is refused at the start. */
+/* The file is read again each time, and it has precedence over the variable. */
+/* The longest possible token is sent and signed, and a longer one is refused at the start. */
 static void test_long_token(void)
 {
     static char token[CREDENTIALS_TOKEN_BYTES + 1];
@@ -115,7 +115,8 @@ static void test_long_token(void)
     scene_free(&f);
 }
 
-/* What a file holds goes into a header: nothing that would end it, nothing that would cut it. */
+/* The content of the file becomes a header, so a byte that would end the header or cut the text is
+ * refused. */
 static void test_bad_token_file(void)
 {
     static const struct {
@@ -133,7 +134,8 @@ static void test_bad_token_file(void)
         if (!scene_start(&f, name))
             continue;
         memset(&e, 0, sizeof e);
-        play_step(&e.play, FAULT_PAUSE); /* nobody comes */
+        /* Nobody connects. */
+        play_step(&e.play, FAULT_PAUSE);
         begin_endpoint(&e);
         setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path, 1);
         CHECK(ftruncate(fd, 0) == 0);
@@ -168,7 +170,8 @@ static void test_token_file(void)
         return;
     }
     memset(&e, 0, sizeof e);
-    add_credentials(&e, CREDENTIALS("A", "2026-01-15T12:34:56Z")); /* over already */
+    /* The first credentials have expired already. */
+    add_credentials(&e, CREDENTIALS("A", "2026-01-15T12:34:56Z"));
     add_credentials(&e, CREDENTIALS("B", "2026-01-16T12:34:56Z"));
     begin_endpoint(&e);
     setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "other", 1);
@@ -192,7 +195,8 @@ static void test_token_file(void)
     unlink(path);
 }
 
-/* While the old ones still serve, an endpoint is not asked at every update, and may fail. */
+/* While the old credentials are valid, the endpoint is not asked at each update, and it may
+ * fail. */
 static void test_endpoint_fails(void)
 {
     static endpoint e;
@@ -210,7 +214,8 @@ static void test_endpoint_fails(void)
     scene_begin(&f);
     for (int i = 0; i < 6; i++) {
         scene_check_update(&f, STORE_UPDATED);
-        f.unix_ms += 6000; /* of 10 s between questions */
+        /* The endpoint is asked at most every 10 s. */
+        f.unix_ms += 6000;
     }
     scene_check_no_pause(&f);
     scene_end(&f, 6);
@@ -249,7 +254,7 @@ static void test_endpoint_down(void)
     finish_endpoint(&e, 4);
 }
 
-/* Expired in the service's eyes: new ones, once. */
+/* The service says that the credentials have expired, so the store asks for new ones, once. */
 static void test_endpoint_rejected(void)
 {
     static endpoint e;
@@ -286,7 +291,7 @@ typedef struct init_case {
     const char *host;
     int port, tls, allow_http;
     const char *region;
-    const char *why; /* NULL: it starts */
+    const char *why; /* A part of the message, or NULL if the store starts. */
 } init_case;
 
 #define KEYS                                                                                       \
@@ -455,7 +460,8 @@ static void test_init_tls(void)
         CHECK(credentials_want_tls() == 0);
         scene_set_keys();
         setenv(FULL, "https://h/x", 1);
-        CHECK(credentials_want_tls() == 0); /* what is not asked needs no TLS */
+        /* An endpoint that is not asked needs no TLS. */
+        CHECK(credentials_want_tls() == 0);
     }
     free(memory);
 }

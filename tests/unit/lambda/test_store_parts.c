@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store's pure parts: addresses, dates, back-off, the document it sends, what answers mean, the
- * credentials endpoint's document.
+ * The pure functions below the store: addresses, dates, back-off, the document that is sent, the
+ * meaning of answers, and the document of the endpoint for credentials.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ typedef struct url_case {
     const char *text, *host;
     unsigned port;
     int tls, local;
-    const char *target, *header; /* Host */
+    const char *target, *header; /* The value of the header Host. */
 } url_case;
 
 static const url_case urls[] = {
@@ -155,7 +155,7 @@ static void check_date(int64_t seconds)
            iso, (long long)from_iso);
 }
 
-/* Against the C library, whose calendar is another. */
+/* The dates are compared with those of the C library, which computes them in another way. */
 static void test_dates(void)
 {
     static const int64_t last = 253402300799;
@@ -265,7 +265,8 @@ static void test_retry(void)
         check_wait(RETRY_TRANSIENT, 1, 0, 700, 700);
         check_wait(RETRY_TRANSIENT, 1, 0, 5000, 5000);
         check_wait(RETRY_TRANSIENT, 1, 0, 5001, 5000);
-        check_wait(RETRY_THROTTLE, 2, 0.5, 999, 1000); /* never shorter than without it */
+        check_wait(RETRY_THROTTLE, 2, 0.5, 999,
+                   1000); /* A wait is never shorter than without the server's request. */
         check_wait(RETRY_THROTTLE, 2, 0.5, 4000, 4000);
         check_wait(RETRY_THROTTLE, 2, 0.5, 60000, 6000);
         check_wait(RETRY_TRANSIENT, 1, 0.5, 0, 12.5);
@@ -314,7 +315,7 @@ static void test_document(void)
     CHECK(strstr(text.data, "\"ReturnValuesOnConditionCheckFailure\":\"NONE\"}") != NULL);
 }
 
-/* How often an expression names a placeholder. */
+/* How often an expression uses a placeholder. */
 static size_t uses(json_value root, const char *expression, json_value key)
 {
     char text[512], name[64];
@@ -390,7 +391,7 @@ static void test_escaping(void)
     check_member(root, stamp, hostile);
     check_member(root, version, hostile);
     check_member(root, writer, hostile);
-    item.source_id = "a\xff\xc0z"; /* no UTF-8 */
+    item.source_id = "a\xff\xc0z"; /* These bytes are not UTF-8. */
     buffer_clear(&text);
     dynamodb_update_item(&text, "t", &item, 1);
     CHECK(json_parse(&root, text.data, text.size, NULL) == 0);
@@ -425,7 +426,7 @@ static void test_scores(void)
 /* ---- answers --------------------------------------------------------------------------------- */
 
 typedef struct answer {
-    const char *head; /* status line and headers without the empty line */
+    const char *head; /* The status line and the headers, without the empty line. */
     const char *body;
     dynamodb_verdict verdict;
     const char *code;
@@ -437,14 +438,14 @@ typedef struct answer {
 #define ERROR_OF(type) "{\"__type\":\"" type "\",\"message\":\"m\"}"
 
 static const answer answers[] = {
-    /* success */
+    /* These are successes. */
     {STATUS("200") JSON, "{}", DYNAMODB_UPDATED, ""},
     {STATUS("200") JSON "X-Amz-Crc32: 2745614147\r\n", "{}", DYNAMODB_UPDATED, ""},
     {STATUS("200") "content-type: APPLICATION/JSON; charset=utf-8\r\n", " { } ", DYNAMODB_UPDATED,
      ""},
     {STATUS("200") "Content-Type: application/x-amz-json-1.1 ;x=y\r\n",
      "{\"ConsumedCapacity\":{\"CapacityUnits\":1.0}}", DYNAMODB_UPDATED, ""},
-    /* what must not pass for it */
+    /* These must not count as successes. */
     {STATUS("200") "Content-Type: text/xml\r\n", "{}", DYNAMODB_REFUSED, "HTTP 200 without JSON"},
     {STATUS("200"), "{}", DYNAMODB_REFUSED, "HTTP 200 without JSON"},
     {STATUS("200") "Content-Type: application/jsonx\r\n", "{}", DYNAMODB_REFUSED,
@@ -457,7 +458,7 @@ static const answer answers[] = {
     {STATUS("200") JSON "X-Amz-Crc32: a3a68f43\r\n", "{}", DYNAMODB_TRANSIENT, "wrong checksum"},
     {STATUS("201") JSON, "{}", DYNAMODB_REFUSED, "HTTP 201"},
     {STATUS("202") JSON, "{}", DYNAMODB_REFUSED, "HTTP 202"},
-    /* where the code is */
+    /* These have the code in different places. */
     {STATUS("400") JSON, ERROR_OF(V2012 "ConditionalCheckFailedException"), DYNAMODB_CONDITION,
      "ConditionalCheckFailedException"},
     {STATUS("400") JSON, ERROR_OF("ConditionalCheckFailedException"), DYNAMODB_CONDITION,
@@ -479,7 +480,7 @@ static const answer answers[] = {
     {STATUS("400") JSON, "{\"__type\":\"x#Bad\\ncode\\\"\"}", DYNAMODB_REFUSED, "Bad"},
     {STATUS("400") JSON "X-Amz-Crc32: 1\r\n", ERROR_OF("ConditionalCheckFailedException"),
      DYNAMODB_TRANSIENT, "wrong checksum"},
-    /* the code decides, not the status */
+    /* The code decides, not the status. */
     {STATUS("403") JSON, ERROR_OF("ExpiredTokenException"), DYNAMODB_CREDENTIALS,
      "ExpiredTokenException"},
     {STATUS("503") JSON, ERROR_OF("ThrottlingException"), DYNAMODB_THROTTLED,
@@ -487,7 +488,7 @@ static const answer answers[] = {
     {STATUS("500") JSON, ERROR_OF("ValidationException"), DYNAMODB_REFUSED, "ValidationException"},
     {STATUS("400") JSON, ERROR_OF("InternalServerError"), DYNAMODB_TRANSIENT,
      "InternalServerError"},
-    /* the status, where there is no code that is known */
+    /* If there is no code that is known, the status decides. */
     {STATUS("400") "Content-Type: text/html\r\n", "<html>", DYNAMODB_REFUSED, "HTTP 400"},
     {STATUS("403") "Content-Type: text/html\r\n", "<xml>", DYNAMODB_REFUSED, "HTTP 403"},
     {STATUS("404"), "404 page not found", DYNAMODB_REFUSED, "HTTP 404"},
@@ -507,7 +508,7 @@ static const answer answers[] = {
 
 static dynamodb_reply judge(const char *head_text, const char *body, int want_old_item)
 {
-    static char text[4096]; /* the head's slices point into it */
+    static char text[4096]; /* The slices of the head point into it. */
     dynamodb_reply reply;
     http_head head;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS against OpenSSL's own server: certificates that must be taken and those that must be refused,
- * protocols, connections cut at every stage. Skipped where the build has no TLS (make TLS=openssl)
- * or there is no command openssl to make certificates and serve.
+ * TLS against OpenSSL's own server: certificates that must be accepted and others that must be
+ * refused, protocols, and connections that are cut at every stage. Skipped if the build has no TLS
+ * (make TLS=openssl) or if there is no command openssl to make certificates and to serve.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,7 +30,7 @@ static char directory[] = "/tmp/distil_tls_XXXXXX";
 
 /* ---- certificates ---------------------------------------------------------------------------- */
 
-/* A shell command in the directory of this test: 1 if it succeeded. */
+/* Run a shell command in the directory of this test. Returns 1 if it succeeded. */
 static int shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static int shell(const char *format, ...)
 {
@@ -46,7 +46,7 @@ static int shell(const char *format, ...)
 
 #define EC "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
 
-/* An authority NAME.pem that certifies itself. */
+/* Make an authority NAME.pem that certifies itself. */
 static int make_authority(const char *name)
 {
     return shell("openssl req -x509 " EC " -keyout %s.key -out %s.pem -days 10 -subj /CN=%s "
@@ -54,7 +54,7 @@ static int make_authority(const char *name)
                  name, name, name);
 }
 
-/* NAME.pem signed by an authority, valid from `from` to `to` (YYYYMMDDHHMMSSZ). */
+/* Make NAME.pem, signed by an authority and valid from `from` to `to` (YYYYMMDDHHMMSSZ). */
 static int make_certificate(const char *name, const char *authority, const char *subject,
                             const char *extensions, const char *key, const char *from,
                             const char *to)
@@ -92,7 +92,7 @@ static const certificate certificates[] = {
     {"stranger", "strangers", "/CN=stranger", SAN, EC, LONG_AGO, FAR_OFF},
     {"client", "roots", "/CN=client", SAN "\\nextendedKeyUsage=clientAuth", EC, LONG_AGO, FAR_OFF},
     {"weak", "roots", "/CN=weak", SAN, "-newkey rsa:1024 -nodes", LONG_AGO, FAR_OFF},
-    /* signed by a certificate that is no authority */
+    /* The certificate that signed this one does not belong to an authority. */
     {"child", "good", "/CN=child", SAN, EC, LONG_AGO, FAR_OFF},
 };
 
@@ -109,7 +109,8 @@ static int make_certificates(void)
     }
     return shell("openssl req -x509 " EC " -keyout self.key -out self.pem -days 10 -subj /CN=self "
                  "-addext " SAN) &&
-           shell("cat good.pem >>child.pem"); /* the chain that its server sends */
+           /* A server with this file sends the whole chain. */
+           shell("cat good.pem >>child.pem");
 }
 
 /* ---- servers --------------------------------------------------------------------------------- */
@@ -140,8 +141,8 @@ static int answers(uint16_t port)
     return status == NET_OK;
 }
 
-/* openssl s_server with NAME.pem, answering each line with its reverse or as options say; its
- * process, or -1 where it does not come up. */
+/* Start openssl s_server with NAME.pem. It answers each line with its reverse, unless the options
+ * say otherwise. Returns its process, or -1 if it does not start. */
 static pid_t start_server(const char *name, const char *options, uint16_t *port)
 {
     int64_t until = clock_after_ms(START_MS);
@@ -177,13 +178,12 @@ static void stop_server(pid_t pid)
     }
 }
 
-/* ---- certificates and protocols ---------------------------------------------------------------
- *  */
+/* ---- certificates and protocols -------------------------------------------------------------- */
 
 typedef struct trust_case {
     const char *certificate, *options, *host;
     net_status expected;
-    const char *why; /* part of the reason */
+    const char *why; /* A part of the reason. */
 } trust_case;
 
 static const trust_case trust_cases[] = {
@@ -228,7 +228,7 @@ static void test_trust(const trust_case *c)
     stop_server(server);
 }
 
-/* Without trust nothing of a request leaves the process. */
+/* Without trust, no byte of a request leaves the process. */
 static void test_untrusted_request(void)
 {
     static const char request[] = "GET /secret HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -251,7 +251,7 @@ static void test_untrusted_request(void)
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
-/* s_server -rev answers each line with its reverse. */
+/* The server (s_server -rev) answers each line with its reverse. */
 static int reversed(net_stream *s, size_t size)
 {
     static char line[8192], answer[8192];
@@ -287,7 +287,8 @@ static void test_kept(const char *protocol)
     net_init(&s);
     CHECK(net_stale(&s));
     CHECK(net_connect(&s, &to, clock_after_ms(CASE_MS)) == NET_OK);
-    clock_sleep_until(clock_after_ms(20)); /* session tickets arrive and are no staleness */
+    /* Session tickets arrive meanwhile. They do not make the connection stale. */
+    clock_sleep_until(clock_after_ms(20));
     for (size_t size = 1; size < 8000 && good; size = 2 * size + 1) {
         CHECK(!net_stale(&s));
         good = reversed(&s, size);
@@ -320,7 +321,7 @@ static void test_receive_timeout(void)
     stop_server(server);
 }
 
-/* s_server -HTTP sends a file as it is and ends the connection. */
+/* The server (s_server -HTTP) sends a file as it is and ends the connection. */
 static void test_exchange(void)
 {
     static const char request[] = "GET /answer HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -351,7 +352,7 @@ static void test_exchange(void)
 
 /* ---- handshakes that break ------------------------------------------------------------------- */
 
-#define ALERT "\x15\x03\x03\x00\x02\x02\x28" /* fatal: handshake failure */
+#define ALERT "\x15\x03\x03\x00\x02\x02\x28" /* A fatal alert: handshake failure. */
 
 typedef struct broken_case {
     const char *name, *bytes;
@@ -435,7 +436,7 @@ static void run_all(void)
         test_broken(&broken_cases[i]);
 }
 
-/* Without TLS everything is refused, and says what to do. */
+/* In a program without TLS everything is refused, and the message says what to do. */
 static void test_none(void)
 {
     net_endpoint to = {.host = "localhost", .tls = 1};
