@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz target: events. Whatever the bytes are, taking the records apart stays within the arena and
- * gives strings that end, keys that are both or neither, or a reason.
+ * Fuzz target: events. Whatever the bytes are, reading the records stays within the arena. It gives
+ * strings that end with a NUL and keys with both halves or none, or it gives a reason.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,13 +32,13 @@ static void check_item(const event_item *item, const event_arena *arena)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    /* as large as what is decoded may need, and not a byte more: overflow shows */
+    /* Exactly as much memory as decoding may need, so that a sanitizer sees an overflow. */
     size_t capacity = 2 * size + 64;
     event_arena arena = {malloc(capacity), 0, capacity};
     event_refusal no = {""};
     const event_source *source;
     event_records records;
-    json_index_entry entries[8]; /* so few that some long values get none */
+    json_index_entry entries[8]; /* There are so few entries that some long values get none. */
     json_index index;
     event_root root;
     json_value value;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz target: HTTP/1.1 heads and bodies. The first byte says how the rest is split. Whatever the
- * split, the verdict is the same, and content, used and decoded stay within what was given.
+ * Fuzz target: HTTP/1.1 heads and bodies. The first byte says how the others are split into pieces.
+ * However they are split, the verdict is the same, and the content and all sizes stay within the
+ * given bytes.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ static void check_head(const http_head *head, const char *bytes, size_t size)
     require(http_get(head, "Connection").size <= size);
 }
 
-/* Decodes a copy in pieces of `piece` bytes; the content is put together at `out`. */
+/* Decode a copy in pieces of `piece` bytes, and put the content together at `out`. */
 static http_progress decode(const http_head *head, const char *bytes, size_t size, size_t piece,
                             char *out, size_t *content, size_t *consumed)
 {
@@ -116,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     piece = 1 + data[0] % 64u;
-    bytes = malloc(size); /* of its own, so that a sanitizer sees its end */
+    bytes = malloc(size); /* The bytes get memory of their own, so that a sanitizer sees its end. */
     require(bytes != NULL);
     memcpy(bytes, data + 1, size - 1);
     check_message(http_parse_response, bytes, size - 1, piece);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz target: what a name server sends, and the hosts file. The first byte chooses the type asked
- * for; the rest is the message behind the id, which is always the right one, or the file.
+ * Fuzz target: messages of a name server, and the hosts file. The first byte chooses the type of
+ * the query. The others are the message behind its id, which is always the right one, or the text
+ * of the file.
  */
 #include <netinet/in.h>
 #include <stdint.h>
@@ -23,7 +24,8 @@ static void check_reply(const uint8_t *data, size_t size, uint16_t type)
     resolve_address found[RESOLVE_ADDRESSES];
     uint8_t query[RESOLVE_QUERY_BYTES];
     size_t count = 0, query_bytes = resolve_query(query, 0x6469, "store.example.test", type);
-    uint8_t *reply = malloc(size + 2); /* of its own, so that a sanitizer sees its end */
+    uint8_t *reply = malloc(
+        size + 2); /* The message gets memory of its own, so that a sanitizer sees its end. */
     resolve_verdict verdict;
 
     require(reply != NULL && query_bytes > 0);

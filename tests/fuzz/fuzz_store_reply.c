@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz target: answers of the store and of the credentials endpoint, and configured addresses. The
- * first byte says whether the old item was asked for; the rest is a response, judged as it came and
- * once more as the body of an error. Only status 200 with a JSON object is ever a success, and what
- * is logged of an answer is printable.
+ * Fuzz target: answers of the store and of the endpoint for credentials, and configured addresses.
+ * The first byte says whether the old item was asked for. The others are a response, which is
+ * judged as it is and once more as the body of an error. Only status 200 with a JSON object is ever
+ * a success, and everything that is logged of an answer is printable.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -51,7 +51,7 @@ static void check_reply(const http_head *head, http_slice body, int want_old_ite
         require(reply.item == DYNAMODB_ITEM_UNKNOWN);
 }
 
-/* The response as http_client reads it, from memory of its own. */
+/* Judge the response as http_client reads it, in memory of its own. */
 static void judge_response(char *text, size_t size, int want_old_item)
 {
     size_t used = 0, decoded = 0;
@@ -122,7 +122,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int want_old_item = size > 0 && data[0] % 2 == 1;
     size_t bytes = size > 0 ? size - 1 : 0;
-    char *text = malloc(bytes + 1); /* of its own, so that a sanitizer sees its end */
+    char *text = malloc(
+        bytes + 1); /* The bytes get memory of their own, so that a sanitizer sees its end. */
 
     require(text != NULL);
     if (bytes > 0)
@@ -133,7 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(text != NULL);
     judge_as_error(text, bytes, want_old_item);
     read_credentials(text, bytes);
-    judge_response(text, bytes, want_old_item); /* last: it decodes in place */
+    judge_response(text, bytes, want_old_item); /* This comes last, because it decodes in place. */
     free(text);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events made, answers read. */
+/* Building events of each source, and reading the answers to them. */
 #include "tests/support/support_events.h"
 
 #include <math.h>
@@ -45,7 +45,7 @@ static void add_message(buffer *out, const events_message *message)
     buffer_char(out, '}');
 }
 
-/* What `add` writes, as a JSON string or in base64. */
+/* Returns memory for a document that becomes a JSON string or base64 later. */
 static char *document_memory(buffer *b)
 {
     char *memory = malloc(DOCUMENT_BYTES);
@@ -101,7 +101,7 @@ static void add_sns_record(buffer *out, const events_message *message)
     free(memory);
 }
 
-/* Names of the messages of a batch. */
+/* Append the name of a message within a batch. */
 static void add_message_id(buffer *out, size_t index)
 {
     buffer_format(out, "059f36b4-87a3-44ab-83d2-%012zu", index);
@@ -150,7 +150,7 @@ static void add_records(buffer *out, events_source source, const events_message 
     buffer_text(out, "]}");
 }
 
-/* What a caller sends himself. */
+/* Append what a direct caller sends. */
 static void add_direct(buffer *out, const events_message *messages, size_t count)
 {
     if (count == 1) {
@@ -227,7 +227,7 @@ static void take_text(char *out, size_t capacity, json_value object, const char 
     out[size < capacity ? size : capacity - 1] = '\0';
 }
 
-/* {"source_id",...} or {"error","code"}. */
+/* Read {"source_id",...} or {"error","code"}. */
 static int read_one(events_result *result, json_value one)
 {
     json_value value;
@@ -285,7 +285,8 @@ int events_read(events_result *result, events_source source, json_value answer, 
         !json_get(answer, "body", &body))
         return -1;
     result->http_status = (int)status;
-    if (source == EVENTS_HTTP_V1 || source == EVENTS_HTTP_V2) { /* a document within a string */
+    if (source == EVENTS_HTTP_V1 ||
+        source == EVENTS_HTTP_V2) { /* The body of an HTTP answer is a document within a string. */
         size = json_string(body, text, sizeof text);
         if (body.type != JSON_STRING || size > sizeof text ||
             json_parse(&body, text, size, NULL) != 0)

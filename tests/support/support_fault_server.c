@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The misbehaving server: one thread, one script, blocking but for the wish to stop. */
+/* One thread plays one script. Its calls block, but it notices when the test wants it to stop. */
 #include "tests/support/support_fault_server.h"
 
 #include <arpa/inet.h>
@@ -24,7 +24,7 @@ enum {
     REPLY_BYTES = 65536,
     FINISH_MS = 5000,
     LEAST_PAUSE_US = 50,
-    HEAD_ROOM = 4096 /* read at a time */
+    HEAD_ROOM = 4096 /* The size of one read. */
 };
 
 typedef struct kept_request {
@@ -36,16 +36,16 @@ struct fault_server {
     const fault_step *script;
     size_t count;
     int listener, connection;
-    int left[MAX_LEFT]; /* connections that stay open */
+    int left[MAX_LEFT]; /* Connections that stay open. */
     size_t left_count;
-    int stop;  /* eventfd: readable when the script shall be given up */
-    int ended; /* eventfd: readable when the script has ended */
+    int stop;  /* An eventfd that becomes readable when the script is to be given up. */
+    int ended; /* An eventfd that becomes readable when the script has ended. */
     uint16_t port;
     pthread_t thread;
     int complete;
     kept_request requests[MAX_REQUESTS];
     size_t request_count;
-    char *extra; /* bytes that came behind a request, and belong to the next */
+    char *extra; /* Bytes that arrived behind a request and belong to the next one. */
     size_t extra_size;
 };
 
@@ -59,8 +59,8 @@ static void require(int condition, const char *what)
 
 /* ---- the thread's steps: 0, or -1 to give the script up -------------------------------------- */
 
-/* Wait for fd; -1 where the test wants to stop. */
-static int ready(fault_server *s, int fd, short events)
+/* Wait for fd. Returns -1 if the test wants to stop. */
+static int wait_ready(fault_server *s, int fd, short events)
 {
     struct pollfd p[2] = {{fd, events, 0}, {s->stop, POLLIN, 0}};
 
@@ -91,7 +91,7 @@ static int accept_one(fault_server *s)
     int on = 1;
 
     close_connection(s);
-    if (ready(s, s->listener, POLLIN) != 0)
+    if (wait_ready(s, s->listener, POLLIN) != 0)
         return -1;
     s->connection = accept(s->listener, NULL, NULL);
     if (s->connection < 0)
@@ -100,8 +100,8 @@ static int accept_one(fault_server *s)
     return 0;
 }
 
-/* Bytes of the whole request at the beginning of bytes; 0: not complete yet. Nonsense is taken as
- * it is, as one request. */
+/* The size of the complete request at the beginning of the bytes, or 0 if it is not complete yet.
+ * Bytes that are not HTTP count as one request. */
 static size_t request_size(const char *bytes, size_t size)
 {
     http_head head;
@@ -116,8 +116,8 @@ static size_t request_size(const char *bytes, size_t size)
     return size - head.bytes >= head.content_length ? head.bytes + (size_t)head.content_length : 0;
 }
 
-/* Keep the first `size` of `filled` bytes as a request, the others for the next. */
-static void keep(fault_server *s, char *bytes, size_t filled, size_t size)
+/* Store the first `size` bytes as a request. The other ones belong to the next request. */
+static void store_request(fault_server *s, char *bytes, size_t filled, size_t size)
 {
     kept_request *request = &s->requests[s->request_count];
 
@@ -133,7 +133,7 @@ static void keep(fault_server *s, char *bytes, size_t filled, size_t size)
     s->request_count++;
 }
 
-/* A request, or `exactly` bytes where that is not 0. */
+/* Read a whole request, or `exactly` so many bytes if that is not 0. */
 static int read_request(fault_server *s, size_t exactly)
 {
     size_t filled = s->extra_size, capacity = filled + HEAD_ROOM, whole = 0;
@@ -153,7 +153,7 @@ static int read_request(fault_server *s, size_t exactly)
             bytes = realloc(bytes, capacity);
             require(bytes != NULL, "realloc");
         }
-        n = ready(s, s->connection, POLLIN) == 0
+        n = wait_ready(s, s->connection, POLLIN) == 0
                 ? recv(s->connection, bytes + filled, capacity - filled, 0)
                 : -1;
         if (n <= 0) {
@@ -162,11 +162,12 @@ static int read_request(fault_server *s, size_t exactly)
         }
         filled += (size_t)n;
     }
-    keep(s, bytes, filled, whole);
+    store_request(s, bytes, filled, whole);
     return 0;
 }
 
-/* A client that has gone before the end is part of the play. */
+/* A script may let the client close the connection before everything is sent, so that is no
+ * failure. */
 static int send_bytes(fault_server *s, const char *bytes, size_t size, size_t piece, int64_t us)
 {
     while (size > 0) {
@@ -174,7 +175,7 @@ static int send_bytes(fault_server *s, const char *bytes, size_t size, size_t pi
         ssize_t n = send(s->connection, bytes, part, MSG_NOSIGNAL | MSG_DONTWAIT);
 
         if (n < 0 && errno == EAGAIN) {
-            if (ready(s, s->connection, POLLOUT) != 0)
+            if (wait_ready(s, s->connection, POLLOUT) != 0)
                 return -1;
             continue;
         }
@@ -202,7 +203,7 @@ static int send_reply(fault_server *s, const fault_step *step)
     return rc;
 }
 
-/* A close with unread input would reset: read what is there first. */
+/* Closing a socket with unread input would reset the connection, so the input is read first. */
 static void close_in_order(fault_server *s)
 {
     char rest[4096];

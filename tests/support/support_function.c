@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is expected, what was written, what is in the store. */
+/* What is expected of a text, what the function has written, and what is in the store. */
 #include "tests/support/support_function.h"
 
 #include <math.h>
@@ -44,7 +44,8 @@ world_expectation world_expect(const char *text)
 {
     world_expectation e = {"neutral", 0.5};
     distil_result result;
-    size_t size = strlen(text) < WORLD_MAX_CHARS ? strlen(text) : WORLD_MAX_CHARS; /* of ASCII */
+    size_t size =
+        strlen(text) < WORLD_MAX_CHARS ? strlen(text) : WORLD_MAX_CHARS; /* The text is ASCII. */
 
     if (size == 0)
         return e;
@@ -56,7 +57,8 @@ world_expectation world_expect(const char *text)
     return e;
 }
 
-static int close_to(double a, double b) /* within the last of four decimals */
+static int close_to(double a,
+                    double b) /* 1 if two scores differ by at most the last of four decimals. */
 {
     return fabs(a - b) <= 0.00005 + 1e-9;
 }
@@ -106,8 +108,8 @@ static void add_value(world_written *w, size_t which, json_value value)
     w->values[which]++;
 }
 
-/* One definition of a line of metrics: known, with its unit, its root member there. */
-static void take_metric(world_written *w, json_value root, json_value definition)
+/* Read one metric of the directive: it is known, has its unit, and has its value in the line. */
+static void read_metric(world_written *w, json_value root, json_value definition)
 {
     json_value value;
     json_iter values;
@@ -147,7 +149,7 @@ static void take_metrics(world_written *w, json_value root)
     CHECK(serve_json(root, "_aws.CloudWatchMetrics.0.Metrics", &list));
     json_iter_init(&iter, list);
     while (json_iter_next(&iter))
-        take_metric(w, root, iter.value);
+        read_metric(w, root, iter.value);
 }
 
 static void take_log(world_written *w, json_value root)
@@ -171,7 +173,7 @@ static void take_log(world_written *w, json_value root)
     }
 }
 
-world_written world_take_lines(serve_run *run)
+world_written world_read_lines(serve_run *run)
 {
     world_written w;
     const char *line;
@@ -218,7 +220,7 @@ int world_open(world *w, const char *const *options, const char *const *environm
 void world_warm_up(world *w)
 {
     CHECK(!serve_invoke_text(w->caller, "{\"warmup\":true}").failed);
-    (void)world_take_lines(w->run);
+    (void)world_read_lines(w->run);
 }
 
 void world_close(world *w)
@@ -230,7 +232,7 @@ void world_close(world *w)
     serve_caller_free(w->admin);
     if (w->run != NULL) {
         (void)serve_stop(w->run, SIGTERM);
-        (void)world_take_lines(w->run);
+        (void)world_read_lines(w->run);
         while ((line = serve_error_next(w->run, &size)) != NULL)
             CHECKF(strncmp(line, "serve: ", 7) == 0, "on standard error: %s", line);
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The function as it is shipped, ./bootstrap behind distil serve, for tests from outside: its store
- * filled and looked at, events sent, answers judged, and every line that it wrote read back.
+ * The function as it is shipped, ./bootstrap behind distil serve, for tests from outside. They fill
+ * its store and look at it, send events, judge the answers, and read back every line that the
+ * function has written.
  *
- * What is expected of a text is what the library says of it.
+ * What a test expects for a text is what the library says about it.
  */
 #ifndef DISTIL_TESTS_SUPPORT_FUNCTION_H
 #define DISTIL_TESTS_SUPPORT_FUNCTION_H
@@ -12,23 +13,25 @@
 #include "tests/support/support_serve.h"
 
 enum {
-    WORLD_EVENT_BYTES = 6291556, /* the largest that Lambda delivers */
+    WORLD_EVENT_BYTES = 6291556, /* The largest event that Lambda delivers. */
     WORLD_MAX_CHARS = 512,
     WORLD_METRICS = 14
 };
 
-/* A word that no line of the function's may contain: it is in every text. */
+/* Every text contains this word, so no line of the function may contain it. */
 #define SECRET "zebrafinch"
 #define GOOD_TEXT "A gorgeous, witty, seductive movie about a " SECRET "."
 #define BAD_TEXT "A dull, sour, sloppy mess of a film about a " SECRET "."
 
-#define WORLD_TIME "2026-01-15T12:34:56Z" /* of every item */
+#define WORLD_TIME "2026-01-15T12:34:56Z" /* The second half of every item's key. */
 
-/* Around everything: the model that says what is expected. Aborts where there is none. */
+/* Open the model that says what to expect. Tests call this first; it aborts if there is no
+ * model. */
 void world_set_up(void);
 void world_tear_down(void);
 
-/* WORLD_EVENT_BYTES + 1, where events are built; free between two calls of the functions below. */
+/* WORLD_EVENT_BYTES + 1 bytes in which events are built. A test may use them between two calls of
+ * the functions below. */
 char *world_event_memory(void);
 
 /* ---- what the library says ------------------------------------------------------------------- */
@@ -38,21 +41,22 @@ typedef struct world_expectation {
     double score;
 } world_expectation;
 
-/* By the rules: nothing said, neutral; else the winning label, or neutral below 0.6. ASCII only. */
+/* The expectation by the rules: an empty text is neutral; otherwise it is the winning label, or
+ * neutral if its score is below 0.6. The text is ASCII. */
 world_expectation world_expect(const char *text);
 
 /* ---- what the function wrote ----------------------------------------------------------------- */
 
 typedef struct world_written {
     size_t lines, errors, warnings, infos;
-    char code[64], message[256]; /* of the first ERROR, or FATAL */
+    char code[64], message[256]; /* Those of the first ERROR or FATAL line. */
     double sum[WORLD_METRICS];
     size_t values[WORLD_METRICS];
 } world_written;
 
-/* All that it has written since the last look: every line a JSON object, none with the user's text,
- * every metric known, with its unit and its value there. */
-world_written world_take_lines(serve_run *run);
+/* Read all that the function has written since the last call. Every line is a JSON object, none
+ * contains the user's text, and every metric is known and has its unit and its value. */
+world_written world_read_lines(serve_run *run);
 
 /* The sum of a metric's values, and their number. */
 double world_metric(const world_written *w, const char *name);
@@ -60,17 +64,21 @@ size_t world_metric_values(const world_written *w, const char *name);
 
 /* ---- a function and its store ---------------------------------------------------------------- */
 
-/* Answers to events stay readable while the store is asked: that is another connection. */
+/* The store is asked over a connection of its own, so that an answer to an event stays readable
+ * meanwhile. */
 typedef struct world {
     serve_run *run;
     serve_caller *caller, *admin;
 } world;
 
-extern const char *const world_with_store[]; /* options: one in memory */
+extern const char *const world_with_store[]; /* Options for a store in memory. */
 
-/* Start; what the start has written is not looked at. 0, or -1 with the case failed. */
+/* Start the function. What it writes at the start is skipped. Returns 0, or -1 and fails the
+ * case. */
 int world_open(world *w, const char *const *options, const char *const *environment);
-void world_warm_up(world *w); /* so that events of any size meet a started process */
+void world_warm_up(
+    world
+        *w); /* Send an event first, so that the following ones meet a process that has started. */
 void world_close(world *w);
 
 serve_answer world_put_pending(world *w, const char *source_id);
@@ -79,14 +87,14 @@ void world_check_pending(world *w, const char *source_id);
 void world_check_analyzed(world *w, const char *source_id, world_expectation expected,
                           const char *model_version);
 
-/* Build an event and invoke with it. */
+/* Build an event, and invoke the function with it. */
 serve_answer world_invoke(world *w, events_source source, const events_message *messages,
                           size_t count, int asynchronous);
 
 int world_is_batch(events_source source);
 int world_is_http(events_source source);
 
-/* A message that was done, as the answer tells it. */
+/* Check the answer for a message that was done. */
 void world_check_done(const serve_answer *answer, events_source source, size_t index, size_t count,
                       world_expectation expected, int updated);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A running stand-in: process, pipes in memory files, calls. */
-#define _GNU_SOURCE /* memfd_create, fallocate */
+/* A running stand-in: its process, its output in memory files, and calls to it. */
+#define _GNU_SOURCE /* This declares memfd_create and fallocate. */
 #include "tests/support/support_serve.h"
 
 #include <errno.h>
@@ -18,8 +18,9 @@
 #include "runtime/base/clock.h"
 
 enum {
-    LINE_BYTES = 1 << 20,  /* of output that is looked at together */
-    PUNCH_BYTES = 8 << 20, /* of output that was read: given back to the system */
+    LINE_BYTES = 1 << 20, /* The longest line of output. */
+    PUNCH_BYTES =
+        8 << 20, /* After so much output was read, its memory is given back to the system. */
     REQUEST_BYTES = 6400000,
     RESPONSE_BYTES = 6500000,
     WAIT_MS = 10000,
@@ -28,16 +29,16 @@ enum {
     MOST_VARIABLES = 32
 };
 
-/* A file in memory that a process writes and we read behind it. */
+/* A file in memory that a process writes and the test reads. */
 typedef struct output {
     int fd;
     off_t read, punched;
-    size_t begin, end; /* of what is in memory and not given yet */
+    size_t begin, end; /* The range of bytes that are in memory and were not returned yet. */
     char memory[LINE_BYTES + 1];
 } output;
 
 struct serve_run {
-    pid_t pid; /* 0: ended */
+    pid_t pid; /* 0: the process has ended. */
     int status;
     uint16_t port;
     output out, err;
@@ -62,12 +63,12 @@ const char *serve_build_path(const char *name)
 static int output_open(output *o)
 {
     o->fd = memfd_create("output", MFD_CLOEXEC);
-    /* Appended to, whatever the reader does with the descriptor. */
+    /* Writes append to the file, wherever the reader has set the descriptor's offset. */
     return o->fd < 0 || fcntl(o->fd, F_SETFL, O_APPEND) != 0 ? -1 : 0;
 }
 
-/* Memory of what has been read is given back, so that a long run needs none for its output. */
-static void punch(output *o)
+/* Give back the memory of output that was read, so that a long run needs none for it. */
+static void release_output(output *o)
 {
     if (o->read - o->punched < PUNCH_BYTES)
         return;
@@ -97,7 +98,7 @@ static const char *output_next(output *o, size_t *size)
             return NULL;
         o->end += (size_t)got;
         o->read += got;
-        punch(o);
+        release_output(o);
     }
 }
 
@@ -134,7 +135,7 @@ static void become(const serve_setup *setup, const serve_run *run)
     for (size_t i = 0; setup->environment != NULL && setup->environment[i] != NULL; i++)
         if (v + 2 < MOST_VARIABLES)
             variables[v++] = (char *)(uintptr_t)setup->environment[i];
-    /* The last one: of two with one name the first counts. */
+    /* The model comes last: of two variables with one name the first counts. */
     (void)snprintf(model, sizeof model, "DISTIL_MODEL=%s", absolute);
     variables[v++] = model;
     for (size_t i = 0; setup->options != NULL && setup->options[i] != NULL; i++)
@@ -154,7 +155,7 @@ static void become(const serve_setup *setup, const serve_run *run)
     _exit(127);
 }
 
-/* Has it ended? Remembers how. */
+/* Find out whether the process has ended, and remember how. */
 static int reap(serve_run *run, int options)
 {
     int status;
@@ -277,7 +278,7 @@ void serve_caller_free(serve_caller *caller)
     free(caller);
 }
 
-/* first_line: "POST /path"; headers end with CR and LF each. */
+/* Make a call. first_line is "POST /path", and each header ends with CR and LF. */
 static serve_answer call(serve_caller *caller, const char *first_line, const char *headers,
                          const char *body, size_t size)
 {

@@ -196,7 +196,7 @@ void scene_parse_sent(const scene *f, size_t index, http_head *head, http_slice 
     CHECK(head->framing == HTTP_LENGTH && head->content_length == body->size);
 }
 
-/* The names after "SignedHeaders=" as headers of this request. */
+/* Collect the headers of a request that are named after "SignedHeaders=". Returns their number. */
 static size_t signed_headers(http_header *out, const http_head *head, http_slice authorization)
 {
     static const char key[] = "SignedHeaders=";

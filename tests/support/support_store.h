@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A store and a scripted server in DynamoDB's place, for the tests of lambda/aws/store.c: pauses
- * are recorded instead of slept, the time of day and chance are the test's own.
+ * A store and a scripted server in DynamoDB's place, for the tests of lambda/aws/store.c. Pauses
+ * are recorded and not slept, and the test sets the time of day and the random numbers.
  *
  *     static scene f;
- *     if (!scene_start(&f, "what is tested"))          a case, its keys set, a connection accepted
+ *     if (!scene_start(&f, "what is tested"))
  *         return;
- *     play_answer(&f.play, 500, "", "oops");                              what the server does
+ *     play_answer(&f.play, 500, "", "oops");
  *     play_success(&f.play);
  *     scene_begin(&f);
  *     scene_check_update(&f, STORE_UPDATED);
- *     scene_finish(&f, 2);                                 so many requests came, each signed
+ *     scene_finish(&f, 2);
+ *
+ * scene_start begins a case, sets the keys and lets the server accept a connection. The next two
+ * calls add answers to the script. scene_finish checks that two requests came and that each was
+ * signed.
  */
 #ifndef DISTIL_TESTS_SUPPORT_STORE_H
 #define DISTIL_TESTS_SUPPORT_STORE_H
@@ -22,15 +26,17 @@
 #include "tests/support/support_fault_server.h"
 
 enum {
-    SCENE_LONG_MS = 20000, /* before the deadline of scene_check_update */
+    SCENE_LONG_MS = 20000, /* The time before the deadline of scene_check_update. */
     SCENE_PAUSES = 16,
     SCENE_LOG_BYTES = 65536,
     PLAY_STEPS = 64
 };
 
-#define NOON 1768480496000 /* 2026-01-15T12:34:56Z: the time, until a test changes it */
+/* The time of day until a test changes it: 2026-01-15T12:34:56Z. */
+#define NOON 1768480496000
 #define NOON_DATE "Date: Thu, 15 Jan 2026 12:34:56 GMT\r\n"
-#define SECRET "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY" /* of the key AKIDEXAMPLE */
+/* The secret that belongs to the key AKIDEXAMPLE. */
+#define SECRET "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
 #define TOKEN "AQoDYXdzEXAMPLETOKEN=="
 
 #define JSON_TYPE "Content-Type: application/x-amz-json-1.0\r\n"
@@ -47,12 +53,12 @@ typedef struct play {
 
 fault_step *play_step(play *p, fault_op op);
 
-/* An answer's bytes, for the caller to free. */
+/* The bytes of an answer. The caller frees them. */
 char *play_answer_text(int status, const char *headers, const char *body, size_t *size);
 
-/* Read a request and answer it: with a request id, a checksum and a length. */
+/* Read a request and send an answer with a request id, a checksum and a length. */
 fault_step *play_answer(play *p, int status, const char *headers, const char *body);
-void play_raw(play *p, const char *bytes); /* with these bytes, which outlive it */
+void play_raw(play *p, const char *bytes); /* Answer with these bytes, which outlive the script. */
 void play_success(play *p);
 void play_free(play *p);
 
@@ -67,10 +73,11 @@ typedef struct scene {
     FILE *log;
     char log_text[SCENE_LOG_BYTES];
     int64_t unix_ms;
-    int stall_at; /* the clock is read so many times, then only after the deadline */
+    /* The read of the clock with this number returns only after the deadline. 0: none does so. */
+    int stall_at;
     double chance;
     int64_t deadline_ns;
-    double pauses_ms[SCENE_PAUSES]; /* asked for */
+    double pauses_ms[SCENE_PAUSES]; /* The pauses that the store asked for. */
     size_t pause_count;
     char why[256];
 } scene;
@@ -78,24 +85,28 @@ typedef struct scene {
 /* An item that can be stored. */
 extern const store_item scene_sample;
 
-/* The environment is the process's: each case sets what it needs and unsets the rest. */
+/* The environment belongs to the process, so each case sets the variables it needs and unsets the
+ * others. */
 void scene_unset_keys(void);
 void scene_set_keys(void);
 
-/* 1 to run the case, with an empty script after an accepted connection. */
+/* Returns 1 if the case is to be run. The script then has an accepted connection and nothing
+ * else. */
 int scene_start(scene *f, const char *name);
 
-/* Play what has been added, for a new store; the latter alone; its times. */
+/* scene_begin plays the script for a new store. The other two make a store without a server, and
+ * set its clock and the most time of an attempt. */
 void scene_begin(scene *f);
 void scene_make_store(scene *f);
 void scene_set_world(scene *f, int64_t answer_ms);
 
-/* Update with a deadline in so many milliseconds. */
+/* Update an item with a deadline in so many milliseconds. */
 store_status scene_update(scene *f, const store_item *item, int64_t ms);
-void scene_check_update(scene *f, store_status expected); /* of the sample */
+void scene_check_update(scene *f, store_status expected); /* Updates scene_sample. */
 
-/* The script was played, so many requests came. What they say can be looked at until scene_free.
- * scene_finish: both, where the keys are the usual ones and every request was signed. */
+/* scene_end checks that the script was played and that so many requests came; their contents can be
+ * looked at until scene_free. scene_finish does both, and checks that each request was signed with
+ * the usual keys. */
 void scene_end(scene *f, size_t requests);
 void scene_free(scene *f);
 void scene_finish(scene *f, size_t requests);
@@ -106,14 +117,15 @@ void scene_parse_sent(const scene *f, size_t index, http_head *head, http_slice 
 int scene_sent_has(const scene *f, size_t index, const char *part);
 void scene_check_header(const scene *f, size_t index, const char *name, const char *value);
 
-/* The signature is that of the bytes that arrived, under this key at the request's own time. */
+/* Check that the signature belongs to the bytes that arrived, with this key and the request's own
+ * time. */
 void scene_check_signature(const scene *f, size_t index, const char *key_id, const char *secret);
 
 void scene_check_why(const scene *f, const char *part);
 void scene_check_pauses(const scene *f, size_t count, const double *expected_ms);
 void scene_check_no_pause(const scene *f);
 
-/* What has been logged so far; nothing secret is ever in it. */
+/* What has been logged so far. Checks that there is nothing secret in it. */
 const char *scene_log(scene *f);
 
 #endif

@@ -5,7 +5,7 @@
  *
  * The program is $DISTIL_BOOTSTRAP, or bootstrap in the build directory.
  */
-#define _GNU_SOURCE /* pipe2 */
+#define _GNU_SOURCE /* This declares pipe2. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 #include "tests/support/sanitized.h"
 #include "tests/support/support_fault_server.h"
 
-/* Of the program without its model. */
+/* Limits for the program without a model in it. */
 enum { MAX_BYTES = 1000000, MAX_BYTES_TLS = 8000000 };
 
 enum { MAX_ENVIRONMENT = 16, OUTPUT_BYTES = 65536, END_MS = 20000, MAX_PATH = 4096 };
@@ -45,14 +45,14 @@ static char program[MAX_PATH], blob[MAX_PATH + 16];
 
 /* ---- one run --------------------------------------------------------------------------------- */
 
-/* The program, running or ended, with what it has written. */
+/* The program, while it runs or after its end, with what it has written. */
 typedef struct run {
     char environment[MAX_ENVIRONMENT][MAX_PATH + 64];
     size_t variables;
     pid_t pid;
-    int out, err; /* reading ends */
+    int out, err; /* The ends of pipes that the test reads from. */
     char output[OUTPUT_BYTES], errors[OUTPUT_BYTES];
-    int status; /* exit status; 256 + signal */
+    int status; /* The exit status, or 256 plus the number of the signal. */
 } run;
 
 static void set(run *r, const char *name, const char *value)
@@ -78,7 +78,8 @@ static void begin(run *r)
         set(r, "UBSAN_OPTIONS", getenv("UBSAN_OPTIONS"));
 }
 
-/* Start with nothing but the variables that were set, and one argument or NULL. */
+/* Start the program with only the variables that the test has set, and with one argument or none
+ * (NULL). */
 static void start(run *r, const char *argument)
 {
     char *arguments[] = {program, (char *)(uintptr_t)argument, NULL};
@@ -115,7 +116,7 @@ static void read_some(int *fd, char *to)
     *fd = -1;
 }
 
-/* Take what is written until the program ends; killed where it does not. */
+/* Read what the program writes until it ends. If it does not end, it is killed. */
 static void end(run *r)
 {
     int64_t until = clock_after_ms(END_MS);
@@ -143,7 +144,8 @@ static void end(run *r)
         close(r->err);
 }
 
-/* 1 if the member is there, and is a string or number of this text; value NULL: whatever it is. */
+/* 1 if the object has the member, and its value is a string or number with this text. NULL stands
+ * for any value. */
 static int has_member(json_value object, const char *name, const char *value)
 {
     json_value member;
@@ -154,7 +156,7 @@ static int has_member(json_value object, const char *name, const char *value)
            (member.bytes == strlen(value) && memcmp(member.text, value, member.bytes) == 0);
 }
 
-/* How many lines of the output have such a member. Every line must be a JSON object. */
+/* The number of lines of the output that have such a member. Every line must be a JSON object. */
 static size_t lines_with(const run *r, const char *name, const char *value)
 {
     size_t found = 0;
@@ -194,7 +196,7 @@ static void test_arguments(void)
         if (!harness_case("argument %s", cases[i].argument != NULL ? cases[i].argument : "none"))
             continue;
         begin(&r);
-        set(&r, "AWS_LAMBDA_RUNTIME_API", ""); /* empty counts as absent */
+        set(&r, "AWS_LAMBDA_RUNTIME_API", ""); /* An empty variable counts as absent. */
         start(&r, cases[i].argument);
         end(&r);
         CHECKF(r.status == cases[i].status, "exit status %d", r.status);
@@ -222,7 +224,7 @@ static int has_embedded_model(void)
     return !version_says("embedded model: none");
 }
 
-/* Nothing of it needs a loader, no page is both writable and executable, and it is small. */
+/* The program needs no loader, no page of it is both writable and executable, and it is small. */
 static void test_file(void)
 {
     Elf64_Phdr segments[32];
@@ -257,7 +259,8 @@ static void test_file(void)
 
 typedef struct failure {
     const char *name;
-    const char *variables[6]; /* name, value, ...; "@" is a path in the temporary directory */
+    const char
+        *variables[6]; /* Names and values in turn; "@" is a path in the temporary directory. */
     const char *type, *message;
     int of_model;
 } failure;
@@ -353,7 +356,8 @@ static void remove_files(void)
     rmdir(directory);
 }
 
-/* The post, its header and document say the same as the log line; exit status 1. */
+/* The post, with its header and its document, says the same as the log line. The exit status is
+ * 1. */
 static void check_failure(const failure *f, const run *r, const fault_server *server)
 {
     char expected[160];
@@ -400,7 +404,7 @@ static void test_failure(const failure *f)
     fault_free(server);
 }
 
-/* Nobody to tell: it ends all the same, and soon. */
+/* Nobody answers at the Runtime API. The program ends all the same, and soon. */
 static void test_failure_unheard(void)
 {
     static const fault_step script[] = {{.op = FAULT_PAUSE, .pause_us = 1}};
@@ -431,7 +435,8 @@ static void begin_serving(run *r, uint16_t port)
     set(r, "DISTIL_MODEL", blob);
 }
 
-/* Two events, then a platform that is in a state that must not be. */
+/* The Runtime API gives two events and then a status that means that the process is in an
+ * impossible state. */
 static void test_serves(const char *argument)
 {
     static const fault_step script[] = {
@@ -465,7 +470,8 @@ static void test_serves(const char *argument)
     CHECK(lines_with(&r, "ModelLoadTimeMs", NULL) == 1);
     CHECKF(lines_with(&r, "level", "FATAL") == 1, "%s", r.output);
     CHECKF(r.errors[0] == '\0', "%s", r.errors);
-    CHECK(strstr(r.output, "gorgeous") == NULL); /* a user's text is in no log */
+    /* No line of the log contains a user's text. */
+    CHECK(strstr(r.output, "gorgeous") == NULL);
     fault_free(server);
 }
 
@@ -475,7 +481,8 @@ static void test_repeated(void)
         {.op = FAULT_ACCEPT},
         {.op = FAULT_REQUEST},
         {.op = FAULT_SEND, FAULT_TEXT(EVENT)},
-        {.op = FAULT_REQUEST}, /* its answer; lost, twice */
+        /* The answer to this event is lost, twice. */
+        {.op = FAULT_REQUEST},
         {.op = FAULT_RESET},
         {.op = FAULT_ACCEPT},
         {.op = FAULT_REQUEST},
@@ -504,7 +511,7 @@ static void test_repeated(void)
     fault_free(server);
 }
 
-/* Standard output that nobody reads must not end the process. */
+/* The process does not end because nobody reads its standard output. */
 static void test_closed_output(void)
 {
     static const fault_step script[] = {
@@ -552,7 +559,7 @@ static long status_kb(pid_t pid, const char *name)
     return kb;
 }
 
-/* Buffers for events of 6 MiB are mapped and not resident until there are such events. */
+/* Buffers for events of 6 MiB are mapped, and they are not resident until there are such events. */
 static void test_memory(void)
 {
     static const fault_step script[] = {
@@ -585,7 +592,7 @@ static void test_memory(void)
 
 /* ---- ends ------------------------------------------------------------------------------------ */
 
-/* SIGTERM while it waits: exit status 0 at once. */
+/* SIGTERM arrives while the program waits for an event: it ends at once with exit status 0. */
 static void test_term_idle(int number)
 {
     static const fault_step script[] = {
@@ -601,7 +608,8 @@ static void test_term_idle(int number)
     start(&r, NULL);
     while (strstr(r.output, "ready") == NULL && r.out >= 0)
         read_some(&r.out, r.output);
-    clock_sleep_until(clock_after_ms(100)); /* until it has asked */
+    /* Give the program time to ask for an event. */
+    clock_sleep_until(clock_after_ms(100));
     begun = clock_now_ns();
     kill(r.pid, number);
     end(&r);
@@ -611,8 +619,8 @@ static void test_term_idle(int number)
     fault_free(server);
 }
 
-/* SIGTERM while an answer waits for its acknowledgement: that is waited for, and no other event is
- * asked for. A second signal does not wait. */
+/* SIGTERM arrives while the acknowledgement of an answer is still missing. The program waits for it
+ * and asks for no other event. After a second signal it does not wait. */
 static void test_term_busy(int signals)
 {
     static const fault_step script[] = {
@@ -662,7 +670,7 @@ static int listen_any(uint16_t *port)
     return fd;
 }
 
-/* A whole request from a connection, NUL-terminated. */
+/* Read a whole request from a connection, and put a NUL behind it. */
 static int receive_request(int fd, char *out, size_t capacity)
 {
     size_t size = 0;
@@ -689,7 +697,7 @@ static void send_text(int fd, const char *text)
         harness_fail(__FILE__, __LINE__, "send: %s", strerror(errno));
 }
 
-/* All loops have an event in hand at the same time, on connections of their own; each answers the
+/* All loops handle an event at the same time, over connections of their own, and each answers the
  * event that it was given. */
 static void test_loops(void)
 {
@@ -735,8 +743,7 @@ static void test_loops(void)
     close(listener);
 }
 
-/* ---- a model within the program ---------------------------------------------------------------
- *  */
+/* ---- a model within the program -------------------------------------------------------------- */
 
 static void test_embedded(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The function as it is shipped, from outside: every source of events end to end, the rules of
- * texts, events and answers of every size, and its end. What fails is test_lambda_errors's.
+ * The function as it is shipped, from outside: every source of events from end to end, the rules
+ * for texts, events and answers of every size, and how the function ends. test_lambda_errors tests
+ * failures.
  */
 #include <dirent.h>
 #include <signal.h>
@@ -29,7 +30,7 @@ static void test_source(world *w, events_source source)
     answer = world_invoke(w, source, &message, 1, 0);
     world_check_done(&answer, source, 0, 1, world_expect(GOOD_TEXT), 1);
     world_check_analyzed(w, id, world_expect(GOOD_TEXT), "v7");
-    lines = world_take_lines(w->run);
+    lines = world_read_lines(w->run);
     CHECK(lines.errors == 0 && lines.warnings == 0);
     CHECK(world_metric(&lines, "SentimentAnalysisCount") == 1);
     CHECK(world_metric(&lines, "PositiveSentimentCount") == 1);
@@ -41,7 +42,7 @@ static void test_source(world *w, events_source source)
     CHECK(world_metric_values(&lines, "ModelLoadTimeMs") == 0);
 }
 
-/* Eleven messages, more than go through together, three kinds of texts. */
+/* Eleven messages with three kinds of texts. They are more than one chunk holds. */
 static void test_source_many(world *w, events_source source)
 {
     enum { COUNT = 11 };
@@ -61,14 +62,15 @@ static void test_source_many(world *w, events_source source)
         world_check_done(&answer, source, i, COUNT, world_expect(texts[i % 3]), 1);
     for (size_t i = 0; i < COUNT; i++)
         world_check_analyzed(w, ids[i], world_expect(texts[i % 3]), "v8");
-    lines = world_take_lines(w->run);
+    lines = world_read_lines(w->run);
     CHECK(lines.errors == 0 && lines.warnings == 0);
     CHECK(world_metric(&lines, "SentimentAnalysisCount") == COUNT);
     CHECK(world_metric(&lines, "PositiveSentimentCount") == 4);
     CHECK(world_metric(&lines, "NegativeSentimentCount") == 4);
     CHECK(world_metric(&lines, "NeutralSentimentCount") == 3);
     CHECK(world_metric(&lines, "ItemsAnalyzed") == COUNT);
-    CHECK(world_metric_values(&lines, "InferenceLatencyMs") == 8); /* none for nothing said */
+    CHECK(world_metric_values(&lines, "InferenceLatencyMs") ==
+          8); /* Empty texts need no inference, so they have no latency. */
 }
 
 static void test_sources(void)
@@ -131,7 +133,7 @@ static void test_examples(void)
         seen++;
     }
     CHECK(seen >= 7);
-    CHECK(world_take_lines(w.run).errors == 0);
+    CHECK(world_read_lines(w.run).errors == 0);
     world_close(&w);
     closedir(directory);
 }
@@ -154,7 +156,7 @@ static void test_texts(void)
 
         answer = world_invoke(&w, EVENTS_SNS, &stored, 1, 0);
         world_check_done(&answer, EVENTS_SNS, 0, 1, world_expect(GOOD_TEXT), 0);
-        lines = world_take_lines(w.run);
+        lines = world_read_lines(w.run);
         CHECK(world_metric(&lines, "ItemsAnalyzed") == 0 &&
               world_metric(&lines, "SentimentAnalysisCount") == 1);
         CHECK(world_metric(&lines, "ModelLoadTimeMs") > 0);
@@ -168,7 +170,7 @@ static void test_texts(void)
         answer = world_invoke(&w, EVENTS_DIRECT, &message, 1, 0);
         world_check_done(&answer, EVENTS_DIRECT, 0, 1, world_expect(text), 0);
         world_check_done(&answer, EVENTS_DIRECT, 0, 1, world_expect(GOOD_TEXT), 0);
-        /* Moved to the front they count. */
+        /* At the front of the text, these words count. */
         message.text = text + WORLD_MAX_CHARS;
         answer = world_invoke(&w, EVENTS_DIRECT, &message, 1, 0);
         world_check_done(&answer, EVENTS_DIRECT, 0, 1, world_expect(text + WORLD_MAX_CHARS), 0);
@@ -189,10 +191,10 @@ static void test_texts(void)
         }
     }
     if (harness_case("text: logs below the level are left out, metrics are not")) {
-        lines = world_take_lines(w.run);
+        lines = world_read_lines(w.run);
         message.text = GOOD_TEXT;
         (void)world_invoke(&w, EVENTS_DIRECT, &message, 1, 0);
-        lines = world_take_lines(w.run);
+        lines = world_read_lines(w.run);
         CHECK(lines.infos == 0 && world_metric(&lines, "SentimentAnalysisCount") == 1);
     }
     if (harness_case("text: warm-up does not infer")) {
@@ -200,7 +202,7 @@ static void test_texts(void)
         CHECK(serve_json_is(answer.json, "statusCode", "200"));
         CHECKF(answer.body.size > 0 && strstr(answer.body.at, "\\\"status\\\":\\\"warmed\\\""),
                "%.*s", (int)answer.body.size, answer.body.at);
-        lines = world_take_lines(w.run);
+        lines = world_read_lines(w.run);
         CHECK(world_metric_values(&lines, "InferenceLatencyMs") == 0);
         CHECK(world_metric(&lines, "SentimentAnalysisCount") == 0);
     }
@@ -223,13 +225,13 @@ static void test_threshold(void)
     expected.sentiment = "neutral";
     answer = world_invoke(&w, EVENTS_DIRECT, &message, 1, 0);
     world_check_done(&answer, EVENTS_DIRECT, 0, 1, expected, 0);
-    lines = world_take_lines(w.run);
+    lines = world_read_lines(w.run);
     CHECK(world_metric(&lines, "NeutralSentimentCount") == 1);
     CHECK(world_metric_values(&lines, "InferenceLatencyMs") == 1);
     world_close(&w);
 }
 
-/* Where nothing is stored, nothing that storing needs is asked for. */
+/* If nothing is stored, the function does not ask for anything that only storing needs. */
 static void test_needless(void)
 {
     static const char *const environment[] = {
@@ -248,7 +250,7 @@ static void test_needless(void)
     world_close(&w);
 }
 
-/* No identifier can begin a line of its own. */
+/* No identifier can begin a log line of its own. */
 static void test_injection(void)
 {
     events_message message = {"x\\n{\\\"level\\\":\\\"ERROR\\\"}\\n\\u001b[31m", WORLD_TIME,
@@ -262,20 +264,20 @@ static void test_injection(void)
         world_open(&w, world_with_store, NULL) != 0)
         return;
     world_warm_up(&w);
-    /* Not pending: the source's id is logged with the duplicate. */
+    /* The item is not pending, so the source's id is logged with the duplicate. */
     (void)snprintf(event, sizeof event,
                    "{\"source_id\":\"%s\",\"timestamp\":\"%s\",\"text\":\"%s\"}", message.source_id,
                    message.timestamp, message.text);
     answer = serve_invoke_text(w.caller, event);
     CHECK(answer.status == 200 && !answer.failed);
-    lines = world_take_lines(w.run);
+    lines = world_read_lines(w.run);
     CHECK(lines.errors == 0 && lines.warnings == 1);
     world_close(&w);
 }
 
 /* ---- sizes ----------------------------------------------------------------------------------- */
 
-/* {"text":"...","pad":"xxx"} of exactly this size. */
+/* Write an event {"text":"...","pad":"xxx"} of exactly this size. */
 static void pad_event(char *out, size_t size)
 {
     static const char head[] = "{\"text\":\"" GOOD_TEXT "\",\"pad\":\"";
@@ -305,8 +307,9 @@ static void test_sizes(void)
         else
             pad_event(event, sizes[i]);
         answer = serve_invoke(w.caller, event, sizes[i], 0);
-        lines = world_take_lines(w.run);
-        if (sizes[i] <= 2) { /* nothing, half an object, an object of no known kind */
+        lines = world_read_lines(w.run);
+        /* So few bytes are nothing, half an object, or an object that no source recognises. */
+        if (sizes[i] <= 2) {
             CHECK(answer.failed && serve_json_is(answer.json, "errorType", "Function.BadEvent"));
             CHECK(lines.errors == 1 && world_metric(&lines, "AnalysisErrors") == 1);
         } else {
@@ -317,7 +320,7 @@ static void test_sizes(void)
     world_close(&w);
 }
 
-/* An answer that the platform refuses, and a good event after it. */
+/* The platform refuses an answer, and the function serves a good event after it. */
 static void test_large_answer(void)
 {
     static const char *const options[] = {"--answer-bytes", "120", NULL};
@@ -333,7 +336,7 @@ static void test_large_answer(void)
     answer = world_invoke(&w, EVENTS_DIRECT, &message, 1, 0);
     CHECK(answer.failed &&
           serve_json_is(answer.json, "errorType", "Function.ResponseSizeTooLarge"));
-    lines = world_take_lines(w.run);
+    lines = world_read_lines(w.run);
     CHECK(lines.warnings + lines.errors == 1);
     answer = serve_invoke_text(w.caller, "{\"warmup\":true}");
     CHECK(!answer.failed && answer.body.size > 0);
@@ -361,7 +364,7 @@ static void test_end(void)
     world_close(&w);
 }
 
-/* A process that is killed between events, or within one, is replaced. */
+/* A process that is killed between two events or during one is replaced. */
 static void test_killed(void)
 {
     events_message message = {"killed", WORLD_TIME, GOOD_TEXT, NULL};

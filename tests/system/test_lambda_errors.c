@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The function as it is shipped, from outside: every row of the table of errors (docs/lambda.md)
- * for every source, each with what is logged, counted, answered and stored.
+ * The function as it is shipped, from outside: every row of the table of errors in docs/lambda.md
+ * for every source, with what is logged, counted, answered and stored in each.
  */
-#define _GNU_SOURCE /* strcasestr */
+#define _GNU_SOURCE /* This declares strcasestr. */
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 
 /* ---- errors: the event ----------------------------------------------------------------------- */
 
-/* A message without a member, or an event that is no JSON (member NULL). */
+/* A message without one member, or an event that is not JSON (member NULL). */
 static void test_bad_event(world *w, events_source source, const char *missing)
 {
     events_message message = {"bad", WORLD_TIME, GOOD_TEXT, NULL};
@@ -38,7 +38,7 @@ static void test_bad_event(world *w, events_source source, const char *missing)
     else
         message.text = NULL;
     answer = world_invoke(w, source, &message, 1, 0);
-    lines = world_take_lines(w->run);
+    lines = world_read_lines(w->run);
     CHECKF(lines.errors == 1 && strcmp(lines.code, "VALIDATION_ERROR") == 0, "%zu errors, code %s",
            lines.errors, lines.code);
     CHECK(world_metric(&lines, "AnalysisErrors") == 1);
@@ -56,7 +56,8 @@ static void test_bad_event(world *w, events_source source, const char *missing)
     }
     if (source != EVENTS_SNS && source != EVENTS_BRIDGE)
         return;
-    /* As it comes: tried three times, then a dead letter that has the event. */
+    /* An asynchronous event is tried three times and then becomes a dead letter that holds the
+     * event. */
     answer = world_invoke(w, source, &message, 1, 1);
     CHECK(answer.status == 202 && serve_await(w->admin, "dead", dead + 1));
     answer = serve_get(w->admin, "/serve/dead-letters");
@@ -64,7 +65,7 @@ static void test_bad_event(world *w, events_source source, const char *missing)
     CHECK(serve_json_is(answer.json, path, "3"));
     (void)snprintf(path, sizeof path, "%lld.errorType", (long long)dead);
     CHECK(serve_json_is(answer.json, path, "Function.BadEvent"));
-    lines = world_take_lines(w->run);
+    lines = world_read_lines(w->run);
     CHECK(lines.errors == 3 && world_metric(&lines, "AnalysisErrors") == 3);
     world_check_pending(w, "bad");
 }
@@ -89,19 +90,19 @@ static void test_bad_json(world *w)
 
     for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
         answer = serve_invoke_text(w->caller, events[i]);
-        lines = world_take_lines(w->run);
+        lines = world_read_lines(w->run);
         CHECKF(answer.failed && serve_json_is(answer.json, "errorType", "Function.BadEvent"),
                "%s: %.*s", events[i], (int)answer.body.size, answer.body.at);
         CHECKF(lines.errors == 1 && world_metric(&lines, "AnalysisErrors") == 1, "%s", events[i]);
-        /* A good event in the same process. */
+        /* The same process serves a good event. */
         answer = world_invoke(w, EVENTS_DIRECT, &message, 1, 0);
         world_check_done(&answer, EVENTS_DIRECT, 0, 1, world_expect(GOOD_TEXT), 0);
-        (void)world_take_lines(w->run);
+        (void)world_read_lines(w->run);
     }
     CHECK(serve_count(w->admin, "starts") == 1);
 }
 
-/* One bad message among good ones: the good ones are done, the bad one is told. */
+/* One bad message among good ones: the good ones are done, and the answer names the bad one. */
 static void test_bad_among_good(world *w, events_source source)
 {
     enum { COUNT = 4, BAD = 1 };
@@ -118,7 +119,7 @@ static void test_bad_among_good(world *w, events_source source)
         CHECK(world_put_pending(w, ids[i]).status == 200);
     }
     answer = world_invoke(w, source, messages, COUNT, 0);
-    lines = world_take_lines(w->run);
+    lines = world_read_lines(w->run);
     CHECK(lines.errors == (fifo ? 3 : 1));
     CHECK(world_metric(&lines, "ItemsAnalyzed") == (fifo ? 1 : 3));
     for (size_t i = 0; i < COUNT; i++) {
@@ -128,8 +129,9 @@ static void test_bad_among_good(world *w, events_source source)
             world_check_pending(w, ids[i]);
         else
             world_check_analyzed(w, ids[i], world_expect(GOOD_TEXT), "v9");
+        /* For these sources one failed record fails the invocation. */
         if (source == EVENTS_SNS || source == EVENTS_DIRECT)
-            continue; /* one failed record fails the invocation */
+            continue;
         CHECK(events_read(&result, source, answer.json, i, COUNT) == 0);
         CHECKF(result.failed == fails, "message %zu", i);
     }
@@ -159,7 +161,7 @@ static void test_bad_events(void)
 
 /* ---- errors: the model ----------------------------------------------------------------------- */
 
-/* The shipped blob with bytes overwritten: a file to be removed by the caller. */
+/* Write the shipped blob with some of its bytes overwritten to a file, which the caller removes. */
 static void write_blob(char *path, size_t offset, const void *bytes, size_t size, size_t keep)
 {
     size_t total;
@@ -179,7 +181,7 @@ static void write_blob(char *path, size_t offset, const void *bytes, size_t size
     free(blob);
 }
 
-/* Where the classifier's bias of the shipped blob is. */
+/* The offset of the classifier's bias in the shipped blob. */
 static size_t bias_offset(void)
 {
     size_t total, bytes, offset = 0;
@@ -196,7 +198,7 @@ static size_t bias_offset(void)
         DISTIL_BLOB_OK)
         abort();
     data = distil_blob_section_data(&blob, DISTIL_SECTION_HEAD_OUT, 0, &bytes);
-    /* (dim + 1) rows of columns; the last is the bias */
+    /* The section has (dim + 1) rows, and the last one is the bias. */
     offset =
         (size_t)(data - (const char *)aligned) + bytes / (blob.header->dim + 1) * blob.header->dim;
     distil_blob_close(&blob);
@@ -213,7 +215,7 @@ static void test_model_missing(void)
         size_t offset;
         const char *bytes;
         size_t size, keep;
-        const char *variable; /* beside DISTIL_MODEL */
+        const char *variable; /* Set in addition to DISTIL_MODEL. */
     } cases[] = {
         {"missing", 0, NULL, 0, 0, NULL},
         {"not a model", 0, damage, sizeof damage, SIZE_MAX, NULL},
@@ -240,7 +242,7 @@ static void test_model_missing(void)
         (void)snprintf(variable, sizeof variable, "DISTIL_MODEL=%s", path);
         if (world_open(&w, world_with_store, environment) == 0) {
             CHECK(serve_await(w.admin, "pid", 0));
-            lines = world_take_lines(w.run);
+            lines = world_read_lines(w.run);
             CHECK(lines.errors == 1);
             CHECK(world_metric(&lines, "AnalysisErrors") == 1 &&
                   world_metric(&lines, "ModelLoadErrors") == 1);
@@ -257,7 +259,7 @@ static void test_model_missing(void)
     }
 }
 
-/* A model whose classifier gives no number: the start does not see it, every answer does. */
+/* The classifier of this model gives NaN. The start does not notice it, but every answer does. */
 static void test_model_nonsense(void)
 {
     static const float nonsense[][2] = {{NAN, NAN}, {INFINITY, INFINITY}, {-INFINITY, 0}};
@@ -282,7 +284,7 @@ static void test_model_nonsense(void)
                 events_source source = (events_source)s;
 
                 answer = world_invoke(&w, source, &message, 1, 0);
-                lines = world_take_lines(w.run);
+                lines = world_read_lines(w.run);
                 CHECKF(lines.errors == 1 && strcmp(lines.code, "MODEL_ERROR") == 0,
                        "%s: %zu errors, %s", events_name(source), lines.errors, lines.code);
                 CHECK(world_metric(&lines, "AnalysisErrors") == 1);
@@ -307,7 +309,7 @@ static void test_model_nonsense(void)
 
 /* ---- errors: the store ----------------------------------------------------------------------- */
 
-/* The item is not pending, or was analyzed before: success, and said so. */
+/* The item is not pending or was analyzed before. That is a success, and the log says so. */
 static void test_duplicates(void)
 {
     events_message message = {"twice", WORLD_TIME, GOOD_TEXT, "v1"};
@@ -326,12 +328,13 @@ static void test_duplicates(void)
             continue;
         CHECK(world_put_pending(&w, "twice").status == 200);
         for (int time = 0; time < 3; time++) {
-            /* The queue's message is its own writer: it may come again and again. */
+            /* The id of the queue's message names the writer, so the message may arrive any number
+             * of times. */
             int again = time > 0 && !world_is_batch(source);
 
             answer = world_invoke(&w, source, &message, 1, 0);
             world_check_done(&answer, source, 0, 1, world_expect(GOOD_TEXT), time == 0);
-            lines = world_take_lines(w.run);
+            lines = world_read_lines(w.run);
             CHECK(lines.errors == 0 && lines.warnings == (size_t)again);
             CHECK(world_metric(&lines, "DuplicateAnalysisSkipped") == again);
             CHECK(world_metric(&lines, "ItemsAnalyzed") == !again);
@@ -346,20 +349,21 @@ static void test_duplicates(void)
         message.source_id = "absent";
         answer = world_invoke(&w, EVENTS_SNS, &message, 1, 0);
         world_check_done(&answer, EVENTS_SNS, 0, 1, world_expect(GOOD_TEXT), 0);
-        lines = world_take_lines(w.run);
+        lines = world_read_lines(w.run);
         CHECK(lines.warnings == 1 && world_metric(&lines, "DuplicateAnalysisSkipped") == 1);
         answer = world_get_item(&w, "absent");
-        CHECK(answer.status == 200 && answer.body.size == 2); /* none was made */
+        /* The answer names no failure. */
+        CHECK(answer.status == 200 && answer.body.size == 2);
     }
     world_close(&w);
 }
 
-/* What a store that fails leads to, by source. */
+/* What a store that fails leads to, for each source. */
 static void check_store_failed(world *w, events_source source, const serve_answer *answer,
                                double errors)
 {
     events_result result;
-    world_written lines = world_take_lines(w->run);
+    world_written lines = world_read_lines(w->run);
 
     CHECKF(lines.errors == 1 && strcmp(lines.code, "INTERNAL_ERROR") == 0, "%zu errors, code %s",
            lines.errors, lines.code);
@@ -377,7 +381,8 @@ static void check_store_failed(world *w, events_source source, const serve_answe
           (result.http_status == 500 && strcmp(result.code, "INTERNAL_ERROR") == 0));
 }
 
-/* The store of another serve, which knows another table: refused at once, nothing tried again. */
+/* The store is that of another serve, which has another table. It refuses at once, and nothing is
+ * tried again. */
 static void test_table_missing(void)
 {
     static const char *const function[] = {"sleep", "1000", NULL};
@@ -411,7 +416,7 @@ static void test_table_missing(void)
     serve_free(store);
 }
 
-/* A port where nobody listens. */
+/* Nobody listens on the store's port. */
 static void test_store_gone(void)
 {
     static const char *const options[] = {"--store", "http://127.0.0.1:1", NULL};
@@ -436,7 +441,7 @@ static void test_store_gone(void)
     "\r\n\r\n"
 #define EXPIRED "{\"__type\":\"com.amazon.coral.service#ExpiredTokenException\",\"message\":\"x\"}"
 
-/* A function whose store is a script. */
+/* Start a function whose store plays a script. */
 static int open_scripted(world *w, fault_server **server, const fault_step *script, size_t count,
                          const char *timeout, const char *const *environment)
 {
@@ -454,7 +459,8 @@ static int open_scripted(world *w, fault_server **server, const fault_step *scri
     return -1;
 }
 
-/* 500 each time: four attempts, then the event fails; the connection is kept. */
+/* The store answers each time with status 500. There are four attempts, then the event fails; the
+ * connection is kept. */
 static void test_store_errors(void)
 {
     static const char broken[] = HEAD("500 Internal Server Error", "2") "{}";
@@ -484,7 +490,7 @@ static void test_store_errors(void)
     world_close(&w);
 }
 
-/* The store does not answer: the event fails before its time is up, and the process lives. */
+/* The store does not answer. The event fails before its time is up, and the process lives. */
 static void test_store_silent(void)
 {
     static const fault_step script[] = {
@@ -505,7 +511,7 @@ static void test_store_silent(void)
     world_close(&w);
 }
 
-/* Credentials that have expired: the event fails and the process ends, so that the next one reads
+/* The credentials have expired. The event fails and the process ends, so that the next one can read
  * new ones. */
 static void test_expired(void)
 {
@@ -527,7 +533,7 @@ static void test_expired(void)
     answer = world_invoke(&w, EVENTS_SNS, &message, 1, 0);
     CHECK(answer.failed);
     CHECK(serve_await(w.admin, "pid", 0));
-    (void)world_take_lines(w.run);
+    (void)world_read_lines(w.run);
     answer = world_invoke(&w, EVENTS_SNS, &message, 1, 0);
     world_check_done(&answer, EVENTS_SNS, 0, 1, world_expect(GOOD_TEXT), 1);
     CHECK(serve_count(w.admin, "starts") == 2);
@@ -536,7 +542,7 @@ static void test_expired(void)
     world_close(&w);
 }
 
-/* An empty session token counts as absent; one that is there is sent. */
+/* An empty session token counts as absent; another one is sent. */
 static void test_session_token(void)
 {
     static const char good[] = HEAD("200 OK", "2") "{}";

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The function for a long time and under fire: ./bootstrap behind distil serve.
+ * The function under load for a long time, with faults: ./bootstrap behind distil serve.
  *
- *   long      events of all sources in one process, the store's replies going wrong in 1 % of them:
- *             resident memory stays, every count is exact
- *   faults    the Runtime API's replies going wrong too, so that processes end and start: no update
- *             is lost or made twice, what failed is reported as failed
- *   kills     SIGKILL at random moments within invocations, redelivery: each item changed once
+ *     long      events of all sources in one process, while 1 % of the store's answers go wrong:
+ *               the resident memory does not grow, and every count is exact
+ *     faults    answers of the Runtime API go wrong, too, so that processes end and start: no
+ *               update is lost or made twice, and what failed is reported as failed
+ *     kills     SIGKILL at random moments of invocations, and redelivery: each item is changed
+ *               exactly once
  *
- * DISTIL_TEST_FULL: 100,000 events, 100,000 and 200 kills, in place of thousands and 20.
+ * With DISTIL_TEST_FULL there are 100,000 events, 100,000 events and 200 kills; otherwise there are
+ * thousands and 20.
  */
 
 #include <math.h>
@@ -33,7 +35,9 @@ enum {
     MAX_CHARS = 512,
     EVENT_BYTES = 1 << 20,
     MOST_TRIES = 20,
-    GROWTH_KB = 16 /* a stack page or two: nothing that comes with events */
+    /* This allows for a page or two of stack, but for nothing that grows with the number of
+     * events. */
+    GROWTH_KB = 16
 };
 
 #define TIME "2026-01-15T12:34:56Z"
@@ -59,7 +63,7 @@ static int make_texts(void)
     if (distil_model_open(&model, serve_build_path("sst2.distil"), NULL, NULL) != DISTIL_OK ||
         distil_context_new(&context, model, NULL) != DISTIL_OK)
         return -1;
-    for (size_t i = 1; i < TEXTS; i++) { /* the first one is empty */
+    for (size_t i = 1; i < TEXTS; i++) { /* The first text is empty. */
         size_t wanted = i == 1 ? 1000 : 10 + harness_random() % 120, n = 0;
         distil_result result;
 
@@ -89,11 +93,13 @@ typedef struct totals {
 } totals;
 
 typedef struct world {
-    serve_run *store_run, *run; /* store_run: another serve is the store; NULL: run is */
+    serve_run *store_run,
+        *run; /* store_run is another serve that is the store; if it is NULL, run is the store. */
     serve_caller *caller, *store, *admin;
     totals lines;
     size_t items, messages, bad_messages, events;
-    size_t failures, failed_messages; /* of good events: tries that failed, messages in them */
+    size_t failures,
+        failed_messages; /* Of good events: the number of failed tries, and of messages in them. */
     char *event;
 } world;
 
@@ -107,8 +113,8 @@ static double number(json_value root, const char *name)
     return x;
 }
 
-/* Add up what the function has written since the last look. */
-static void take_lines(world *w)
+/* Read what the function has written since the last call, and add it up. */
+static void read_lines(world *w)
 {
     const char *line;
     size_t size;
@@ -179,7 +185,7 @@ static void put_pending(world *w, size_t item)
     CHECK(answer.status == 200);
 }
 
-/* The item is as its text wants it. */
+/* 1 if the item holds what its text demands. */
 static int is_analyzed(world *w, size_t item, const known_text *text)
 {
     serve_answer answer = serve_dynamodb(
@@ -197,7 +203,8 @@ static int is_analyzed(world *w, size_t item, const known_text *text)
            fabs(strtod(score, NULL) - text->score) <= 0.000051;
 }
 
-/* Memory of the function's process in KB, exactly as its pages are counted: all, and its own. */
+/* The memory of the function's process in KB, counted exactly by pages: all of it, and what it does
+ * not share. */
 static void read_memory(world *w, size_t *resident, size_t *anonymous)
 {
     char path[64], line[256];
@@ -217,8 +224,8 @@ static void read_memory(world *w, size_t *resident, size_t *anonymous)
 
 /* ---- one event, until it is done ------------------------------------------------------------- */
 
-/* An event of a random source with messages for new items; bad: one of them without its text, and
- * nothing put for it. */
+/* An event of a random source, with messages for new items. If it is bad, one message has no text,
+ * and no item was put for it. */
 typedef struct soak_event {
     events_source source;
     size_t count, first_item;
@@ -263,7 +270,7 @@ static serve_answer send_event(world *w, const soak_event *e, int asynchronous)
     return serve_invoke(w->caller, event.data, event.size, asynchronous);
 }
 
-/* 1: the answer reports success for all messages; 0: failure of some or all. */
+/* 1 if the answer reports success for all messages, 0 if it reports a failure of any. */
 static int reports_success(const soak_event *e, const serve_answer *answer)
 {
     events_result result;
@@ -284,8 +291,8 @@ static int reports_success(const soak_event *e, const serve_answer *answer)
     return 1;
 }
 
-/* Send a good event until it succeeds, as whoever has it would; when success is reported the items
- * are there. */
+/* Send a good event until it succeeds, as a queue would. When success is reported, the items are
+ * there. */
 static void deliver(world *w, const soak_event *e)
 {
     int tries = 0;
@@ -306,7 +313,7 @@ static void deliver(world *w, const soak_event *e)
                e->first_item + i, w->events, events_name(e->source));
 }
 
-/* A bad event is reported as failed, each time. */
+/* A bad event is reported as failed each time. */
 static void deliver_bad(world *w, const soak_event *e)
 {
     serve_answer answer = send_event(w, e, 0);
@@ -325,9 +332,9 @@ static void soak(world *w, size_t events)
         else
             deliver(w, &e);
         if (i % 64 == 0)
-            take_lines(w);
+            read_lines(w);
     }
-    take_lines(w);
+    read_lines(w);
 }
 
 static void check_store(world *w)
@@ -340,8 +347,8 @@ static void check_store(world *w)
     CHECK(serve_count(w->store, "store.refused") == 0);
 }
 
-/* Faults are drawn for each reply, one of a hundred: six standard deviations beside that, and a
- * twentieth for replies that are not counted here, such as those of tries that follow. */
+/* Each answer is faulty with a probability of 1 %. The check allows six standard deviations, and a
+ * twentieth more for answers that are not counted here, such as those of repeated tries. */
 static void check_faults(int64_t faults, size_t replies)
 {
     double expected = 0.01 * (double)replies;
@@ -350,9 +357,9 @@ static void check_faults(int64_t faults, size_t replies)
            "%lld faults in %zu replies", (long long)faults, replies);
 }
 
-/* What the log says against what was sent. A try that failed may have written some of its items,
- * or all when its last reply was lost; the next one finds them. Without such tries every count is
- * exact. */
+/* Compare the log with what was sent. A failed try may have written some of its items, or all of
+ * them if only its last answer was lost; the next try then finds them. Without failed tries every
+ * count is exact. */
 static void check_lines(const world *w)
 {
     double again = (double)w->failed_messages, bad = (double)w->bad_messages;
@@ -440,11 +447,13 @@ static void test_faults(void)
         for (size_t i = 0; i < asynchronous; i++) {
             soak_event e = next_event(&w);
 
-            /* Of the sources that say so by failing: the others' failures are in their answers. */
+            /* These sources report a failure by failing; the other ones report it in their
+             * answers. */
             e.source = i % 2 == 0 ? EVENTS_SNS : EVENTS_BRIDGE;
             if (e.source == EVENTS_BRIDGE) {
+                /* The event has one message, so the other items get an event of their own. */
                 for (size_t j = 1; j < e.count; j++)
-                    e.of[j] = e.of[0]; /* one message: the other items get one of their own */
+                    e.of[j] = e.of[0];
                 for (size_t j = 0; j < e.count; j++) {
                     soak_event one = {e.source, 1, e.first_item + j, {e.of[j]}, e.bad};
 
@@ -454,20 +463,20 @@ static void test_faults(void)
                 CHECK(send_event(&w, &e, 1).status == 202);
             }
             bad += (size_t)e.bad;
-            /* The queue is kept short. */
+            /* The queue of asynchronous events is kept short. */
             CHECK(serve_await(w.admin, "queued", 0));
         }
         CHECK(serve_await(w.admin, "queued", 0));
         CHECK(serve_await(w.admin, "dead", (int64_t)bad));
         CHECK(serve_await(w.admin, "store.changed", (int64_t)w.items));
-        take_lines(&w);
+        read_lines(&w);
         tell("%zu events, %zu items, %lld faults, %zu tries failed, %lld processes, %lld tried "
              "again, %lld dead letters",
              w.events, w.items, (long long)serve_count(w.admin, "faults"), w.failures,
              (long long)serve_count(w.admin, "starts"), (long long)serve_count(w.admin, "retried"),
              (long long)serve_count(w.admin, "dead"));
         check_faults(serve_count(w.admin, "faults"), 2 * w.events + w.items);
-        /* Few events may meet no fault that ends a process. */
+        /* Few events may not meet any fault that ends a process. */
         CHECK(!is_full() || serve_count(w.admin, "starts") > 1);
         check_store(&w);
     } else {
@@ -484,7 +493,7 @@ static void spin_us(double us)
         ;
 }
 
-/* How long an invocation takes, in microseconds: the median of some. */
+/* The usual duration of an invocation in microseconds: the median of some. */
 static double usual_us(world *w)
 {
     double us[9];
@@ -504,8 +513,8 @@ static double usual_us(world *w)
     return us[4];
 }
 
-/* A process that waits for an event; its id. */
-static pid_t ready(world *w)
+/* Wait until a process waits for an event. Returns its id. */
+static pid_t wait_until_idle(world *w)
 {
     serve_answer answer = serve_invoke_text(w->caller, "{\"warmup\":true}");
 
@@ -513,7 +522,7 @@ static pid_t ready(world *w)
     return (pid_t)serve_count(w->admin, "pid");
 }
 
-/* Serve knows of the end of this process. */
+/* Wait until serve has noticed the end of this process. */
 static int await_end(world *w, pid_t pid)
 {
     int64_t until = clock_after_ms(10000);
@@ -523,12 +532,12 @@ static int await_end(world *w, pid_t pid)
     return serve_count(w->admin, "pid") != (int64_t)pid;
 }
 
-/* One event, and a kill that many microseconds after it was taken. */
+/* Send one event, and kill the process so many microseconds after it has got it. */
 static void kill_one(world *w, double us, int even)
 {
     size_t item = w->items++;
     soak_event e = {even ? EVENTS_SNS : EVENTS_BRIDGE, 1, item, {&texts[2]}, 0};
-    pid_t pid = ready(w);
+    pid_t pid = wait_until_idle(w);
 
     put_pending(w, item);
     CHECK(pid > 0 && send_event(w, &e, 1).status == 202);
@@ -549,13 +558,15 @@ static void test_kills(void)
     if (!harness_case("kills: SIGKILL at %zu random moments", kills))
         return;
     if (open_world(&w, options, 0) == 0) {
-        for (size_t i = 0; i < 9; i++) /* as many as items, so that successes are counted in twos */
-            (void)ready(&w);
+        /* usual_us sends nine events. With a warm-up event for each of them, serve's count of
+         * successes is always twice the number of items, which kill_one relies on. */
+        for (size_t i = 0; i < 9; i++)
+            (void)wait_until_idle(&w);
         usual = usual_us(&w);
         for (size_t i = 0; i < kills; i++)
             kill_one(&w, usual * (double)harness_uniform(0, 1), i % 2 == 0);
-        (void)ready(&w);
-        take_lines(&w);
+        (void)wait_until_idle(&w);
+        read_lines(&w);
         hits = (size_t)serve_count(w.admin, "retried");
         tell("%zu kills in %.0f us, %zu within an invocation, %lld processes, %lld updates made "
              "again by their writer",

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The function under Amazon's own Runtime Interface Emulator: framing, sizes, errors and restarts
- * as a Runtime API that nobody here wrote does them. Skipped where $AWS_LAMBDA_RIE names no such
- * program and PATH has no aws-lambda-rie.
+ * with a Runtime API that is not part of this project. Skipped if $AWS_LAMBDA_RIE does not name the
+ * emulator and PATH has no aws-lambda-rie.
  *
- * The emulator answers status 200 to nearly everything: what counts is the body.
+ * The emulator answers nearly everything with status 200, so the tests look at the body.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -80,7 +80,7 @@ static int answers(const net_endpoint *to)
     return status == NET_OK;
 }
 
-/* In a process group of its own, so that what it has started ends with it. */
+/* The emulator gets a process group of its own, so that whatever it has started ends with it. */
 static void exec_emulator(const rie *e, uint16_t api, const char *model)
 {
     char front_address[32], api_address[32];
@@ -126,7 +126,8 @@ static void stop(rie *e)
     unlink(e->log);
 }
 
-/* Invoke with an event; the answer's body, NUL-terminated, valid until the next call. */
+/* Invoke the function with an event. Returns the body of the answer, which ends with a NUL and is
+ * valid until the next call. */
 static const char *invoke(const rie *e, const char *event, size_t size)
 {
     http_client_status status;
@@ -166,7 +167,8 @@ static void test_event(const rie *e, const char *event, const char *expected)
     CHECKF(strstr(answer, expected) != NULL, "%.300s", answer);
 }
 
-/* A direct event of exactly so many bytes; from 2049 on the emulator sends it in chunks. */
+/* A direct event of exactly so many bytes. The emulator sends events of more than 2048 bytes in
+ * chunks. */
 static void test_size(const rie *e, size_t size)
 {
     static const char begin[] = "{\"text\":\"A gorgeous, witty, seductive movie.", end[] = "\"}";
@@ -202,7 +204,7 @@ static void test_serving(void)
     stop(&e);
 }
 
-/* It starts anew with each invocation and reports each time. */
+/* The function starts anew with each invocation and reports an error each time. */
 static void test_init_error(void)
 {
     rie e;
