@@ -12,7 +12,6 @@
  * With DISTIL_TEST_FULL there are 100,000 events, 100,000 events and 200 kills; otherwise there are
  * thousands and 20.
  */
-
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
