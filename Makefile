@@ -230,6 +230,14 @@ run-lambda: $(BUILD)/distil $(BUILD)/distil-serve $(BUILD)/bootstrap $(BLOB)
 	    $(if $(STORE),--store '$(STORE)') $(if $(filter memory,$(STORE)),--pending) \
 	    -- $(BUILD)/bootstrap
 
+# ---- documents that the command prints ----
+.PHONY: manual
+## manual: rewrite docs/distil.1 (above INPUT) and the completion of bash from the command's table
+manual: $(BUILD)/distil
+	$(Q)$(BUILD)/distil help --completion >tools/command/distil.bash
+	$(Q){ $(BUILD)/distil help --man && sed -n '/^\.Sh INPUT/,$$p' docs/distil.1; } \
+	    >$(BUILD)/distil.1 && cp $(BUILD)/distil.1 docs/distil.1
+
 # ---- install ----
 .PHONY: install uninstall package
 # `distil serve` looks for distil-serve beside distil, so both are installed in the same folder.

@@ -1,15 +1,39 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# What the command says about itself: help of every command, version, isa, the man page and bash
-# completion, and that these agree.
+# What the command says about itself: the help of every command, the version and `distil isa`. The
+# help, the man page and the completion of bash list the same commands and options.
 
 # shellcheck source=tests/support/support_cli.sh
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
 
-commands="classify tokenize eval convert inspect verify isa bench serve"
+commands="classify tokenize eval convert inspect verify isa bench serve help"
 man=$root/docs/distil.1
 completion=$root/tools/command/distil.bash
+
+# ---- lists of options, one on each line, sorted ----
+options_of_help() { # FILE
+    sed -n '/^Options:$/,/^$/p' "$1" | awk '/^  (    )?-/ {
+        print $1
+        if ($1 ~ /,$/) print $2
+    }' | tr -d , | sort
+}
+options_of_man() { # COMMAND
+    awk -v heading=".Ss $1" '/^\.S[hs] / { inside = $0 == heading }
+        inside && /^\.It / { for (i = 1; i < NF; i++) if ($i == "Fl") print "-" $(i + 1) }' "$man" |
+        sort
+}
+cat >complete.bash <<'BASH'
+source "$1"
+shift
+COMP_WORDS=("$@")
+COMP_CWORD=$(($# - 1))
+_distil
+[ ${#COMPREPLY[@]} -eq 0 ] || printf '%s\n' "${COMPREPLY[@]}"
+BASH
+complete() { # WORDS...: what bash offers in place of the last one
+    bash --norc complete.bash "$completion" "$@" 2>&1 | sort
+}
 
 # ---- help and version ----
 run
@@ -38,19 +62,40 @@ for command in $commands; do
     check "$command --help: nothing on standard error" empty err
     check "$command --help: usage" says out "usage: distil $command"
     check "$command --help: examples" grep -qE "^ +(DISTIL_[A-Z]+=[^ ]+ )?distil $command" out
+    check "$command --help: no line of more than 79 columns" matches out '.{0,79}'
     run help "$command"
     check "help $command: the same" same out help.txt
     run "$command" --no-such-option
     check "$command: unknown option: status" ended 2
     check "$command: unknown option: named" says err "--no-such-option"
     check "$command: unknown option: where help is" says err "--help"
-    # Every long option is in the man page and in the completion.
-    for option in $(grep -oE '^ +(-[a-z], )?--[a-z0-9-]+' help.txt | grep -oE '[a-z0-9-]+$' |
-        sed 's/^--//'); do
-        check "$command --$option: in the man page" grep -qE "Fl -$option( |\$)" "$man"
-        check "$command --$option: in the completion" says "$completion" "--$option"
-    done
+    options_of_help help.txt >expected
+    check "$command: --help is an option" says expected "--help"
+    options_of_man "$command" >out
+    check "$command: options of the man page" same out expected
+    if have bash; then
+        complete distil "$command" - >out
+        check "$command: options of the completion" same out expected
+    else
+        skip "$command: completion" "no bash"
+    fi
 done
+if [ -x "$build/distil-bench" ]; then
+    run bench --help
+    options_of_help out >expected
+    "$build/distil-bench" --help >help.txt
+    grep -oE '^ +(-[a-z], )?--?[a-z-]+' help.txt | grep -oE '[-][a-z-]+' | sort -u >options
+    echo --help >>options
+    while read -r option; do
+        check "distil-bench $option: in the table" grep -qx -e "$option" expected
+    done <options
+    grep -e -- expected >out
+    while read -r option; do
+        check "bench $option: distil-bench knows it" grep -qx -e "$option" options
+    done <out
+else
+    skip "options of distil-bench" "make bench-tools builds it"
+fi
 run clasify good
 check "unknown command: status" ended 2
 check "unknown command: guess" says err 'did you mean `distil classify`?'
@@ -101,28 +146,32 @@ if have mandoc; then
 else
     skip "man page in mandoc" "no mandoc"
 fi
-for command in $commands; do
-    check "man page: $command" says "$man" ".It Cm $command"
-done
+sed -n 's/^\.It Cm \([a-z]*\)$/\1/p' "$man" | paste -s -d ' ' - >out
+check "man page: commands of the description" is out "$commands\n"
+sed -n '/^\.Sh COMMANDS/,/^\.Sh INPUT/ s/^\.Ss //p' "$man" | paste -s -d ' ' - >out
+check "man page: sections of commands" is out "$commands\n"
+"$distil" help --man >out 2>err
+lines=$(wc -l <out)
+head -n "$lines" "$man" >expected
+check "man page: what the program prints (make manual rewrites it)" same out expected
+check "man page: the rest begins with INPUT" sh -c \
+    'sed -n "$1p" "$2" | grep -qx "\.Sh INPUT"' sh $((lines + 1)) "$man"
 
 # ---- completion ----
+"$distil" help --completion >out 2>err
+check "completion: what the program prints (make manual rewrites it)" same out "$completion"
 if have bash; then
-    cat >complete.bash <<'BASH'
-source "$1"
-shift
-COMP_WORDS=("$@")
-COMP_CWORD=$(($# - 1))
-_distil
-[ ${#COMPREPLY[@]} -eq 0 ] || printf '%s\n' "${COMPREPLY[@]}"
-BASH
     completes() { # EXPECTED-LINES WORDS...
         expected=$1
         shift
-        bash --norc complete.bash "$completion" "$@" 2>&1 | sort | paste -s -d ' ' - >out
+        complete "$@" | paste -s -d ' ' - >out
         [ "$(cat out)" = "$expected" ]
     }
     mkdir empty
     touch a.distil b.tsv
+    complete distil "" | grep -v -e - | paste -s -d ' ' - >out
+    check "completion: all commands" is out \
+        "$(printf '%s\n' $commands | sort | paste -s -d ' ' -)\n"
     check "completion: commands" completes "classify convert" distil c
     check "completion: options" completes "--stream --strict" distil classify --str
     check "completion: levels" completes "avx512 avx512vnni" distil classify --isa avx5

@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "tests/support/harness.h"
+#include "tools/command/cmd_number.h"
+#include "tools/command/cmd_output.h"
 #include "tools/command/cmd_tsv.h"
-#include "tools/command/cmd_util.h"
+#include "tools/command/cmd_utf8.h"
 
 static void test_counts(void)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening a blob for inspect and verify, and places in it. */
+/* Opens a blob for inspect and verify, and names places in it; see cmd_blob.h. */
 #include "tools/command/cmd_blob.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "tools/command/cmd_util.h"
+#include "tools/command/cmd_message.h"
 
 const distil_section_kind cmd_blob_matrices[CMD_BLOB_MATRICES] = {
     DISTIL_SECTION_QKV,
@@ -14,7 +14,7 @@ const distil_section_kind cmd_blob_matrices[CMD_BLOB_MATRICES] = {
     DISTIL_SECTION_FFN_OUT,
 };
 
-void cmd_blob_report(const char *path, const distil_blob_error *error)
+static void print_error(const char *path, const distil_blob_error *error)
 {
     switch (error->code) {
     case DISTIL_BLOB_FILE_OPEN:
@@ -38,11 +38,11 @@ int cmd_blob_open(distil_blob *blob, const char *path)
 
     if (distil_blob_open(blob, path, DISTIL_BLOB_VERIFY_NONE, &error) == DISTIL_BLOB_OK)
         return 0;
-    cmd_blob_report(path, &error);
+    print_error(path, &error);
     return -1;
 }
 
-void cmd_blob_place(char place[64], const distil_blob *blob, uint64_t offset)
+void cmd_blob_name_place(char place[64], const distil_blob *blob, uint64_t offset)
 {
     const distil_blob_section *found = NULL;
 

@@ -1,49 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* distil classify: label, score and logits of texts from arguments, files or standard input. */
+/* distil classify: labels and scores of texts from arguments, files or standard input. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tools/command/cmd_input.h"
 #include "tools/command/cmd_interrupt.h"
+#include "tools/command/cmd_message.h"
+#include "tools/command/cmd_model.h"
 #include "tools/command/cmd_options.h"
+#include "tools/command/cmd_output.h"
 #include "tools/command/cmd_pipeline.h"
 #include "tools/command/cmd_progress.h"
-#include "tools/command/cmd_util.h"
 #include "tools/command/commands.h"
 
-static const cmd_option_id accepted[] = {
-    CMD_OPT_MODEL,  CMD_OPT_FILE,   CMD_OPT_TSV,     CMD_OPT_JSON,   CMD_OPT_JSONL,
-    CMD_OPT_STREAM, CMD_OPT_BATCH,  CMD_OPT_THREADS, CMD_OPT_STRICT, CMD_OPT_SPLIT,
-    CMD_OPT_ISA,    CMD_OPT_VERIFY, CMD_OPT_HELP,    CMD_OPT_COUNT};
-
-static const cmd_manual manual = {
-    "classify",
-    "[options] [TEXT...]",
-    "Classify each TEXT, or each line of the files given with -f, or of standard input.\n"
-    "Lines end at LF only; empty lines are texts too. Answers come in the order of the\n"
-    "texts, one a line. Without a format option: for one TEXT its label and score, else\n"
-    "also a tab and the text. --jsonl writes for each text\n"
-    "  "
-    "{\"label\",\"score\",\"probabilities\":{label:p},\"logits\":[...],\"tokens\":N,\"truncated\":"
-    "false}\n"
-    "with floats that read back to the same bits. A text that cannot be classified is\n"
-    "reported on standard error; its line in the output says ERROR, or has \"error\" only.\n",
-    "  distil classify \"A gorgeous, witty, seductive movie.\"\n"
-    "  distil classify --jsonl < reviews.txt > answers.jsonl\n"
-    "  distil classify -f a.txt -f b.txt --tsv --threads 0\n"
-    "  tail -f log | distil classify --stream --jsonl\n",
-    accepted,
-};
-
+/* One run of the command, from the first text to the last answer. */
 typedef struct job {
     const cmd_options *options;
     const cmd_model *model;
     cmd_input input;
     cmd_progress progress;
-    uint64_t answered;
-    int alone; /* one TEXT: its answer needs no copy of it */
-    int failed;
+    uint64_t answered; /* texts whose answer has been written */
+    int alone;         /* 1 if there is a single TEXT, whose answer does not repeat it */
+    int failed;        /* 1 if a text could not be classified */
 } job;
 
 /* ---- one answer ----------------------------------------------------------------------------- */
@@ -116,9 +95,9 @@ static void write_tsv(const job *j, const cmd_text *text, const cmd_answer *answ
     cmd_write_escaped(stdout, text->bytes, text->size);
 }
 
-/* ---- the pipeline's ends -------------------------------------------------------------------- */
+/* ---- callbacks of the pipeline -------------------------------------------------------------- */
 
-static cmd_input_status next_text(void *user, cmd_text *text, int may_wait)
+static cmd_input_status read_text(void *user, cmd_text *text, int may_wait)
 {
     job *j = user;
 
@@ -158,7 +137,7 @@ static int flush_answers(void *user)
     return cmd_flush(stdout);
 }
 
-static int run(job *j)
+static int classify_texts(job *j)
 {
     const cmd_options *o = j->options;
     int one_by_one = o->stream || j->alone;
@@ -170,7 +149,7 @@ static int run(job *j)
         .helpers = one_by_one ? o->threads : 1,
         .flags = o->flags,
         .user = j,
-        .next = next_text,
+        .next = read_text,
         .answer = write_answer,
         .flush = flush_answers,
     };
@@ -196,7 +175,7 @@ int cmd_classify(int argc, char **argv)
     cmd_options options;
     cmd_model model;
     job j = {.options = &options, .model = &model};
-    int code = cmd_options_parse(&options, &manual, argc, argv);
+    int code = cmd_options_parse(&options, &cmd_manuals[CMD_CLASSIFY], argc, argv);
 
     if (code >= 0)
         return code;
@@ -210,7 +189,7 @@ int cmd_classify(int argc, char **argv)
         cmd_input_choose(&j.input, &options);
         cmd_interrupt_install();
         cmd_progress_begin(&j.progress, !isatty(STDOUT_FILENO) && !options.stream);
-        code = run(&j);
+        code = classify_texts(&j);
         cmd_input_close(&j.input);
         cmd_model_close(&model);
     }

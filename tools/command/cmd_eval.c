@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* distil eval: accuracy on labelled sentences, agreement with another implementation's logits. */
+/* distil eval: accuracy on labelled sentences, and agreement with the logits of another program. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,60 +8,47 @@
 
 #include "tools/command/cmd_input.h"
 #include "tools/command/cmd_interrupt.h"
+#include "tools/command/cmd_message.h"
+#include "tools/command/cmd_model.h"
 #include "tools/command/cmd_options.h"
+#include "tools/command/cmd_output.h"
 #include "tools/command/cmd_pipeline.h"
 #include "tools/command/cmd_progress.h"
 #include "tools/command/cmd_reference.h"
 #include "tools/command/cmd_tsv.h"
-#include "tools/command/cmd_util.h"
 #include "tools/command/commands.h"
 
-static const cmd_option_id accepted[] = {
-    CMD_OPT_MODEL, CMD_OPT_REFERENCE, CMD_OPT_JSON,   CMD_OPT_BATCH, CMD_OPT_THREADS,
-    CMD_OPT_SPLIT, CMD_OPT_ISA,       CMD_OPT_VERIFY, CMD_OPT_HELP,  CMD_OPT_COUNT};
-
-static const cmd_manual manual = {
-    "eval",
-    "[options] FILE.tsv",
-    "Classify the sentences of FILE.tsv ('-': standard input), whose header names the\n"
-    "columns sentence and label (tab between; a label is an index or a name), and write\n"
-    "accuracy, confusion matrix (rows: the file's labels; columns: the model's) and texts a\n"
-    "second. With --reference also the agreement with those logits: labels that are equal,\n"
-    "mean and greatest margin error, token counts that differ. A text's margin is the\n"
-    "difference of the logits of the reference's first and second label; its error is how\n"
-    "much the model's differs. A bad row is reported and left out.\n",
-    "  distil eval dev.tsv\n"
-    "  distil eval dev.tsv --reference dev-logits.tsv --json\n"
-    "  DISTIL_ISA=scalar distil eval dev.tsv --threads 2\n",
-    accepted,
+enum {
+    MOST_LABELS_SHOWN = 16, /* the confusion matrix of more labels is printed as JSON only */
+    MOST_COLUMNS = 64       /* of a TSV file */
 };
 
-enum { MOST_LABELS_SHOWN = 16, MOST_COLUMNS = 64 };
-
-/* A refused row's tag; labels are smaller. */
+/* The label of a row that has none, in cmd_text.tag. Indices of labels are smaller. */
 #define NO_LABEL SIZE_MAX
 
+/* One evaluation: the file, what has been counted so far, and the options. */
 typedef struct job {
     const cmd_options *options;
     const cmd_model *model;
     const char *path;
     cmd_input input;
     cmd_progress progress;
-    size_t columns, sentence_column, label_column; /* from the header */
-    uint64_t rows;                                 /* data rows, bad ones too */
-    uint64_t bad;                                  /* not evaluated */
-    uint64_t correct;
-    uint64_t *confusion;            /* (n_labels, n_labels): the file's label, the model's */
-    const cmd_reference *reference; /* NULL: none */
-    uint64_t compared, agreeing, token_mismatches;
-    uint64_t worst_row; /* line of the greatest margin error */
-    double margin_sum, margin_max;
-    double seconds;
+    size_t columns, sentence_column, label_column; /* as the header names them */
+    uint64_t rows;                                 /* rows after the header, bad ones included */
+    uint64_t bad;                                  /* rows that could not be evaluated */
+    uint64_t correct;                              /* rows whose label the model gave */
+    uint64_t *confusion;                           /* (label of the file, label of the model) */
+    const cmd_reference *reference;                /* NULL without --reference */
+    uint64_t compared, agreeing, token_mismatches; /* rows compared with the reference */
+    uint64_t worst_line;                           /* line with the greatest margin error */
+    double margin_sum, margin_max;                 /* of margin errors */
+    double seconds;                                /* from the first row to the last answer */
 } job;
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-static int take_header(job *j)
+/* Read the first line and find the two columns. Returns 0, or -1 after reporting why not. */
+static int parse_header(job *j)
 {
     cmd_field fields[MOST_COLUMNS];
     cmd_text text;
@@ -89,7 +76,7 @@ static int take_header(job *j)
     return -1;
 }
 
-/* A label's index from its index or name; NO_LABEL if it is neither. */
+/* Returns the index of a label that the file gives as an index or a name, or NO_LABEL. */
 static size_t find_label(const cmd_model *model, cmd_field field)
 {
     size_t label;
@@ -102,7 +89,7 @@ static size_t find_label(const cmd_model *model, cmd_field field)
     return NO_LABEL;
 }
 
-static cmd_input_status next_row(void *user, cmd_text *text, int may_wait)
+static cmd_input_status read_row(void *user, cmd_text *text, int may_wait)
 {
     job *j = user;
     cmd_field fields[MOST_COLUMNS];
@@ -128,8 +115,9 @@ static cmd_input_status next_row(void *user, cmd_text *text, int may_wait)
 
 /* ---- figures -------------------------------------------------------------------------------- */
 
-/* Index of the greatest of n, leaving one out (n: none); the lowest where equal. */
-static size_t greatest(const float *x, size_t n, size_t except)
+/* Returns the index of the greatest of n floats, the first of equal ones. The index `except` is
+ * left out; n leaves out none. */
+static size_t index_of_greatest(const float *x, size_t n, size_t except)
 {
     size_t best = except == 0 ? 1 : 0;
 
@@ -139,8 +127,10 @@ static size_t greatest(const float *x, size_t n, size_t except)
     return best;
 }
 
-/* 0, or -1 if the reference is of another file. */
-static int compare(job *j, const cmd_text *text, const cmd_answer *answer, uint64_t row)
+/* Compare an answer with a row of the reference. Returns 0, or -1 if the reference belongs to
+ * another file. */
+static int compare_with_reference(job *j, const cmd_text *text, const cmd_answer *answer,
+                                  uint64_t row)
 {
     const cmd_reference *r = j->reference;
     size_t n = j->model->info.n_labels;
@@ -156,8 +146,8 @@ static int compare(job *j, const cmd_text *text, const cmd_answer *answer, uint6
         return -1;
     }
     logits = r->logits + row * n;
-    first = greatest(logits, n, n);
-    second = greatest(logits, n, first);
+    first = index_of_greatest(logits, n, n);
+    second = index_of_greatest(logits, n, first);
     error = fabs(((double)answer->logits[first] - (double)answer->logits[second]) -
                  ((double)logits[first] - (double)logits[second]));
     j->compared++;
@@ -166,12 +156,12 @@ static int compare(job *j, const cmd_text *text, const cmd_answer *answer, uint6
     j->margin_sum += error;
     if (error > j->margin_max) {
         j->margin_max = error;
-        j->worst_row = text->number;
+        j->worst_line = text->number;
     }
     return 0;
 }
 
-static int take_answer(void *user, const cmd_text *text, const cmd_answer *answer)
+static int count_answer(void *user, const cmd_text *text, const cmd_answer *answer)
 {
     job *j = user;
     uint64_t row = j->rows++;
@@ -184,7 +174,7 @@ static int take_answer(void *user, const cmd_text *text, const cmd_answer *answe
     }
     j->correct += answer->result.label == text->tag;
     j->confusion[text->tag * j->model->info.n_labels + answer->result.label]++;
-    return j->reference != NULL ? compare(j, text, answer, row) : 0;
+    return j->reference != NULL ? compare_with_reference(j, text, answer, row) : 0;
 }
 
 static int show_progress(void *user)
@@ -195,8 +185,9 @@ static int show_progress(void *user)
     return 0;
 }
 
-/* ---- report --------------------------------------------------------------------------------- */
+/* ---- output --------------------------------------------------------------------------------- */
 
+/* Returns part / whole, or 0 if there is nothing. */
 static double share(uint64_t part, uint64_t whole)
 {
     return whole > 0 ? (double)part / (double)whole : 0.0;
@@ -229,7 +220,7 @@ static void print_confusion(const job *j)
     }
 }
 
-static void print_report(const job *j)
+static void print_text(const job *j)
 {
     uint64_t done = j->rows - j->bad;
 
@@ -245,8 +236,8 @@ static void print_report(const job *j)
                      (unsigned long long)j->compared);
         (void)printf("margin error     mean %.4f, max %.4f",
                      j->compared > 0 ? j->margin_sum / (double)j->compared : 0.0, j->margin_max);
-        if (j->worst_row > 0)
-            (void)printf(" (line %llu)", (unsigned long long)j->worst_row);
+        if (j->worst_line > 0)
+            (void)printf(" (line %llu)", (unsigned long long)j->worst_line);
         (void)printf("\ntoken counts     %llu differ\n", (unsigned long long)j->token_mismatches);
     }
     (void)printf("speed            %.1f texts/s (%.2f s, %s, threads %zu, batch %zu)\n",
@@ -293,7 +284,7 @@ static void print_json(const job *j)
 
 /* ---- command -------------------------------------------------------------------------------- */
 
-static int run(job *j)
+static int evaluate_rows(job *j)
 {
     const cmd_pipeline pipeline = {
         .model = j->model->model,
@@ -303,18 +294,18 @@ static int run(job *j)
         .helpers = 1,
         .flags = j->options->flags,
         .user = j,
-        .next = next_row,
-        .answer = take_answer,
+        .next = read_row,
+        .answer = count_answer,
         .flush = show_progress,
     };
     double start;
     int failed;
 
-    if (take_header(j) != 0)
+    if (parse_header(j) != 0)
         return cmd_interrupted() ? CMD_INTERRUPTED : CMD_FAILED;
-    start = cmd_now();
+    start = cmd_seconds();
     failed = cmd_pipeline_run(&pipeline);
-    j->seconds = cmd_now() - start;
+    j->seconds = cmd_seconds() - start;
     cmd_progress_clear(&j->progress);
     if (failed)
         return CMD_FAILED;
@@ -326,7 +317,7 @@ static int run(job *j)
     if (j->options->format == CMD_FORMAT_JSON)
         print_json(j);
     else
-        print_report(j);
+        print_text(j);
     if (cmd_flush(stdout) != 0)
         return CMD_FAILED;
     if (cmd_interrupted())
@@ -334,7 +325,7 @@ static int run(job *j)
     return j->bad > 0 || j->input.failed ? CMD_FAILED : CMD_OK;
 }
 
-static int evaluate(const cmd_options *options, const cmd_model *model)
+static int evaluate_file(const cmd_options *options, const cmd_model *model)
 {
     const char *path = options->words[0];
     cmd_reference reference = {0};
@@ -357,7 +348,7 @@ static int evaluate(const cmd_options *options, const cmd_model *model)
     }
     cmd_input_files(&j.input, &path, 1, 0);
     cmd_progress_begin(&j.progress, 1);
-    code = run(&j);
+    code = evaluate_rows(&j);
     cmd_input_close(&j.input);
     cmd_reference_free(&reference);
     free(j.confusion);
@@ -368,7 +359,7 @@ int cmd_eval(int argc, char **argv)
 {
     cmd_options options;
     cmd_model model;
-    int code = cmd_options_parse(&options, &manual, argc, argv);
+    int code = cmd_options_parse(&options, &cmd_manuals[CMD_EVAL], argc, argv);
 
     if (code >= 0)
         return code;
@@ -377,7 +368,7 @@ int cmd_eval(int argc, char **argv)
     } else {
         code = cmd_model_open(&model, options.model, options.isa, options.verify);
         if (code == CMD_OK) {
-            code = evaluate(&options, &model);
+            code = evaluate_file(&options, &model);
             cmd_model_close(&model);
         }
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Texts from arguments, files and standard input; see cmd_input.h. */
+/* Reading of texts; see cmd_input.h. */
 #include "tools/command/cmd_input.h"
 
 #include <errno.h>
@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 #include "tools/command/cmd_interrupt.h"
-#include "tools/command/cmd_util.h"
+#include "tools/command/cmd_message.h"
+#include "tools/command/cmd_utf8.h"
 
-enum { READ_BYTES = 1 << 18 };
+enum { READ_BYTES = 1 << 18 /* that one call of read() asks for */ };
 
 static const char too_long[] = "the line is longer than 64 MiB";
 
@@ -42,7 +43,7 @@ void cmd_input_files(cmd_input *input, const char **files, size_t count, int str
         int known = is_stdin(files[i]) ? fstat(STDIN_FILENO, &s) : stat(files[i], &s);
 
         if (known != 0)
-            continue; /* opening it will report that */
+            continue; /* the error is reported when the file is opened */
         if (!S_ISREG(s.st_mode)) {
             input->bytes_total = 0;
             break;
@@ -68,8 +69,8 @@ void cmd_input_choose(cmd_input *input, const cmd_options *options)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-/* Open the next file that can be opened; 0 if none is left. */
-static int open_next(cmd_input *input)
+/* Open the next file that can be opened. Returns 0 if no file is left. */
+static int open_next_file(cmd_input *input)
 {
     while (input->next < input->count) {
         const char *file = input->files[input->next++];
@@ -96,7 +97,7 @@ static void close_file(cmd_input *input)
     input->fd = -1;
 }
 
-/* Make room for READ_BYTES more. 0, or -1 without memory. */
+/* Make room for READ_BYTES more in the buffer. Returns 0, or -1 if there is no memory. */
 static int make_room(cmd_input *input)
 {
     size_t unread = input->end - input->begin;
@@ -111,7 +112,8 @@ static int make_room(cmd_input *input)
     }
     if (capacity - unread >= READ_BYTES)
         return 0;
-    /* Doubling: moving costs O(1) a byte. Bounded: unread is at most a longest line and a read. */
+    /* Doubling keeps the cost of copying constant per byte. The buffer stays bounded, because it
+     * never holds more unread bytes than one longest line and one read. */
     capacity = capacity == 0 ? 2 * (size_t)READ_BYTES : 2 * capacity;
     bigger = realloc(input->buffer, capacity);
     if (bigger == NULL)
@@ -121,14 +123,15 @@ static int make_room(cmd_input *input)
     return 0;
 }
 
-/* Leave out the line whose beginning is in the buffer, and remember why. */
+/* Drop the line whose beginning is in the buffer, and remember why it is refused. */
 static void skip_line(cmd_input *input, const char *why)
 {
     input->skipping = why;
     input->begin = input->scanned = input->end = 0;
 }
 
-/* Read once. 0, also at the end and on an error; -1 to stop. */
+/* Read once from the open file. Returns 0 also at its end and on an error, both of which set at_end.
+ * Returns -1 if reading has to stop: SIGINT came, or there is no memory at all. */
 static int read_more(cmd_input *input)
 {
     ssize_t n;
@@ -159,8 +162,8 @@ static int read_more(cmd_input *input)
     return 0;
 }
 
-/* Give buffer[begin .. end) as a line; the unread rest begins at next. */
-static void give_line(cmd_input *input, cmd_text *text, size_t end, size_t next)
+/* Return buffer[begin .. end) as the next line. The unread bytes then begin at `next`. */
+static void return_line(cmd_input *input, cmd_text *text, size_t end, size_t next)
 {
     text->bytes = input->buffer + input->begin;
     text->size = end - input->begin;
@@ -175,8 +178,8 @@ static void give_line(cmd_input *input, cmd_text *text, size_t end, size_t next)
     input->begin = input->scanned = next;
 }
 
-/* A line out of what has been read; 0 if there is no whole one. */
-static int take_line(cmd_input *input, cmd_text *text)
+/* Find the next line in what has been read. Returns 0 if the buffer holds no whole line. */
+static int find_line(cmd_input *input, cmd_text *text)
 {
     size_t unscanned = input->end - input->scanned;
     const char *lf = unscanned > 0 ? memchr(input->buffer + input->scanned, '\n', unscanned) : NULL;
@@ -184,11 +187,11 @@ static int take_line(cmd_input *input, cmd_text *text)
     if (lf != NULL) {
         size_t end = (size_t)(lf - input->buffer);
 
-        give_line(input, text, end, end + 1);
+        return_line(input, text, end, end + 1);
         return 1;
     }
     if (input->at_end && (input->end > input->begin || input->skipping != NULL)) {
-        give_line(input, text, input->end, input->end);
+        return_line(input, text, input->end, input->end);
         return 1;
     }
     input->scanned = input->end;
@@ -199,18 +202,18 @@ static int take_line(cmd_input *input, cmd_text *text)
     return 0;
 }
 
-static cmd_input_status next_line(cmd_input *input, cmd_text *text, int may_wait)
+static cmd_input_status read_line(cmd_input *input, cmd_text *text, int may_wait)
 {
     for (;;) {
-        if (input->fd < 0 && !open_next(input))
+        if (input->fd < 0 && !open_next_file(input))
             return CMD_INPUT_END;
-        if (take_line(input, text))
+        if (find_line(input, text))
             return CMD_INPUT_TEXT;
         if (input->at_end) {
             close_file(input);
             continue;
         }
-        if (!may_wait && !cmd_readable(input->fd))
+        if (!may_wait && !cmd_is_readable(input->fd))
             return CMD_INPUT_WAIT;
         if (read_more(input) < 0)
             return CMD_INPUT_END;
@@ -233,7 +236,7 @@ cmd_input_status cmd_input_next(cmd_input *input, cmd_text *text, int may_wait)
         text->number = input->next;
         text->refusal = NULL;
     } else {
-        cmd_input_status status = next_line(input, text, may_wait);
+        cmd_input_status status = read_line(input, text, may_wait);
 
         if (status != CMD_INPUT_TEXT)
             return status;

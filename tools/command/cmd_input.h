@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Texts, one after another, from arguments, files and standard input.
+ * Reads texts one after another from arguments, files and standard input.
  *
- * A file's texts are its lines. Only LF ends a line; a CR, a NUL and anything else is text. Empty
- * lines count, and so does what follows the last LF unless it is nothing. A line longer than
- * CMD_MAX_LINE_BYTES comes out as a refused text, and the one after it as usual.
+ * The texts of a file are its lines. Only a line feed ends a line; carriage returns, NULs and all
+ * other bytes are part of the text. Empty lines are texts, and so is what follows the last line feed
+ * unless it is empty. A line longer than CMD_MAX_LINE_BYTES becomes a refused text, and reading goes
+ * on with the line after it.
  *
- * Reading never takes more than is there while an answer could be given meanwhile: the caller says
- * whether waiting is allowed.
+ * The caller says whether a call may wait for input. So a command can answer the texts that it has
+ * before it waits for more.
  */
 #ifndef DISTIL_TOOLS_CMD_INPUT_H
 #define DISTIL_TOOLS_CMD_INPUT_H
@@ -17,60 +18,62 @@
 
 #include "tools/command/cmd_options.h"
 
-/* Longest line, without its LF. */
+/* The longest line that is accepted, without its line feed. */
 #define CMD_MAX_LINE_BYTES ((size_t)64 << 20)
 
 typedef struct cmd_text {
-    const char *bytes; /* valid until the next call */
+    const char *bytes; /* valid until the next call of cmd_input_next */
     size_t size;
-    const char *source;  /* the file as named by the user, or "argument" */
-    uint64_t number;     /* line of the file, or which argument; from 1 */
-    const char *refusal; /* NULL, or why this text cannot be taken; a static string */
-    size_t tag;          /* the caller's, for what came with the text */
+    const char *source;  /* the file as the user named it, or "argument" */
+    uint64_t number;     /* of the line in its file, or of the argument; counted from 1 */
+    const char *refusal; /* why this text cannot be answered, a static string; NULL if it can */
+    size_t tag;          /* free for the caller; cmd_input_next sets it to 0 */
 } cmd_text;
 
 typedef enum cmd_input_status {
-    CMD_INPUT_TEXT, /* a text, possibly refused */
-    CMD_INPUT_WAIT, /* nothing is there yet, and waiting was not allowed */
-    CMD_INPUT_END   /* no more, or memory or SIGINT ended it: cmd_input.failed, cmd_interrupted */
+    CMD_INPUT_TEXT, /* there is a text, which may be a refused one */
+    CMD_INPUT_WAIT, /* there is no text yet, and waiting was not allowed */
+    CMD_INPUT_END   /* all texts were read, memory is short (failed is 1), or SIGINT came */
 } cmd_input_status;
 
 typedef struct cmd_input {
-    char **arguments; /* texts, when files is NULL */
+    char **arguments; /* the texts, if files is NULL */
     const char **files;
     size_t count; /* of arguments or files */
-    size_t next;  /* argument or file to be taken next */
-    int strict;   /* refuse texts that are not UTF-8 */
-    int failed;   /* a file could not be opened or read; it was reported */
+    size_t next;  /* index of the argument or file that comes next */
+    int strict;   /* 1 if a text that is not UTF-8 is refused */
+    int failed;   /* 1 if a file could not be opened or read, which was reported */
 
-    const char *source; /* the open file */
-    int fd;             /* -1: none is open */
-    int at_end;         /* read() has returned 0 */
-    uint64_t line;
+    const char *source; /* name of the open file */
+    int fd;             /* of the open file; -1 if none is open */
+    int at_end;         /* 1 if read() has returned 0 for it */
+    uint64_t line;      /* lines of it that have been returned */
     char *buffer;
     size_t capacity;
-    size_t begin, end;    /* unread bytes of buffer */
-    size_t scanned;       /* begin .. scanned holds no LF */
-    const char *skipping; /* in a line that is left out: why; else NULL */
+    size_t begin, end;    /* buffer[begin .. end) has been read but not returned */
+    size_t scanned;       /* buffer[begin .. scanned) holds no line feed */
+    const char *skipping; /* why the current line is left out; NULL if it is not */
 
-    uint64_t bytes_read;  /* of all files so far */
-    uint64_t bytes_total; /* sizes of all files, 0 where one has none (pipe, terminal) */
+    uint64_t bytes_read;  /* from all files so far */
+    uint64_t bytes_total; /* sizes of all files; 0 if one has no size, as a pipe has none */
 } cmd_input;
 
-/* Texts are the arguments themselves. */
+/* Prepare to return the arguments themselves as texts. The caller keeps the array. */
 void cmd_input_arguments(cmd_input *input, char **arguments, size_t count, int strict);
 
-/* Texts are the lines of files ("-": standard input). files must stay. */
+/* Prepare to return the lines of files, of which "-" is standard input. The caller keeps the array. */
 void cmd_input_files(cmd_input *input, const char **files, size_t count, int strict);
 
-/* Texts as the user chose: words as arguments, else -f files, else standard input. */
+/* Prepare to return what the user chose: the words of the command line, else the lines of the -f
+ * files, else those of standard input. */
 void cmd_input_choose(cmd_input *input, const cmd_options *options);
 
-/* The next text. may_wait: block until input comes. A file that cannot be opened or read is
- * reported and left, and the next one taken. */
+/* Return the next text. may_wait allows the call to block until input comes. A file that cannot be
+ * opened or read is reported, and reading goes on with the next file. */
 cmd_input_status cmd_input_next(cmd_input *input, cmd_text *text, int may_wait);
 
-/* Bytes of the files that texts have been made of, to compare with bytes_total. */
+/* Returns how many bytes of the files have been returned as texts. Progress compares this number
+ * with bytes_total. */
 uint64_t cmd_input_done(const cmd_input *input);
 
 void cmd_input_close(cmd_input *input);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* distil inspect: what a blob holds, for people and as JSON. */
+/* distil inspect: shows what a blob contains, for people or as JSON. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,35 +7,20 @@
 #include "model/blob.h"
 #include "model/vocab.h"
 #include "tools/command/cmd_blob.h"
+#include "tools/command/cmd_message.h"
+#include "tools/command/cmd_model.h"
 #include "tools/command/cmd_options.h"
-#include "tools/command/cmd_util.h"
+#include "tools/command/cmd_output.h"
 #include "tools/command/commands.h"
 
-static const cmd_option_id accepted[] = {CMD_OPT_MODEL, CMD_OPT_JSON, CMD_OPT_SECTIONS,
-                                         CMD_OPT_HELP, CMD_OPT_COUNT};
-
-static const cmd_manual manual = {
-    "inspect",
-    "[options] [FILE]",
-    "Show what a model file holds: shape, quantisation, labels, tokenizer, where it was\n"
-    "made from, and how fine its weights are: the mean over a matrix's columns of the\n"
-    "largest integer weight, 127 being the finest, and how many panel pairs add 4, 2 or 1\n"
-    "quads in a 16-bit lane. JSON always lists the sections. Without FILE: the model in\n"
-    "use. The file's structure is checked, its content not: that is `distil verify`.\n",
-    "  distil inspect my.distil\n"
-    "  distil inspect --json my.distil | python3 -m json.tool\n"
-    "  distil inspect --sections my.distil\n",
-    accepted,
-};
-
-/* How fine the weights of a matrix are. */
+/* How fine the integer weights of a matrix are. */
 typedef struct fineness {
     distil_qmatrix matrix;
-    double mean_range;       /* over columns of the largest magnitude */
-    unsigned long groups[5]; /* panel pairs by group size */
+    double mean_range;       /* mean over the columns of the largest magnitude */
+    unsigned long groups[5]; /* [n]: panel pairs whose lane groups have n quads */
 } fineness;
 
-static fineness measure(const distil_blob *blob, distil_section_kind kind, uint32_t layer)
+static fineness measure_fineness(const distil_blob *blob, distil_section_kind kind, uint32_t layer)
 {
     fineness f = {.matrix = distil_blob_get_matrix(blob, kind, layer)};
     size_t panel_bytes = f.matrix.depth * DISTIL_PANEL_COLS;
@@ -69,6 +54,7 @@ static const struct {
 };
 enum { TOKENIZER_FLAGS = sizeof tokenizer_flags / sizeof *tokenizer_flags };
 
+/* Returns 1 for a kind of section that each layer has one of. */
 static int is_per_layer(uint32_t kind)
 {
     return kind >= DISTIL_SECTION_QKV && kind < DISTIL_SECTION_HEAD_DENSE;
@@ -82,12 +68,12 @@ static void print_sha256(const distil_blob *blob)
 
 /* ---- JSON ----------------------------------------------------------------------------------- */
 
-static void json_number(const char *name, unsigned long long value)
+static void print_json_number(const char *name, unsigned long long value)
 {
     (void)printf("  \"%s\": %llu,\n", name, value);
 }
 
-static void json_tokenizer(const distil_blob *blob)
+static void print_json_tokenizer(const distil_blob *blob)
 {
     const distil_blob_header *h = blob->header;
     const uint32_t *special = distil_blob_section_data(blob, DISTIL_SECTION_SPECIALS, 0, NULL);
@@ -116,12 +102,12 @@ static void json_tokenizer(const distil_blob *blob)
     (void)fputs("\n    ]\n  },\n", stdout);
 }
 
-static void json_weights(const distil_blob *blob)
+static void print_json_weights(const distil_blob *blob)
 {
     (void)fputs("  \"matrices\": [", stdout);
     for (uint32_t layer = 0; layer < blob->header->n_layers; layer++) {
         for (size_t i = 0; i < CMD_BLOB_MATRICES; i++) {
-            fineness f = measure(blob, cmd_blob_matrices[i], layer);
+            fineness f = measure_fineness(blob, cmd_blob_matrices[i], layer);
 
             (void)printf("%s\n    {\"layer\": %u, \"name\": \"%s\", \"depth\": %zu, \"cols\": %zu, "
                          "\"mean_range\": %.4f, \"groups\": {\"4\": %lu, \"2\": %lu, \"1\": %lu}}",
@@ -133,7 +119,7 @@ static void json_weights(const distil_blob *blob)
     (void)fputs("\n  ],\n", stdout);
 }
 
-static void json_sections(const distil_blob *blob)
+static void print_json_sections(const distil_blob *blob)
 {
     (void)fputs("  \"sections\": [", stdout);
     for (size_t i = 0; i < blob->header->section_count; i++) {
@@ -155,18 +141,18 @@ static void print_json(const distil_blob *blob)
     const char *text = distil_blob_section_data(blob, DISTIL_SECTION_PROVENANCE, 0, &bytes);
 
     (void)fputs("{\n", stdout);
-    json_number("file_bytes", h->file_bytes);
-    json_number("version", h->version);
-    json_number("scheme", h->scheme);
+    print_json_number("file_bytes", h->file_bytes);
+    print_json_number("version", h->version);
+    print_json_number("scheme", h->scheme);
     (void)fputs("  \"sha256\": \"", stdout);
     print_sha256(blob);
     (void)printf("\",\n  \"header_crc32c\": \"%08x\",\n", (unsigned)h->header_crc32c);
-    json_number("dim", h->dim);
-    json_number("hidden_dim", h->hidden_dim);
-    json_number("n_layers", h->n_layers);
-    json_number("n_heads", h->n_heads);
-    json_number("vocab_size", h->vocab_size);
-    json_number("max_positions", h->max_positions);
+    print_json_number("dim", h->dim);
+    print_json_number("hidden_dim", h->hidden_dim);
+    print_json_number("n_layers", h->n_layers);
+    print_json_number("n_heads", h->n_heads);
+    print_json_number("vocab_size", h->vocab_size);
+    print_json_number("max_positions", h->max_positions);
     (void)fputs("  \"layer_norm_eps\": ", stdout);
     cmd_json_float(stdout, h->layer_norm_eps);
     (void)fputs(",\n  \"labels\": [", stdout);
@@ -178,18 +164,18 @@ static void print_json(const distil_blob *blob)
         cmd_json_string(stdout, label, label_bytes);
     }
     (void)fputs("],\n", stdout);
-    json_tokenizer(blob);
+    print_json_tokenizer(blob);
     (void)fputs("  \"provenance\": ", stdout);
     cmd_json_string(stdout, text, bytes);
     (void)fputs(",\n", stdout);
-    json_weights(blob);
-    json_sections(blob);
+    print_json_weights(blob);
+    print_json_sections(blob);
     (void)fputs("}\n", stdout);
 }
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
-static void text_labels(const distil_blob *blob)
+static void print_labels(const distil_blob *blob)
 {
     uint32_t n_labels = blob->header->n_labels;
 
@@ -204,7 +190,7 @@ static void text_labels(const distil_blob *blob)
     (void)fputs(n_labels > 20 ? " ... (all with --json)\n" : "\n", stdout);
 }
 
-static void text_tokenizer(const distil_blob *blob)
+static void print_tokenizer(const distil_blob *blob)
 {
     const distil_blob_header *h = blob->header;
     const uint32_t *special = distil_blob_section_data(blob, DISTIL_SECTION_SPECIALS, 0, NULL);
@@ -228,8 +214,9 @@ static void text_tokenizer(const distil_blob *blob)
     (void)putchar('\n');
 }
 
-/* Lines as they are, but for control characters. */
-static void text_provenance(const distil_blob *blob)
+/* Print the lines of the provenance with control characters escaped, so that a blob from a stranger
+ * cannot control the terminal. */
+static void print_provenance(const distil_blob *blob)
 {
     size_t bytes;
     const char *text = distil_blob_section_data(blob, DISTIL_SECTION_PROVENANCE, 0, &bytes);
@@ -247,8 +234,9 @@ static void text_provenance(const distil_blob *blob)
     }
 }
 
-/* Bytes by purpose, in the order of the file. */
-static void text_sizes(const distil_blob *blob)
+/* Print the sizes of groups of sections. Kinds are numbered in the order of the file, so the last
+ * kind of a group says where it ends. */
+static void print_sizes(const distil_blob *blob)
 {
     static const struct {
         uint32_t last;
@@ -273,13 +261,13 @@ static void text_sizes(const distil_blob *blob)
     (void)putchar('\n');
 }
 
-static void text_weights(const distil_blob *blob)
+static void print_weights(const distil_blob *blob)
 {
     (void)fputs("\nlayer  matrix          inputs  outputs  mean range  groups of 4, 2, 1\n",
                 stdout);
     for (uint32_t layer = 0; layer < blob->header->n_layers; layer++) {
         for (size_t i = 0; i < CMD_BLOB_MATRICES; i++) {
-            fineness f = measure(blob, cmd_blob_matrices[i], layer);
+            fineness f = measure_fineness(blob, cmd_blob_matrices[i], layer);
 
             (void)printf("%5u  %-14s  %6zu  %7zu  %10.1f  %lu, %lu, %lu\n", (unsigned)layer,
                          distil_section_name(cmd_blob_matrices[i]), f.matrix.depth, f.matrix.cols,
@@ -288,7 +276,7 @@ static void text_weights(const distil_blob *blob)
     }
 }
 
-static void text_sections(const distil_blob *blob)
+static void print_sections(const distil_blob *blob)
 {
     (void)fputs("\nsection         layer      offset       bytes  CRC-32C\n", stdout);
     for (size_t i = 0; i < blob->header->section_count; i++) {
@@ -322,13 +310,13 @@ static void print_text(const distil_blob *blob, const char *path, int sections)
         "scheme       1: activations u8 by row, weights int8 by column within 16-bit lanes,\n"
         "             embeddings int8 by row, the rest fp32\n",
         stdout);
-    text_labels(blob);
-    text_tokenizer(blob);
-    text_sizes(blob);
-    text_provenance(blob);
-    text_weights(blob);
+    print_labels(blob);
+    print_tokenizer(blob);
+    print_sizes(blob);
+    print_provenance(blob);
+    print_weights(blob);
     if (sections)
-        text_sections(blob);
+        print_sections(blob);
 }
 
 /* ---- command -------------------------------------------------------------------------------- */
@@ -338,7 +326,7 @@ int cmd_inspect(int argc, char **argv)
     cmd_options options;
     distil_blob blob;
     char *path;
-    int code = cmd_options_parse(&options, &manual, argc, argv);
+    int code = cmd_options_parse(&options, &cmd_manuals[CMD_INSPECT], argc, argv);
 
     if (code >= 0)
         return code;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SIGINT and waiting for input; see cmd_interrupt.h. */
-#define _GNU_SOURCE /* ppoll */
+/* Handling of SIGINT, and waiting for input; see cmd_interrupt.h. */
+#define _GNU_SOURCE /* for ppoll */
 #include "tools/command/cmd_interrupt.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-/* The one variable that changes: a handler has no other way to tell. */
+/* This is the only global variable that changes: a signal handler has no other way to report. */
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int number)
@@ -21,7 +21,8 @@ void cmd_interrupt_install(void)
 {
     struct sigaction action = {.sa_handler = on_interrupt};
 
-    action.sa_flags = (int)SA_RESETHAND; /* no SA_RESTART: a read that waits is to return */
+    /* Without SA_RESTART, a read() that waits returns when the signal comes. */
+    action.sa_flags = (int)SA_RESETHAND;
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGINT, &action, NULL);
 }
@@ -31,7 +32,7 @@ int cmd_interrupted(void)
     return interrupted != 0;
 }
 
-int cmd_readable(int fd)
+int cmd_is_readable(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN, .revents = 0};
 
@@ -44,8 +45,8 @@ int cmd_wait_readable(int fd)
     sigset_t only_interrupt;
     sigset_t before;
 
-    /* With SIGINT held back between the look at the flag and ppoll, which lets it in, one that
-     * comes in between ends the wait. */
+    /* SIGINT is blocked except during ppoll. So a SIGINT that comes after the test of the flag waits
+     * for ppoll and ends it, rather than being missed. */
     (void)sigemptyset(&only_interrupt);
     (void)sigaddset(&only_interrupt, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &only_interrupt, &before);

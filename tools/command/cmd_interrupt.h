@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * SIGINT as a request: the first one lets a command finish what it has begun, the second one kills.
- */
+/* SIGINT as a request to stop: the first one lets a command finish what it has begun, the second
+ * one kills the process. */
 #ifndef DISTIL_TOOLS_CMD_INTERRUPT_H
 #define DISTIL_TOOLS_CMD_INTERRUPT_H
 
-/* From now on SIGINT sets a flag, once; also in a process that was started with SIGINT ignored (a
- * script's job in the background), so that `kill -INT` ends it the same way everywhere. */
+/* Make the first SIGINT set a flag; the second one has its default effect. This also happens in a
+ * process that was started with SIGINT ignored, such as a background job of a script, so that `kill
+ * -INT` has the same effect everywhere. */
 void cmd_interrupt_install(void);
 
-/* 1 once SIGINT has come. */
+/* Returns 1 if SIGINT has come. */
 int cmd_interrupted(void);
 
-/* 1 if fd has something to read, or is at its end, without waiting. */
-int cmd_readable(int fd);
+/* Returns 1 if a read from fd would not wait: there are bytes, or it is at its end. */
+int cmd_is_readable(int fd);
 
-/* Wait until fd has something to read, or is at its end, or SIGINT comes (before or during the
- * wait: none is lost). 0, or -1 if interrupted. */
+/* Wait until fd has bytes to read or is at its end, or until SIGINT comes. A SIGINT that came before
+ * the wait also ends it. Returns 0, or -1 after SIGINT. */
 int cmd_wait_readable(int fd);
 
 #endif

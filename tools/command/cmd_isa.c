@@ -1,28 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* distil isa: what this CPU has, which level is chosen and why, which kernels that means. */
+/* distil isa: shows what this CPU has, which level is chosen and why, and with which kernels. */
 #include <stdio.h>
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "tools/command/cmd_message.h"
+#include "tools/command/cmd_model.h"
 #include "tools/command/cmd_options.h"
-#include "tools/command/cmd_util.h"
+#include "tools/command/cmd_output.h"
 #include "tools/command/commands.h"
 
-static const cmd_option_id accepted[] = {CMD_OPT_ISA, CMD_OPT_JSON, CMD_OPT_HELP, CMD_OPT_COUNT};
-
-static const cmd_manual manual = {
-    "isa",
-    "[options]",
-    "Write what this CPU is, which instruction-set levels it and the operating system can\n"
-    "run, what the others lack, which level is chosen and why, and which variant of each\n"
-    "operation that is. Every level gives the same answers to the last bit.\n",
-    "  distil isa\n"
-    "  DISTIL_ISA=avx2 distil isa\n"
-    "  distil isa --json\n",
-    accepted,
-};
-
-/* Every variant that is linked, in ascending order of levels. */
+/* A variant of an operation that is linked into this program. */
 typedef struct variant {
     const char *operation;
     const char *level;
@@ -45,15 +33,17 @@ enum {
     OPERATION_COUNT = sizeof operations / sizeof operations[0]
 };
 
-typedef struct report {
+/* What the command shows. The cap is the highest level that the user allows. */
+typedef struct isa_report {
     distil_cpuid cpu;
     distil_isa cap;
-    const char *cap_source; /* NULL: no cap */
-    distil_level best;      /* without a cap */
-    distil_level chosen;
-} report;
+    const char *cap_source; /* "--isa" or "DISTIL_ISA"; NULL without a cap */
+    distil_level best;      /* the highest level that runs here */
+    distil_level chosen;    /* the highest level that runs here and is not above the cap */
+} isa_report;
 
-/* The variant of an operation in the table of a level: the highest one up to it. */
+/* Returns the level of the variant that is used for an operation at `level`: the highest variant
+ * that is not above that level. */
 static const char *variant_of(const char *operation, distil_level level)
 {
     const char *found = "none";
@@ -71,18 +61,19 @@ static const char *yes_no(int condition)
     return condition ? "yes" : "no";
 }
 
-/* Bits of XCR0: 1 and 2 for xmm and ymm, 5 to 7 for mask registers and zmm. */
+/* Returns 1 if the operating system saves xmm and ymm registers: bits 1 and 2 of XCR0. */
 static int has_ymm(const distil_cpuid *cpu)
 {
     return (cpu->xcr0 & 0x06) == 0x06;
 }
 
+/* Returns 1 if the operating system also saves mask and zmm registers: bits 5 to 7 of XCR0. */
 static int has_zmm(const distil_cpuid *cpu)
 {
     return (cpu->xcr0 & 0xe6) == 0xe6;
 }
 
-static void print_report(const report *r)
+static void print_text(const isa_report *r)
 {
     (void)printf("CPU       %s\n", r->cpu.brand[0] != '\0' ? r->cpu.brand : "unnamed");
     (void)printf("registers enabled by the operating system: ymm %s, zmm %s\n\n",
@@ -108,7 +99,7 @@ static void print_report(const report *r)
     (void)putchar('\n');
 }
 
-static void print_json(const report *r)
+static void print_json(const isa_report *r)
 {
     (void)fputs("{\"cpu\":", stdout);
     cmd_json_string(stdout, r->cpu.brand, strlen(r->cpu.brand));
@@ -139,8 +130,8 @@ static void print_json(const report *r)
 int cmd_isa(int argc, char **argv)
 {
     cmd_options options;
-    report r;
-    int code = cmd_options_parse(&options, &manual, argc, argv);
+    isa_report r;
+    int code = cmd_options_parse(&options, &cmd_manuals[CMD_ISA], argc, argv);
 
     if (code >= 0)
         return code;
@@ -156,7 +147,7 @@ int cmd_isa(int argc, char **argv)
         if (options.format == CMD_FORMAT_JSON)
             print_json(&r);
         else
-            print_report(&r);
+            print_text(&r);
         code = cmd_flush(stdout) == 0 ? CMD_OK : CMD_FAILED;
     }
     cmd_options_free(&options);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ring of batches; see cmd_pipeline.h.
+ * The ring of batches between the main thread and its workers; see cmd_pipeline.h.
  *
- * Batches carry running numbers. written <= taken <= submitted, and submitted - written is at most
- * the ring's size: batch n lies in slot n % slots. A slot belongs to the main thread until it is
- * submitted, to one worker until it is done, and to the main thread again.
+ * Batches are numbered, and batch n lies in slot n % slots. At any time written <= claimed <=
+ * submitted, and submitted - written is at most the number of slots. A slot belongs to the main
+ * thread until its batch is submitted, then to one worker until the batch is done, then to the main
+ * thread again.
  */
 #include "tools/command/cmd_pipeline.h"
 
@@ -13,46 +14,48 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/command/cmd_util.h"
+#include "tools/command/cmd_message.h"
 
-/* A batch is full with this many bytes of text, whatever the count: bounds memory. A slot that one
- * long line made bigger than the second figure gives its memory back. */
-enum { BATCH_BYTES = 1 << 20, KEEP_BYTES = 4 << 20 };
+enum {
+    BATCH_BYTES = 1 << 20, /* a batch with this much text is full, which bounds memory */
+    KEEP_BYTES = 4 << 20   /* a slot that one long line made larger frees its memory */
+};
 
-typedef struct item {
-    cmd_text text; /* bytes are at offset in the batch */
-    size_t offset;
+typedef struct entry {
+    cmd_text text;
+    size_t offset; /* of the copy of the text in batch.bytes */
     cmd_answer answer;
-    size_t call; /* index among the texts that are classified; only if not refused */
-} item;
+    size_t index; /* in batch.texts; unset if the text is refused */
+} entry;
 
 typedef struct batch {
-    char *bytes;
+    char *bytes; /* copies of the texts, one after the other */
     size_t used, capacity;
-    item *items;
+    entry *entries;
     size_t count;
-    distil_text *texts;     /* (batch) those not refused */
+    distil_text *texts;     /* (batch) the texts that are not refused */
     distil_result *results; /* (batch) */
     distil_scores *scores;  /* (batch) */
     float *values;          /* (batch, 2, n_labels) logits and probabilities */
-    int done;               /* under the ring's lock */
+    int done;               /* 1 if it is classified; the lock of the ring protects it */
 } batch;
 
 typedef struct ring {
     const cmd_pipeline *pipeline;
     batch *batches;
     size_t slots;
-    uint64_t submitted, taken, written;
-    int closing;
+    uint64_t submitted, claimed, written; /* numbers of batches so far */
+    int closing;                          /* 1 if workers shall end */
     pthread_mutex_t lock;
-    pthread_cond_t to_work;  /* something was submitted, or closing */
-    pthread_cond_t to_main;  /* something is done */
-    distil_context *context; /* of the main thread, without workers */
+    pthread_cond_t work_ready; /* a batch was submitted, or closing is set */
+    pthread_cond_t batch_done; /* a worker has finished a batch */
+    distil_context *context;   /* of the main thread; NULL if there are workers */
     pthread_t *threads;
     distil_context **contexts;
-    size_t started;
+    size_t started; /* workers that run */
 } ring;
 
+/* What a worker gets when it starts; it frees this memory. */
 typedef struct worker {
     ring *ring;
     distil_context *context;
@@ -65,12 +68,12 @@ static int batch_init(batch *b, const cmd_pipeline *pipeline)
     size_t n = pipeline->batch;
     size_t labels = pipeline->n_labels;
 
-    b->items = calloc(n, sizeof *b->items);
+    b->entries = calloc(n, sizeof *b->entries);
     b->texts = calloc(n, sizeof *b->texts);
     b->results = calloc(n, sizeof *b->results);
     b->scores = calloc(n, sizeof *b->scores);
     b->values = calloc(n, 2 * labels * sizeof *b->values);
-    if (b->items == NULL || b->texts == NULL || b->results == NULL || b->scores == NULL ||
+    if (b->entries == NULL || b->texts == NULL || b->results == NULL || b->scores == NULL ||
         b->values == NULL)
         return -1;
     for (size_t i = 0; i < n; i++) {
@@ -83,7 +86,7 @@ static int batch_init(batch *b, const cmd_pipeline *pipeline)
 static void batch_free(batch *b)
 {
     free(b->bytes);
-    free(b->items);
+    free(b->entries);
     free(b->texts);
     free(b->results);
     free(b->scores);
@@ -102,7 +105,7 @@ static void batch_clear(batch *b)
     b->done = 0;
 }
 
-/* Room for `size` more bytes. 0, or -1 without memory. */
+/* Make room for `size` more bytes. Returns 0, or -1 if there is no memory. */
 static int batch_reserve(batch *b, size_t size)
 {
     size_t capacity = 2 * b->capacity;
@@ -120,10 +123,10 @@ static int batch_reserve(batch *b, size_t size)
     return 0;
 }
 
-/* Append a copy of a text; without memory for it, a refusal. */
+/* Append a copy of a text. If there is no memory for it, the text is refused. */
 static void batch_add(batch *b, const cmd_text *text)
 {
-    item *it = &b->items[b->count++];
+    entry *it = &b->entries[b->count++];
 
     it->text = *text;
     it->offset = b->used;
@@ -136,28 +139,29 @@ static void batch_add(batch *b, const cmd_text *text)
     }
 }
 
-/* Classify what is not refused. A status of the whole batch is traced to its texts one by one. */
+/* Classify the texts that are not refused. If the call for the whole batch fails, each text is
+ * classified by itself, so that only those that cause the failure get no answer. */
 static void batch_classify(batch *b, distil_context *context, uint32_t flags)
 {
-    size_t calls = 0;
+    size_t count = 0;
     distil_status status;
 
     for (size_t i = 0; i < b->count; i++) {
-        item *it = &b->items[i];
+        entry *it = &b->entries[i];
 
         it->text.bytes = it->text.size > 0 ? b->bytes + it->offset : "";
         it->answer.refusal = it->text.refusal;
         if (it->answer.refusal != NULL)
             continue;
-        it->call = calls++;
-        b->texts[it->call] = (distil_text){it->text.bytes, it->text.size};
+        it->index = count++;
+        b->texts[it->index] = (distil_text){it->text.bytes, it->text.size};
     }
-    if (calls == 0)
+    if (count == 0)
         return;
-    status = distil_classify_batch(context, b->results, b->scores, b->texts, calls, flags);
+    status = distil_classify_batch(context, b->results, b->scores, b->texts, count, flags);
     for (size_t i = 0; i < b->count; i++) {
-        item *it = &b->items[i];
-        size_t c = it->call;
+        entry *it = &b->entries[i];
+        size_t c = it->index;
 
         if (it->answer.refusal != NULL)
             continue;
@@ -176,7 +180,7 @@ static void batch_classify(batch *b, distil_context *context, uint32_t flags)
 
 /* ---- workers -------------------------------------------------------------------------------- */
 
-static void *work(void *argument)
+static void *run_worker(void *argument)
 {
     worker *self = argument;
     ring *r = self->ring;
@@ -187,22 +191,23 @@ static void *work(void *argument)
     for (;;) {
         batch *b;
 
-        while (r->taken == r->submitted && !r->closing)
-            (void)pthread_cond_wait(&r->to_work, &r->lock);
-        if (r->closing) /* all is written, or the output failed and the rest is not wanted */
+        while (r->claimed == r->submitted && !r->closing)
+            (void)pthread_cond_wait(&r->work_ready, &r->lock);
+        /* The ring closes when all is written, or when the output failed and nobody wants the rest. */
+        if (r->closing)
             break;
-        b = &r->batches[r->taken++ % r->slots];
+        b = &r->batches[r->claimed++ % r->slots];
         (void)pthread_mutex_unlock(&r->lock);
         batch_classify(b, context, r->pipeline->flags);
         (void)pthread_mutex_lock(&r->lock);
         b->done = 1;
-        (void)pthread_cond_signal(&r->to_main);
+        (void)pthread_cond_signal(&r->batch_done);
     }
     (void)pthread_mutex_unlock(&r->lock);
     return NULL;
 }
 
-static int start_one(ring *r)
+static int start_worker(ring *r)
 {
     worker *self = malloc(sizeof *self);
     distil_status status;
@@ -220,7 +225,7 @@ static int start_one(ring *r)
     }
     self->ring = r;
     self->context = r->contexts[r->started];
-    error = pthread_create(&r->threads[r->started], NULL, work, self);
+    error = pthread_create(&r->threads[r->started], NULL, run_worker, self);
     if (error != 0) {
         distil_context_free(self->context);
         free(self);
@@ -232,7 +237,8 @@ static int start_one(ring *r)
     return 0;
 }
 
-/* Workers leave SIGINT to the main thread, whose waiting it is to end. */
+/* Start all workers. They inherit a blocked SIGINT, so that the signal ends the wait of the main
+ * thread for input. */
 static int start_workers(ring *r)
 {
     sigset_t interrupt, before;
@@ -248,7 +254,7 @@ static int start_workers(ring *r)
     (void)sigaddset(&interrupt, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &interrupt, &before);
     for (size_t i = 0; i < r->pipeline->threads && !failed; i++)
-        failed = start_one(r);
+        failed = start_worker(r);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failed;
 }
@@ -257,7 +263,7 @@ static void stop_workers(ring *r)
 {
     (void)pthread_mutex_lock(&r->lock);
     r->closing = 1;
-    (void)pthread_cond_broadcast(&r->to_work);
+    (void)pthread_cond_broadcast(&r->work_ready);
     (void)pthread_mutex_unlock(&r->lock);
     for (size_t i = 0; i < r->started; i++) {
         (void)pthread_join(r->threads[i], NULL);
@@ -277,8 +283,8 @@ static int ring_init(ring *r, const cmd_pipeline *pipeline)
     memset(r, 0, sizeof *r);
     r->pipeline = pipeline;
     (void)pthread_mutex_init(&r->lock, NULL);
-    (void)pthread_cond_init(&r->to_work, NULL);
-    (void)pthread_cond_init(&r->to_main, NULL);
+    (void)pthread_cond_init(&r->work_ready, NULL);
+    (void)pthread_cond_init(&r->batch_done, NULL);
     r->slots = pipeline->threads > 1 ? 2 * pipeline->threads + 1 : 1;
     r->batches = calloc(r->slots, sizeof *r->batches);
     if (r->batches == NULL) {
@@ -309,12 +315,13 @@ static void ring_free(ring *r)
     for (size_t i = 0; i < r->slots; i++)
         batch_free(&r->batches[i]);
     free(r->batches);
-    (void)pthread_cond_destroy(&r->to_main);
-    (void)pthread_cond_destroy(&r->to_work);
+    (void)pthread_cond_destroy(&r->batch_done);
+    (void)pthread_cond_destroy(&r->work_ready);
     (void)pthread_mutex_destroy(&r->lock);
 }
 
-static void submit(ring *r)
+/* Give the batch that was filled last to a worker, or classify it here if there are none. */
+static void submit_batch(ring *r)
 {
     batch *b = &r->batches[r->submitted % r->slots];
 
@@ -326,11 +333,11 @@ static void submit(ring *r)
     }
     (void)pthread_mutex_lock(&r->lock);
     r->submitted++;
-    (void)pthread_cond_signal(&r->to_work);
+    (void)pthread_cond_signal(&r->work_ready);
     (void)pthread_mutex_unlock(&r->lock);
 }
 
-/* Wait for the oldest batch and hand out its answers. 0, or -1 to stop. */
+/* Wait for the oldest batch and pass on its answers. Returns 0, or -1 to stop. */
 static int write_oldest(ring *r)
 {
     const cmd_pipeline *p = r->pipeline;
@@ -339,17 +346,17 @@ static int write_oldest(ring *r)
 
     (void)pthread_mutex_lock(&r->lock);
     while (!b->done)
-        (void)pthread_cond_wait(&r->to_main, &r->lock);
+        (void)pthread_cond_wait(&r->batch_done, &r->lock);
     (void)pthread_mutex_unlock(&r->lock);
     for (size_t i = 0; i < b->count && !failed; i++)
-        failed = p->answer(p->user, &b->items[i].text, &b->items[i].answer);
+        failed = p->answer(p->user, &b->entries[i].text, &b->entries[i].answer);
     batch_clear(b);
     r->written++;
     return p->flush(p->user) != 0 || failed ? -1 : 0;
 }
 
-/* Write until at most `left` batches are out. */
-static int write_down_to(ring *r, uint64_t left)
+/* Write batches until at most `left` are unwritten. Returns 0, or -1 to stop. */
+static int write_until(ring *r, uint64_t left)
 {
     while (r->submitted - r->written > left)
         if (write_oldest(r) != 0)
@@ -357,8 +364,8 @@ static int write_down_to(ring *r, uint64_t left)
     return 0;
 }
 
-/* Fill the batch that comes next. What ended it: TEXT if it is full. */
-static cmd_input_status fill(const ring *r, batch *b)
+/* Fill a batch with texts. Returns the status that ended it; CMD_INPUT_TEXT means that it is full. */
+static cmd_input_status fill_batch(const ring *r, batch *b)
 {
     const cmd_pipeline *p = r->pipeline;
 
@@ -381,12 +388,12 @@ int cmd_pipeline_run(const cmd_pipeline *pipeline)
 
     while (!failed) {
         batch *b = &r.batches[r.submitted % r.slots];
-        cmd_input_status status = fill(&r, b);
+        cmd_input_status status = fill_batch(&r, b);
 
         if (b->count > 0)
-            submit(&r);
-        /* A slot must be free to go on; before waiting and at the end nothing may be left. */
-        if (write_down_to(&r, status == CMD_INPUT_TEXT ? r.slots - 1 : 0) != 0)
+            submit_batch(&r);
+        /* The next batch needs a free slot. Before a wait and at the end everything is written. */
+        if (write_until(&r, status == CMD_INPUT_TEXT ? r.slots - 1 : 0) != 0)
             failed = -1;
         if (status == CMD_INPUT_END)
             break;

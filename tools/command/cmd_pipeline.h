@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Texts in, answers out in the same order: batches, worker threads, a bounded ring between them.
+ * Classifies a sequence of texts and returns the answers in the same order.
  *
- * The calling thread takes texts from `next`, gathers them into batches, and gives every text with
- * its answer to `answer`, in order. With one thread it also classifies; with more, workers with a
- * context each do, while at most 2 * threads + 1 batches exist. Workers are best for many texts,
- * helpers for few. Nothing is held back while input is awaited: whatever has been read is answered
- * and flushed first.
+ * The calling thread reads texts through `next`, gathers them into batches, and passes every text
+ * with its answer to `answer`, in order. With one thread it also classifies the batches itself. With
+ * more threads, workers do that, each with a context of its own and a batch at a time; at most
+ * 2 * threads + 1 batches exist. Helpers instead share the work of one batch, which shortens the
+ * wait for a single text.
+ *
+ * Before the pipeline waits for input, it answers and flushes all texts that have been read.
  */
 #ifndef DISTIL_TOOLS_CMD_PIPELINE_H
 #define DISTIL_TOOLS_CMD_PIPELINE_H
@@ -18,31 +20,32 @@
 #include "tools/command/cmd_input.h"
 #include "tools/command/cmd_progress.h"
 
-/* A text's answer. */
+/* The answer to one text. */
 typedef struct cmd_answer {
-    const char *refusal; /* NULL, or why there is none: the text's own or the library's */
+    const char *refusal; /* why there is no answer; NULL if there is one */
     distil_result result;
     const float *logits;        /* (n_labels) */
     const float *probabilities; /* (n_labels) */
 } cmd_answer;
 
 typedef struct cmd_pipeline {
-    /* set by the caller */
     const distil_model *model;
     size_t n_labels;
-    size_t batch;   /* texts a batch, at least 1 */
-    size_t threads; /* workers, each for whole batches; 1: none, the caller classifies ... */
-    size_t helpers; /* ... with so many threads sharing each batch, itself among them */
-    uint32_t flags; /* DISTIL_SPLIT_SPECIAL_TOKENS */
-    void *user;
+    size_t batch;   /* most texts of a batch, at least 1 */
+    size_t threads; /* number of workers; 1 if the calling thread classifies */
+    size_t helpers; /* without workers: threads that share a batch, the calling one included */
+    uint32_t flags; /* 0 or DISTIL_SPLIT_SPECIAL_TOKENS */
+    void *user;     /* passed to the three functions below */
+    /* Returns the next text, as cmd_input_next does. The pipeline copies its bytes. */
     cmd_input_status (*next)(void *user, cmd_text *text, int may_wait);
-    /* 0, or -1 to stop (the output failed). Bytes of the text are there again. */
+    /* Receives a text and its answer. Returns 0, or -1 to stop because the output failed. */
     int (*answer)(void *user, const cmd_text *text, const cmd_answer *answer);
-    /* Called when all that has been read is answered, and after each batch. 0, or -1 to stop. */
+    /* Called after the answers of each batch. Returns 0, or -1 to stop. */
     int (*flush)(void *user);
 } cmd_pipeline;
 
-/* Run to the end of the input. 0, or -1 if memory, a thread or the output failed (reported). */
+/* Run until the input ends. Returns 0, or -1 if memory, a thread or the output failed, which has been
+ * reported. */
 int cmd_pipeline_run(const cmd_pipeline *pipeline);
 
 #endif

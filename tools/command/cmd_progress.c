@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A progress line on a terminal; see cmd_progress.h. */
+/* The line of progress; see cmd_progress.h. */
 #include "tools/command/cmd_progress.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-#include "tools/command/cmd_util.h"
+#include "runtime/base/clock.h"
+
+double cmd_seconds(void)
+{
+    return 1e-9 * (double)clock_now_ns();
+}
 
 void cmd_progress_begin(cmd_progress *progress, int wanted)
 {
     progress->enabled = wanted && isatty(STDERR_FILENO);
     progress->shown = 0;
-    progress->start = cmd_now();
+    progress->start = cmd_seconds();
     progress->last = progress->start;
 }
 
@@ -21,7 +26,7 @@ void cmd_progress_update(cmd_progress *progress, uint64_t items, uint64_t done, 
 
     if (!progress->enabled)
         return;
-    now = cmd_now();
+    now = cmd_seconds();
     seconds = now - progress->start;
     if (seconds < 1.0 || now - progress->last < 0.2)
         return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reference logits; see cmd_reference.h. */
+/* Reading of reference logits; see cmd_reference.h. */
 #include "tools/command/cmd_reference.h"
 
 #include <stdint.h>
@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "tools/command/cmd_input.h"
+#include "tools/command/cmd_message.h"
 #include "tools/command/cmd_tsv.h"
-#include "tools/command/cmd_util.h"
 
-enum { FIXED_COLUMNS = 3 }; /* row, label, tokens */
+enum { FIXED_COLUMNS = 3 /* row, label, tokens */ };
 
-static int grow(cmd_reference *r)
+/* Double the arrays. Returns 0, or -1 if there is no memory; the arrays are valid in either case. */
+static int grow_arrays(cmd_reference *r)
 {
     size_t capacity = r->capacity == 0 ? 1024 : 2 * r->capacity;
     size_t *labels = realloc(r->labels, capacity * sizeof *labels);
@@ -34,45 +35,46 @@ static int grow(cmd_reference *r)
     return 0;
 }
 
-static int fail(const cmd_text *text, const char *expected)
+/* Report that a line is not what it should be. Returns -1. */
+static int report_line(const cmd_text *text, const char *expected)
 {
     cmd_error("%s:%llu: expected %s", text->source, (unsigned long long)text->number, expected);
     cmd_hint("reference rows are: row, label, tokens, then one logit for each label, tabs between");
     return -1;
 }
 
-static int take_header(const cmd_text *text, cmd_field *fields, size_t columns)
+static int check_header(const cmd_text *text, cmd_field *fields, size_t columns)
 {
     size_t n = cmd_tsv_split(fields, columns, text->bytes, text->size);
 
     if (n != columns || !cmd_tsv_is(fields[0], "row") || !cmd_tsv_is(fields[1], "label") ||
         !cmd_tsv_is(fields[2], "tokens"))
-        return fail(text, "the header row, label, tokens and a column for each of the "
-                          "model's labels");
+        return report_line(text, "the header row, label, tokens and a column for each of the "
+                                 "model's labels");
     return 0;
 }
 
-static int take_row(cmd_reference *r, const cmd_text *text, cmd_field *fields, size_t columns)
+static int parse_row(cmd_reference *r, const cmd_text *text, cmd_field *fields, size_t columns)
 {
     size_t row;
     float *logits;
 
-    if (r->rows == r->capacity && grow(r) != 0) {
+    if (r->rows == r->capacity && grow_arrays(r) != 0) {
         cmd_error("out of memory");
         return -1;
     }
     if (cmd_tsv_split(fields, columns, text->bytes, text->size) != columns)
-        return fail(text, "as many columns as the header has");
+        return report_line(text, "as many columns as the header has");
     if (cmd_tsv_count(&row, fields[0], SIZE_MAX) != 0 || row != r->rows)
-        return fail(text, "rows numbered 0, 1, 2, ...");
+        return report_line(text, "rows numbered 0, 1, 2, ...");
     if (cmd_tsv_count(&r->labels[row], fields[1], r->n_labels - 1) != 0)
-        return fail(text, "a label's index");
+        return report_line(text, "a label's index");
     if (cmd_tsv_count(&r->tokens[row], fields[2], SIZE_MAX) != 0)
-        return fail(text, "a number of tokens");
+        return report_line(text, "a number of tokens");
     logits = r->logits + row * r->n_labels;
     for (size_t i = 0; i < r->n_labels; i++)
         if (cmd_tsv_float(&logits[i], fields[FIXED_COLUMNS + i]) != 0)
-            return fail(text, "finite logits");
+            return report_line(text, "finite logits");
     r->rows++;
     return 0;
 }
@@ -95,11 +97,11 @@ int cmd_reference_load(cmd_reference *reference, const char *path, size_t n_labe
     cmd_input_files(&input, &path, 1, 0);
     for (size_t line = 0; !failed && cmd_input_next(&input, &text, 1) == CMD_INPUT_TEXT; line++) {
         if (text.refusal != NULL)
-            failed = fail(&text, "a shorter line");
+            failed = report_line(&text, "a shorter line");
         else if (line == 0)
-            failed = take_header(&text, fields, columns);
+            failed = check_header(&text, fields, columns);
         else
-            failed = take_row(reference, &text, fields, columns);
+            failed = parse_row(reference, &text, fields, columns);
     }
     if (!failed && !input.failed && reference->rows == 0) {
         cmd_error("%s: no rows", path);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* distil tokenize: the token ids of texts, [CLS] and [SEP] included, not truncated. */
+/* distil tokenize: writes the token ids of texts, with [CLS] and [SEP] and without truncation. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,42 +7,27 @@
 
 #include "tools/command/cmd_input.h"
 #include "tools/command/cmd_interrupt.h"
+#include "tools/command/cmd_message.h"
+#include "tools/command/cmd_model.h"
 #include "tools/command/cmd_options.h"
+#include "tools/command/cmd_output.h"
 #include "tools/command/cmd_progress.h"
-#include "tools/command/cmd_util.h"
 #include "tools/command/commands.h"
 
-static const cmd_option_id accepted[] = {CMD_OPT_MODEL, CMD_OPT_FILE,  CMD_OPT_JSON,
-                                         CMD_OPT_JSONL, CMD_OPT_SPLIT, CMD_OPT_STRICT,
-                                         CMD_OPT_HELP,  CMD_OPT_COUNT};
-
-static const cmd_manual manual = {
-    "tokenize",
-    "[options] [TEXT...]",
-    "Write the token ids of each TEXT, or of each line of the files given with -f, or of\n"
-    "standard input: decimal, [CLS] first and [SEP] last, not truncated, a space between,\n"
-    "one line for each text. --jsonl writes [101,2204,102] for each, --json an array of\n"
-    "them. A text that cannot be taken is reported on standard error and gives an empty\n"
-    "line, in JSON null.\n",
-    "  distil tokenize \"good\"\n"
-    "  distil tokenize < corpus.txt | awk '{ n += NF } END { print n, \"tokens\" }'\n"
-    "  distil tokenize --split-special-tokens \"what does [SEP] mean?\"\n",
-    accepted,
-};
-
+/* One run of the command, from the first text to the last line of ids. */
 typedef struct job {
     const cmd_options *options;
     const cmd_model *model;
     cmd_input input;
     cmd_progress progress;
-    int32_t *ids;
+    int32_t *ids; /* ids of the current text; `capacity` of them fit */
     size_t capacity;
-    uint64_t answered;
-    int failed;
+    uint64_t answered; /* texts whose line has been written */
+    int failed;        /* 1 if a text could not be tokenized */
 } job;
 
-/* Ids of a text in j->ids, which grows as needed. NULL, or why there are none. */
-static const char *tokenize(job *j, size_t *count, const cmd_text *text)
+/* Tokenize a text into j->ids, which grows as needed. Returns NULL, or why there are no ids. */
+static const char *tokenize_text(job *j, size_t *count, const cmd_text *text)
 {
     distil_status status;
 
@@ -63,7 +48,8 @@ static const char *tokenize(job *j, size_t *count, const cmd_text *text)
     return status == DISTIL_OK ? NULL : distil_status_str(status);
 }
 
-/* Ids, a separator between; many of them, so without printf. */
+/* Write ids with a separator between them. There are many ids, and writing their digits here costs
+ * less than a call of printf for each. */
 static void write_ids(const int32_t *ids, size_t count, char separator)
 {
     char line[4096];
@@ -90,11 +76,11 @@ static void write_ids(const int32_t *ids, size_t count, char separator)
     (void)fwrite(line, 1, at, stdout);
 }
 
-static void answer(job *j, const cmd_text *text)
+static void write_answer(job *j, const cmd_text *text)
 {
     cmd_format format = j->options->format;
     size_t count = 0;
-    const char *refusal = tokenize(j, &count, text);
+    const char *refusal = tokenize_text(j, &count, text);
 
     if (refusal != NULL) {
         cmd_progress_clear(&j->progress);
@@ -118,7 +104,7 @@ static void answer(job *j, const cmd_text *text)
     j->answered++;
 }
 
-static int run(job *j)
+static int tokenize_texts(job *j)
 {
     int may_wait = 0;
 
@@ -131,13 +117,14 @@ static int run(job *j)
         may_wait = 0;
         if (status == CMD_INPUT_END)
             break;
-        if (status == CMD_INPUT_WAIT) { /* answer what was read before waiting for more */
+        if (status == CMD_INPUT_WAIT) {
+            /* Texts that have been read are answered before the command waits for more. */
             if (cmd_flush(stdout) != 0)
                 return CMD_FAILED;
             may_wait = 1;
             continue;
         }
-        answer(j, &text);
+        write_answer(j, &text);
         if (ferror(stdout))
             break;
         if (j->answered % 256 == 0)
@@ -159,7 +146,7 @@ int cmd_tokenize(int argc, char **argv)
     cmd_options options;
     cmd_model model;
     job j = {.options = &options, .model = &model};
-    int code = cmd_options_parse(&options, &manual, argc, argv);
+    int code = cmd_options_parse(&options, &cmd_manuals[CMD_TOKENIZE], argc, argv);
 
     if (code >= 0)
         return code;
@@ -172,7 +159,7 @@ int cmd_tokenize(int argc, char **argv)
         cmd_input_choose(&j.input, &options);
         cmd_interrupt_install();
         cmd_progress_begin(&j.progress, !isatty(STDOUT_FILENO));
-        code = run(&j);
+        code = tokenize_texts(&j);
         cmd_input_close(&j.input);
         cmd_model_close(&model);
         free(j.ids);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tab-separated values; see cmd_tsv.h. */
+/* Splitting and parsing of fields; see cmd_tsv.h. */
 #include "tools/command/cmd_tsv.h"
 
 #include <math.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "tools/command/cmd_util.h"
+#include "tools/command/cmd_number.h"
 
 size_t cmd_tsv_split(cmd_field *fields, size_t capacity, const char *line, size_t size)
 {
@@ -34,8 +34,9 @@ int cmd_tsv_is(cmd_field field, const char *name)
     return strlen(name) == field.size && strncasecmp(field.bytes, name, field.size) == 0;
 }
 
-/* A copy with a NUL for the number parsers; -1 for what no number can be. */
-static int copy(char out[64], cmd_field field)
+/* Copy a field and append the NUL that parsers of numbers need. Returns -1 if the field cannot be a
+ * number: it is empty, has 64 bytes or more, or contains a NUL. */
+static int copy_field(char out[64], cmd_field field)
 {
     if (field.size == 0 || field.size >= 64 || memchr(field.bytes, '\0', field.size) != NULL)
         return -1;
@@ -48,7 +49,7 @@ int cmd_tsv_count(size_t *value, cmd_field field, size_t max)
 {
     char text[64];
 
-    return copy(text, field) != 0 ? -1 : cmd_parse_count(value, text, 0, max);
+    return copy_field(text, field) != 0 ? -1 : cmd_parse_count(value, text, 0, max);
 }
 
 int cmd_tsv_float(float *value, cmd_field field)
@@ -57,7 +58,7 @@ int cmd_tsv_float(float *value, cmd_field field)
     char *end;
     float number;
 
-    if (copy(text, field) != 0)
+    if (copy_field(text, field) != 0)
         return -1;
     number = strtof(text, &end);
     if (*end != '\0' || !isfinite(number))

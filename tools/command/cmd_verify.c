@@ -1,47 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* distil verify: everything a blob promises, checked from its bytes. */
+/* distil verify: checks everything that a blob promises, from its bytes. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model/blob.h"
-#include "runtime/base/checksum.h"
 #include "model/vocab.h"
+#include "runtime/base/checksum.h"
 #include "tools/command/cmd_blob.h"
+#include "tools/command/cmd_message.h"
+#include "tools/command/cmd_model.h"
 #include "tools/command/cmd_options.h"
-#include "tools/command/cmd_util.h"
+#include "tools/command/cmd_output.h"
+#include "tools/command/cmd_utf8.h"
 #include "tools/command/commands.h"
 
-static const cmd_option_id accepted[] = {CMD_OPT_MODEL, CMD_OPT_HELP, CMD_OPT_COUNT};
-
-static const cmd_manual manual = {
-    "verify",
-    "[options] [FILE...]",
-    "Check model files from their bytes, trusting nothing they say about themselves:\n"
-    "structure (what every opening checks), the CRC-32C of each section, the SHA-256 of\n"
-    "the whole, the vocabulary (each token is found at its id), numbers (finite; scales\n"
-    "above zero), the overflow proof (no 16-bit lane of any group of weights can exceed\n"
-    "its range) and the column sums. One line a step; a failed one names the byte.\n"
-    "Without FILE: the model in use.\n",
-    "  distil verify my.distil\n"
-    "  distil verify build/*.distil && echo all sound\n",
-    accepted,
-};
-
-/* One step: a word for it, and on failure the place. Returns 1 if it passed. */
-static int passed(const char *step, const char *details)
+/* Print the line of a check that print_passed. Returns 1, the result of the check. */
+static int print_passed(const char *check, const char *details)
 {
-    (void)printf("  %-12s ok      %s\n", step, details);
+    (void)printf("  %-12s ok      %s\n", check, details);
     return 1;
 }
 
-static int failed(const char *step, const distil_blob *blob, uint64_t offset, const char *what)
+/* Print the line of a check that print_failed, with the byte and the section it lies in. Returns 0, the
+ * result of the check. */
+static int print_failed(const char *check, const distil_blob *blob, uint64_t offset,
+                        const char *what)
 {
     char place[64];
 
-    cmd_blob_place(place, blob, offset);
-    (void)printf("  %-12s FAILED  byte %llu (%s): %s\n", step, (unsigned long long)offset, place,
+    cmd_blob_name_place(place, blob, offset);
+    (void)printf("  %-12s FAILED  byte %llu (%s): %s\n", check, (unsigned long long)offset, place,
                  what);
     return 0;
 }
@@ -51,7 +41,7 @@ static uint64_t offset_of(const distil_blob *blob, const void *p)
     return (uint64_t)((const uint8_t *)p - blob->bytes);
 }
 
-/* Every damaged section is named, not only the first. */
+/* Check the CRC-32C of every section and name each damaged one, not only the first. */
 static int check_crc(const distil_blob *blob)
 {
     char details[64];
@@ -67,14 +57,15 @@ static int check_crc(const distil_blob *blob)
             continue;
         (void)snprintf(what, sizeof what, "CRC-32C of %zu bytes is %08x, the table says %08x",
                        bytes, (unsigned)crc, (unsigned)section->crc32c);
-        good = failed("CRC-32C", blob, section->offset, what);
+        good = print_failed("CRC-32C", blob, section->offset, what);
     }
     (void)snprintf(details, sizeof details, "header and %u sections",
                    (unsigned)blob->header->section_count);
-    return good && passed("CRC-32C", details);
+    return good && print_passed("CRC-32C", details);
 }
 
-/* Also finds bytes between sections that are not zero. */
+/* Check the SHA-256 of the whole file. The check also finds bytes between sections that are not
+ * zero. */
 static int check_sha256(const distil_blob *blob)
 {
     distil_blob_error error;
@@ -85,11 +76,11 @@ static int check_sha256(const distil_blob *blob)
         (void)snprintf(hex + 2 * i, 3, "%02x", blob->header->sha256[i]);
     if (distil_blob_open_memory(&again, blob->bytes, blob->size, DISTIL_BLOB_VERIFY_SHA256,
                                 &error) != DISTIL_BLOB_OK)
-        return failed("SHA-256", blob, error.offset, error.what);
-    return passed("SHA-256", hex);
+        return print_failed("SHA-256", blob, error.offset, error.what);
+    return print_passed("SHA-256", hex);
 }
 
-/* An embedding row for each token, none twice. */
+/* Check that the table of embedding rows is a permutation: each token has a row of its own. */
 static int check_rows(const distil_blob *blob)
 {
     const uint32_t *row = distil_blob_section_data(blob, DISTIL_SECTION_EMBED_ROW, 0, NULL);
@@ -104,59 +95,82 @@ static int check_rows(const distil_blob *blob)
     for (; id < size && !seen[row[id]]; id++)
         seen[row[id]] = 1;
     free(seen);
-    return id == size ||
-           failed("vocabulary", blob, offset_of(blob, row + id), "an embedding row stands twice");
+    return id == size || print_failed("vocabulary", blob, offset_of(blob, row + id),
+                                      "an embedding row stands twice");
 }
 
-/* Every used slot is where a lookup finds it, and every token is found, the last of equal ones. */
-static int check_vocabulary(const distil_blob *blob)
+/* Check that a lookup of the token in each used slot of the hash table finds that slot. *used
+ * becomes the number of used slots. */
+static int check_slots(const distil_blob *blob, const distil_vocab *vocab, uint32_t *used)
 {
-    const uint32_t *ends = distil_blob_section_data(blob, DISTIL_SECTION_VOCAB_ENDS, 0, NULL);
-    distil_vocab vocab;
-    char details[64];
-    uint32_t tokens = 0, used = 0, found_at_id = 0;
-
-    distil_vocab_init(&vocab, blob);
+    *used = 0;
     for (uint32_t i = 0; i < blob->header->vocab_slots; i++) {
-        const distil_vocab_slot *slot = &vocab.slots[i];
+        const distil_vocab_slot *slot = &vocab->slots[i];
         size_t bytes = 0;
         const char *token;
 
         if (slot->id == DISTIL_VOCAB_EMPTY && slot->fingerprint != 0)
-            return failed("vocabulary", blob, offset_of(blob, slot), "an empty slot is not zero");
+            return print_failed("vocabulary", blob, offset_of(blob, slot),
+                                "an empty slot is not zero");
         if (slot->id == DISTIL_VOCAB_EMPTY)
             continue;
-        used++;
-        token = distil_vocab_token(&vocab, slot->id, &bytes);
-        if (bytes == 0 || distil_vocab_find(&vocab, distil_vocab_hash(0, token, bytes), "", 0,
-                                            token, bytes) != slot->id)
-            return failed("vocabulary", blob, offset_of(blob, slot), "a slot no lookup reaches");
+        (*used)++;
+        token = distil_vocab_token(vocab, slot->id, &bytes);
+        if (bytes == 0 || distil_vocab_find(vocab, distil_vocab_hash(0, token, bytes), "", 0, token,
+                                            bytes) != slot->id)
+            return print_failed("vocabulary", blob, offset_of(blob, slot),
+                                "a slot no lookup reaches");
     }
-    for (uint32_t id = 0; id < vocab.size; id++) {
-        size_t bytes;
-        const char *token = distil_vocab_token(&vocab, id, &bytes);
-        uint32_t found =
-            distil_vocab_find(&vocab, distil_vocab_hash(0, token, bytes), "", 0, token, bytes);
-
-        if (!cmd_utf8_valid(token, bytes))
-            return failed("vocabulary", blob, offset_of(blob, token), "a token is not UTF-8");
-        if (bytes == 0)
-            continue;
-        tokens++;
-        if (found == DISTIL_VOCAB_EMPTY || found < id)
-            return failed("vocabulary", blob, offset_of(blob, ends + id),
-                          "a token that its lookup does not find");
-        found_at_id += found == id;
-    }
-    /* One slot for each token that is found: a second one with its id is never reached. */
-    if (used != found_at_id)
-        return failed("vocabulary", blob, offset_of(blob, vocab.slots), "a token has two slots");
-    (void)snprintf(details, sizeof details, "%u tokens are found", (unsigned)tokens);
-    return check_rows(blob) && passed("vocabulary", details);
+    return 1;
 }
 
-/* Floats of a section from index `from`; the first that is not finite, or not above zero where
- * positive is asked for. */
+/* Check that every token is UTF-8 and that a lookup finds it; of equal tokens it finds the last.
+ * *tokens becomes the number of tokens, *found_at_id that of tokens found at their own id. */
+static int check_tokens(const distil_blob *blob, const distil_vocab *vocab, uint32_t *tokens,
+                        uint32_t *found_at_id)
+{
+    const uint32_t *ends = distil_blob_section_data(blob, DISTIL_SECTION_VOCAB_ENDS, 0, NULL);
+
+    *tokens = 0;
+    *found_at_id = 0;
+    for (uint32_t id = 0; id < vocab->size; id++) {
+        size_t bytes;
+        const char *token = distil_vocab_token(vocab, id, &bytes);
+        uint32_t found =
+            distil_vocab_find(vocab, distil_vocab_hash(0, token, bytes), "", 0, token, bytes);
+
+        if (!cmd_utf8_valid(token, bytes))
+            return print_failed("vocabulary", blob, offset_of(blob, token), "a token is not UTF-8");
+        if (bytes == 0)
+            continue;
+        (*tokens)++;
+        if (found == DISTIL_VOCAB_EMPTY || found < id)
+            return print_failed("vocabulary", blob, offset_of(blob, ends + id),
+                                "a token that its lookup does not find");
+        *found_at_id += found == id;
+    }
+    return 1;
+}
+
+static int check_vocabulary(const distil_blob *blob)
+{
+    distil_vocab vocab;
+    char details[64];
+    uint32_t tokens, used, found_at_id;
+
+    distil_vocab_init(&vocab, blob);
+    if (!check_slots(blob, &vocab, &used) || !check_tokens(blob, &vocab, &tokens, &found_at_id))
+        return 0;
+    /* A token that is found has one slot. A second slot with its id would never be reached. */
+    if (used != found_at_id)
+        return print_failed("vocabulary", blob, offset_of(blob, vocab.slots),
+                            "a token has two slots");
+    (void)snprintf(details, sizeof details, "%u tokens are found", (unsigned)tokens);
+    return check_rows(blob) && print_passed("vocabulary", details);
+}
+
+/* Check `count` floats of a section from index `from`: each must be finite, and greater than zero if
+ * `positive` is 1. */
 static int check_floats(const distil_blob *blob, distil_section_kind kind, uint32_t layer,
                         size_t from, size_t count, int positive)
 {
@@ -164,14 +178,16 @@ static int check_floats(const distil_blob *blob, distil_section_kind kind, uint3
 
     for (size_t i = from; i < from + count; i++) {
         if (!isfinite(x[i]))
-            return failed("numbers", blob, offset_of(blob, x + i), "not a finite number");
+            return print_failed("numbers", blob, offset_of(blob, x + i), "not a finite number");
         if (positive && x[i] <= 0)
-            return failed("numbers", blob, offset_of(blob, x + i), "a scale is not above zero");
+            return print_failed("numbers", blob, offset_of(blob, x + i),
+                                "a scale is not above zero");
     }
     return 1;
 }
 
-/* The classifier's columns beyond the labels, of its weights and its bias. */
+/* Check the padding of the classification head: columns beyond the labels are zero, in the weights
+ * and in the bias. */
 static int check_padding(const distil_blob *blob)
 {
     const float *out = distil_blob_section_data(blob, DISTIL_SECTION_HEAD_OUT, 0, NULL);
@@ -181,7 +197,8 @@ static int check_padding(const distil_blob *blob)
 
     for (size_t i = 0; i < cols * (blob->header->dim + (size_t)1); i++)
         if (i % cols >= labels && out[i] != 0)
-            return failed("numbers", blob, offset_of(blob, out + i), "a padding column is not 0");
+            return print_failed("numbers", blob, offset_of(blob, out + i),
+                                "a padding column is not 0");
     return 1;
 }
 
@@ -212,7 +229,7 @@ static int check_numbers(const distil_blob *blob)
             good = check_floats(blob, kind, layer, cols, cols, 0) && good;
         }
     }
-    return check_padding(blob) && good && passed("numbers", "finite, scales above zero");
+    return check_padding(blob) && good && print_passed("numbers", "finite, scales above zero");
 }
 
 static int check_proof(const distil_blob *blob)
@@ -222,7 +239,7 @@ static int check_proof(const distil_blob *blob)
     char details[128];
 
     if (distil_blob_check_proof(blob, &error) != DISTIL_BLOB_OK)
-        return failed("lane proof", blob, error.offset, error.what);
+        return print_failed("lane proof", blob, error.offset, error.what);
     for (uint32_t layer = 0; layer < blob->header->n_layers; layer++) {
         for (size_t i = 0; i < CMD_BLOB_MATRICES; i++) {
             distil_qmatrix m = distil_blob_get_matrix(blob, cmd_blob_matrices[i], layer);
@@ -235,11 +252,12 @@ static int check_proof(const distil_blob *blob)
     (void)snprintf(details, sizeof details,
                    "%llu weights; panel pairs in groups of 4, 2, 1: %llu, %llu, %llu", weights,
                    pairs[4], pairs[2], pairs[1]);
-    return passed("lane proof", details) && passed("column sums", "equal those of the weights");
+    return print_passed("lane proof", details) &&
+           print_passed("column sums", "equal those of the weights");
 }
 
-/* 1 if the file is sound. */
-static int verify(const char *path)
+/* Check one file and print a line for each check. Returns 1 if the file is sound. */
+static int verify_file(const char *path)
 {
     distil_blob blob;
     int good;
@@ -247,7 +265,7 @@ static int verify(const char *path)
     (void)printf("%s\n", path);
     if (fflush(stdout) != 0 || cmd_blob_open(&blob, path) != 0)
         return 0;
-    good = passed("structure", "every offset, id and table is in bounds");
+    good = print_passed("structure", "every offset, id and table is in bounds");
     good = check_crc(&blob) && good;
     good = check_sha256(&blob) && good;
     good = check_vocabulary(&blob) && good;
@@ -265,20 +283,20 @@ static int verify(const char *path)
 int cmd_verify(int argc, char **argv)
 {
     cmd_options options;
-    int code = cmd_options_parse(&options, &manual, argc, argv);
+    int code = cmd_options_parse(&options, &cmd_manuals[CMD_VERIFY], argc, argv);
     int good = 1;
 
     if (code >= 0)
         return code;
     for (size_t i = 0; i < options.word_count; i++)
-        good = verify(options.words[i]) && good;
+        good = verify_file(options.words[i]) && good;
     if (options.word_count == 0 || options.model != NULL) {
         char *path;
 
         if (cmd_choose_model(&path, options.model) != 0) {
             good = 0;
         } else {
-            good = verify(path) && good;
+            good = verify_file(path) && good;
             free(path);
         }
     }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The subcommands of ./distil, one function each, and the exit codes they share.
+ * The commands of ./distil, one function each, and the exit statuses that they share.
  *
- * argv[0] is the subcommand's name and argv[argc] is NULL, as for main. The value returned is the
- * process's exit status, one of cmd_exit. A command writes its answers to stdout and everything
- * else to stderr, and does not call exit.
+ * As for main, argv[0] is the name of the command and argv[argc] is NULL. A function returns the
+ * exit status of the process, one of cmd_exit, and does not call exit. A command writes its answers
+ * to standard output and everything else to standard error.
  */
 #ifndef DISTIL_TOOLS_COMMANDS_H
 #define DISTIL_TOOLS_COMMANDS_H
 
-/* Documented in `distil --help` and docs/distil.1: scripts rely on them. */
+/* Scripts rely on these values, which `distil --help` and docs/distil.1 document. */
 typedef enum cmd_exit {
-    CMD_OK = 0,           /* everything asked for was done */
+    CMD_OK = 0,           /* everything was done */
     CMD_FAILED = 1,       /* an input, a file, the model or the output failed; the rest was done */
     CMD_USAGE = 2,        /* the command line or DISTIL_ISA is wrong; nothing was done */
-    CMD_INTERRUPTED = 130 /* SIGINT: what was in flight was finished and written */
+    CMD_INTERRUPTED = 130 /* SIGINT came; texts that had been read were answered */
 } cmd_exit;
 
 int cmd_classify(int argc, char **argv);
@@ -24,5 +24,6 @@ int cmd_convert(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_isa(int argc, char **argv);
+int cmd_help(int argc, char **argv);
 
 #endif

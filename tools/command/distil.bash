@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# Bash completion for distil: commands, options, levels, files. Needs nothing but bash.
+# Bash completion for distil. `distil help --completion` prints this script, and `make manual`
+# writes it to tools/command/distil.bash.
 
-_distil_files() { # [EXTENSION]: directories, and files that end with it; without one all files
+# _distil_files [ENDING]: complete directories and files with this ending, or all files.
+_distil_files() {
     local word
     while IFS= read -r word; do
         case $word in
@@ -12,112 +14,119 @@ _distil_files() { # [EXTENSION]: directories, and files that end with it; withou
     compopt -o filenames 2>/dev/null
 }
 
+# _distil_words LIST: complete the words of LIST.
 _distil_words() {
     COMPREPLY=($(compgen -W "$1" -- "$current"))
 }
 
 _distil() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local command=${COMP_WORDS[1]-} options
-    local commands="classify tokenize eval convert inspect verify isa bench serve help"
-    local common="-m --model -f --file --json --jsonl --split-special-tokens --strict -h --help"
+    local command=${COMP_WORDS[1]-} commands
     COMPREPLY=()
-
+    commands="classify tokenize eval convert inspect verify isa bench serve help"
     if [ "$COMP_CWORD" -le 1 ]; then
         _distil_words "$commands -h --help -V --version"
         return
     fi
-    # --option=value arrives as three words.
+    # Bash splits --option=value into three words.
     if [ "$previous" = = ]; then
         previous=${COMP_WORDS[COMP_CWORD - 2]}
     elif [ "$current" = = ]; then
         previous=${COMP_WORDS[COMP_CWORD - 1]}
         current=
     fi
-    case $previous in
-    -m | --model)
-        _distil_files distil
-        return
-        ;;
-    --store)
-        _distil_words "memory http://"
-        return
-        ;;
-    --event)
-        _distil_files json
-        return
-        ;;
-    -f | --file | -o | --output | --calibrate)
-        _distil_files
-        return
-        ;;
-    --reference)
-        _distil_files tsv
-        return
-        ;;
-    --isa)
-        _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"
-        return
-        ;;
-    --verify)
-        _distil_words "none crc sha256"
-        return
-        ;;
-    --threads | --batch | --port | --timeout | --retry-ms | --answer-bytes | --faults | --seed)
-        return
-        ;;
+    # The value of an option.
+    case $command:$previous in
+    classify:-m | classify:--model) _distil_files distil; return ;;
+    classify:-f | classify:--file) _distil_files; return ;;
+    classify:--batch) return ;;
+    classify:--threads) return ;;
+    classify:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
+    classify:--verify) _distil_words "none crc sha256"; return ;;
+    tokenize:-m | tokenize:--model) _distil_files distil; return ;;
+    tokenize:-f | tokenize:--file) _distil_files; return ;;
+    eval:-m | eval:--model) _distil_files distil; return ;;
+    eval:--reference) _distil_files tsv; return ;;
+    eval:--batch) return ;;
+    eval:--threads) return ;;
+    eval:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
+    eval:--verify) _distil_words "none crc sha256"; return ;;
+    convert:-o | convert:--output) _distil_files; return ;;
+    convert:--calibrate) _distil_files; return ;;
+    inspect:-m | inspect:--model) _distil_files distil; return ;;
+    verify:-m | verify:--model) _distil_files distil; return ;;
+    isa:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
+    bench:--budgets) _distil_files json; return ;;
+    bench:--only) return ;;
+    bench:-m | bench:--model) _distil_files distil; return ;;
+    bench:--build) _distil_files; return ;;
+    bench:--seconds) return ;;
+    bench:-o) _distil_files; return ;;
+    bench:--revision) return ;;
+    bench:--tokens) return ;;
+    bench:--old-model) _distil_files distil; return ;;
+    bench:--new-model) _distil_files distil; return ;;
+    bench:--runs) return ;;
+    bench:--rate) return ;;
+    bench:--texts) _distil_files; return ;;
+    bench:--seed) return ;;
+    bench:--cpu) return ;;
+    bench:--timeout) return ;;
+    serve:--port) return ;;
+    serve:--timeout) return ;;
+    serve:--store) _distil_words "memory http://"; return ;;
+    serve:--event) _distil_files json; return ;;
+    serve:-m | serve:--model) _distil_files distil; return ;;
+    serve:--retry-ms) return ;;
+    serve:--answer-bytes) return ;;
+    serve:--faults) return ;;
+    serve:--seed) return ;;
     esac
-    case $command in
-    classify)
-        options="$common --tsv --stream --batch --threads --isa --verify"
+    # The name of an option, or another argument.
+    case $command:$current in
+    classify:-*)
+        _distil_words "-m --model -f --file --tsv --json --jsonl --stream --batch --threads
+            --strict --split-special-tokens --isa --verify -h --help"
         ;;
-    tokenize)
-        options=$common
+    tokenize:-*)
+        _distil_words "-m --model -f --file --json --jsonl --strict --split-special-tokens -h
+            --help"
         ;;
-    eval)
-        options="-m --model --reference --json --batch --threads --split-special-tokens --isa"
-        options="$options --verify -h --help"
+    eval:-*)
+        _distil_words "-m --model --reference --json --batch --threads --split-special-tokens
+            --isa --verify -h --help"
         ;;
-    isa)
-        options="--isa --json -h --help"
+    eval:*) _distil_files tsv ;;
+    convert:-*)
+        _distil_words "-o --output --calibrate -h --help"
         ;;
-    bench)
-        options="run compare cold load --list --budgets --only -m --model --build --seconds -o"
-        options="$options --complete --revision --tokens --no-start --old-model --new-model --json"
-        options="$options --runs --rate --texts"
-        options="$options --seed --cpu --timeout -h --help"
+    convert:*) _distil_files ;;
+    inspect:-*)
+        _distil_words "-m --model --json --sections -h --help"
         ;;
-    serve)
-        options="--local --port --timeout --store --pending --event --raw -m --model --retry-ms"
-        options="$options --answer-bytes --faults --seed -h --help"
+    inspect:*) _distil_files distil ;;
+    verify:-*)
+        _distil_words "-m --model -h --help"
         ;;
-    convert)
-        options="-o --output --calibrate -h --help"
+    verify:*) _distil_files distil ;;
+    isa:-*)
+        _distil_words "--isa --json -h --help"
         ;;
-    inspect)
-        options="-m --model --json --sections -h --help"
+    bench:-*)
+        _distil_words "--list --budgets --only -m --model --build --seconds --complete -o
+            --revision --tokens --no-start --old-model --new-model --json --runs --rate --texts
+            --seed --cpu --timeout -h --help"
         ;;
-    verify)
-        options="-m --model -h --help"
+    bench:*) _distil_words "run compare cold load" ;;
+    serve:-*)
+        _distil_words "--local --port --timeout --store --pending --event --raw -m --model
+            --retry-ms --answer-bytes --faults --seed -h --help"
         ;;
-    help)
-        _distil_words "$commands"
-        return
+    serve:*) _distil_files ;;
+    help:-*)
+        _distil_words "--man --completion -h --help"
         ;;
-    *)
-        return
-        ;;
-    esac
-    case $current in
-    -*)
-        _distil_words "$options"
-        return
-        ;;
-    esac
-    case $command in
-    eval) _distil_files tsv ;;
-    inspect | verify) _distil_files distil ;;
-    convert | serve) _distil_files ;;
+    help:*) _distil_words "$commands" ;;
     esac
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "runtime/base/json.h"
-#include "tools/command/cmd_util.h"
+#include "tools/command/cmd_output.h"
 
 enum { INDENT = 2, VALUE_BYTES = 1024 };
 

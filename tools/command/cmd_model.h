@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The model and the instruction-set level that the user chose, by an option or the environment. */
+#ifndef DISTIL_TOOLS_CMD_MODEL_H
+#define DISTIL_TOOLS_CMD_MODEL_H
+
+#include "runtime/distil.h"
+
+/* The names that distil_isa_parse knows, for messages and help. */
+#define CMD_ISA_NAMES "scalar, avx2, avxvnni, avx512, avx512vnni or best"
+
+/*
+ * Choose the highest level that may be used: from_option, the value of --isa, unless it is NULL;
+ * then the environment variable DISTIL_ISA; then the best level. *source, if source is not NULL,
+ * becomes "--isa", "DISTIL_ISA" or NULL accordingly. Returns 0, or -1 after reporting a name that
+ * no level has.
+ */
+int cmd_choose_isa(distil_isa *isa, const char **source, const char *from_option);
+
+/*
+ * Choose the path of the model: from_option, the value of -m, unless it is NULL; then the
+ * environment variable DISTIL_MODEL; then the shipped model. The last is looked for from the
+ * directory of the running program, in this order: build/sst2.distil (a source tree),
+ * sst2.distil (a build directory), ../share/distil/sst2.distil (an installation).
+ *
+ * Returns 0 with *path for the caller to free, or -1 after reporting that there is no model.
+ */
+int cmd_choose_model(char **path, const char *from_option);
+
+/* An opened model with its path. */
+typedef struct cmd_model {
+    distil_model *model;
+    distil_model_info info;
+    char *path;
+} cmd_model;
+
+/*
+ * Choose a model and a level by the values of -m and --isa, either of which may be NULL, and open
+ * the model. Returns CMD_OK, or another exit status after reporting the cause and a remedy. After
+ * CMD_OK the caller ends with cmd_model_close.
+ */
+int cmd_model_open(cmd_model *model, const char *path_option, const char *isa_option,
+                   distil_verify verify);
+void cmd_model_close(cmd_model *model);
+
+#endif
