@@ -59,7 +59,7 @@ static void print_values(FILE *out, cmd_values values)
         (void)fprintf(out, "_distil_words \"%s\"", values);
 }
 
-/* Write a pattern for the short and the long form of an option, such as "eval:-m | eval:--model". */
+/* Write a pattern that matches the short and the long form of an option. */
 static void print_pattern(FILE *out, const char *command, const cmd_option *o)
 {
     if (o->letter != 0)

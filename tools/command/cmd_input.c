@@ -130,8 +130,8 @@ static void skip_line(cmd_input *input, const char *why)
     input->begin = input->scanned = input->end = 0;
 }
 
-/* Read once from the open file. Returns 0 also at its end and on an error, both of which set at_end.
- * Returns -1 if reading has to stop: SIGINT came, or there is no memory at all. */
+/* Read once from the open file. Returns 0 also at its end and on an error, both of which set
+ * at_end. Returns -1 if reading has to stop: SIGINT came, or there is no memory at all. */
 static int read_more(cmd_input *input)
 {
     ssize_t n;

@@ -3,9 +3,9 @@
  * Reads texts one after another from arguments, files and standard input.
  *
  * The texts of a file are its lines. Only a line feed ends a line; carriage returns, NULs and all
- * other bytes are part of the text. Empty lines are texts, and so is what follows the last line feed
- * unless it is empty. A line longer than CMD_MAX_LINE_BYTES becomes a refused text, and reading goes
- * on with the line after it.
+ * other bytes are part of the text. Empty lines are texts, and so is what follows the last line
+ * feed unless it is empty. A line longer than CMD_MAX_LINE_BYTES becomes a refused text, and
+ * reading goes on with the line after it.
  *
  * The caller says whether a call may wait for input. So a command can answer the texts that it has
  * before it waits for more.
@@ -61,7 +61,8 @@ typedef struct cmd_input {
 /* Prepare to return the arguments themselves as texts. The caller keeps the array. */
 void cmd_input_arguments(cmd_input *input, char **arguments, size_t count, int strict);
 
-/* Prepare to return the lines of files, of which "-" is standard input. The caller keeps the array. */
+/* Prepare to return the lines of files, of which "-" is standard input. The caller keeps the
+ * array. */
 void cmd_input_files(cmd_input *input, const char **files, size_t count, int strict);
 
 /* Prepare to return what the user chose: the words of the command line, else the lines of the -f

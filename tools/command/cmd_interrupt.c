@@ -45,8 +45,8 @@ int cmd_wait_readable(int fd)
     sigset_t only_interrupt;
     sigset_t before;
 
-    /* SIGINT is blocked except during ppoll. So a SIGINT that comes after the test of the flag waits
-     * for ppoll and ends it, rather than being missed. */
+    /* SIGINT is blocked except during ppoll. So a SIGINT that comes after the test of the flag
+     * waits for ppoll and ends it, rather than being missed. */
     (void)sigemptyset(&only_interrupt);
     (void)sigaddset(&only_interrupt, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &only_interrupt, &before);

@@ -15,8 +15,8 @@ int cmd_interrupted(void);
 /* Returns 1 if a read from fd would not wait: there are bytes, or it is at its end. */
 int cmd_is_readable(int fd);
 
-/* Wait until fd has bytes to read or is at its end, or until SIGINT comes. A SIGINT that came before
- * the wait also ends it. Returns 0, or -1 after SIGINT. */
+/* Wait until fd has bytes to read or is at its end, or until SIGINT comes. A SIGINT that came
+ * before the wait also ends it. Returns 0, or -1 after SIGINT. */
 int cmd_wait_readable(int fd);
 
 #endif

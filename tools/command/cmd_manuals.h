@@ -63,9 +63,9 @@ typedef enum cmd_option_id {
 } cmd_option_id;
 
 /*
- * How bash completes a value: NULL if it cannot, "*" for any file, "*.tsv" for directories and files
- * with that ending, CMD_VALUES_COMMANDS for the names of all commands, anything else for the words
- * of a list with spaces between them.
+ * How bash completes a value: NULL if it cannot, "*" for any file, "*.tsv" for directories and
+ * files with that ending, CMD_VALUES_COMMANDS for the names of all commands, anything else for the
+ * words of a list with spaces between them.
  */
 typedef const char *cmd_values;
 #define CMD_VALUES_COMMANDS "COMMANDS"

@@ -193,7 +193,8 @@ static void *run_worker(void *argument)
 
         while (r->claimed == r->submitted && !r->closing)
             (void)pthread_cond_wait(&r->work_ready, &r->lock);
-        /* The ring closes when all is written, or when the output failed and nobody wants the rest. */
+        /* The ring closes when all is written, or when the output failed and nobody wants the
+         * rest. */
         if (r->closing)
             break;
         b = &r->batches[r->claimed++ % r->slots];
@@ -364,7 +365,8 @@ static int write_until(ring *r, uint64_t left)
     return 0;
 }
 
-/* Fill a batch with texts. Returns the status that ended it; CMD_INPUT_TEXT means that it is full. */
+/* Fill a batch with texts. Returns the status that ended it; CMD_INPUT_TEXT means that it is
+ * full. */
 static cmd_input_status fill_batch(const ring *r, batch *b)
 {
     const cmd_pipeline *p = r->pipeline;

@@ -3,8 +3,8 @@
  * Classifies a sequence of texts and returns the answers in the same order.
  *
  * The calling thread reads texts through `next`, gathers them into batches, and passes every text
- * with its answer to `answer`, in order. With one thread it also classifies the batches itself. With
- * more threads, workers do that, each with a context of its own and a batch at a time; at most
+ * with its answer to `answer`, in order. With one thread it also classifies the batches itself.
+ * With more threads, workers do that, each with a context of its own and a batch at a time; at most
  * 2 * threads + 1 batches exist. Helpers instead share the work of one batch, which shortens the
  * wait for a single text.
  *
@@ -44,8 +44,8 @@ typedef struct cmd_pipeline {
     int (*flush)(void *user);
 } cmd_pipeline;
 
-/* Run until the input ends. Returns 0, or -1 if memory, a thread or the output failed, which has been
- * reported. */
+/* Run until the input ends. Returns 0, or -1 if memory, a thread or the output failed, which has
+ * been reported. */
 int cmd_pipeline_run(const cmd_pipeline *pipeline);
 
 #endif

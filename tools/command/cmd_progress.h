@@ -16,8 +16,8 @@ typedef struct cmd_progress {
 /* Returns the time in seconds by the monotonic clock. */
 double cmd_seconds(void);
 
-/* Begin the work. `wanted` is 0 if the answers themselves go to a terminal and show how far the work
- * is. */
+/* Begin the work. `wanted` is 0 if the answers themselves go to a terminal and show how far the
+ * work is. */
 void cmd_progress_begin(cmd_progress *progress, int wanted);
 
 /* Show that `items` texts are done, which are `done` of `total` bytes of input; total is 0 if it is

@@ -12,7 +12,8 @@
 
 enum { FIXED_COLUMNS = 3 /* row, label, tokens */ };
 
-/* Double the arrays. Returns 0, or -1 if there is no memory; the arrays are valid in either case. */
+/* Double the arrays. Returns 0, or -1 if there is no memory; the arrays are valid in either
+ * case. */
 static int grow_arrays(cmd_reference *r)
 {
     size_t capacity = r->capacity == 0 ? 1024 : 2 * r->capacity;

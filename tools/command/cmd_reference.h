@@ -19,8 +19,8 @@ typedef struct cmd_reference {
     size_t capacity; /* rows that fit into the arrays */
 } cmd_reference;
 
-/* Read the whole file. Returns 0, and cmd_reference_free is due later; or returns -1 after reporting
- * which line is wrong and why. `path` must stay valid as long as the reference. */
+/* Read the whole file. Returns 0, and cmd_reference_free is due later; or returns -1 after
+ * reporting which line is wrong and why. `path` must stay valid as long as the reference. */
 int cmd_reference_load(cmd_reference *reference, const char *path, size_t n_labels);
 void cmd_reference_free(cmd_reference *reference);
 

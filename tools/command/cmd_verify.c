@@ -16,14 +16,14 @@
 #include "tools/command/cmd_utf8.h"
 #include "tools/command/commands.h"
 
-/* Print the line of a check that print_passed. Returns 1, the result of the check. */
+/* Print the line of a check that passed. Returns 1, the result of the check. */
 static int print_passed(const char *check, const char *details)
 {
     (void)printf("  %-12s ok      %s\n", check, details);
     return 1;
 }
 
-/* Print the line of a check that print_failed, with the byte and the section it lies in. Returns 0, the
+/* Print the line of a check that failed, with the byte and the section it lies in. Returns 0, the
  * result of the check. */
 static int print_failed(const char *check, const distil_blob *blob, uint64_t offset,
                         const char *what)
@@ -169,8 +169,8 @@ static int check_vocabulary(const distil_blob *blob)
     return check_rows(blob) && print_passed("vocabulary", details);
 }
 
-/* Check `count` floats of a section from index `from`: each must be finite, and greater than zero if
- * `positive` is 1. */
+/* Check `count` floats of a section from index `from`: each must be finite, and greater than zero
+ * if `positive` is 1. */
 static int check_floats(const distil_blob *blob, distil_section_kind kind, uint32_t layer,
                         size_t from, size_t count, int positive)
 {
