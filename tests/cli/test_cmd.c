@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/utf8.h"
 #include "tests/support/harness.h"
 #include "tools/command/cmd_number.h"
 #include "tools/command/cmd_output.h"
 #include "tools/command/cmd_tsv.h"
-#include "tools/command/cmd_utf8.h"
 
 static void test_counts(void)
 {
@@ -149,7 +149,8 @@ static void test_utf8(void)
             continue;
         guard = harness_guard_new(cases[i].size, 1, 1);
         memcpy(guard.data, cases[i].bytes, cases[i].size);
-        CHECK(cmd_utf8_valid((const char *)guard.data, cases[i].size) == cases[i].valid);
+        CHECK((distil_utf8_valid_bytes(guard.data, cases[i].size) == cases[i].size) ==
+              cases[i].valid);
         harness_guard_free(&guard);
     }
 }

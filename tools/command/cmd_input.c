@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "runtime/base/utf8.h"
 #include "tools/command/cmd_interrupt.h"
 #include "tools/command/cmd_message.h"
-#include "tools/command/cmd_utf8.h"
 
 enum { READ_BYTES = 1 << 18 /* that one call of read() asks for */ };
 
@@ -241,7 +241,8 @@ cmd_input_status cmd_input_next(cmd_input *input, cmd_text *text, int may_wait)
         if (status != CMD_INPUT_TEXT)
             return status;
     }
-    if (input->strict && text->refusal == NULL && !cmd_utf8_valid(text->bytes, text->size))
+    if (input->strict && text->refusal == NULL &&
+        distil_utf8_valid_bytes(text->bytes, text->size) != text->size)
         text->refusal = "the text is not UTF-8";
     return CMD_INPUT_TEXT;
 }

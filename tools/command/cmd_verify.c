@@ -8,12 +8,12 @@
 #include "model/blob.h"
 #include "model/vocab.h"
 #include "runtime/base/checksum.h"
+#include "runtime/base/utf8.h"
 #include "tools/command/cmd_blob.h"
 #include "tools/command/cmd_message.h"
 #include "tools/command/cmd_model.h"
 #include "tools/command/cmd_options.h"
 #include "tools/command/cmd_output.h"
-#include "tools/command/cmd_utf8.h"
 #include "tools/command/commands.h"
 
 /* Print the line of a check that passed. Returns 1, the result of the check. */
@@ -139,7 +139,7 @@ static int check_tokens(const distil_blob *blob, const distil_vocab *vocab, uint
         uint32_t found =
             distil_vocab_find(vocab, distil_vocab_hash(0, token, bytes), "", 0, token, bytes);
 
-        if (!cmd_utf8_valid(token, bytes))
+        if (distil_utf8_valid_bytes(token, bytes) != bytes)
             return print_failed("vocabulary", blob, offset_of(blob, token), "a token is not UTF-8");
         if (bytes == 0)
             continue;
