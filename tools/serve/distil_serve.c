@@ -64,7 +64,7 @@ static uint64_t choose_seed(const cmd_serve_options *serve)
     return seed;
 }
 
-static int serve_until_end(const cmd_options *options, char *const *command, const char *model)
+static int run_server(const cmd_options *options, char *const *command, const char *model)
 {
     const cmd_serve_options *given = &options->serve;
     serve_config config = {
@@ -87,7 +87,7 @@ static int serve_until_end(const cmd_options *options, char *const *command, con
     /* Events of the command line need no port that callers know in advance. */
     if (given->port < 0 && config.event_count > 0)
         config.port = 0;
-    return serve_run(&config);
+    return serve_until_end(&config);
 }
 
 int main(int argc, char **argv)
@@ -104,7 +104,7 @@ int main(int argc, char **argv)
         code = CMD_FAILED;
     if (code < 0) {
         memcpy(command, options.words, options.word_count * sizeof *command);
-        code = serve_until_end(&options, command, model);
+        code = run_server(&options, command, model);
     }
     free(model);
     free(command);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The stand-in as a whole: one loop, the routes, the Invoke API, what tests may ask. */
+/* The server as a whole: the loop, the routes, the Invoke API and its outcomes; see serve.h. */
 #include "tools/serve/serve.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@
 #include "tools/serve/serve_store.h"
 
 enum {
-    ASYNC_EVENT_BYTES = 1 << 20, /* Lambda's limit for them */
+    ASYNC_EVENT_BYTES = 1 << 20, /* Lambda's limit for an asynchronous event */
     STATE_BYTES = 2048,
     NS_PER_MS = 1000000,
     NS_PER_US = 1000,
@@ -41,16 +41,18 @@ typedef struct serve {
     serve_queue queue;
     serve_store *store;
     serve_faults faults;
-    char *store_answer; /* SERVE_STORE_ANSWER_BYTES */
+    char *store_answer; /* memory of SERVE_STORE_ANSWER_BYTES */
     int signal_fd;
-    size_t next_event; /* of the config's to be sent */
-    int stopping, interrupted, status;
-    uint64_t succeeded, failed, retried;
+    size_t next_event;                   /* index of the next event in config->events */
+    int stopping;                        /* 1 if the program is to end */
+    int interrupted;                     /* 1 if SIGINT came */
+    int status;                          /* exit status so far */
+    uint64_t succeeded, failed, retried; /* counts of invocations */
 } serve;
 
 /* ---- the Invoke API -------------------------------------------------------------------------- */
 
-/* A random UUID, version 4. */
+/* Make a UUID of version 4 from the seeded generator. */
 static void make_id(serve *s, char *id)
 {
     uint64_t a = serve_faults_random(&s->faults), b = serve_faults_random(&s->faults);
@@ -61,7 +63,8 @@ static void make_id(serve *s, char *id)
                    (unsigned)b);
 }
 
-static void reply_message(serve_conn *conn, int status, const char *type, const char *message)
+/* Reply with an error in the form of the Invoke API. */
+static void reply_error(serve_conn *conn, int status, const char *type, const char *message)
 {
     char text[512], header[128];
     serve_reply reply = {.status = status, .type = "application/json", .headers = header};
@@ -76,7 +79,8 @@ static void reply_message(serve_conn *conn, int status, const char *type, const 
     serve_http_reply(conn, &reply);
 }
 
-/* 202 for an event that nobody waits for, 200 with the answer for one that has one. */
+/* Reply to a caller of the Invoke API: with 202 that an asynchronous event was accepted, or with
+ * 200 and the answer of the function. */
 static void reply_invocation(const serve_invocation *i, serve_conn *conn, int status)
 {
     char headers[256];
@@ -92,6 +96,7 @@ static void reply_invocation(const serve_invocation *i, serve_conn *conn, int st
     serve_http_reply(conn, &reply);
 }
 
+/* Handle a request of the Invoke API. */
 static void invoke(serve *s, serve_conn *conn, const serve_request *request)
 {
     http_slice how = http_get(request->head, "X-Amz-Invocation-Type");
@@ -105,12 +110,12 @@ static void invoke(serve *s, serve_conn *conn, const serve_request *request)
         return;
     }
     if (request->oversize || (asynchronous && request->body.size > ASYNC_EVENT_BYTES)) {
-        reply_message(conn, 413, "RequestTooLargeException", "the event is too large");
+        reply_error(conn, 413, "RequestTooLargeException", "the event is too large");
         return;
     }
     i = serve_invocation_new(&s->queue, request->body);
     if (i == NULL) {
-        reply_message(conn, 429, "TooManyRequestsException", "too many events are waiting");
+        reply_error(conn, 429, "TooManyRequestsException", "too many events are waiting");
         return;
     }
     make_id(s, i->id);
@@ -123,7 +128,8 @@ static void invoke(serve *s, serve_conn *conn, const serve_request *request)
 
 /* ---- events of the command line -------------------------------------------------------------- */
 
-/* A whole file, or standard input, in malloc'd memory. NULL: reported. */
+/* Read a file, or standard input for "-", into memory that the caller frees. Returns NULL after
+ * reporting why it cannot be read. */
 static char *read_event(const char *path, size_t *size)
 {
     FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
@@ -142,8 +148,8 @@ static char *read_event(const char *path, size_t *size)
     return text;
 }
 
-/* Queue the next of the command line's events; after the last one, stop. */
-static void send_next(serve *s)
+/* Queue the next event of the command line that can be read, or stop after the last one. */
+static void queue_next_event(serve *s)
 {
     while (s->next_event < s->config->event_count) {
         const char *path = s->config->events[s->next_event++];
@@ -164,8 +170,9 @@ static void send_next(serve *s)
     s->stopping = 1;
 }
 
-/* 1 if the answer says itself that something went wrong: an HTTP status, records of a batch. */
-static int tells_failure(const serve_invocation *i)
+/* Returns 1 if the response itself reports a failure: it has an HTTP status of 400 or more, or a
+ * list of failed records that is not empty. */
+static int reports_failure(const serve_invocation *i)
 {
     json_value root, member;
     json_iter failures;
@@ -183,7 +190,8 @@ static int tells_failure(const serve_invocation *i)
 
 /* ---- outcomes -------------------------------------------------------------------------------- */
 
-static void report(const serve *s, const serve_invocation *i)
+/* Show how long an invocation took and what came of it. */
+static void show_outcome(const serve *s, const serve_invocation *i)
 {
     double ms = (double)(clock_now_ns() - i->started_ns) / NS_PER_MS;
 
@@ -197,13 +205,13 @@ static void report(const serve *s, const serve_invocation *i)
     (void)fflush(stdout);
 }
 
-/* Once more, or into the dead letters. */
-static void fail_asynchronous(serve *s, serve_invocation *i)
+/* Queue a failed asynchronous event for another try, or make it a dead letter. */
+static void retry_or_bury(serve *s, serve_invocation *i)
 {
     if (i->tries >= SERVE_TRIES) {
         serve_show_notice("%s: dead letter after %u tries", i->id, i->tries);
         s->failed++;
-        serve_queue_bury(&s->queue, i);
+        serve_queue_add_dead(&s->queue, i);
         return;
     }
     s->retried++;
@@ -211,13 +219,14 @@ static void fail_asynchronous(serve *s, serve_invocation *i)
     serve_queue_push(&s->queue, i);
 }
 
-static void finished(void *context, serve_invocation *i)
+/* Receives each invocation that is over. */
+static void on_finished(void *context, serve_invocation *i)
 {
     serve *s = context;
 
-    report(s, i);
+    show_outcome(s, i);
     if (i->failed && i->asynchronous) {
-        fail_asynchronous(s, i);
+        retry_or_bury(s, i);
         return;
     }
     s->succeeded += !i->failed;
@@ -225,9 +234,9 @@ static void finished(void *context, serve_invocation *i)
     if (i->caller != NULL)
         reply_invocation(i, i->caller, 200);
     if (i->number > 0) {
-        if (i->failed || tells_failure(i))
+        if (i->failed || reports_failure(i))
             s->status = CMD_FAILED;
-        send_next(s);
+        queue_next_event(s);
     }
     serve_invocation_free(i);
 }
@@ -249,7 +258,8 @@ static void reply_store(serve *s, serve_conn *conn, int status, const buffer *an
     serve_http_reply(conn, &reply);
 }
 
-/* Faults are for the function's call alone: what tests put and get is theirs to rely on. */
+/* Handle a request for the store. Only UpdateItem, the call of the function, gets faults; tests
+ * rely on PutItem and GetItem. */
 static void call_store(serve *s, serve_conn *conn, const serve_request *request)
 {
     http_slice target = http_get(request->head, "X-Amz-Target");
@@ -274,13 +284,14 @@ static void call_store(serve *s, serve_conn *conn, const serve_request *request)
     reply_store(s, conn, status, &answer, fault);
 }
 
-/* ---- what tests may ask ---------------------------------------------------------------------- */
+/* ---- documents for tests --------------------------------------------------------------------- */
 
 static void add_count(buffer *out, const char *name, uint64_t value)
 {
     buffer_format(out, ",\"%s\":%llu", name, (unsigned long long)value);
 }
 
+/* Write the counts of /serve/state as JSON. */
 static void write_state(const serve *s, buffer *out)
 {
     const serve_runtime *r = &s->runtime;
@@ -312,6 +323,7 @@ static void write_state(const serve *s, buffer *out)
     buffer_text(out, "}\n");
 }
 
+/* Reply with a JSON document of at most `most` bytes. */
 static void reply_document(serve_conn *conn, size_t most, const serve *s,
                            void (*write)(const serve *s, buffer *out))
 {
@@ -370,8 +382,8 @@ static void on_request(void *context, serve_conn *conn, const serve_request *req
     } else if (http_is(path, "/serve/dead-letters") && get) {
         reply_document(conn, SERVE_DEAD_BYTES, s, write_dead);
     } else {
-        reply_message(conn, 404, "ResourceNotFoundException",
-                      "invoke at POST " INVOKE_PATH "; see man distil");
+        reply_error(conn, 404, "ResourceNotFoundException",
+                    "invoke at POST " INVOKE_PATH "; see man distil");
     }
 }
 
@@ -379,7 +391,7 @@ static void on_gone(void *context, serve_conn *conn, const serve_request *reques
 {
     serve *s = context;
 
-    if (serve_queue_abandon(&s->queue, conn))
+    if (serve_queue_drop(&s->queue, conn))
         return;
     if (s->runtime.current != NULL && s->runtime.current->caller == conn)
         s->runtime.current->caller = NULL;
@@ -388,18 +400,20 @@ static void on_gone(void *context, serve_conn *conn, const serve_request *reques
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
-static void take_signals(serve *s)
+/* Read the signals that have come. */
+static void read_signals(serve *s)
 {
     struct signalfd_siginfo info;
 
     while (read(s->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGCHLD)
-            continue; /* looked after in every round */
+            continue; /* every round of the loop asks whether the process has ended */
         s->interrupted = s->interrupted || info.ssi_signo == SIGINT;
         s->stopping = 1;
     }
 }
 
+/* Returns how many milliseconds poll() may wait, or -1 if nothing is due. */
 static int timeout_ms(const serve *s)
 {
     int64_t due = serve_runtime_due_ns(&s->runtime), http = serve_http_due_ns(s->http);
@@ -412,6 +426,7 @@ static int timeout_ms(const serve *s)
     return ms > 60000 ? 60000 : (int)ms;
 }
 
+/* Poll and act until the program is to end and the process of the function has ended. */
 static void loop(serve *s)
 {
     struct pollfd fds[POLL_FDS];
@@ -419,7 +434,7 @@ static void loop(serve *s)
     for (;;) {
         size_t count;
 
-        serve_runtime_advance(&s->runtime);
+        serve_runtime_update(&s->runtime);
         if (s->stopping)
             serve_runtime_stop(&s->runtime);
         if (s->stopping && s->runtime.state == SERVE_DOWN)
@@ -429,12 +444,12 @@ static void loop(serve *s)
         count = serve_http_poll(s->http, fds + 1 + SERVE_CHILD_FDS);
         (void)fflush(stdout);
         if (poll(fds, (nfds_t)(1 + SERVE_CHILD_FDS + count), timeout_ms(s)) < 0)
-            continue; /* EINTR: all signals are blocked, so a debugger's */
+            continue; /* EINTR can only come from a debugger, because all signals are blocked */
         if (fds[0].revents != 0)
-            take_signals(s);
+            read_signals(s);
         if (fds[1].revents != 0 || fds[2].revents != 0)
             serve_child_read(&s->runtime.child);
-        serve_http_handle(s->http, fds + 1 + SERVE_CHILD_FDS, count);
+        serve_http_transfer(s->http, fds + 1 + SERVE_CHILD_FDS, count);
     }
 }
 
@@ -447,6 +462,7 @@ static void on_line(void *context, const char *line, size_t size, int from_stder
 
 /* ---- setting up ------------------------------------------------------------------------------ */
 
+/* Block the signals that the loop reads from signal_fd. Returns 0, or -1 with errno set. */
 static int open_signals(serve *s)
 {
     sigset_t wanted;
@@ -461,7 +477,7 @@ static int open_signals(serve *s)
     return s->signal_fd < 0 ? -1 : 0;
 }
 
-/* Everything but the process. 0, or -1 with the reason told. */
+/* Prepare everything but the process. Returns 0, or -1 after reporting why not. */
 static int set_up(serve *s)
 {
     const serve_config *config = s->config;
@@ -486,7 +502,7 @@ static int set_up(serve *s)
     s->runtime.queue = &s->queue;
     s->runtime.faults = &s->faults;
     s->runtime.environment = serve_environment_new(config, serve_http_port(s->http));
-    s->runtime.finished = finished;
+    s->runtime.finished = on_finished;
     s->runtime.context = s;
     serve_child_init(&s->runtime.child, on_line, s);
     return s->runtime.environment != NULL ? 0 : -1;
@@ -504,6 +520,7 @@ static void tear_down(serve *s)
     free((void *)(uintptr_t)s->runtime.environment);
 }
 
+/* Start the function and serve until the end. Returns the exit status. */
 static int run(serve *s)
 {
     int error = serve_runtime_start(&s->runtime);
@@ -515,14 +532,14 @@ static int run(serve *s)
     serve_show_notice("invoke at http://127.0.0.1:%u" INVOKE_PATH,
                       (unsigned)serve_http_port(s->http));
     if (s->config->event_count > 0)
-        send_next(s);
+        queue_next_event(s);
     loop(s);
     if (s->interrupted)
         return CMD_INTERRUPTED;
     return s->status;
 }
 
-int serve_run(const serve_config *config)
+int serve_until_end(const serve_config *config)
 {
     serve *s = calloc(1, sizeof *s);
     int status = CMD_FAILED;

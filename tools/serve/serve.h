@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stand-in for AWS on a developer's machine: a Runtime API for one process of the function, the
- * Invoke API in front of it, DynamoDB's part in memory behind it, on one port of the loopback
- * interface. docs/distil.1 is its manual.
+ * A stand-in for AWS on a developer's machine. One port of the loopback interface offers the
+ * Runtime API to one process of the function, the Invoke API to callers, and some calls of DynamoDB
+ * on a table in memory. docs/distil.1 is the manual.
  */
 #ifndef DISTIL_TOOLS_SERVE_H
 #define DISTIL_TOOLS_SERVE_H
@@ -11,26 +11,25 @@
 #include <stdint.h>
 
 typedef struct serve_config {
-    uint16_t port;        /* 0: a free one */
-    char *const *command; /* the function's program and its arguments, NULL-terminated */
-    int64_t timeout_ms;   /* of an invocation */
-    int64_t retry_ms;     /* before the first retry of an asynchronous one; twice that before the
-                             second */
-    size_t answer_bytes;  /* most of an answer */
-    const char *store;    /* "memory", the address of one, or NULL: nothing is stored */
-    int pending;          /* items that are asked for and absent count as put and pending */
-    const char *model;    /* for DISTIL_MODEL; NULL: as the environment has it */
-    double fault_rate;    /* of replies, 0 .. 1 */
-    uint64_t seed;
-    int raw;
-    const char *const *events; /* files to invoke with, then end; "-": standard input */
-    size_t event_count;        /* 0: serve until a signal comes */
+    uint16_t port;        /* 0 means any free port */
+    char *const *command; /* program and arguments of the function; ends with NULL */
+    int64_t timeout_ms;   /* greatest duration of an invocation */
+    int64_t retry_ms;    /* before the second try of an asynchronous event; doubled for the third */
+    size_t answer_bytes; /* greatest size of a response of the function */
+    const char *store;   /* "memory" or the address of a DynamoDB; NULL if nothing is stored */
+    int pending;         /* 1 if an absent item counts as put by its producer */
+    const char *model;   /* value for DISTIL_MODEL; NULL leaves the variable as it is */
+    double fault_rate;   /* share of replies that get a fault, 0 to 1 */
+    uint64_t seed;       /* of faults and request ids */
+    int raw;             /* 1 if lines and responses are shown as the function wrote them */
+    const char *const *events; /* files of events to send; "-" is standard input */
+    size_t event_count;        /* 0 means that the program serves until a signal comes */
 } serve_config;
 
-enum { SERVE_MAX_ANSWER_BYTES = 6291556 };
+enum { SERVE_MAX_ANSWER_BYTES = 6291556 /* Lambda's limit, 6 MiB and 100 bytes */ };
 
-/* Until SIGINT or SIGTERM, or the end of the events. Returns an exit status (commands.h): of events
- * CMD_FAILED where one of them failed. */
-int serve_run(const serve_config *config);
+/* Serve until SIGINT or SIGTERM comes, or until the last of the events is answered. Returns an exit
+ * status of tools/command/commands.h: CMD_FAILED if one of the events failed. */
+int serve_until_end(const serve_config *config);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starting, listening to and reaping the function's process. */
-#define _GNU_SOURCE /* pipe2, execvpe */
+/* Starts the process of the function, reads its outputs and waits for its end; see
+ * serve_child.h. */
+#define _GNU_SOURCE /* for pipe2 and execvpe */
 #include "tools/serve/serve_child.h"
 
 #include <errno.h>
@@ -19,9 +20,10 @@ void serve_child_init(serve_child *child, serve_line *line, void *context)
     child->context = context;
 }
 
-/* Within the new process. Does not return; writes errno to report_fd where it fails. */
-static void become(char *const *command, char *const *environment, const sigset_t *mask, int out,
-                   int err, int report_fd)
+/* Become the program of the function. This runs in the new process and does not return; if it
+ * fails, it writes errno to error_fd. */
+static void execute(char *const *command, char *const *environment, const sigset_t *mask, int out,
+                    int err, int error_fd)
 {
     int error;
 
@@ -30,7 +32,7 @@ static void become(char *const *command, char *const *environment, const sigset_
         prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && sigprocmask(SIG_SETMASK, mask, NULL) == 0)
         (void)execvpe(command[0], command, environment);
     error = errno;
-    while (write(report_fd, &error, sizeof error) < 0 && errno == EINTR) {
+    while (write(error_fd, &error, sizeof error) < 0 && errno == EINTR) {
     }
     _exit(127);
 }
@@ -42,7 +44,8 @@ static void close_pair(const int *pair)
             (void)close(pair[i]);
 }
 
-/* The errno that the new process reports, or 0 once it has become another program. */
+/* Wait until the new process has become the program. Returns 0, or the errno that it wrote. The
+ * pipe closes by itself when the program starts, because it is marked close-on-exec. */
 static int wait_for_exec(int fd)
 {
     int error = 0;
@@ -54,11 +57,12 @@ static int wait_for_exec(int fd)
     return got == (ssize_t)sizeof error ? error : 0;
 }
 
-/* The ends that are read do not block. */
-static int make_pipes(int out[2], int err[2], int report[2])
+/* Make pipes for the two outputs and for the errno of a failed start. Reading from the outputs does
+ * not block. */
+static int make_pipes(int out[2], int err[2], int error[2])
 {
     return pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0 &&
-                   pipe2(report, O_CLOEXEC) == 0 && fcntl(out[0], F_SETFL, O_NONBLOCK) == 0 &&
+                   pipe2(error, O_CLOEXEC) == 0 && fcntl(out[0], F_SETFL, O_NONBLOCK) == 0 &&
                    fcntl(err[0], F_SETFL, O_NONBLOCK) == 0
                ? 0
                : -1;
@@ -67,26 +71,26 @@ static int make_pipes(int out[2], int err[2], int report[2])
 int serve_child_start(serve_child *child, char *const *command, char *const *environment,
                       const sigset_t *mask)
 {
-    int out[2] = {-1, -1}, err[2] = {-1, -1}, report[2] = {-1, -1};
+    int out[2] = {-1, -1}, err[2] = {-1, -1}, start[2] = {-1, -1};
     int error;
     pid_t pid = -1;
 
-    if (make_pipes(out, err, report) == 0)
+    if (make_pipes(out, err, start) == 0)
         pid = fork();
     if (pid == 0)
-        become(command, environment, mask, out[1], err[1], report[1]);
+        execute(command, environment, mask, out[1], err[1], start[1]);
     if (pid < 0) {
         error = errno;
         close_pair(out);
         close_pair(err);
-        close_pair(report);
+        close_pair(start);
         return error;
     }
     (void)close(out[1]);
     (void)close(err[1]);
-    (void)close(report[1]);
-    error = wait_for_exec(report[0]);
-    (void)close(report[0]);
+    (void)close(start[1]);
+    error = wait_for_exec(start[0]);
+    (void)close(start[0]);
     if (error != 0) {
         (void)waitpid(pid, NULL, 0);
         (void)close(out[0]);
@@ -106,8 +110,8 @@ void serve_child_poll(const serve_child *child, struct pollfd *fds)
     fds[1] = (struct pollfd){.fd = child->err.fd, .events = POLLIN};
 }
 
-/* Give whole lines away, and a part where the line fills its memory or `all` is asked for. */
-static void give_lines(serve_child *child, serve_pipe *p, int all)
+/* Pass on whole lines. An incomplete line is passed on if it fills the memory, or if `all` is 1. */
+static void pass_lines(serve_child *child, serve_pipe *p, int all)
 {
     size_t at = 0;
 
@@ -139,7 +143,7 @@ static void read_pipe(serve_child *child, serve_pipe *p)
         } else {
             p->size += (size_t)got;
         }
-        give_lines(child, p, got <= 0);
+        pass_lines(child, p, got <= 0);
     }
 }
 
@@ -149,14 +153,15 @@ void serve_child_read(serve_child *child)
     read_pipe(child, &child->err);
 }
 
-int serve_child_ended(serve_child *child, int *status)
+int serve_child_has_ended(serve_child *child, int *status)
 {
     if (child->pid == 0 || waitpid(child->pid, status, WNOHANG) != child->pid)
         return 0;
     serve_child_read(child);
-    /* Descendants of the function may hold its pipes open: they are not waited for. */
-    give_lines(child, &child->out, 1);
-    give_lines(child, &child->err, 1);
+    /* The pipes are closed without waiting for their end, because other processes that the function
+     * started may still hold them open. */
+    pass_lines(child, &child->out, 1);
+    pass_lines(child, &child->err, 1);
     if (child->out.fd >= 0)
         (void)close(child->out.fd);
     if (child->err.fd >= 0)

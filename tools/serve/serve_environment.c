@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Variables of the function's process. */
+/* Composes the environment of the function; see serve_environment.h. */
 #include "tools/serve/serve_environment.h"
 
 #include <stdio.h>
@@ -8,25 +8,28 @@
 
 extern char **environ;
 
-enum { MOST_OF_OURS = 32, OURS_BYTES = 16384 };
+enum {
+    MOST_CHANGES = 32,
+    CHANGES_BYTES = 16384 /* of all names and values together */
+};
 
-/* Variables that take the place of the user's. */
-typedef struct ours {
-    char text[OURS_BYTES];
+/* Variables that differ from the environment of this program. */
+typedef struct changes {
+    char text[CHANGES_BYTES]; /* the variables, each with a NUL */
     size_t used;
-    const char *variables[MOST_OF_OURS]; /* "NAME=value"; "NAME": taken away */
+    const char *variables[MOST_CHANGES]; /* "NAME=value", or "NAME" for one that is removed */
     size_t count;
-    int overflow;
-} ours;
+    int overflow; /* 1 if a variable did not fit */
+} changes;
 
-/* Set, or with value NULL take away. */
-static void set(ours *o, const char *name, const char *value)
+/* Set a variable, or remove it if value is NULL. */
+static void set(changes *o, const char *name, const char *value)
 {
     size_t room = sizeof o->text - o->used;
     int n = snprintf(o->text + o->used, room, "%s%s%s", name, value != NULL ? "=" : "",
                      value != NULL ? value : "");
 
-    if (n < 0 || (size_t)n >= room || o->count == MOST_OF_OURS) {
+    if (n < 0 || (size_t)n >= room || o->count == MOST_CHANGES) {
         o->overflow = 1;
         return;
     }
@@ -41,7 +44,7 @@ static int is_set(const char *name)
     return value != NULL && value[0] != '\0';
 }
 
-static void set_default(ours *o, const char *name, const char *value)
+static void set_default(changes *o, const char *name, const char *value)
 {
     if (!is_set(name))
         set(o, name, value);
@@ -52,11 +55,12 @@ const char *serve_environment_table(void)
     return is_set("DATABASE_TABLE") ? getenv("DATABASE_TABLE") : SERVE_TABLE;
 }
 
-static void set_store(ours *o, const serve_config *config, uint16_t port)
+static void set_store(changes *o, const serve_config *config, uint16_t port)
 {
     char address[64];
 
-    if (config->store == NULL) { /* nobody's real table is touched by accident */
+    if (config->store == NULL) {
+        /* Without a store of ours no table is named, so that no real one is changed by accident. */
         set(o, "DATABASE_TABLE", NULL);
         return;
     }
@@ -68,12 +72,14 @@ static void set_store(ours *o, const serve_config *config, uint16_t port)
     if (strcmp(config->store, "memory") == 0 || !is_set("AWS_ACCESS_KEY_ID")) {
         set(o, "AWS_ACCESS_KEY_ID", "local");
         set(o, "AWS_SECRET_ACCESS_KEY", "local");
-        if (!is_set("AWS_SESSION_TOKEN")) /* present and empty counts as absent: as Lambda has it */
+        /* Lambda always sets this variable, so the function must treat an empty one as absent. */
+        if (!is_set("AWS_SESSION_TOKEN"))
             set(o, "AWS_SESSION_TOKEN", "");
     }
 }
 
-static void collect(ours *o, const serve_config *config, uint16_t port)
+/* Set all variables that the function gets from Lambda or that name the stand-ins. */
+static void set_all(changes *o, const serve_config *config, uint16_t port)
 {
     char address[32];
 
@@ -81,7 +87,8 @@ static void collect(ours *o, const serve_config *config, uint16_t port)
     set(o, "AWS_LAMBDA_RUNTIME_API", address);
     set_default(o, "AWS_LAMBDA_FUNCTION_NAME", "function");
     set_default(o, "AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
-    set_default(o, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769"); /* one CPU's worth */
+    set_default(o, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+                "1769"); /* MB, with which Lambda gives one CPU */
     set_default(o, "AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/function");
     set_default(o, "AWS_LAMBDA_LOG_STREAM_NAME", "local");
     set_default(o, "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
@@ -89,7 +96,7 @@ static void collect(ours *o, const serve_config *config, uint16_t port)
     set_default(o, "LAMBDA_TASK_ROOT", "/var/task");
     set_default(o, "LAMBDA_RUNTIME_DIR", "/var/runtime");
     set(o, "_HANDLER", NULL);
-    set(o, "AWS_LAMBDA_MAX_CONCURRENCY", NULL); /* there is one event at a time */
+    set(o, "AWS_LAMBDA_MAX_CONCURRENCY", NULL); /* this program sends one event at a time */
     if (!is_set("AWS_REGION"))
         set_default(o, "AWS_DEFAULT_REGION", "us-east-1");
     if (!is_set("AWS_REGION") && !is_set("AWS_DEFAULT_REGION"))
@@ -99,8 +106,8 @@ static void collect(ours *o, const serve_config *config, uint16_t port)
     set_store(o, config, port);
 }
 
-/* Is this one of the user's replaced by one of ours? */
-static int replaced(const ours *o, const char *variable)
+/* Returns 1 if a variable "NAME=value" of this program is set anew or removed. */
+static int is_changed(const changes *o, const char *variable)
 {
     size_t name = strcspn(variable, "=");
 
@@ -110,7 +117,9 @@ static int replaced(const ours *o, const char *variable)
     return 0;
 }
 
-static size_t copy_in(char **list, size_t count, char **text, const char *variable)
+/* Copy a variable to *text, move *text behind it, and append it to the list. Returns the new number
+ * of variables in the list. */
+static size_t append_variable(char **list, size_t count, char **text, const char *variable)
 {
     size_t size = strlen(variable) + 1;
 
@@ -122,11 +131,11 @@ static size_t copy_in(char **list, size_t count, char **text, const char *variab
 
 char **serve_environment_new(const serve_config *config, uint16_t port)
 {
-    ours o = {.used = 0, .count = 0, .overflow = 0};
-    size_t most = MOST_OF_OURS + 1, bytes = OURS_BYTES, count = 0;
+    changes o = {.used = 0, .count = 0, .overflow = 0};
+    size_t most = MOST_CHANGES + 1, bytes = CHANGES_BYTES, count = 0;
     char **list, *text;
 
-    collect(&o, config, port);
+    set_all(&o, config, port);
     for (char **e = environ; *e != NULL; e++, most++)
         bytes += strlen(*e) + 1;
     list = o.overflow ? NULL : malloc(most * sizeof *list + bytes);
@@ -134,11 +143,11 @@ char **serve_environment_new(const serve_config *config, uint16_t port)
         return NULL;
     text = (char *)(list + most);
     for (char **e = environ; *e != NULL; e++)
-        if (!replaced(&o, *e))
-            count = copy_in(list, count, &text, *e);
+        if (!is_changed(&o, *e))
+            count = append_variable(list, count, &text, *e);
     for (size_t i = 0; i < o.count; i++)
         if (strchr(o.variables[i], '=') != NULL)
-            count = copy_in(list, count, &text, o.variables[i]);
+            count = append_variable(list, count, &text, o.variables[i]);
     list[count] = NULL;
     return list;
 }

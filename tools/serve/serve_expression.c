@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parser of the two kinds of expressions. */
+/* A parser by recursive descent for both kinds of expressions; see serve_expression.h. */
 #include "tools/serve/serve_expression.h"
 
 #include <string.h>
 
+/* The unread rest of an expression. */
 typedef struct scanner {
     const char *at, *end;
 } scanner;
@@ -24,8 +25,8 @@ static void skip_blanks(scanner *s)
         s->at++;
 }
 
-/* 1 and past it if this character is next. */
-static int take(scanner *s, char c)
+/* If this character comes next, skip it and return 1. */
+static int skip_char(scanner *s, char c)
 {
     skip_blanks(s);
     if (s->at == s->end || *s->at != c)
@@ -34,8 +35,8 @@ static int take(scanner *s, char c)
     return 1;
 }
 
-/* 1 and past it if this keyword, in capitals, is next in any letter case. */
-static int take_keyword(scanner *s, const char *keyword)
+/* If this keyword, given in capitals, comes next in any letter case, skip it and return 1. */
+static int skip_keyword(scanner *s, const char *keyword)
 {
     size_t n = strlen(keyword);
 
@@ -51,15 +52,16 @@ static int take_keyword(scanner *s, const char *keyword)
     return 1;
 }
 
-/* A word with the mark before it: '#' or ':'; mark 0: none. */
-static int take_word(scanner *s, char mark, char *out)
+/* Parse a word into out. The mark '#' or ':' must precede it, unless mark is 0, and is part of out.
+ * Returns 1, or 0 if there is no such word or it is too long. */
+static int parse_word(scanner *s, char mark, char *out)
 {
     const char *begin;
     size_t n;
 
     skip_blanks(s);
     begin = s->at;
-    if (mark != 0 && !take(s, mark))
+    if (mark != 0 && !skip_char(s, mark))
         return 0;
     if (s->at == s->end || (mark == 0 ? !is_letter(*s->at) : !is_word(*s->at)))
         return 0;
@@ -73,7 +75,8 @@ static int take_word(scanner *s, char mark, char *out)
     return 1;
 }
 
-static int take_term(scanner *s, serve_expression *e)
+/* Parse a term and append it to the expression. Returns 1, or 0 after a syntax error. */
+static int parse_term(scanner *s, serve_expression *e)
 {
     serve_term *term = &e->terms[e->count];
     int named;
@@ -82,15 +85,16 @@ static int take_term(scanner *s, serve_expression *e)
         return 0;
     skip_blanks(s);
     named = s->at < s->end && *s->at == '#';
-    if (!take_word(s, named ? '#' : 0, term->path) || !take(s, '=') ||
-        !take_word(s, ':', term->value))
+    if (!parse_word(s, named ? '#' : 0, term->path) || !skip_char(s, '=') ||
+        !parse_word(s, ':', term->value))
         return 0;
     e->count++;
     return 1;
 }
 
-/* At the end of the text: 0. Else the place of the error is kept. */
-static int finish(scanner *s, serve_expression *e, int good)
+/* Returns 0 if parsing succeeded up to the end of the text. Otherwise copies the text at the place
+ * of the error to e->near and returns -1. */
+static int finish_parse(scanner *s, serve_expression *e, int good)
 {
     size_t n = 0;
 
@@ -105,26 +109,26 @@ static int finish(scanner *s, serve_expression *e, int good)
     return -1;
 }
 
-int serve_expression_update(serve_expression *e, const char *text, size_t bytes)
+int serve_parse_update(serve_expression *e, const char *text, size_t bytes)
 {
     scanner s = {text, text + bytes};
     int good;
 
     e->count = 0;
-    good = bytes <= SERVE_EXPRESSION_BYTES && take_keyword(&s, "SET") && take_term(&s, e);
-    while (good && take(&s, ','))
-        good = take_term(&s, e);
-    return finish(&s, e, good);
+    good = bytes <= SERVE_EXPRESSION_BYTES && skip_keyword(&s, "SET") && parse_term(&s, e);
+    while (good && skip_char(&s, ','))
+        good = parse_term(&s, e);
+    return finish_parse(&s, e, good);
 }
 
-int serve_expression_condition(serve_expression *e, const char *text, size_t bytes)
+int serve_parse_condition(serve_expression *e, const char *text, size_t bytes)
 {
     scanner s = {text, text + bytes};
     int good;
 
     e->count = 0;
-    good = bytes <= SERVE_EXPRESSION_BYTES && take_term(&s, e);
-    while (good && take_keyword(&s, "OR"))
-        good = take_term(&s, e);
-    return finish(&s, e, good);
+    good = bytes <= SERVE_EXPRESSION_BYTES && parse_term(&s, e);
+    while (good && skip_keyword(&s, "OR"))
+        good = parse_term(&s, e);
+    return finish_parse(&s, e, good);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The part of DynamoDB's expressions that the function uses, and not a letter more:
+ * Parses the part of DynamoDB's expressions that the function uses:
  *
  *     update     SET path = value, path = value ...
  *     condition  path = value OR path = value ...
  *     path       #placeholder or name       value  :placeholder
  *
- * Everything else is refused as a syntax error, so that a stand-in never pretends.
+ * Everything else is a syntax error, so that the stand-in never accepts an expression that it would
+ * evaluate wrongly.
  */
 #ifndef DISTIL_TOOLS_SERVE_EXPRESSION_H
 #define DISTIL_TOOLS_SERVE_EXPRESSION_H
@@ -14,12 +15,12 @@
 #include <stddef.h>
 
 enum {
-    SERVE_TERMS = 16,             /* of one expression */
-    SERVE_WORD_BYTES = 256,       /* of a path or a placeholder, with its NUL */
-    SERVE_EXPRESSION_BYTES = 4096 /* DynamoDB's limit */
+    SERVE_TERMS = 16,             /* most terms of one expression */
+    SERVE_WORD_BYTES = 256,       /* most bytes of a path or a placeholder with its NUL */
+    SERVE_EXPRESSION_BYTES = 4096 /* most bytes of an expression, as in DynamoDB */
 };
 
-/* path = value, as written: "#status", ":pending". */
+/* A term "path = value" as it is written, for example "#status" and ":pending". */
 typedef struct serve_term {
     char path[SERVE_WORD_BYTES];
     char value[SERVE_WORD_BYTES];
@@ -28,11 +29,11 @@ typedef struct serve_term {
 typedef struct serve_expression {
     serve_term terms[SERVE_TERMS];
     size_t count;
-    char near[32]; /* of a syntax error: the text there, printable */
+    char near[32]; /* after a syntax error: the printable text at its place */
 } serve_expression;
 
-/* 0, or -1 with e->near filled. */
-int serve_expression_update(serve_expression *e, const char *text, size_t bytes);
-int serve_expression_condition(serve_expression *e, const char *text, size_t bytes);
+/* Parse an update or a condition. Returns 0, or -1 with e->near set. */
+int serve_parse_update(serve_expression *e, const char *text, size_t bytes);
+int serve_parse_condition(serve_expression *e, const char *text, size_t bytes);
 
 #endif

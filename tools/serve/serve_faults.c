@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Seeded choice of faults. */
+/* Choice of faults; see serve_faults.h. */
 #include "tools/serve/serve_faults.h"
 
-enum { SLOW_MS = 60 };
+enum { SLOW_MS = 60 /* by which a slow reply is late */ };
 
 void serve_faults_init(serve_faults *f, double rate, uint64_t seed)
 {
@@ -11,7 +11,7 @@ void serve_faults_init(serve_faults *f, double rate, uint64_t seed)
     f->count = 0;
 }
 
-/* splitmix64: every seed, 0 too, gives a good sequence. */
+/* The generator is splitmix64, which gives a good sequence for every seed, 0 included. */
 uint64_t serve_faults_random(serve_faults *f)
 {
     uint64_t x = f->state += 0x9e3779b97f4a7c15U;
@@ -21,7 +21,8 @@ uint64_t serve_faults_random(serve_faults *f)
     return x ^ (x >> 31);
 }
 
-static int strikes(serve_faults *f)
+/* Returns 1, and counts, if the next reply gets a fault. */
+static int draw_whether(serve_faults *f)
 {
     if (f->rate <= 0 || (double)(serve_faults_random(f) >> 11) * 0x1p-53 >= f->rate)
         return 0;
@@ -31,7 +32,7 @@ static int strikes(serve_faults *f)
 
 serve_fault serve_faults_draw_store(serve_faults *f)
 {
-    if (!strikes(f))
+    if (!draw_whether(f))
         return SERVE_FAULT_NONE;
     return (serve_fault)(1 + serve_faults_random(f) % (SERVE_FAULT_KINDS - 1));
 }
@@ -41,7 +42,7 @@ serve_fault serve_faults_draw_runtime(serve_faults *f)
     static const serve_fault kinds[] = {SERVE_FAULT_LOST, SERVE_FAULT_BEFORE, SERVE_FAULT_CUT,
                                         SERVE_FAULT_SLOW, SERVE_FAULT_PIECES};
 
-    if (!strikes(f))
+    if (!draw_whether(f))
         return SERVE_FAULT_NONE;
     return kinds[serve_faults_random(f) % (sizeof kinds / sizeof *kinds)];
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Faults on purpose: a seeded choice for each reply, so that a run can be had again.
- */
+/* Faults on purpose. A seeded generator chooses the fault of each reply, so that a run can be
+ * repeated. */
 #ifndef DISTIL_TOOLS_SERVE_FAULTS_H
 #define DISTIL_TOOLS_SERVE_FAULTS_H
 
@@ -11,33 +10,34 @@
 
 typedef enum serve_fault {
     SERVE_FAULT_NONE = 0,
-    SERVE_FAULT_LOST,     /* the request is acted on, no reply */
-    SERVE_FAULT_BEFORE,   /* 500, and nothing was done */
-    SERVE_FAULT_AFTER,    /* 500, but it was done */
-    SERVE_FAULT_THROTTLE, /* the store only */
-    SERVE_FAULT_CUT,      /* closed within the reply */
-    SERVE_FAULT_SLOW,
-    SERVE_FAULT_PIECES, /* few bytes at a time */
+    SERVE_FAULT_LOST,     /* the request is carried out, but gets no reply */
+    SERVE_FAULT_BEFORE,   /* the reply has status 500, and nothing is done */
+    SERVE_FAULT_AFTER,    /* the reply has status 500, but the request is carried out */
+    SERVE_FAULT_THROTTLE, /* the store says that it is asked too often */
+    SERVE_FAULT_CUT,      /* the connection closes within the reply */
+    SERVE_FAULT_SLOW,     /* the reply comes late */
+    SERVE_FAULT_PIECES,   /* the reply comes a few bytes at a time */
     SERVE_FAULT_KINDS
 } serve_fault;
 
 typedef struct serve_faults {
-    double rate; /* 0 .. 1, of replies */
-    uint64_t state;
-    uint64_t count; /* drawn so far, but NONE */
+    double rate;    /* share of replies with a fault, 0 to 1 */
+    uint64_t state; /* of the generator */
+    uint64_t count; /* faults so far, without SERVE_FAULT_NONE */
 } serve_faults;
 
 void serve_faults_init(serve_faults *f, double rate, uint64_t seed);
 
-/* 64 bits of the same sequence, for request ids. */
+/* Returns the next 64 bits of the generator. Request ids are made of them too. */
 uint64_t serve_faults_random(serve_faults *f);
 
-/* For the next reply of the store, or of the Runtime API, which knows no throttling and no 500 that
- * was done nevertheless. */
+/* Choose the fault of the next reply of the store or of the Runtime API. The latter never
+ * throttles, and its status 500 always means that nothing was done. */
 serve_fault serve_faults_draw_store(serve_faults *f);
 serve_fault serve_faults_draw_runtime(serve_faults *f);
 
-/* Give a reply the fault's manner: lost, cut, slow, in pieces. The others are its caller's. */
+/* Make a reply lost, cut, slow or in pieces if that is the fault. Other faults change what a reply
+ * says, which is up to the caller. */
 void serve_faults_apply(serve_reply *reply, serve_fault fault);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connections of the stand-in's server: a small state machine for each. */
-#define _GNU_SOURCE /* accept4, POLLRDHUP */
+/* The server. Each connection is a small state machine; see serve_http.h. */
+#define _GNU_SOURCE /* for accept4 and POLLRDHUP */
 #include "tools/serve/serve_http.h"
 
 #include <errno.h>
@@ -15,38 +15,38 @@
 #include "runtime/base/clock.h"
 
 enum {
-    RECEIVE_BYTES = 65536, /* at a time, so that what follows a body fits the head's memory */
-    FIRST_CHUNK = 2048,    /* sizes of chunks, as Go's server makes them */
-    MORE_CHUNK = 32768,    /* then */
-    CHUNK_ROOM = 16,       /* size line and line end of a chunk */
-    PIECE_BYTES = 7,       /* of a reply in pieces */
-    PIECES_MOST = 400      /* then the rest at once: six megabytes would take minutes */
+    RECEIVE_BYTES = 65536, /* most bytes read at once: those behind a body fit serve_conn.in */
+    FIRST_CHUNK = 2048,    /* bytes of the first chunk, as Go's server has it */
+    MORE_CHUNK = 32768,    /* bytes of the other chunks */
+    CHUNK_ROOM = 16,       /* bytes for the size line and the line close_connection of a chunk */
+    PIECE_BYTES = 7,       /* bytes of a piece of a reply that is sent in pieces */
+    PIECES_MOST = 400      /* pieces, then the rest at once: 6 MB in pieces take minutes */
 };
 
 typedef enum conn_state {
-    CONN_HEAD,    /* reading a head */
-    CONN_BODY,    /* reading a body */
-    CONN_WAITING, /* the request is with the user */
-    CONN_WRITING
+    CONN_HEAD,    /* a head is being read */
+    CONN_BODY,    /* a body is being read */
+    CONN_WAITING, /* the request is whole and waits for its reply */
+    CONN_WRITING  /* the reply is being written */
 } conn_state;
 
 struct serve_conn {
     serve_http *http;
     int fd;
     conn_state state;
-    size_t poll_index;            /* in the last fds filled; SIZE_MAX: none */
-    char in[HTTP_MAX_HEAD_BYTES]; /* the head; its slices are valid until the reply is out */
+    size_t poll_index;            /* in the fds of the last poll; SIZE_MAX before the first one */
+    char in[HTTP_MAX_HEAD_BYTES]; /* the head, to whose bytes the slices of `head` point */
     size_t in_size;
     http_head head;
     http_body body;
-    char *content; /* decoded body, `size` bytes of it */
+    char *content; /* the decoded body */
     size_t size, capacity;
-    size_t rest_at, rest_size; /* in content: what came behind the request */
-    int oversize;
-    char *out;
+    size_t rest_at, rest_size; /* the bytes in content that came after the request */
+    int oversize;              /* 1 if the body is larger than what is kept */
+    char *out;                 /* the reply */
     size_t out_size, out_sent, pieces;
-    int64_t out_at_ns; /* not before */
-    int in_pieces, close_after;
+    int64_t out_at_ns;          /* monotonic time before which nothing is sent */
+    int in_pieces, close_after; /* close_after: the connection closes after the reply */
 };
 
 struct serve_http {
@@ -95,8 +95,9 @@ static serve_request request_of(const serve_conn *conn)
     return request;
 }
 
-/* Close and free. Tells the user where a request is unanswered, unless it is he who closes. */
-static void end(serve_conn *conn, int tell)
+/* Close a connection and free it. If `notify` is 1 and a request is unanswered, serve_events.gone
+ * is called first. */
+static void close_connection(serve_conn *conn, int notify)
 {
     serve_http *http = conn->http;
     serve_request request = request_of(conn);
@@ -104,7 +105,7 @@ static void end(serve_conn *conn, int tell)
     for (size_t i = 0; i < SERVE_CONNECTIONS; i++)
         if (http->conns[i] == conn)
             http->conns[i] = NULL;
-    if (tell && (conn->state == CONN_BODY || conn->state == CONN_WAITING))
+    if (notify && (conn->state == CONN_BODY || conn->state == CONN_WAITING))
         http->events.gone(http->events.context, conn, &request);
     (void)close(conn->fd);
     free(conn->content);
@@ -118,7 +119,7 @@ void serve_http_close(serve_http *http)
 
     for (size_t i = 0; i < SERVE_CONNECTIONS; i++)
         if (http->conns[i] != NULL)
-            end(http->conns[i], 0);
+            close_connection(http->conns[i], 0);
     if (http->listener >= 0)
         (void)close(http->listener);
     free(http);
@@ -127,10 +128,11 @@ void serve_http_close(serve_http *http)
 
 void serve_http_drop(serve_conn *conn)
 {
-    end(conn, 0);
+    close_connection(conn, 0);
 }
 
-static void accept_one(serve_http *http)
+/* Accept a connection, or close it at once if there are too many. */
+static void accept_connection(serve_http *http)
 {
     int fd = accept4(http->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     serve_conn *conn;
@@ -156,7 +158,7 @@ static void accept_one(serve_http *http)
 
 /* ---- replies --------------------------------------------------------------------------------- */
 
-static const char *phrase(int status)
+static const char *reason_phrase(int status)
 {
     static const struct {
         int status;
@@ -196,7 +198,7 @@ static void add_chunks(buffer *out, http_slice body)
 
 static void write_reply(buffer *out, const serve_conn *conn, const serve_reply *reply)
 {
-    buffer_format(out, "HTTP/1.1 %d %s\r\n", reply->status, phrase(reply->status));
+    buffer_format(out, "HTTP/1.1 %d %s\r\n", reply->status, reason_phrase(reply->status));
     if (reply->type != NULL)
         buffer_format(out, "Content-Type: %s\r\n", reply->type);
     if (reply->headers != NULL)
@@ -230,7 +232,7 @@ void serve_http_reply(serve_conn *conn, const serve_reply *reply)
     conn->close_after = conn->close_after || !conn->head.keep_alive;
     buffer_init(&out, conn->out, room);
     write_reply(&out, conn, reply);
-    if (out.overflow) { /* only a head beyond its room could */
+    if (out.overflow) { /* a head was longer than SERVE_HEAD_ROOM */
         serve_http_drop(conn);
         return;
     }
@@ -245,11 +247,12 @@ void serve_http_reply(serve_conn *conn, const serve_reply *reply)
     conn->state = CONN_WRITING;
 }
 
-/* The reply is out: begin with what has already come of the next request. */
-static void written(serve_conn *conn)
+/* Get ready for the next request after a reply has been sent. Its first bytes may already be
+ * here. */
+static void begin_next_request(serve_conn *conn)
 {
     if (conn->close_after) {
-        end(conn, 0);
+        close_connection(conn, 0);
         return;
     }
     memcpy(conn->in, conn->content + conn->rest_at, conn->rest_size);
@@ -273,15 +276,16 @@ static void write_some(serve_conn *conn)
         left = PIECE_BYTES;
     sent = send(conn->fd, conn->out + conn->out_sent, left, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-        end(conn, 0);
+        close_connection(conn, 0);
         return;
     }
     conn->out_sent += sent > 0 ? (size_t)sent : 0;
     if (conn->out_sent == conn->out_size)
-        written(conn);
+        begin_next_request(conn);
 }
 
-static void refuse(serve_conn *conn, const char *what)
+/* Reply with status 400, and close the connection afterwards. */
+static void reply_bad_request(serve_conn *conn, const char *what)
 {
     char text[256];
     buffer body;
@@ -297,8 +301,7 @@ static void refuse(serve_conn *conn, const char *what)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* Room for `more` bytes of content, or -1. What is beyond the limit is decoded into the same
- * place again and again: counted, not kept. */
+/* Make room for `more` bytes behind the content. Returns 0, or -1 if there is no memory. */
 static int make_room(serve_conn *conn, size_t more)
 {
     size_t wanted = conn->size + more;
@@ -315,8 +318,9 @@ static int make_room(serve_conn *conn, size_t more)
     return 0;
 }
 
-/* Received bytes that stand at the end of content: decode them there. */
-static void take_body(serve_conn *conn, size_t received)
+/* Decode `received` bytes of the body, which lie at the end of the content, in place. Once the
+ * content has its greatest size, later bytes overwrite each other there and are not kept. */
+static void decode_body(serve_conn *conn, size_t received)
 {
     const serve_events *events = &conn->http->events;
     size_t at = conn->size, used, decoded;
@@ -338,12 +342,13 @@ static void take_body(serve_conn *conn, size_t received)
         events->request(events->context, conn, &request);
     } else if (progress == HTTP_BAD) {
         events->gone(events->context, conn, &request);
-        refuse(conn, conn->body.what);
+        reply_bad_request(conn, conn->body.what);
     }
 }
 
-/* A head is complete. Its slices stay valid: it keeps its place until the reply is made. */
-static void take_head(serve_conn *conn)
+/* Begin to read the body after a head is complete. The head stays in conn->in, because its slices
+ * must be valid until the reply. */
+static void begin_body(serve_conn *conn)
 {
     static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
     size_t behind = conn->in_size - conn->head.bytes;
@@ -353,13 +358,13 @@ static void take_head(serve_conn *conn)
     if (http_is_nocase(http_get(&conn->head, "Expect"), "100-continue"))
         (void)send(conn->fd, interim, sizeof interim - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (make_room(conn, behind + 1) != 0) {
-        end(conn, 1);
+        close_connection(conn, 1);
         return;
     }
     if (behind > 0)
         memcpy(conn->content, conn->in + conn->head.bytes, behind);
     conn->in_size = 0;
-    take_body(conn, behind);
+    decode_body(conn, behind);
 }
 
 static void parse_head(serve_conn *conn)
@@ -367,13 +372,15 @@ static void parse_head(serve_conn *conn)
     http_progress progress = http_parse_request(&conn->head, conn->in, conn->in_size);
 
     if (progress == HTTP_DONE)
-        take_head(conn);
+        begin_body(conn);
     else if (progress == HTTP_BAD)
-        refuse(conn, conn->head.what);
+        reply_bad_request(conn, conn->head.what);
     else if (conn->in_size == sizeof conn->in)
-        refuse(conn, "a head of more than 64 KiB");
+        reply_bad_request(conn, "a head of more than 64 KiB");
 }
 
+/* Receive up to `most` bytes. Returns their number, 0 if there are none now, or -1 after the
+ * connection was closed. */
 static ssize_t receive(serve_conn *conn, char *to, size_t most)
 {
     ssize_t received = recv(conn->fd, to, most, MSG_DONTWAIT);
@@ -381,7 +388,7 @@ static ssize_t receive(serve_conn *conn, char *to, size_t most)
     if (received < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (received <= 0) {
-        end(conn, 1);
+        close_connection(conn, 1);
         return -1;
     }
     return received;
@@ -400,12 +407,12 @@ static void read_some(serve_conn *conn)
         return;
     }
     if (make_room(conn, RECEIVE_BYTES) != 0) {
-        end(conn, 1);
+        close_connection(conn, 1);
         return;
     }
     received = receive(conn, conn->content + conn->size, RECEIVE_BYTES);
     if (received > 0)
-        take_body(conn, (size_t)received);
+        decode_body(conn, (size_t)received);
 }
 
 /* ---- polling --------------------------------------------------------------------------------- */
@@ -432,14 +439,15 @@ size_t serve_http_poll(serve_http *http, struct pollfd *fds)
     return count;
 }
 
-/* One step of one connection; it may be gone afterwards. */
-static void step(serve_conn *conn, short revents)
+/* Read or write once, as the state of the connection asks. The connection may be freed
+ * afterwards. */
+static void transfer_once(serve_conn *conn, short revents)
 {
     if (conn->state == CONN_WAITING) {
         if (revents & (POLLRDHUP | POLLERR | POLLHUP))
-            end(conn, 1);
+            close_connection(conn, 1);
     } else if (conn->state == CONN_WRITING && (revents & (POLLERR | POLLHUP))) {
-        end(conn, 0);
+        close_connection(conn, 0);
     } else if (conn->state == CONN_WRITING) {
         write_some(conn);
     } else {
@@ -447,23 +455,23 @@ static void step(serve_conn *conn, short revents)
     }
 }
 
-void serve_http_handle(serve_http *http, const struct pollfd *fds, size_t count)
+void serve_http_transfer(serve_http *http, const struct pollfd *fds, size_t count)
 {
     if (fds[0].revents != 0)
-        accept_one(http);
+        accept_connection(http);
     for (size_t i = 0; i < SERVE_CONNECTIONS; i++) {
         serve_conn *conn = http->conns[i];
 
         if (conn == NULL || conn->poll_index >= count)
             continue;
         if (fds[conn->poll_index].fd == conn->fd && fds[conn->poll_index].revents != 0)
-            step(conn, fds[conn->poll_index].revents);
+            transfer_once(conn, fds[conn->poll_index].revents);
     }
     for (size_t i = 0; i < SERVE_CONNECTIONS; i++) {
         serve_conn *conn = http->conns[i];
 
-        /* A reply made just now mostly goes out whole, and a request that came behind the last one
-         * is already here. */
+        /* A reply that was made just now is sent without waiting for the next poll, and a request
+         * that came together with the last one is parsed. */
         if (conn != NULL && conn->state == CONN_WRITING && conn->out_sent == 0)
             write_some(conn);
         conn = http->conns[i];

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An HTTP/1.1 server on the loopback interface, driven by one poll loop: connections that take
- * requests in and give replies out, at once or later. What a request means is its user's business.
+ * An HTTP/1.1 server on the loopback interface, without threads: the caller polls its file
+ * descriptors. The server reads requests and passes them to the caller, who replies at once or
+ * later.
  *
- * Bounded: SERVE_CONNECTIONS at a time (more are turned away), a head of HTTP_MAX_HEAD_BYTES, a
- * body of SERVE_MAX_BODY_BYTES, of which the rest is read and dropped.
+ * Its memory is bounded. At most SERVE_CONNECTIONS are open at a time, and others are closed at
+ * once. A head has at most HTTP_MAX_HEAD_BYTES. Of a body at most SERVE_MAX_BODY_BYTES are kept,
+ * and the rest is read and dropped.
  */
 #ifndef DISTIL_TOOLS_SERVE_HTTP_H
 #define DISTIL_TOOLS_SERVE_HTTP_H
@@ -17,56 +19,60 @@
 enum {
     SERVE_CONNECTIONS = 128,
     SERVE_POLL_FDS = SERVE_CONNECTIONS + 1,
-    SERVE_MAX_BODY_BYTES = 6291556, /* 6 MiB + 100: Lambda's limit both ways */
-    SERVE_HEAD_ROOM = 2048          /* of a reply's own head */
+    SERVE_MAX_BODY_BYTES = 6291556, /* 6 MiB + 100: Lambda's limit for events and responses */
+    SERVE_HEAD_ROOM = 2048          /* for the head of a reply, without serve_reply.headers */
 };
 
 typedef struct serve_conn serve_conn;
 typedef struct serve_http serve_http;
 
-/* A request. Slices are valid until it is answered. */
+/* A request. Its slices are valid until it is answered. */
 typedef struct serve_request {
     const http_head *head;
     http_slice body;
-    int oversize; /* 1: body is the beginning of a larger one */
-    int whole;    /* 0, in `gone` only: the connection ended within the body */
+    int oversize; /* 1 if body is only the beginning of a body that is too large */
+    int whole;    /* 0 if the connection ended within the body, which only `gone` sees */
 } serve_request;
 
 typedef struct serve_events {
-    void *context;
-    /* A whole request: to be answered by serve_http_reply or serve_http_drop, now or later. */
+    void *context; /* passed to the functions */
+    /* Receives a whole request. Someone calls serve_http_reply or serve_http_drop for it, now or
+     * later. */
     void (*request)(void *context, serve_conn *conn, const serve_request *request);
-    /* The connection ended with its request unanswered: conn must not be used any more. */
+    /* Called if the connection ends before its request is answered. conn is invalid afterwards. */
     void (*gone)(void *context, serve_conn *conn, const serve_request *request);
 } serve_events;
 
-/* Zero is the plain case of every field but status. */
+/* A reply. Every field but status may be zero, which is the plain case. */
 typedef struct serve_reply {
     int status;
-    const char *type;    /* Content-Type; NULL: none */
-    const char *headers; /* more header lines, each with its CR and LF; NULL */
+    const char *type;    /* value of Content-Type; NULL leaves the header out */
+    const char *headers; /* more header lines, each with CR and LF; may be NULL */
     http_slice body;
-    int chunked; /* in place of Content-Length */
-    /* Misbehaviour on purpose. */
-    int64_t delay_ms;  /* before the first byte */
-    int in_pieces;     /* few bytes at a time */
-    int cut;           /* close after a part of it */
-    int close_instead; /* close without a byte */
+    int chunked;       /* 1 for chunked transfer instead of Content-Length */
+    int64_t delay_ms;  /* fault: wait so long before the first byte */
+    int in_pieces;     /* fault: send a few bytes at a time */
+    int cut;           /* fault: close the connection within the body */
+    int close_instead; /* fault: close the connection without a reply */
 } serve_reply;
 
-/* Listen on 127.0.0.1; port 0: a free one. NULL with errno set where the system refuses. */
+/* Listen on a port of 127.0.0.1; 0 means any free port. Returns NULL with errno set if the system
+ * refuses. serve_http_port returns the number of the port. */
 serve_http *serve_http_open(uint16_t port, const serve_events *events);
 uint16_t serve_http_port(const serve_http *http);
 void serve_http_close(serve_http *http);
 
-/* For poll: fill at most SERVE_POLL_FDS, return how many; then hand them back. */
+/* Fill at most SERVE_POLL_FDS elements of fds for poll(), and return their number. After poll() the
+ * caller passes them to serve_http_transfer, which reads, writes and calls the functions of
+ * serve_events. */
 size_t serve_http_poll(serve_http *http, struct pollfd *fds);
-void serve_http_handle(serve_http *http, const struct pollfd *fds, size_t count);
+void serve_http_transfer(serve_http *http, const struct pollfd *fds, size_t count);
 
-/* When a delayed reply is due, monotonic; CLOCK_NEVER: none is. */
+/* Returns the monotonic time at which the next delayed reply is due, or CLOCK_NEVER. */
 int64_t serve_http_due_ns(const serve_http *http);
 
-/* Answer the request that conn waits for. The reply is copied. */
+/* Answer the request of a connection with a copy of the reply, or close the connection without an
+ * answer. */
 void serve_http_reply(serve_conn *conn, const serve_reply *reply);
 void serve_http_drop(serve_conn *conn);
 

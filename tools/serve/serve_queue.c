@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two linked lists of invocations. */
+/* Two linked lists of invocations; see serve_queue.h. */
 #include "tools/serve/serve_queue.h"
 
 #include <stdlib.h>
@@ -8,13 +8,13 @@
 #include "runtime/base/clock.h"
 
 enum {
-    DEAD_EVENT_BYTES = 4096,  /* of an event shown in a dead letter */
-    DEAD_MESSAGE_BYTES = 1024 /* the same of its error */
+    DEAD_EVENT_BYTES = 4096,  /* that a dead letter shows of its event */
+    DEAD_MESSAGE_BYTES = 1024 /* that a dead letter shows of its error */
 };
 _Static_assert(SERVE_DEAD_BYTES >
                    SERVE_DEAD_LETTERS *
                        (6 * (DEAD_EVENT_BYTES + DEAD_MESSAGE_BYTES + SERVE_TYPE_BYTES) + 256),
-               "dead letters fit, every byte of them escaped");
+               "all dead letters must fit even if each of their bytes is escaped");
 
 serve_invocation *serve_invocation_new(const serve_queue *q, http_slice event)
 {
@@ -44,7 +44,7 @@ void serve_invocation_free(serve_invocation *invocation)
     free(invocation);
 }
 
-void serve_invocation_answer(serve_invocation *invocation, http_slice answer)
+void serve_invocation_set_answer(serve_invocation *invocation, http_slice answer)
 {
     free(invocation->answer);
     invocation->answer = malloc(answer.size + 1);
@@ -65,19 +65,19 @@ void serve_queue_push(serve_queue *q, serve_invocation *invocation)
     q->bytes += invocation->event_size;
 }
 
-/* Take the one behind `before` (NULL: the first) out of the queue. */
-static serve_invocation *take(serve_queue *q, serve_invocation *before)
+/* Remove the invocation behind `before` from the queue, or the first one if that is NULL. */
+static serve_invocation *unlink_next(serve_queue *q, serve_invocation *before)
 {
     serve_invocation **place = before != NULL ? &before->next : &q->first;
-    serve_invocation *taken = *place;
+    serve_invocation *removed = *place;
 
-    *place = taken->next;
-    if (q->last == taken)
+    *place = removed->next;
+    if (q->last == removed)
         q->last = before;
-    taken->next = NULL;
+    removed->next = NULL;
     q->count--;
-    q->bytes -= taken->event_size;
-    return taken;
+    q->bytes -= removed->event_size;
+    return removed;
 }
 
 serve_invocation *serve_queue_pop(serve_queue *q, int64_t now_ns)
@@ -86,7 +86,7 @@ serve_invocation *serve_queue_pop(serve_queue *q, int64_t now_ns)
 
     for (serve_invocation *i = q->first; i != NULL; before = i, i = i->next)
         if (i->not_before_ns <= now_ns)
-            return take(q, before);
+            return unlink_next(q, before);
     return NULL;
 }
 
@@ -100,20 +100,20 @@ int64_t serve_queue_due_ns(const serve_queue *q)
     return due;
 }
 
-int serve_queue_abandon(serve_queue *q, const serve_conn *caller)
+int serve_queue_drop(serve_queue *q, const serve_conn *caller)
 {
     serve_invocation *before = NULL;
 
     for (serve_invocation *i = q->first; i != NULL; before = i, i = i->next) {
         if (i->caller == caller) {
-            serve_invocation_free(take(q, before));
+            serve_invocation_free(unlink_next(q, before));
             return 1;
         }
     }
     return 0;
 }
 
-void serve_queue_bury(serve_queue *q, serve_invocation *invocation)
+void serve_queue_add_dead(serve_queue *q, serve_invocation *invocation)
 {
     invocation->next = NULL;
     if (q->dead_last != NULL)

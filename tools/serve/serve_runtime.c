@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runtime API and process: one state machine. */
+/* The state machine of the Runtime API and of the process; see serve_runtime.h. */
 #include "tools/serve/serve_runtime.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "tools/serve/serve_show.h"
 
 enum {
-    CHUNKED_FROM = 2049, /* bytes of an event */
+    CHUNKED_FROM = 2049, /* bytes of an event from which Lambda sends it in chunks */
     NS_PER_MS = 1000000,
     HEADERS_BYTES = 1024
 };
@@ -52,22 +52,26 @@ static void reply_text(serve_conn *conn, int status, const char *text)
     serve_http_reply(conn, &reply);
 }
 
-static void reply_state(serve_conn *conn)
+/* Reply that the request is not allowed in the present state. */
+static void reply_wrong_state(serve_conn *conn)
 {
     reply_error(conn, 403, "InvalidStateTransition", "State transition is not allowed");
 }
 
 /* ---- outcomes -------------------------------------------------------------------------------- */
 
+/* Record that the current try of an invocation failed, with the document of the function. */
 static void set_failure(serve_invocation *i, const char *type, http_slice document)
 {
     i->failed = 1;
     (void)snprintf(i->error_type, sizeof i->error_type, "%s", type);
-    serve_invocation_answer(i, document);
+    serve_invocation_set_answer(i, document);
 }
 
-/* The same with a document of ours. */
-static void fail(serve_invocation *i, const char *type, const char *format, const char *detail)
+/* Record that the current try failed, with a document that Lambda would make. `format` gets the
+ * request id and `detail`. */
+static void fail_invocation(serve_invocation *i, const char *type, const char *format,
+                            const char *detail)
 {
     char message[512], text[1024];
     buffer document;
@@ -82,8 +86,9 @@ static void fail(serve_invocation *i, const char *type, const char *format, cons
     set_failure(i, type, (http_slice){text, document.size});
 }
 
-/* All that the function wrote is out before its caller has the answer. */
-static void finish(serve_runtime *r)
+/* End the current invocation. The outputs of the function are read first, so that its lines appear
+ * before its caller gets the answer. */
+static void finish_invocation(serve_runtime *r)
 {
     serve_invocation *done = r->current;
 
@@ -96,7 +101,7 @@ static void finish(serve_runtime *r)
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-/* Hex digits for identifiers that nobody reads: of the seeded sequence. */
+/* Append the header with a trace id, as Lambda sends it. */
 static void add_trace(buffer *headers, serve_faults *random)
 {
     uint64_t a = serve_faults_random(random), b = serve_faults_random(random);
@@ -106,6 +111,7 @@ static void add_trace(buffer *headers, serve_faults *random)
     buffer_format(headers, "Parent=%016llx;Sampled=0\r\n", (unsigned long long)(a ^ (b << 1)));
 }
 
+/* Send the current event as the reply to a request for an event. */
 static void send_event(serve_runtime *r, serve_conn *conn)
 {
     const serve_invocation *i = r->current;
@@ -133,8 +139,8 @@ static void send_event(serve_runtime *r, serve_conn *conn)
     serve_http_reply(conn, &reply);
 }
 
-/* Give the event in hand to the request that waits. */
-static void hand_out(serve_runtime *r)
+/* Send the current event to the connection that waits for one. */
+static void answer_next(serve_runtime *r)
 {
     serve_conn *conn = r->next;
 
@@ -144,8 +150,9 @@ static void hand_out(serve_runtime *r)
     send_event(r, conn);
 }
 
-/* Take the next event into hand and start its time. */
-static int take_event(serve_runtime *r)
+/* Make the first invocation that is due the current one, and start its deadline. Returns 0 if none
+ * is due. */
+static int begin_invocation(serve_runtime *r)
 {
     r->current = r->stopping ? NULL : serve_queue_pop(r->queue, clock_now_ns());
     if (r->current == NULL)
@@ -157,11 +164,12 @@ static int take_event(serve_runtime *r)
     return 1;
 }
 
-static void next_event(serve_runtime *r, serve_conn *conn)
+/* Handle a request of the function for the next event. */
+static void receive_next(serve_runtime *r, serve_conn *conn)
 {
     if (r->state != SERVE_INIT && r->state != SERVE_IDLE && r->state != SERVE_BUSY &&
         r->state != SERVE_ANSWERED) {
-        reply_state(conn);
+        reply_wrong_state(conn);
         return;
     }
     if (r->state == SERVE_INIT) {
@@ -169,20 +177,22 @@ static void next_event(serve_runtime *r, serve_conn *conn)
         if (r->current == NULL)
             r->deadline_ns = CLOCK_NEVER;
     }
-    if (r->next != NULL) /* asked again on another connection: that one is dead to its owner */
+    /* A function that asks again on another connection no longer reads from the first one. */
+    if (r->next != NULL)
         serve_http_drop(r->next);
     r->next = conn;
     if (r->state == SERVE_ANSWERED)
-        finish(r);
+        finish_invocation(r);
     r->state = SERVE_IDLE;
     if (r->current != NULL)
-        hand_out(r);
+        answer_next(r);
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-/* The type header is kept if it has the form Function.Word or Runtime.Word, as Lambda does. */
-static void take_type(char *out, size_t capacity, http_slice header, const char *otherwise)
+/* Copy the type of an error from its header if it has the form Function.Word or Runtime.Word, and
+ * otherwise copy `otherwise`. Lambda does the same. */
+static void copy_error_type(char *out, size_t capacity, http_slice header, const char *otherwise)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     char text[SERVE_TYPE_BYTES];
@@ -200,16 +210,17 @@ static void take_type(char *out, size_t capacity, http_slice header, const char 
     (void)snprintf(out, capacity, "%s", word != NULL ? text : otherwise);
 }
 
-/* An answer that cannot be taken. 1 if there is none of this kind. */
-static int acceptable(serve_runtime *r, serve_conn *conn, const serve_request *request,
-                      http_slice id)
+/* Check that the function may answer now, and that the answer is for the current event. Returns 1,
+ * or 0 after replying with an error. */
+static int check_answer(serve_runtime *r, serve_conn *conn, const serve_request *request,
+                        http_slice id)
 {
     http_slice mode = http_get(request->head, "Lambda-Runtime-Function-Response-Mode");
 
     if (r->last_id[0] == '\0' || !http_is(id, r->last_id)) {
         reply_error(conn, 400, "InvalidRequestID", "Invalid request ID");
     } else if (r->state != SERVE_BUSY) {
-        reply_state(conn);
+        reply_wrong_state(conn);
     } else if (mode.at != NULL && !http_is(mode, "streaming")) {
         r->state = SERVE_WEDGED;
         reply_error(conn, 400, "InvalidFunctionResponseMode", "Invalid function response mode");
@@ -219,12 +230,12 @@ static int acceptable(serve_runtime *r, serve_conn *conn, const serve_request *r
     return 0;
 }
 
-static void take_response(serve_runtime *r, serve_conn *conn, const serve_request *request,
-                          http_slice id)
+static void receive_response(serve_runtime *r, serve_conn *conn, const serve_request *request,
+                             http_slice id)
 {
     serve_fault fault = serve_faults_draw_runtime(r->faults);
 
-    if (!acceptable(r, conn, request, id))
+    if (!check_answer(r, conn, request, id))
         return;
     if (fault == SERVE_FAULT_BEFORE) {
         reply_error(conn, 500, "InternalServerError", "a fault on purpose");
@@ -232,24 +243,25 @@ static void take_response(serve_runtime *r, serve_conn *conn, const serve_reques
     }
     r->state = SERVE_ANSWERED;
     if (request->oversize || request->body.size > r->config->answer_bytes) {
-        fail(r->current, "Function.ResponseSizeTooLarge",
-             "RequestId: %s Error: response payload size exceeded the maximum allowed%s", "");
+        fail_invocation(r->current, "Function.ResponseSizeTooLarge",
+                        "RequestId: %s Error: response payload size exceeded the maximum allowed%s",
+                        "");
         reply_error(conn, 413, "RequestEntityTooLarge", "Exceeded maximum allowed payload size");
         return;
     }
-    serve_invocation_answer(r->current, request->body);
+    serve_invocation_set_answer(r->current, request->body);
     reply_json(conn, 202, "{\"status\":\"OK\"}\n", fault);
 }
 
-static void take_error(serve_runtime *r, serve_conn *conn, const serve_request *request,
-                       http_slice id)
+static void receive_error(serve_runtime *r, serve_conn *conn, const serve_request *request,
+                          http_slice id)
 {
     serve_fault fault = serve_faults_draw_runtime(r->faults);
     char type[SERVE_TYPE_BYTES];
 
-    if (!acceptable(r, conn, request, id))
+    if (!check_answer(r, conn, request, id))
         return;
-    if (request->oversize) { /* Lambda's emulator does not answer it either */
+    if (request->oversize) { /* the Runtime Interface Emulator does not answer it either */
         r->state = SERVE_WEDGED;
         serve_http_drop(conn);
         return;
@@ -258,34 +270,36 @@ static void take_error(serve_runtime *r, serve_conn *conn, const serve_request *
         reply_error(conn, 500, "InternalServerError", "a fault on purpose");
         return;
     }
-    take_type(type, sizeof type, http_get(request->head, "Lambda-Runtime-Function-Error-Type"),
-              "Function.Unknown");
+    copy_error_type(type, sizeof type,
+                    http_get(request->head, "Lambda-Runtime-Function-Error-Type"),
+                    "Function.Unknown");
     set_failure(r->current, type, request->body);
     r->state = SERVE_ANSWERED;
     reply_json(conn, 202, "{\"status\":\"OK\"}\n", fault);
 }
 
-static void take_init_error(serve_runtime *r, serve_conn *conn, const serve_request *request)
+static void receive_init_error(serve_runtime *r, serve_conn *conn, const serve_request *request)
 {
     size_t size =
         request->body.size < sizeof r->init_error ? request->body.size : sizeof r->init_error - 1;
 
     if (r->state != SERVE_INIT) {
-        reply_state(conn);
+        reply_wrong_state(conn);
         return;
     }
     if (size > 0)
         memcpy(r->init_error, request->body.at, size);
     r->init_error[size] = '\0';
-    take_type(r->init_type, sizeof r->init_type,
-              http_get(request->head, "Lambda-Runtime-Function-Error-Type"), "Runtime.Unknown");
+    copy_error_type(r->init_type, sizeof r->init_type,
+                    http_get(request->head, "Lambda-Runtime-Function-Error-Type"),
+                    "Runtime.Unknown");
     r->state = SERVE_INIT_FAILED;
     reply_json(conn, 202, "{\"status\":\"OK\"}\n", SERVE_FAULT_NONE);
 }
 
 /* ---- routes ---------------------------------------------------------------------------------- */
 
-/* 1 if text begins so: *rest is what follows. */
+/* If text begins with the prefix, set *rest to what follows and return 1. */
 static int begins(http_slice text, const char *prefix, http_slice *rest)
 {
     size_t n = strlen(prefix);
@@ -296,8 +310,8 @@ static int begins(http_slice text, const char *prefix, http_slice *rest)
     return 1;
 }
 
-/* 1 for "ID/response" and such: *id is the part before the slash. */
-static int splits(http_slice rest, const char *last, http_slice *id)
+/* If rest has the form ID followed by `last`, such as "/response", set *id and return 1. */
+static int match_id(http_slice rest, const char *last, http_slice *id)
 {
     size_t n = strlen(last);
 
@@ -314,13 +328,13 @@ void serve_runtime_request(serve_runtime *r, serve_conn *conn, const serve_reque
     http_slice what, id;
 
     if (http_is(rest, "runtime/invocation/next") && get)
-        next_event(r, conn);
+        receive_next(r, conn);
     else if (http_is(rest, "runtime/init/error") && post)
-        take_init_error(r, conn, request);
-    else if (begins(rest, "runtime/invocation/", &what) && splits(what, "/response", &id) && post)
-        take_response(r, conn, request, id);
-    else if (begins(rest, "runtime/invocation/", &what) && splits(what, "/error", &id) && post)
-        take_error(r, conn, request, id);
+        receive_init_error(r, conn, request);
+    else if (begins(rest, "runtime/invocation/", &what) && match_id(what, "/response", &id) && post)
+        receive_response(r, conn, request, id);
+    else if (begins(rest, "runtime/invocation/", &what) && match_id(what, "/error", &id) && post)
+        receive_error(r, conn, request, id);
     else
         reply_text(conn, 404, "404 page not found\n");
 }
@@ -331,7 +345,7 @@ void serve_runtime_gone(serve_runtime *r, serve_conn *conn, const serve_request 
 
     if (conn == r->next)
         r->next = NULL;
-    /* An answer that broke off: its state is lost, and nothing but the deadline ends it. */
+    /* After an incomplete answer Lambda waits until the deadline, and so does this program. */
     if (!request->whole && r->state == SERVE_BUSY && http_is(request->head->method, "POST") &&
         begins(request->head->path, "/2018-06-01/runtime/invocation/", &rest))
         r->state = SERVE_WEDGED;
@@ -339,6 +353,7 @@ void serve_runtime_gone(serve_runtime *r, serve_conn *conn, const serve_request 
 
 /* ---- the process ----------------------------------------------------------------------------- */
 
+/* Start a process. Returns 0, or an errno. */
 static int start_process(serve_runtime *r)
 {
     int error;
@@ -362,6 +377,7 @@ int serve_runtime_start(serve_runtime *r)
     return start_process(r);
 }
 
+/* Describe how a process ended, as Lambda does in its messages. */
 static void describe_end(char *out, size_t capacity, int status)
 {
     if (WIFSIGNALED(status))
@@ -370,26 +386,27 @@ static void describe_end(char *out, size_t capacity, int status)
         (void)snprintf(out, capacity, "exit status %d", WEXITSTATUS(status));
 }
 
-/* What a process that ended has done to the event it had. */
+/* Record why the current invocation failed when its process ended. */
 static void fail_current(serve_runtime *r, int status, const char *end)
 {
     char seconds[32];
 
     (void)snprintf(seconds, sizeof seconds, "%.2f", (double)r->config->timeout_ms / 1000);
     if (r->timed_out)
-        fail(r->current, "Sandbox.Timedout", "RequestId: %s Error: Task timed out after %s seconds",
-             seconds);
+        fail_invocation(r->current, "Sandbox.Timedout",
+                        "RequestId: %s Error: Task timed out after %s seconds", seconds);
     else if (r->state == SERVE_INIT_FAILED)
         set_failure(r->current, r->init_type, slice_of(r->init_error));
     else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        fail(r->current, "Runtime.ExitError",
-             "RequestId: %s Error: Runtime exited without providing a reason%s", "");
+        fail_invocation(r->current, "Runtime.ExitError",
+                        "RequestId: %s Error: Runtime exited without providing a reason%s", "");
     else
-        fail(r->current, "Runtime.ExitError", "RequestId: %s Error: Runtime exited with error: %s",
-             end);
+        fail_invocation(r->current, "Runtime.ExitError",
+                        "RequestId: %s Error: Runtime exited with error: %s", end);
 }
 
-static void process_ended(serve_runtime *r, int status)
+/* Record the end of the process, and finish the invocation that it had. */
+static void record_end(serve_runtime *r, int status)
 {
     char end[64];
 
@@ -405,32 +422,32 @@ static void process_ended(serve_runtime *r, int status)
     if (r->current != NULL) {
         fail_current(r, status, end);
         r->state = SERVE_DOWN;
-        finish(r);
+        finish_invocation(r);
     }
     r->state = SERVE_DOWN;
     r->deadline_ns = CLOCK_NEVER;
 }
 
-void serve_runtime_advance(serve_runtime *r)
+void serve_runtime_update(serve_runtime *r)
 {
     int status;
 
-    if (serve_child_ended(&r->child, &status))
-        process_ended(r, status);
+    if (serve_child_has_ended(&r->child, &status))
+        record_end(r, status);
     if (r->deadline_ns <= clock_now_ns() && r->state != SERVE_DOWN) {
         r->timed_out = !r->stopping;
         r->deadline_ns = CLOCK_NEVER;
         serve_child_signal(&r->child, SIGKILL);
     }
-    if (r->state == SERVE_IDLE && r->next != NULL && take_event(r))
-        hand_out(r);
-    if (r->state == SERVE_DOWN && take_event(r)) {
+    if (r->state == SERVE_IDLE && r->next != NULL && begin_invocation(r))
+        answer_next(r);
+    if (r->state == SERVE_DOWN && begin_invocation(r)) {
         int error = start_process(r);
 
         if (error != 0) {
-            fail(r->current, "Runtime.InvalidEntrypoint", "RequestId: %s Error: %s",
-                 strerror(error));
-            finish(r);
+            fail_invocation(r->current, "Runtime.InvalidEntrypoint", "RequestId: %s Error: %s",
+                            strerror(error));
+            finish_invocation(r);
         }
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log lines, metrics and answers, pretty or as they are. */
+/* Formatting of log lines, metrics and responses; see serve_show.h. */
 #include "tools/serve/serve_show.h"
 
 #include <stdarg.h>
@@ -9,7 +9,11 @@
 #include "runtime/base/json.h"
 #include "tools/command/cmd_output.h"
 
-enum { INDENT = 2, VALUE_BYTES = 1024 };
+enum {
+    INDENT = 2,
+    HEADING_COLUMNS = 9, /* of "RESPONSE " and the like */
+    VALUE_BYTES = 1024   /* a longer string is cut */
+};
 
 void serve_show_notice(const char *format, ...)
 {
@@ -19,12 +23,12 @@ void serve_show_notice(const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    (void)fflush(stdout); /* so that the two streams keep their order where they meet */
+    (void)fflush(stdout); /* keeps the order of the two streams where they go to one terminal */
     (void)fprintf(stderr, "serve: %s\n", message);
 }
 
-/* A value as a person reads it: a string without its quotes, anything else as it is written. No
- * control character gets to the terminal. */
+/* Write a string without its quotes, and any other value as it stands in the document. Control
+ * characters are escaped, so that the function cannot control the terminal. */
 static void put_value(json_value value)
 {
     char text[VALUE_BYTES];
@@ -50,14 +54,14 @@ static void put_member(json_value object, const char *name)
 
 /* ---- log lines ------------------------------------------------------------------------------- */
 
-/* 12:34:56.789 LEVEL message  field=value ... */
+/* Write a log line in the form "12:34:56.789 LOG LEVEL message  field=value ...". */
 static void show_log(json_value line, json_value timestamp)
 {
     char text[32] = "";
     size_t size = json_string(timestamp, text, sizeof text - 1);
     json_iter members;
 
-    /* 2026-01-15T12:34:56.789Z */
+    /* Of a timestamp such as 2026-01-15T12:34:56.789Z only the time is shown. */
     if (size == 24 && text[10] == 'T')
         (void)printf("%.12s ", text + 11);
     (void)fputs("LOG      ", stdout);
@@ -79,8 +83,9 @@ static void show_log(json_value line, json_value timestamp)
 
 /* ---- metrics --------------------------------------------------------------------------------- */
 
-/* The root member that a metric's or a dimension's name refers to. */
-static int refer(json_value root, json_value name, json_value *value)
+/* Find the member of the document that the name of a metric or a dimension refers to. Returns 0 if
+ * there is none. */
+static int find_named(json_value root, json_value name, json_value *value)
 {
     char text[256];
     size_t size = json_string(name, text, sizeof text - 1);
@@ -105,13 +110,13 @@ static void put_dimensions(json_value root, json_value directive)
             (void)fputs("  ", stdout);
             put_value(name.value);
             (void)putchar('=');
-            if (refer(root, name.value, &value))
+            if (find_named(root, name.value, &value))
                 put_value(value);
         }
     }
 }
 
-/* METRIC   name value unit  dimension=value, a line for each of a directive. */
+/* Write a line "METRIC   name value unit  dimension=value" for each metric of a directive. */
 static void show_directive(json_value root, json_value directive)
 {
     json_value list, name, unit, value;
@@ -126,7 +131,7 @@ static void show_directive(json_value root, json_value directive)
         (void)fputs("METRIC   ", stdout);
         put_value(name);
         (void)putchar(' ');
-        if (refer(root, name, &value))
+        if (find_named(root, name, &value))
             put_value(value);
         else
             (void)fputs("(its member is missing)", stdout);
@@ -181,12 +186,13 @@ void serve_show_line(int raw, const char *line, size_t size, int from_stderr)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
+/* Begin a line that is indented by `depth` levels. */
 static void put_break(int depth)
 {
-    (void)printf("\n%*s", 9 + INDENT * depth, "");
+    (void)printf("\n%*s", HEADING_COLUMNS + INDENT * depth, "");
 }
 
-/* Checked JSON, a member a line. */
+/* Write JSON that has been checked, with each member on a line of its own. */
 static void put_indented(const char *text, size_t size)
 {
     int depth = 0, in_string = 0;

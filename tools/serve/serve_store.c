@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Items, and the three calls on them. */
+/* The table and the three calls on it; see serve_store.h. */
 #include "tools/serve/serve_store.h"
 
 #include <stdarg.h>
@@ -9,42 +9,38 @@
 
 #include "runtime/base/json.h"
 #include "tools/serve/serve_expression.h"
+#include "tools/serve/serve_number.h"
 
-enum {
-    NAME_BYTES = SERVE_WORD_BYTES,
-    NUMBER_DIGITS = 38,
-    NUMBER_SCALE = 125, /* zeros before or behind the digits */
-    NUMBER_BYTES = 192
-};
+enum { NAME_BYTES = SERVE_WORD_BYTES, NUMBER_BYTES = SERVE_NUMBER_BYTES };
 
-/* A name and a value in one allocation. */
+/* An attribute of an item, in one allocation. */
 typedef struct attribute {
-    char type; /* 'S', 'N', 'B' for BOOL, '0' for NULL */
-    size_t size;
-    char *text; /* of the value, decoded; a NUL follows */
+    char type;   /* 'S', 'N', 'B' for BOOL, '0' for NULL */
+    size_t size; /* of text, without its NUL */
+    char *text;  /* the decoded value, which lies behind the name */
     char name[];
 } attribute;
 
 typedef struct item {
     attribute *attributes[SERVE_STORE_ATTRIBUTES];
-    size_t count, bytes;
-    unsigned changes;
+    size_t count, bytes; /* bytes of all names and values */
+    unsigned changes;    /* calls of UpdateItem that have changed the item */
 } item;
 
 struct serve_store {
     const char *table;
     int pending;
-    item **slots; /* a power of two; NULL: free */
-    size_t slot_count;
+    item **slots;      /* hash table with open addressing; NULL in a free slot */
+    size_t slot_count; /* a power of two */
     serve_store_counts counts;
 };
 
-/* One call. */
+/* A call that is being carried out. */
 typedef struct call {
     serve_store *store;
     json_value root;
     buffer *answer;
-    int status; /* 0 while nothing went wrong */
+    int status; /* HTTP status of the error; 0 if there is none yet */
     int condition_failed;
 } call;
 
@@ -63,7 +59,8 @@ void serve_store_error(buffer *answer, const char *type, const char *message)
     buffer_char(answer, '}');
 }
 
-/* The first error of a call is its answer. Returns NULL for convenience. */
+/* Make an error the answer of the call, unless there is one already. Returns NULL, so that a caller
+ * can return the value at once. */
 static void *refuse(call *c, const char *type, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 static void *refuse(call *c, const char *type, const char *format, ...)
@@ -86,94 +83,9 @@ static void *no_memory(call *c)
     return refuse(c, "InternalServerError", "out of memory");
 }
 
-/* ---- numbers --------------------------------------------------------------------------------- */
-
-/* Digits of a number without zeros around them: value = 0.digits * 10^point. */
-typedef struct decimal {
-    int negative;
-    char digits[NUMBER_DIGITS];
-    int count, point;
-} decimal;
-
-/* Sign, digits and point of text; the rest of it is left. 0, or -1: no number, or more digits than
- * the service keeps. */
-static int read_mantissa(decimal *d, const char **text)
-{
-    int seen = 0, fraction = 0, zeros = 0;
-    const char *p = *text;
-
-    d->negative = *p == '-';
-    p += *p == '-' || *p == '+';
-    for (; (*p >= '0' && *p <= '9') || (*p == '.' && !fraction); p++) {
-        if (*p == '.') {
-            fraction = 1;
-            continue;
-        }
-        seen = 1;
-        if (d->count > 0 || *p != '0') {
-            /* Zeros count only once another digit follows. */
-            zeros = *p == '0' ? zeros + 1 : 0;
-            if (d->count < NUMBER_DIGITS)
-                d->digits[d->count] = *p;
-            else if (*p != '0')
-                return -1;
-            d->count += d->count < NUMBER_DIGITS;
-            d->point += !fraction;
-        } else {
-            d->point -= fraction;
-        }
-        if (d->point > NUMBER_SCALE || d->point < -NUMBER_SCALE)
-            return -1;
-    }
-    while (d->count > 0 && d->digits[d->count - 1] == '0')
-        d->count--;
-    *text = p;
-    return seen ? 0 : -1;
-}
-
-static int read_decimal(decimal *d, const char *text)
-{
-    memset(d, 0, sizeof *d);
-    if (read_mantissa(d, &text) != 0)
-        return -1;
-    if (*text == 'e' || *text == 'E') {
-        char *end;
-        long exponent = strtol(text + 1, &end, 10);
-
-        if (end == text + 1 || exponent > NUMBER_SCALE || exponent < -NUMBER_SCALE)
-            return -1;
-        d->point += (int)exponent;
-        text = end;
-    }
-    return *text == '\0' && d->point <= NUMBER_SCALE && d->point >= -NUMBER_SCALE ? 0 : -1;
-}
-
-/* Plain notation without needless zeros, as the service gives numbers back. 0 or -1. */
-static int normalize(char *out, size_t capacity, const char *text)
-{
-    decimal d;
-    buffer b;
-
-    buffer_init(&b, out, capacity - 1);
-    if (read_decimal(&d, text) != 0)
-        return -1;
-    if (d.negative && d.count > 0)
-        buffer_char(&b, '-');
-    if (d.count == 0 || d.point <= 0)
-        buffer_char(&b, '0');
-    for (int i = 0; d.count > 0 && i < d.point; i++)
-        buffer_char(&b, i < d.count ? d.digits[i] : '0');
-    if (d.count > 0 && d.count > d.point) {
-        buffer_char(&b, '.');
-        for (int i = d.point; i < d.count; i++)
-            buffer_char(&b, i >= 0 ? d.digits[i] : '0');
-    }
-    out[b.size] = '\0';
-    return b.overflow ? -1 : 0;
-}
-
 /* ---- attributes ------------------------------------------------------------------------------ */
 
+/* Make an attribute from a JSON value. Returns NULL after an error. */
 static attribute *attribute_new(call *c, const char *name, char type, json_value value)
 {
     size_t name_size = strlen(name) + 1, most = value.bytes + NUMBER_BYTES;
@@ -190,7 +102,7 @@ static attribute *attribute_new(call *c, const char *name, char type, json_value
         memcpy(a->text, value.text, value.bytes);
     a->text[a->size] = '\0';
     if (type == 'N') {
-        if (normalize(normal, sizeof normal, a->text) != 0) {
+        if (serve_number_normalize(normal, a->text) != 0) {
             free(a);
             return refuse(c, "ValidationException",
                           "The parameter cannot be converted to a numeric value");
@@ -201,7 +113,7 @@ static attribute *attribute_new(call *c, const char *name, char type, json_value
     return a;
 }
 
-/* {"S":"text"} and so on. NULL: refused. */
+/* Make an attribute from a typed value such as {"S":"text"}. Returns NULL after an error. */
 static attribute *attribute_read(call *c, const char *name, json_value typed)
 {
     static const struct {
@@ -264,8 +176,8 @@ static attribute *item_find(const item *it, const char *name)
     return NULL;
 }
 
-/* Set an attribute, which the item then owns, or which is freed. 1: the item has changed, 0: it was
- * so before, -1: refused. */
+/* Set an attribute, which the item then owns or which is freed; NULL counts as an error. Returns 1
+ * if the item has changed, 0 if it had this attribute before, -1 after an error. */
 static int item_set(call *c, item *it, attribute *a)
 {
     size_t at = 0, grown;
@@ -295,7 +207,7 @@ static int item_set(call *c, item *it, attribute *a)
     return 1;
 }
 
-/* An item of the members of an object. NULL: refused. */
+/* Make an item from the members of an object. Returns NULL after an error. */
 static item *item_read(call *c, json_value object)
 {
     item *it = calloc(1, sizeof *it);
@@ -340,15 +252,17 @@ static int same_key(const item *a, const item *b)
            attribute_same(item_find(a, "timestamp"), item_find(b, "timestamp"));
 }
 
+/* Continue an FNV-1a hash with the value of an attribute. */
 static uint64_t hash_bytes(uint64_t hash, const attribute *a)
 {
-    for (size_t i = 0; i <= a->size; i++) /* the NUL keeps the two parts apart */
+    /* The NUL is hashed too. Otherwise the keys "a", "bc" and "ab", "c" would have one hash. */
+    for (size_t i = 0; i <= a->size; i++)
         hash = (hash ^ (unsigned char)a->text[i]) * 0x100000001b3U;
     return hash;
 }
 
-/* Where an item with this key is, or would be. */
-static size_t slot_of(const serve_store *s, const item *key)
+/* Returns the slot of the item with this key, or the free slot where it belongs. */
+static size_t find_slot(const serve_store *s, const item *key)
 {
     uint64_t hash = 0xcbf29ce484222325U;
     size_t at;
@@ -361,8 +275,8 @@ static size_t slot_of(const serve_store *s, const item *key)
     return at;
 }
 
-/* Twice as many slots, once two thirds are taken. 0 or -1. */
-static int grow(serve_store *s)
+/* Double the number of slots if two thirds are in use. Returns 0, or -1 if there is no memory. */
+static int grow_table(serve_store *s)
 {
     serve_store larger = *s;
 
@@ -374,26 +288,26 @@ static int grow(serve_store *s)
         return -1;
     for (size_t i = 0; i < s->slot_count; i++)
         if (s->slots[i] != NULL)
-            larger.slots[slot_of(&larger, s->slots[i])] = s->slots[i];
+            larger.slots[find_slot(&larger, s->slots[i])] = s->slots[i];
     free(s->slots);
     *s = larger;
     return 0;
 }
 
-/* Put an item, which the store then owns, or which is freed. 0, or -1: refused. */
-static int put(call *c, item *it)
+/* Put an item, which the store then owns or which is freed. Returns 0, or -1 after an error. */
+static int insert_item(call *c, item *it)
 {
     serve_store *s = c->store;
-    size_t at = slot_of(s, it);
+    size_t at = find_slot(s, it);
 
     if (s->slots[at] == NULL) {
-        if (s->counts.items == SERVE_STORE_ITEMS || grow(s) != 0) {
+        if (s->counts.items == SERVE_STORE_ITEMS || grow_table(s) != 0) {
             item_free(it);
             (void)refuse(c, "LimitExceededException", "this stand-in holds %d items",
                          SERVE_STORE_ITEMS);
             return -1;
         }
-        at = slot_of(s, it);
+        at = find_slot(s, it);
         s->counts.items++;
     } else {
         item_free(s->slots[at]);
@@ -435,7 +349,7 @@ serve_store_counts serve_store_count(const serve_store *s)
 
 /* ---- expressions ----------------------------------------------------------------------------- */
 
-/* An expression with its placeholders replaced: an attribute for each term. */
+/* An expression and, for each of its terms, the attribute that its placeholders stand for. */
 typedef struct terms {
     serve_expression expression;
     attribute *resolved[SERVE_TERMS];
@@ -448,6 +362,7 @@ static void terms_free(terms *t)
         free(t->resolved[i]);
 }
 
+/* Replace the placeholders of a term, and append the attribute. */
 static void resolve(call *c, terms *t, const serve_term *term, json_value names, json_value values)
 {
     char name[NAME_BYTES];
@@ -477,8 +392,8 @@ static void resolve(call *c, terms *t, const serve_term *term, json_value names,
     t->count += t->resolved[t->count] != NULL;
 }
 
-/* Read the member `name` of the request as an expression and resolve it. An absent one has no
- * terms. Refuses what is wrong. */
+/* Parse the member `name` of the request as an expression and resolve its terms. An absent member
+ * is an expression without terms. A mistake becomes the error of the call. */
 static void read_expression(call *c, terms *t, const char *name,
                             int (*parse)(serve_expression *, const char *, size_t),
                             json_value names, json_value values)
@@ -502,6 +417,7 @@ static void read_expression(call *c, terms *t, const char *name,
         resolve(c, t, &t->expression.terms[i], names, values);
 }
 
+/* Returns 1 if a term of the expression names the placeholder. */
 static int uses(const serve_expression *e, json_value placeholder)
 {
     for (size_t i = 0; i < e->count; i++)
@@ -511,9 +427,10 @@ static int uses(const serve_expression *e, json_value placeholder)
     return 0;
 }
 
-/* Every declared placeholder must be used, and there must be one where the member is. */
-static void check_used(call *c, const char *name, json_value placeholders, const terms *a,
-                       const terms *b)
+/* Check that every declared placeholder is used, and that a member that declares placeholders is
+ * not empty. */
+static void check_placeholders(call *c, const char *name, json_value placeholders, const terms *a,
+                               const terms *b)
 {
     size_t count = 0;
     json_iter members;
@@ -530,7 +447,9 @@ static void check_used(call *c, const char *name, json_value placeholders, const
 
 /* ---- the calls ------------------------------------------------------------------------------- */
 
-/* The key in a member of the request: exactly the two strings, neither empty. NULL: refused. */
+/* Read an item from a member of the request. Its key must consist of two strings that are not
+ * empty; unless whole_item is 1, the item must have no other attribute. Returns NULL after an
+ * error. */
 static item *read_key(call *c, const char *member, int whole_item)
 {
     json_value object;
@@ -551,8 +470,8 @@ static item *read_key(call *c, const char *member, int whole_item)
     return refuse(c, "ValidationException", "The provided key element does not match the schema");
 }
 
-/* A new item with the attributes of a key, put into the table. NULL: refused. */
-static item *put_key(call *c, const item *key)
+/* Put a new item with the attributes of a key. Returns NULL after an error. */
+static item *insert_key(call *c, const item *key)
 {
     item *it = calloc(1, sizeof *it);
 
@@ -571,25 +490,26 @@ static item *put_key(call *c, const item *key)
     }
     if (it == NULL)
         return no_memory(c);
-    return put(c, it) == 0 ? it : NULL;
+    return insert_item(c, it) == 0 ? it : NULL;
 }
 
-/* The item with this key, made up as pending where the store does so. NULL: there is none. */
-static item *find_or_pend(call *c, const item *key)
+/* Find the item with this key. If it is absent and the store has pending = 1, it is put as pending.
+ * Returns NULL if there is no item. */
+static item *find_item(call *c, const item *key)
 {
     static const char pending[] = "\"pending\"";
     const json_value text = {.type = JSON_STRING, .text = pending, .bytes = sizeof pending - 1};
-    item *it = c->store->slots[slot_of(c->store, key)];
+    item *it = c->store->slots[find_slot(c->store, key)];
 
     if (it != NULL || !c->store->pending)
         return it;
-    it = put_key(c, key);
+    it = insert_key(c, key);
     if (it != NULL)
         (void)item_set(c, it, attribute_new(c, "status", 'S', text));
     return it;
 }
 
-/* No condition holds always; else one term that the item fulfils. */
+/* Returns 1 if a condition holds: it has no terms, or the item fulfils one of them. */
 static int holds(const terms *condition, const item *it)
 {
     int any = condition->expression.count == 0;
@@ -602,6 +522,7 @@ static int holds(const terms *condition, const item *it)
     return any;
 }
 
+/* Check that an update has terms, does not change the key and sets no attribute twice. */
 static void check_paths(call *c, const terms *update)
 {
     if (update->count == 0)
@@ -623,7 +544,7 @@ static void check_paths(call *c, const terms *update)
     }
 }
 
-/* Will what the terms set fit, whatever of it is there already? */
+/* Returns 1 if the item can hold the attributes of the terms in addition to its own. */
 static int fits(const item *it, const terms *update)
 {
     size_t bytes = it->bytes;
@@ -633,8 +554,8 @@ static int fits(const item *it, const terms *update)
     return bytes <= SERVE_STORE_ITEM_BYTES && it->count + update->count <= SERVE_STORE_ATTRIBUTES;
 }
 
-/* Give the terms' attributes to the item: all of them or, where it grew too large, none. */
-static void apply(call *c, item *it, terms *update)
+/* Set the attributes of all terms, or of none if the item would become too large. */
+static void apply_update(call *c, item *it, terms *update)
 {
     int changed = 0;
 
@@ -655,6 +576,8 @@ static void apply(call *c, item *it, terms *update)
     }
 }
 
+/* Make a condition that does not hold the error of the call, with the item if the caller asks for
+ * it. */
 static void refuse_condition(call *c, const item *it)
 {
     json_value how;
@@ -665,7 +588,7 @@ static void refuse_condition(call *c, const item *it)
     if (it == NULL || !json_get(c->root, "ReturnValuesOnConditionCheckFailure", &how) ||
         !json_string_is(how, "ALL_OLD"))
         return;
-    c->answer->size--; /* the closing brace */
+    c->answer->size--; /* removes the closing brace, which is written again below */
     buffer_text(c->answer, ",\"Item\":");
     item_write(c->answer, it);
     buffer_char(c->answer, '}');
@@ -676,19 +599,18 @@ static void update_item(call *c, item *key, json_value names, json_value values)
     terms update, condition;
     item *it;
 
-    read_expression(c, &update, "UpdateExpression", serve_expression_update, names, values);
-    read_expression(c, &condition, "ConditionExpression", serve_expression_condition, names,
-                    values);
-    check_used(c, "ExpressionAttributeNames", names, &update, &condition);
-    check_used(c, "ExpressionAttributeValues", values, &update, &condition);
+    read_expression(c, &update, "UpdateExpression", serve_parse_update, names, values);
+    read_expression(c, &condition, "ConditionExpression", serve_parse_condition, names, values);
+    check_placeholders(c, "ExpressionAttributeNames", names, &update, &condition);
+    check_placeholders(c, "ExpressionAttributeValues", values, &update, &condition);
     check_paths(c, &update);
-    it = c->status == 0 ? find_or_pend(c, key) : NULL;
+    it = c->status == 0 ? find_item(c, key) : NULL;
     if (c->status == 0 && !holds(&condition, it))
         refuse_condition(c, it);
     if (c->status == 0 && it == NULL)
-        it = put_key(c, key); /* UpdateItem makes the item that it does not find */
+        it = insert_key(c, key); /* an UpdateItem of an absent item puts it */
     if (c->status == 0)
-        apply(c, it, &update);
+        apply_update(c, it, &update);
     if (c->status == 0)
         buffer_text(c->answer, "{}");
     terms_free(&update);
@@ -699,20 +621,20 @@ static void put_item(call *c, item *whole)
 {
     item *copy = calloc(1, sizeof *copy);
 
-    /* The item goes into the table; the caller's becomes an empty one. */
+    /* The attributes move into the table. The caller frees the item, which has none any more. */
     if (copy == NULL) {
         (void)no_memory(c);
         return;
     }
     *copy = *whole;
     whole->count = 0;
-    if (put(c, copy) == 0)
+    if (insert_item(c, copy) == 0)
         buffer_text(c->answer, "{}");
 }
 
 static void get_item(call *c, const item *key)
 {
-    const item *it = c->store->slots[slot_of(c->store, key)];
+    const item *it = c->store->slots[find_slot(c->store, key)];
 
     buffer_text(c->answer, it != NULL ? "{\"Item\":" : "{");
     if (it != NULL)
@@ -720,7 +642,7 @@ static void get_item(call *c, const item *key)
     buffer_char(c->answer, '}');
 }
 
-/* Members that would change what a call means, and that this stand-in does not do. */
+/* Refuse members that would change the meaning of a call and that this stand-in does not know. */
 static void check_members(call *c, int update)
 {
     static const char *const unknown[] = {"Expected", "AttributeUpdates", "ConditionalOperator",
