@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# distil classify and distil tokenize as others script against them: formats, order, streams, odd
-# input, signals, failures, exit codes.
+# Tests of distil classify and distil tokenize as scripts use them: formats, order, streams, unusual
+# input, signals, failures, exit statuses.
 
 # shellcheck source=tests/support/support_cli.sh
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
@@ -80,7 +80,8 @@ for options in "--batch 1" "--batch 7" "--threads 4 --batch 7" "--threads 3 --ba
     run_in texts classify --jsonl $options
     check "same bytes: $options" same out plain
 done
-head -n 5 texts >few # scalar code is slow
+# Scalar code is slow, so it classifies a few texts only.
+head -n 5 texts >few
 head -n 5 plain >plain.few
 DISTIL_ISA=scalar "$distil" classify --jsonl -f few >out 2>err
 check "same bytes: DISTIL_ISA=scalar, -f" same out plain.few
@@ -160,7 +161,7 @@ talk() { # ARGUMENTS...: 0 if both lines are answered one after the other
     exec 3>in.fifo 4<out.fifo
     first=
     second=
-    (echo good >&3) # in a process of its own, which may die of SIGPIPE
+    (echo good >&3) # a process of its own may die of SIGPIPE
     IFS= read -r first <&4
     (printf 'ba' >&3)
     (echo d >&3)
@@ -336,7 +337,8 @@ done
 rm -rf alone ./*.distil
 
 # ---- command line ----
-wrong() { # TEXT ARGUMENTS...: wrong usage that says TEXT
+# wrong TEXT ARGUMENTS...: check that these arguments are wrong usage and that the message has TEXT.
+wrong() {
     text=$1
     shift
     run "$@"

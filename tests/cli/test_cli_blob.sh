@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# distil inspect and distil verify: the golden blob's content, damage of each kind with its place,
-# the shipped model, usage.
+# Tests of distil inspect and distil verify: the content of the golden blob, each kind of damage and
+# the place that is reported for it, the shipped model, usage.
 
 # shellcheck source=tests/support/support_cli.sh
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
 
 golden=$root/tests/golden/tiny.distil
 
-damage() { # OFFSET BYTES-IN-OCTAL-ESCAPES: a copy of the golden blob in bad.distil, changed there
+# damage OFFSET BYTES: make bad.distil, a copy of the golden blob with BYTES at OFFSET. printf
+# expands the octal escapes in BYTES.
+damage() {
     cp "$golden" bad.distil
     # shellcheck disable=SC2059
     printf "$2" | dd of=bad.distil bs=1 seek="$1" conv=notrunc 2>/dev/null

@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# distil eval: its figures against figures made from `classify --jsonl`, its refusals.
+# Tests of distil eval: its figures are compared with figures that are computed from the output of
+# `classify --jsonl`, and wrong files are refused.
 
 # shellcheck source=tests/support/support_cli.sh
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
 
-# Seven sentences whose labels the model gives without doubt; three are labelled wrong on purpose.
+# The model is sure of the labels of these seven sentences. Three have the wrong label on purpose.
 tab=$(printf '\t')
 {
     printf 'sentence\tlabel\n'
@@ -18,7 +19,7 @@ tab=$(printf '\t')
     printf 'a masterpiece\t0\n'
     printf 'a stupid , boring waste of time\t1\n'
 } >seven.tsv
-# Their reference: the model's own logits and token counts.
+# Their reference consists of the model's own logits and token counts.
 cut -f 1 seven.tsv | tail -n +2 >seven.txt
 run_in seven.txt classify --jsonl
 {
@@ -143,7 +144,7 @@ head -n $((rows + 1)) "$reference" >dev.ref
 run eval dev.tsv --reference dev.ref --json --threads 2
 check "dev set: status" ended 0
 check "dev set: token counts" says out '"token_mismatches":0'
-figure() { # NAME: its value in out
+figure() { # NAME: print the value of this member in the file out
     sed "s/.*\"$1\":\([0-9.e-]*\).*/\1/" out
 }
 within() { # NAME LOW HIGH

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command's small parts: numbers, tab-separated fields, UTF-8, escapes, floats. */
+/* Tests of small parts of the command: numbers, tab-separated fields, UTF-8, escapes, floats. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -48,7 +48,8 @@ static void test_counts(void)
     }
 }
 
-/* The line is copied to the end of a page, so that reading past it faults. */
+/* Split a copy of the line that ends where an unmapped page begins, so that reading behind the line
+ * is a fault. */
 static size_t split(harness_guard *guard, cmd_field *fields, size_t capacity, const char *line,
                     size_t size)
 {
@@ -62,7 +63,7 @@ static void test_fields(void)
     static const struct {
         const char *line;
         size_t count;
-        const char *last; /* of the first three */
+        const char *last; /* the last field, or the third of more than three */
     } cases[] = {{"a\tbc\tdef", 3, "def"},
                  {"a", 1, "a"},
                  {"a\tb\r", 2, "b"},
@@ -136,8 +137,8 @@ static void test_utf8(void)
         {"\xf0\x8f\xbf\xbf", 4, 0}, /* overlong */
         {"\xed\xa0\x80", 3, 0},     /* surrogate */
         {"\xf4\x90\x80\x80", 4, 0}, /* beyond U+10FFFF */
-        {"\xe2\x82", 2, 0},         /* cut */
-        {"\xf0\x9f\x98", 3, 0},     /* cut, three bytes like U+FFFD's */
+        {"\xe2\x82", 2, 0},         /* cut after two of three bytes */
+        {"\xf0\x9f\x98", 3, 0},     /* cut after three bytes, which U+FFFD has too */
         {"\xef\xbf", 2, 0},
         {"\xef\xbf\xbd\xef", 4, 0},
     };
@@ -155,7 +156,7 @@ static void test_utf8(void)
     }
 }
 
-/* What a writer wrote, as a string to be freed. */
+/* Returns what a writer wrote, as a string for the caller to free. */
 static char *written_by(void (*write)(FILE *, const char *, size_t), const char *bytes, size_t size)
 {
     char *text = NULL;

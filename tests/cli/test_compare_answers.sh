@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# tools/check/compare_answers: the real function's answers to 872 sentences against those of the original
-# framework, the shapes that answers have, every kind of disagreement, and every bad line.
+# Tests of tools/check/compare_answers: the answers of the real function to 872 sentences against
+# those of the original framework, the forms of answers, every kind of disagreement and of bad line.
 
 # shellcheck source=tests/support/support_cli.sh
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
@@ -62,7 +62,7 @@ check "the table's cells are all answers, its diagonal those of one label" \
     [ "$(table)" = "$rows $((rows - labels))" ]
 compare --at-least 100 --tolerance 0.2 old.jsonl new.jsonl
 check "not all of them" ended 1
-# review#218's score by the model as it is now, so that its last digits may move
+# The score of review#218 comes from the present model, so that its last digits may change.
 score=$(sed -n 3p new.jsonl | python3 -c 'import json, sys
 print(*("%.4f" % answer["score"] for answer in json.load(sys.stdin)["body"]
         if answer["source_id"] == "review#218"))')
@@ -135,7 +135,7 @@ check "are shown" says out "line 1, 1: positive 0.9"
     "$build/bootstrap" 2>err | grep '^{"statusCode"' >warm.jsonl
 compare warm.jsonl warm.jsonl
 check "warm-ups agree" ended 0
-destination() { # RESPONSE-FILE EVENT-FILE: what Lambda sends to an on-success destination
+destination() { # RESPONSE-FILE EVENT-FILE: print what Lambda sends to an on-success destination
     printf '{"version":"1.0","requestContext":{"condition":"Success"},"requestPayload":%s,' \
         "$(tr -d '\n' <"$2")"
     printf '"responseContext":{"statusCode":200},"responsePayload":%s}\n' "$(cat "$1")"
@@ -208,7 +208,7 @@ check "an id that the terminal's character set lacks" says out 'extra  \u4f60: p
 
 # ---- bad lines: file, line, reason, exit status 2 -----------------------------------------------
 
-bad() { # REASON: of line 2 in file bad
+bad() { # REASON: check that line 2 of the file bad is refused for this reason
     compare one bad
     [ $rc -eq 2 ] && says out "malformed  bad:2: $1" && says out "malformed 1,"
 }

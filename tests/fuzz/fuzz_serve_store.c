@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stand-in's store under arbitrary requests: 'U', 'P' or 'G' for the call, then its body, up to
- * a line feed; then the next call on the same store. Whatever comes, the answer is one JSON object,
- * an error has a type, an item that a call gives back can be put again, and counts add up.
+ * Fuzz target for the store of `distil serve`. Each line of the input is a call on the same store:
+ * 'U' for UpdateItem, 'P' for PutItem or any other byte for GetItem, then the body. The target
+ * aborts unless every answer is one JSON object, every error has a type, every item that GetItem
+ * returns can be put again, and the counts add up.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static http_slice target_of(char call)
     return (http_slice){name, strlen(name)};
 }
 
-/* What GetItem has given is what PutItem takes. */
+/* Put an item that GetItem has returned. The store must accept it. */
 static void put_back(serve_store *store, json_value item)
 {
     buffer request, answer;
@@ -66,7 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         at = stop + 1;
     }
     counts = serve_store_count(store);
-    if (counts.changed_again > counts.changed) /* an item that was put anew counts anew */
+    /* An item that was put again counts as a new one, so only this relation holds. */
+    if (counts.changed_again > counts.changed)
         abort();
     serve_store_free(store);
     return 0;

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 #
-# What the tests of the command share; read with `.`, not run. Sets distil (the program), blob (the
-# shipped model), dir (an empty directory, removed at the end; the scripts work in it), root.
+# What the test scripts of the command share. A script reads this file with `.`. The file sets the
+# variables root (the source tree), build (the build directory), distil (the program), blob (the
+# shipped model) and dir, an empty directory that becomes the working directory and is removed at
+# the end. Its functions are:
 #
-#     run ARGUMENTS...         the program with empty input: sets rc, files out and err
-#     run_in FILE ARGUMENTS... the same with FILE as standard input
-#     check NAME COMMAND...    a case: passes if the command succeeds
-#     finish NAME              the closing line and the exit status
+#     run ARGUMENTS...          run the program without input: sets rc and writes the files out, err
+#     run_in FILE ARGUMENTS...  run it with FILE as standard input
+#     check NAME COMMAND...     count a case, which passes if the command succeeds
+#     skip NAME REASON          count a case that cannot be checked here
+#     finish NAME               print the sum and exit
 
 set -u
 LC_ALL=C
@@ -82,35 +85,35 @@ finish() {
     exit $?
 }
 
-# ---- conditions for check ----
-ended() { # STATUS
+# ---- conditions: commands that check can run ----
+ended() { # STATUS: the program has ended with this exit status
     [ "$rc" -eq "$1" ]
 }
-empty() { # FILE
+empty() { # FILE: the file has no bytes
     [ ! -s "$1" ]
 }
-lines() { # NUMBER FILE: exactly so many line feeds
+lines() { # NUMBER FILE: the file has exactly so many line feeds
     [ "$(wc -l <"$2")" -eq "$1" ]
 }
-at_least() { # NUMBER FILE: so many line feeds or more
+at_least() { # NUMBER FILE: the file has so many line feeds or more
     [ "$(wc -l <"$2")" -ge "$1" ]
 }
-says() { # FILE TEXT: a line contains the text as it is
+says() { # FILE TEXT: a line of the file contains the text
     grep -qF -e "$2" "$1"
 }
-matches() { # FILE EXTENDED-REGEX: every line matches, and there is one
+matches() { # FILE EXTENDED-REGEX: the file has lines, and each of them matches as a whole
     [ -s "$1" ] && ! grep -qvaxE -e "$2" "$1"
 }
-same() {
+same() { # FILE FILE: the files have the same bytes
     cmp -s "$1" "$2"
 }
-is() { # FILE FORMAT: the file holds what printf makes of FORMAT, byte for byte
+is() { # FILE FORMAT: the bytes of the file are what printf makes of FORMAT
     # shellcheck disable=SC2059
     printf "$2" | cmp -s - "$1"
 }
-line_is() { # NUMBER FILE TEXT
+line_is() { # NUMBER FILE TEXT: the line with this number is the text
     [ "$(sed -n "$1p" "$2")" = "$3" ]
 }
-count() { # NUMBER FILE EXTENDED-REGEX: so many lines contain it
+count() { # NUMBER FILE EXTENDED-REGEX: so many lines match somewhere
     [ "$(grep -caE -e "$3" "$2")" -eq "$1" ]
 }

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Each header compiles alone, as C11 with every warning an error: it includes what it uses. The
-# public header also as strict C11 without extensions and as C++.
+# Checks that each header compiles alone as C11 with warnings as errors, which means that it
+# includes what it uses. The public header must also compile as strict C11 without extensions and as
+# C++11.
 
 set -u
 cd "${DISTIL_TEST_ROOT:-.}" || exit 1
@@ -13,7 +14,7 @@ passed=0
 failed=0
 skipped=0
 
-compiles() { # NAME COMMAND...: the header named is the whole translation unit
+compiles() { # NAME COMMAND...: check that the compiler accepts a file that only includes NAME
     name=$1
     shift
     if printf '#include "%s"\n' "$name" | "$@" -I. -fsyntax-only -; then

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The developer's stand-in for AWS, by the rules of the Runtime API: the function behind it is this
- * program itself, which does what an event's text says and prints what came of it.
+ * Tests of `distil serve` against the rules of the Runtime API. The function that it runs is this
+ * program itself: it follows the orders in the text of an event and prints what came of each.
  *
- * An event is a list of orders, one a line, of which the first character of the text is '!':
- *     framing            print "length N" or "chunked N", N being the event's size
+ * A text that begins with '!' is a list of orders, one on each line:
  *     next               ask for an event again; print "next STATUS same|other"
  *     answer TEXT        post a response; print "answer STATUS BODY"
  *     large N            post a response of N bytes
@@ -15,10 +14,10 @@
  *     cut                post half of a response and close the connection
  *     env NAME           print "env VALUE"
  *     exit N, kill N, hang
- * An event that was not answered by the orders gets the response "done"; one that is no list of
- * orders gets its size and a checksum.
+ * If no order answers the event, the function posts the response "done". For an event that is not a
+ * list of orders, it posts the framing, the size and a checksum of the event.
  */
-#define _GNU_SOURCE /* memfd_create in support_serve.h's world */
+#define _GNU_SOURCE /* for memfd_create, which support_serve.h needs */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,7 +43,7 @@ typedef struct function {
     http_response response;
     char *request, *memory;
     char id[64];
-    char event[65536]; /* orders */
+    char event[65536]; /* a copy of the orders */
     int answered;
 } function;
 
@@ -102,7 +101,7 @@ static void cut(function *f)
     usleep(50000);
 }
 
-/* One order, NUL-terminated. */
+/* Follow one order. */
 static void obey(function *f, const char *order)
 {
     const char *rest = strchr(order, ' ');
@@ -234,7 +233,7 @@ static serve_run *start_with(const char *how, const char *const *options,
     return run;
 }
 
-/* The function's next line is this one. */
+/* Check that the next line of the function is the expected one. */
 static void expect_line(serve_run *run, int line, const char *expected)
 {
     size_t size;
@@ -255,7 +254,7 @@ static void forget_lines(serve_run *run)
         ;
 }
 
-/* A notice with this text is somewhere in what serve has said since the last look. */
+/* Returns 1 if serve has written a notice that contains this text since the last call. */
 static int noticed(serve_run *run, const char *text)
 {
     const char *line;
@@ -323,7 +322,7 @@ static void test_sizes(void)
 
 /* ---- the state machine ----------------------------------------------------------------------- */
 
-/* Orders, and the lines that come of them; the invocation's answer. */
+/* Orders, the lines that the function prints for them, and the answer to the invocation. */
 static const struct {
     const char *name, *orders;
     const char *lines[8];
@@ -391,7 +390,7 @@ static void test_dialogues(void)
 
 static const struct {
     const char *name, *orders, *type;
-    const char *message; /* how it ends */
+    const char *message; /* the end of the error message */
 } failures[] = {
     {"exit status", "!exit 3", "Runtime.ExitError", "Runtime exited with error: exit status 3"},
     {"exit without a reason", "!exit 0", "Runtime.ExitError",
@@ -441,7 +440,7 @@ static void test_failures(void)
         }
         while (serve_line_next(run, &size) != NULL)
             ;
-        /* The next event meets a fresh process. */
+        /* The next event gets a new process. */
         answer = serve_invoke_text(caller, "!answer 1");
         CHECK(answer.status == 200 && !answer.failed && body_is(&answer, "1"));
         forget_lines(run);
@@ -450,7 +449,8 @@ static void test_failures(void)
     serve_free(run);
 }
 
-/* Type headers that are kept, and what becomes of others; seen in the dead letters. */
+/* The type of an error is kept if it has the right form, and replaced otherwise. The dead letters
+ * show it. */
 static void test_error_types(void)
 {
     static const char *const types[][2] = {
@@ -599,7 +599,7 @@ static void test_asynchronous(void)
     serve_free(run);
 }
 
-/* Send without waiting for the answer. */
+/* Send an event without waiting for the answer. */
 static int send_only(const serve_run *run, net_stream *stream, const char *event)
 {
     net_endpoint to = {"127.0.0.1", serve_port(run), 0};
@@ -629,7 +629,7 @@ static void test_queue(void)
     caller = run != NULL ? serve_caller_new(run) : NULL;
     if (caller == NULL)
         return;
-    /* The first one keeps the function busy until it is killed. */
+    /* The event of the first caller keeps the function busy until the function is killed. */
     for (size_t i = 0; i < CALLERS; i++) {
         char orders[64];
 
@@ -725,7 +725,7 @@ static void test_end(void)
             const char *line;
             size_t size;
 
-            /* Within an event: it does not look at its connection. */
+            /* During an event the function does not notice that its connection ends. */
             CHECK(serve_invoke(caller, "!env HOME\nhang", 14, 1).status == 202);
             while (((line = serve_line_next(run, &size)) == NULL || strncmp(line, "env", 3) != 0) &&
                    clock_now_ns() < until)
@@ -743,7 +743,7 @@ static void test_end(void)
 
 /* ---- strangers ------------------------------------------------------------------------------- */
 
-/* Bytes on the port, and how the answer begins. */
+/* Requests of strangers to the port, and how the answer begins. */
 static void test_strangers(void)
 {
     static const struct {
@@ -805,7 +805,8 @@ static void test_strangers(void)
 
 /* ---- events of the command line -------------------------------------------------------------- */
 
-/* Run the command with its output in a file; its exit status. */
+/* Run `distil serve` on events of the command line. Copies its standard output to `out` and returns
+ * its exit status. */
 static int run_events(const char *const *options, char *out, size_t capacity)
 {
     char command[8192], path[] = "/tmp/distil-test-XXXXXX";
@@ -903,7 +904,7 @@ static void test_no_program(void)
     "{\"Item\":{" ITEM(",\"status\":{\"S\":\"analyzed\"},\"score\":{\"N\":\"0.999\"},"             \
                        "\"analyzed_by\":{\"S\":\"w1\"}") "}}"
 
-/* Calls one after the other, on one store. */
+/* Calls that are made one after the other on one store. */
 static const struct {
     const char *call, *body;
     int status;
@@ -917,7 +918,7 @@ static const struct {
     {"PutItem", PUT_PENDING, 200, "{}", NULL},
     {"UpdateItem", UPDATE("w1", ""), 200, "{}", NULL},
     {"GetItem", "{" KEY "}", 200, UPDATED, NULL},
-    {"UpdateItem", UPDATE("w1", ""), 200, "{}", NULL}, /* its own write, once more */
+    {"UpdateItem", UPDATE("w1", ""), 200, "{}", NULL}, /* the function repeats its own write */
     {"UpdateItem", UPDATE("w2", ""), 400, "ConditionalCheckFailedException", "request failed\"}"},
     {"UpdateItem", UPDATE("w2", ",\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\""), 400,
      "ConditionalCheckFailedException", ",\"Item\":{\"source_id\""},
@@ -938,7 +939,7 @@ static const struct {
      "{\"Item\":{\"source_id\":{\"S\":\"new\"},\"timestamp\":{\"S\":\"b\"},"
      "\"x\":{\"NULL\":true}}}",
      NULL},
-    /* What is refused. */
+    /* Calls that the stand-in refuses. */
     {"DeleteItem", "{}", 400, "UnknownOperationException", ""},
     {"GetItem", "{", 400, "SerializationException", ""},
     {"GetItem", "[]", 400, "SerializationException", ""},
@@ -1172,8 +1173,8 @@ static void test_faults(void)
     }
 }
 
-/* With every reply gone wrong, a caller still gets one answer for each event: the faults are on the
- * function's side. */
+/* Faults concern replies to the function only. Even if every such reply goes wrong, a caller gets
+ * one answer for each event. */
 static void test_faults_on_the_wire(void)
 {
     static const char *const options[] = {"--faults",  "0.3", "--seed", "11",
@@ -1196,7 +1197,7 @@ static void test_faults_on_the_wire(void)
     }
     if (caller != NULL) {
         CHECKF(failed > 5 && failed < 55, "%d failed",
-               failed); /* this function tries nothing twice */
+               failed); /* this function does not repeat a request that failed */
         CHECK(serve_count(caller, "failed") == failed);
         CHECK(serve_count(caller, "faults") > failed / 2);
     }

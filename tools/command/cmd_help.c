@@ -125,7 +125,7 @@ static size_t shared_prefix(const char *a, const char *b)
     return n;
 }
 
-int cmd_report_unknown(const char *name)
+int cmd_print_unknown(const char *name)
 {
     const cmd_manual *nearest = NULL;
     size_t most = 1; /* one letter in common is too little for a guess */
@@ -223,7 +223,7 @@ int cmd_help(int argc, char **argv)
     else if (options.word_count == 0)
         cmd_print_overview(stdout);
     else
-        code = cmd_report_unknown(options.words[0]);
+        code = cmd_print_unknown(options.words[0]);
     cmd_options_free(&options);
     if (code < 0)
         code = cmd_flush(stdout) == 0 ? CMD_OK : CMD_FAILED;

@@ -27,8 +27,9 @@ void cmd_print_mdoc(FILE *out);
 /* Write the completion script of bash. */
 void cmd_print_completion(FILE *out);
 
-/* Report a command that does not exist, with the most similar one that does. Returns CMD_USAGE. */
-int cmd_report_unknown(const char *name);
+/* Print an error about a command that does not exist, with the most similar one that does. Returns
+ * CMD_USAGE. */
+int cmd_print_unknown(const char *name);
 
 /*
  * Write the words of the first `size` bytes of text, separated by single spaces, on lines of at

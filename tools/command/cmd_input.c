@@ -13,7 +13,7 @@
 #include "tools/command/cmd_interrupt.h"
 #include "tools/command/cmd_message.h"
 
-enum { READ_BYTES = 1 << 18 /* that one call of read() asks for */ };
+enum { READ_BYTES = 1 << 18 /* bytes that one call of read() asks for */ };
 
 static const char too_long[] = "the line is longer than 64 MiB";
 

@@ -45,7 +45,7 @@ typedef struct cmd_input {
     int failed;   /* 1 if a file could not be opened or read, which was reported */
 
     const char *source; /* name of the open file */
-    int fd;             /* of the open file; -1 if none is open */
+    int fd;             /* descriptor of the open file; -1 if none is open */
     int at_end;         /* 1 if read() has returned 0 for it */
     uint64_t line;      /* lines of it that have been returned */
     char *buffer;

@@ -37,7 +37,7 @@ static int grow_arrays(cmd_reference *r)
 }
 
 /* Report that a line is not what it should be. Returns -1. */
-static int report_line(const cmd_text *text, const char *expected)
+static int print_line_error(const cmd_text *text, const char *expected)
 {
     cmd_error("%s:%llu: expected %s", text->source, (unsigned long long)text->number, expected);
     cmd_hint("reference rows are: row, label, tokens, then one logit for each label, tabs between");
@@ -50,8 +50,8 @@ static int check_header(const cmd_text *text, cmd_field *fields, size_t columns)
 
     if (n != columns || !cmd_tsv_is(fields[0], "row") || !cmd_tsv_is(fields[1], "label") ||
         !cmd_tsv_is(fields[2], "tokens"))
-        return report_line(text, "the header row, label, tokens and a column for each of the "
-                                 "model's labels");
+        return print_line_error(text, "the header row, label, tokens and a column for each of the "
+                                      "model's labels");
     return 0;
 }
 
@@ -65,17 +65,17 @@ static int parse_row(cmd_reference *r, const cmd_text *text, cmd_field *fields, 
         return -1;
     }
     if (cmd_tsv_split(fields, columns, text->bytes, text->size) != columns)
-        return report_line(text, "as many columns as the header has");
+        return print_line_error(text, "as many columns as the header has");
     if (cmd_tsv_count(&row, fields[0], SIZE_MAX) != 0 || row != r->rows)
-        return report_line(text, "rows numbered 0, 1, 2, ...");
+        return print_line_error(text, "rows numbered 0, 1, 2, ...");
     if (cmd_tsv_count(&r->labels[row], fields[1], r->n_labels - 1) != 0)
-        return report_line(text, "a label's index");
+        return print_line_error(text, "a label's index");
     if (cmd_tsv_count(&r->tokens[row], fields[2], SIZE_MAX) != 0)
-        return report_line(text, "a number of tokens");
+        return print_line_error(text, "a number of tokens");
     logits = r->logits + row * r->n_labels;
     for (size_t i = 0; i < r->n_labels; i++)
         if (cmd_tsv_float(&logits[i], fields[FIXED_COLUMNS + i]) != 0)
-            return report_line(text, "finite logits");
+            return print_line_error(text, "finite logits");
     r->rows++;
     return 0;
 }
@@ -98,7 +98,7 @@ int cmd_reference_load(cmd_reference *reference, const char *path, size_t n_labe
     cmd_input_files(&input, &path, 1, 0);
     for (size_t line = 0; !failed && cmd_input_next(&input, &text, 1) == CMD_INPUT_TEXT; line++) {
         if (text.refusal != NULL)
-            failed = report_line(&text, "a shorter line");
+            failed = print_line_error(&text, "a shorter line");
         else if (line == 0)
             failed = check_header(&text, fields, columns);
         else

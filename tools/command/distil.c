@@ -67,6 +67,6 @@ int main(int argc, char **argv)
         return print_version();
     manual = cmd_manual_find(argv[1]);
     if (manual == NULL)
-        return cmd_report_unknown(argv[1]);
+        return cmd_print_unknown(argv[1]);
     return functions[manual - cmd_manuals](argc - 1, argv + 1);
 }

@@ -60,7 +60,8 @@ static void set_store(changes *o, const serve_config *config, uint16_t port)
     char address[64];
 
     if (config->store == NULL) {
-        /* Without a store of ours no table is named, so that no real one is changed by accident. */
+        /* Without --store the function gets no table, so that it changes no real one by
+         * accident. */
         set(o, "DATABASE_TABLE", NULL);
         return;
     }
@@ -72,7 +73,7 @@ static void set_store(changes *o, const serve_config *config, uint16_t port)
     if (strcmp(config->store, "memory") == 0 || !is_set("AWS_ACCESS_KEY_ID")) {
         set(o, "AWS_ACCESS_KEY_ID", "local");
         set(o, "AWS_SECRET_ACCESS_KEY", "local");
-        /* Lambda always sets this variable, so the function must treat an empty one as absent. */
+        /* Lambda always sets this variable. The function treats an empty value as absent. */
         if (!is_set("AWS_SESSION_TOKEN"))
             set(o, "AWS_SESSION_TOKEN", "");
     }

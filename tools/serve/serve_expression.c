@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A parser by recursive descent for both kinds of expressions; see serve_expression.h. */
+/* A parser for both kinds of expressions; see serve_expression.h. */
 #include "tools/serve/serve_expression.h"
 
 #include <string.h>

@@ -18,7 +18,7 @@ enum {
     RECEIVE_BYTES = 65536, /* most bytes read at once: those behind a body fit serve_conn.in */
     FIRST_CHUNK = 2048,    /* bytes of the first chunk, as Go's server has it */
     MORE_CHUNK = 32768,    /* bytes of the other chunks */
-    CHUNK_ROOM = 16,       /* bytes for the size line and the line close_connection of a chunk */
+    CHUNK_ROOM = 16,       /* bytes for the size line and the line end of a chunk */
     PIECE_BYTES = 7,       /* bytes of a piece of a reply that is sent in pieces */
     PIECES_MOST = 400      /* pieces, then the rest at once: 6 MB in pieces take minutes */
 };

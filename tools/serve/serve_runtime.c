@@ -11,7 +11,7 @@
 #include "tools/serve/serve_show.h"
 
 enum {
-    CHUNKED_FROM = 2049, /* bytes of an event from which Lambda sends it in chunks */
+    CHUNKED_FROM = 2049, /* bytes of the smallest event in chunks, as a Go server has it */
     NS_PER_MS = 1000000,
     HEADERS_BYTES = 1024
 };
@@ -345,7 +345,7 @@ void serve_runtime_gone(serve_runtime *r, serve_conn *conn, const serve_request 
 
     if (conn == r->next)
         r->next = NULL;
-    /* After an incomplete answer Lambda waits until the deadline, and so does this program. */
+    /* After an incomplete answer only the deadline ends the invocation. */
     if (!request->whole && r->state == SERVE_BUSY && http_is(request->head->method, "POST") &&
         begins(request->head->path, "/2018-06-01/runtime/invocation/", &rest))
         r->state = SERVE_WEDGED;
