@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <math.h>
 
-_Static_assert(INT32_MAX / DISTIL_WEIGHT_MOST >= DISTIL_ATTENTION_MOST_PV,
+_Static_assert(INT32_MAX / DISTIL_WEIGHT_MAX >= DISTIL_ATTENTION_MAX_PV,
                "sums of weights times V fit int32 for any number of rows");
 
 /* Greatest of `range` and |x|, which may be NaN. */
@@ -43,11 +43,11 @@ static void pack_k(int16_t *to, float *step, const float *k, size_t stride, size
         }
         low = low > -DISTIL_ATTENTION_RANGE_MAX ? low : -DISTIL_ATTENTION_RANGE_MAX;
         high = limit(high);
-        inverse = distil_attention_inverse(high - low, DISTIL_ATTENTION_MOST_K);
-        step[d] = distil_attention_step(high - low, DISTIL_ATTENTION_MOST_K);
+        inverse = distil_attention_inverse(high - low, DISTIL_ATTENTION_MAX_K);
+        step[d] = distil_attention_scale(high - low, DISTIL_ATTENTION_MAX_K);
         for (size_t j = 0; j < rows; j++)
             to[j * head_dim + d] = to_integer(fmaf(k[j * stride + d], inverse, -low * inverse), 0,
-                                              DISTIL_ATTENTION_MOST_K);
+                                              DISTIL_ATTENTION_MAX_K);
     }
 }
 
@@ -55,7 +55,7 @@ static void pack_k(int16_t *to, float *step, const float *k, size_t stride, size
 static void pack_v(int16_t *to, float *step, const float *v, size_t stride, size_t rows,
                    size_t head_dim)
 {
-    int16_t most = distil_attention_most_v(rows);
+    int16_t most = distil_attention_max_v(rows);
 
     for (size_t d = 0; d < head_dim; d++) {
         float range = 0.0f, inverse;
@@ -66,7 +66,7 @@ static void pack_v(int16_t *to, float *step, const float *v, size_t stride, size
         inverse = distil_attention_inverse(range, most);
         for (size_t j = 0; j < rows; j++)
             to[j * head_dim + d] = to_integer(v[j * stride + d] * inverse, (int16_t)-most, most);
-        step[d] = distil_attention_step(range, most);
+        step[d] = distil_attention_scale(range, most);
     }
 }
 
@@ -80,16 +80,16 @@ static float score(int32_t *restrict s, const float *restrict q, const int16_t *
     for (size_t d = 0; d < head_dim; d++)
         range = widen(range, q[d] * step_k[d]);
     range = limit(range);
-    inverse = distil_attention_inverse(range, DISTIL_ATTENTION_MOST_Q);
+    inverse = distil_attention_inverse(range, DISTIL_ATTENTION_MAX_Q);
     for (size_t d = 0; d < head_dim; d++)
-        integers[d] = to_integer(q[d] * step_k[d] * inverse, -DISTIL_ATTENTION_MOST_Q,
-                                 DISTIL_ATTENTION_MOST_Q);
+        integers[d] =
+            to_integer(q[d] * step_k[d] * inverse, -DISTIL_ATTENTION_MAX_Q, DISTIL_ATTENTION_MAX_Q);
     for (size_t j = 0; j < rows; j++) {
         s[j] = 0;
         for (size_t d = 0; d < head_dim; d++)
             s[j] += integers[d] * k[j * head_dim + d];
     }
-    return distil_attention_step(range, DISTIL_ATTENTION_MOST_Q);
+    return distil_attention_scale(range, DISTIL_ATTENTION_MAX_Q);
 }
 
 /* s[j] = exp2_((s[j] - max s) * factor); returns their sum. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the CPU can run: CPUID and XGETBV to a level.
+ * Finds out from CPUID and XGETBV which levels the CPU can run.
  *
- * An instruction set is usable only if the CPU has it and the operating system saves its registers
- * (XCR0); both are checked for every level above scalar.
+ * A program may use an instruction set only if the CPU has it and the operating system saves its
+ * registers (XCR0). Both are checked for every level above scalar.
  */
 #include "kernels/kernels.h"
 
@@ -26,7 +26,8 @@
 /* CPUID leaf 7 subleaf 1, EAX */
 #define AVXVNNI (UINT32_C(1) << 4)
 
-/* XCR0: SSE and upper halves of ymm; opmask, upper halves of zmm 0-15, zmm 16-31 */
+/* Bits of XCR0. XCR0_YMM: xmm and the upper halves of ymm. XCR0_ZMM: those, the mask registers, the
+ * upper halves of zmm0-15, and zmm16-31. */
 #define XCR0_YMM UINT64_C(0x06)
 #define XCR0_ZMM UINT64_C(0xe6)
 
@@ -79,20 +80,12 @@ void distil_cpuid_read(distil_cpuid *out)
     read_brand(out->brand);
 }
 
-/* One condition of a level. */
+/* One feature that a level and every level that contains it require. */
 typedef struct requirement {
-    distil_level level; /* the lowest level that states it */
+    distil_level level;
     int met;
     const char *name;
 } requirement;
-
-/* avxvnni and avx512 both build on avx2; neither builds on the other. */
-static int level_builds_on(distil_level level, distil_level base)
-{
-    if (base == DISTIL_LEVEL_AVXVNNI)
-        return level == DISTIL_LEVEL_AVXVNNI;
-    return level >= base;
-}
 
 int distil_cpuid_has(const distil_cpuid *cpu, distil_level level, const char **missing)
 {
@@ -121,7 +114,7 @@ int distil_cpuid_has(const distil_cpuid *cpu, distil_level level, const char **m
     for (size_t i = 0; i < sizeof requirements / sizeof requirements[0]; i++) {
         const requirement *r = &requirements[i];
 
-        if (level_builds_on(level, r->level) && !r->met) {
+        if (distil_level_contains(level, r->level) && !r->met) {
             if (missing != NULL)
                 *missing = r->name;
             return 0;
@@ -141,8 +134,11 @@ distil_level distil_cpuid_best(const distil_cpuid *cpu, distil_level cap)
 
 const char *distil_level_name(distil_level level)
 {
-    static const char *const names[DISTIL_LEVEL_COUNT] = {"scalar", "avx2", "avxvnni", "avx512",
-                                                          "avx512vnni"};
+    static const char *const names[DISTIL_LEVEL_COUNT] = {
+#define LEVEL(name, NAME, rows) [DISTIL_LEVEL_##NAME] = #name,
+        DISTIL_LEVELS(LEVEL)
+#undef LEVEL
+    };
 
     return (unsigned)level < DISTIL_LEVEL_COUNT ? names[level] : "unknown";
 }

@@ -1,62 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * fp32 product of one row with a matrix, AVX2: contract in kernels.h.
- *
- * The weights (2.25 MiB at 768 x 768) are read once and in order, four rows at a time; the sums
- * wait in out, which stays in the first cache. The four rows after the next are fetched meanwhile,
- * to the second cache: to the first, whose line buffers are few, it takes 1.6 times as long from
- * memory (Zen 4).
- */
-#include "kernels/kernels.h"
+/* fp32 product of one row with a matrix for AVX2: dense.inc with 16 floats in two 256-bit registers. */
 #include "kernels/simd_avx2.h"
 
-#include <assert.h>
-
-enum {
-    STEP = 4,        /* rows of weights at a time */
-    AHEAD = 2 * STEP /* rows that the fetch is ahead */
-};
-
-/* The line `ahead` elements after w, which may lie beyond the end. */
-static inline void prefetch(const float *w, size_t ahead)
-{
-    _mm_prefetch((const char *)((uintptr_t)w + ahead * sizeof *w), _MM_HINT_T1);
-}
-
-/* out += x[0 .. steps) times as many rows of w, each element one chain in order of k. */
-static inline void add_rows(float *restrict out, const float *restrict x, const float *restrict w,
-                            size_t steps, size_t cols)
-{
-    for (size_t n = 0; n < cols; n += 16) {
-        __m256 low = _mm256_loadu_ps(out + n);
-        __m256 high = _mm256_loadu_ps(out + n + 8);
-
-        for (size_t k = 0; k < steps; k++) {
-            __m256 a = _mm256_broadcast_ss(x + k);
-
-            prefetch(w + k * cols + n, AHEAD * cols);
-            low = _mm256_fmadd_ps(a, _mm256_loadu_ps(w + k * cols + n), low);
-            high = _mm256_fmadd_ps(a, _mm256_loadu_ps(w + k * cols + n + 8), high);
-        }
-        _mm256_storeu_ps(out + n, low);
-        _mm256_storeu_ps(out + n + 8, high);
-    }
-}
-
-void distil_dense_avx2(float *restrict out, const float *restrict x, const float *restrict w,
-                       const float *restrict bias, size_t depth, size_t cols, int relu)
-{
-    size_t k = 0;
-
-    assert(cols % 16 == 0);
-    for (size_t n = 0; n < cols; n += 8)
-        _mm256_storeu_ps(out + n, _mm256_loadu_ps(bias + n));
-    for (; k + STEP <= depth; k += STEP)
-        add_rows(out, x + k, w + k * cols, STEP, cols);
-    add_rows(out, x + k, w + k * cols, depth - k, cols);
-    if (relu) {
-        /* vmaxps gives its second operand unless the first is greater: o > 0 ? o : +0 */
-        for (size_t n = 0; n < cols; n += 8)
-            _mm256_storeu_ps(out + n, _mm256_max_ps(_mm256_loadu_ps(out + n), _mm256_setzero_ps()));
-    }
-}
+#define DENSE distil_dense_avx2
+#include "kernels/dense.inc"

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Contract of every numeric kernel: levels, operand layouts, and one function type per operation.
+ * Contract of every numeric kernel: the instruction-set levels, the layouts of operands, and one
+ * function type for each operation.
  *
- * The rule that all of this serves: for the same arguments every variant of an operation returns
- * the same bits as its scalar variant. Integer sums are exact. A float reduction is defined either
- *   - as a chain: one accumulator, fused multiply-adds in the order of the index (vector code
- *     computes many chains side by side, so its width cannot change a result), or
- *   - over 16 virtual lanes: lane i takes elements i, i + 16, i + 32, ... in order; the lanes are
- *     then joined pairwise, i with i + 8, then i + 4, i + 2, i + 1 ("the tree").
- * Where a definition below writes fma(a, b, c) it is one rounding; where it writes a * b + c it is
- * two. Rounding is to nearest even everywhere.
+ * All of this serves one rule: for the same arguments, every variant of an operation returns the
+ * same bits as its scalar variant. Sums of integers are exact, so their order does not matter. A
+ * sum of floats is defined in one of two ways:
+ *   - As a chain: one accumulator receives fused multiply-adds in the order of the index. Vector
+ *     code computes many chains side by side, so the width of its registers cannot change a result.
+ *   - Over 16 virtual lanes: lane i receives the elements i, i + 16, i + 32, ... in this order. Then
+ *     the lanes are added pairwise, lane i and lane i + 8 first, then i + 4, i + 2 and i + 1. The
+ *     definitions below call this addition "the tree".
+ * In the definitions, fma(a, b, c) rounds once and a * b + c rounds twice. All rounding is to the
+ * nearest number, ties to even.
  *
  * A kernel reads and writes only what its contract names, keeps no pointer, has no state and cannot
- * fail. Preconditions are asserted in development builds. All functions are safe to call from any
- * number of threads on disjoint outputs.
+ * fail. Development builds assert its preconditions. Any number of threads may call any kernel at
+ * the same time as long as their outputs do not overlap.
  */
 #ifndef DISTIL_KERNELS_KERNELS_H
 #define DISTIL_KERNELS_KERNELS_H
@@ -24,37 +27,66 @@
 /* ---- levels ------------------------------------------------------------------------------- */
 
 /*
- * Instruction-set levels, worst to best, and what their files are compiled with. A level is a whole
- * set of features, never a loose bit:
- *   scalar      x86-64 baseline
- *   avx2        AVX2, FMA, BMI2 with ymm state enabled by the OS     -mavx2 -mfma -mbmi2
- *   avxvnni     avx2 + AVX-VNNI                                      ... -mavxvnni
- *   avx512      avx2 + AVX-512 F, BW, DQ, VL with zmm state enabled  ... -mavx512{f,bw,dq,vl}
- *   avx512vnni  avx512 + AVX-512 VNNI                                ... -mavx512vnni
+ * The instruction-set levels in ascending order: name, name in capitals, and the most rows that a
+ * tile of the level's int8 product has, which the number of vector registers limits. The Makefile
+ * has the compiler's flags of each level. A level is a fixed set of CPU features:
+ *   scalar      the x86-64 baseline
+ *   avx2        AVX2, FMA, BMI2, and an operating system that saves the ymm registers
+ *   avxvnni     avx2 and AVX-VNNI
+ *   avx512      avx2, AVX-512 F, BW, DQ and VL, and an operating system that saves the zmm registers
+ *   avx512vnni  avx512 and AVX-512 VNNI
  */
+#define DISTIL_LEVELS(LEVEL)                                                                       \
+    LEVEL(scalar, SCALAR, 4)                                                                       \
+    LEVEL(avx2, AVX2, 3)                                                                           \
+    LEVEL(avxvnni, AVXVNNI, 6)                                                                     \
+    LEVEL(avx512, AVX512, 6)                                                                       \
+    LEVEL(avx512vnni, AVX512VNNI, 12)
+
 typedef enum distil_level {
-    DISTIL_LEVEL_SCALAR = 0,
-    DISTIL_LEVEL_AVX2 = 1,
-    DISTIL_LEVEL_AVXVNNI = 2,
-    DISTIL_LEVEL_AVX512 = 3,
-    DISTIL_LEVEL_AVX512VNNI = 4
+#define LEVEL(name, NAME, rows) DISTIL_LEVEL_##NAME,
+    DISTIL_LEVELS(LEVEL)
+#undef LEVEL
 } distil_level;
-enum { DISTIL_LEVEL_COUNT = 5 };
+
+#define LEVEL(name, NAME, rows) +1
+enum { DISTIL_LEVEL_COUNT = DISTIL_LEVELS(LEVEL) };
+#undef LEVEL
+
+/* For each level the enumerator by the name in kernels.inc, such as DISTIL_LEVEL_OF_avx2, and the
+ * tile height, such as DISTIL_TILE_ROWS_avx2. */
+enum {
+#define LEVEL(name, NAME, rows)                                                                    \
+    DISTIL_LEVEL_OF_##name = DISTIL_LEVEL_##NAME, DISTIL_TILE_ROWS_##name = (rows),
+    DISTIL_LEVELS(LEVEL)
+#undef LEVEL
+};
+
+/* Return 1 if every CPU of `level` can run code of the level `base`. That is so for every lower
+ * level but one: a CPU of an AVX-512 level need not have AVX-VNNI. */
+static inline int distil_level_contains(distil_level level, distil_level base)
+{
+    if (base == DISTIL_LEVEL_AVXVNNI)
+        return level == DISTIL_LEVEL_AVXVNNI;
+    return level >= base;
+}
 
 /* ---- panel geometry ------------------------------------------------------------------------- */
 
 enum {
-    DISTIL_QUAD = 4,          /* consecutive k in one 32-bit lane of a panel */
-    DISTIL_PANEL_COLS = 16,   /* output columns of one panel; one quad of a panel is 64 bytes */
-    DISTIL_PAIR_COLS = 32,    /* output columns of a panel pair, which share one quad order */
+    DISTIL_QUAD = 4,          /* consecutive positions of the depth in one 32-bit lane */
+    DISTIL_PANEL_COLS = 16,   /* output columns of one panel */
+    DISTIL_PAIR_COLS = 32,    /* output columns of a pair of panels, which share one order table */
+    DISTIL_QUAD_BYTES = 64,   /* bytes of one quad of a panel, which is one cache line */
     DISTIL_MAX_TILE_ROWS = 16 /* upper bound of distil_kernels.tile_rows at any level */
 };
 
 /*
- * Weights that are read later in a pass, for so few rows that reading them is all that counts. A
- * product that waits for arithmetic may fetch them meanwhile, the same part with each column pair.
- * An address alone: nothing is read from it and no result depends on it. bytes is at most depth *
- * cols / 2 of the product's matrix; beyond that lines are left out, as is what pairs do not divide.
+ * Prefetch hint. The last layer runs on few rows and is limited by memory bandwidth; a product that
+ * is limited by arithmetic can prefetch those weights while it computes. Only addresses are used;
+ * results never depend on it. `bytes` is at most depth * cols / 2 of the matrix that carries the
+ * hint. The product prefetches an equal share with each of its column pairs; it may leave out what
+ * exceeds one cache line per quad and the remainder of the division.
  */
 typedef struct distil_prefetch_hint {
     const int8_t *begin;
@@ -62,24 +94,24 @@ typedef struct distil_prefetch_hint {
 } distil_prefetch_hint;
 
 /*
- * A (depth, cols) int8 matrix in panels, as it lies in the blob.
+ * A (depth, cols) int8 matrix in panels, in the layout that a blob has.
  *
  * panels  cols / 16 panels of depth * 16 bytes, 64-byte aligned. Position i of a panel holds the
- *         quad k = 4 * order[i] .. 4 * order[i] + 3: 16 columns x 4 consecutive k,
- *         byte (i * 16 + column) * 4 + (k % 4).
- * order   cols / 32 tables of depth / 4 entries; a permutation of 0 .. depth / 4 - 1, shared by
- *         both panels of a pair.
- * scale   (cols) float, finite, > 0: weight = int8 * scale[col].
+ *         quad of the depths k = 4 * order[i] .. 4 * order[i] + 3: 16 columns with 4 consecutive k
+ *         each; the weight of a column and a k is the byte (i * 16 + column) * 4 + k % 4.
+ * order   cols / 32 order tables of depth / 4 entries. Each is a permutation of 0 .. depth / 4 - 1
+ *         and belongs to both panels of a pair.
+ * scale   (cols) float, finite, > 0: the weight is int8 * scale[col].
  * bias    (cols) float, finite.
- * col_sum (cols) int32: sum over k of the column's int8 weights.
- * group   (cols / 32) 4, 2 or 1: the number of consecutive positions whose products of u8
- *         activations may be added in one wrapping int16 lane. Proven when packed: in each such
- *         group, aligned to its size, and in each pair of k (0-1, 2-3 of a quad) of each column,
- *         positive weights sum to at most 128 and negative ones to at least -128,
- *         and 255 * 128 = 32640 <= 32767.
- * depth   multiple of 32, 32 <= depth <= 16384, so |sum| <= 255 * 127 * 16384 < 2^30.
+ * col_sum (cols) int32: the sum of the column's int8 weights over all k.
+ * group   (cols / 32) lane group of each pair, 4, 2 or 1: how many consecutive positions may be
+ *         added in one wrapping int16 lane after multiplication with u8 activations. The packer
+ *         proved that this cannot overflow: in each group that is aligned to its size, and in each
+ *         pair of k (0-1 and 2-3 of a quad) of each column, the positive weights add up to at most
+ *         128 and the negative ones to at least -128, and 255 * 128 = 32640 <= 32767.
+ * depth   multiple of 32, 32 <= depth <= 16384, so that |sum| <= 255 * 127 * 16384 < 2^30.
  * cols    multiple of 32.
- * later   what may be fetched while this matrix is multiplied.
+ * prefetch_hint  weights that a later step reads; bytes is 0 where there is no hint.
  */
 typedef struct distil_qmatrix {
     const int8_t *panels;
@@ -94,80 +126,85 @@ typedef struct distil_qmatrix {
 } distil_qmatrix;
 
 /*
- * Quantised activations: (rows, depth) u8 with a scale and a zero point for each row,
- * x = (q - zero_point) * scale. Rows are cut into tiles as evenly as possible (see distil_tile_*),
- * and each tile is interleaved by quad: byte ((k / 4) * rows_of_tile + row_in_tile) * 4 + k % 4
- * from the tile's start, which is first_row_of_tile * depth bytes from q.
- * q is 64-byte aligned.
+ * Quantised activations: (rows, depth) u8 with a scale and a zero point for each row, where the
+ * value is (q - zero_point) * scale. The rows are divided into tiles of nearly equal height (see
+ * distil_tile_count and distil_tile_first). A tile is interleaved by quad: the byte of a row and a k
+ * is ((k / 4) * rows_of_tile + row_in_tile) * 4 + k % 4 from the tile's start, and the tile starts
+ * at q + first_row_of_tile * depth. q is 64-byte aligned.
  */
 typedef struct distil_qrows {
     const uint8_t *q;
     const float *scale;        /* (rows), > 0 */
     const int32_t *zero_point; /* (rows), 0 .. 255 */
     size_t rows;
-    size_t tile_rows; /* most rows a tile may have; the value of the table that made and reads it */
+    size_t tile_rows; /* distil_kernels.tile_rows of the table that quantised and that multiplies */
 } distil_qrows;
 
-/* Number of tiles that rows are cut into when a tile may have up to tile_rows rows. */
+/* The number of tiles that `rows` rows are divided into when a tile has at most tile_rows rows. */
 static inline size_t distil_tile_count(size_t rows, size_t tile_rows)
 {
     return (rows + tile_rows - 1) / tile_rows;
 }
 
-/* First row of a tile, 0 <= tile <= count; at count it is rows. Sizes differ by at most 1. */
+/* The first row of a tile, 0 <= tile <= count; for tile == count this is `rows`. The heights of two
+ * tiles differ by at most 1, and the higher tiles come first. */
 static inline size_t distil_tile_first(size_t rows, size_t tile_rows, size_t tile)
 {
     size_t count = distil_tile_count(rows, tile_rows);
     size_t base = rows / count;
-    size_t longer = rows % count;
+    size_t higher = rows % count;
 
-    return tile * base + (tile < longer ? tile : longer);
+    return tile * base + (tile < higher ? tile : higher);
 }
 
-/* What qgemm applies to a finished output element. */
+/* What qgemm does to a sum when it is complete. */
 typedef enum distil_epilogue {
     DISTIL_EPILOGUE_BIAS = 0, /* y = fma((float)sum, scale_a * scale_w, bias) */
     DISTIL_EPILOGUE_GELU = 1  /* gelu(y), see poly.h */
 } distil_epilogue;
 
-/* ---- operations: name, then the function type distil_<op>_fn ------------------------------- */
+/* ---- operations: the function type of operation OP is distil_OP_fn ------------------------- */
 
 /*
  * One embedding row: out[i] = fma((float)word[i], word_scale, position[i]).
- * out, position (dim) float; word (dim) int8; dim multiple of 32. No overlap.
+ * out and position are (dim) float, word is (dim) int8; dim is a multiple of 32. Nothing overlaps.
  */
 typedef void distil_embed_fn(float *restrict out, const int8_t *restrict word, float word_scale,
                              const float *restrict position, size_t dim);
 
 /*
- * Residual addition and layer normalisation of one row (Ba et al. 2016), two passes:
+ * Residual addition and layer normalisation of one row (Ba et al. 2016):
  *   t[i] = x[i] + residual[i]                        (t = x where residual is NULL)
  *   mean = tree(lanes: s += t[i]) / dim
  *   var  = tree(lanes: s = fma(d, d, s), d = t[i] - mean) / dim
  *   out[i] = fma((t[i] - mean) * (1 / sqrt(var + eps)), gamma[i], beta[i])
- * out may be x or residual, else no overlap. dim multiple of 32.
+ * All arrays are (dim) float; dim is a multiple of 32. out may be x or residual; nothing else
+ * overlaps.
  */
 typedef void distil_layer_norm_fn(float *out, const float *x, const float *residual,
                                   const float *restrict gamma, const float *restrict beta,
                                   size_t dim, float eps);
 
 /*
- * Quantise one tile of rows to u8, interleaved by quad (see distil_qrows).
+ * Quantise one tile of rows to u8, interleaved by quad (see distil_qrows). For each row:
  *   lo = min(0, min x), hi = max(0, max x), range = hi - lo
  *   range < 1e-30: scale = 1, zero_point = 0, all q = 0
- *   else scale = range / 255, inv = 255 / range, zero_point = rint(-lo * inv),
- *        q = clamp(rint(x * inv) + zero_point, 0, 255)
- * q          rows * depth bytes, written whole
+ *   else scale = range / 255, inverse = 255 / range, zero_point = rint(-lo * inverse),
+ *        q = clamp(rint(x * inverse) + zero_point, 0, 255)
+ * q          rows * depth bytes; the kernel writes all of them
  * scale, zero_point  (rows)
- * x          rows of depth finite floats, x_stride elements apart
- * rows       1 .. DISTIL_MAX_TILE_ROWS; depth multiple of 32
+ * x          (rows, depth) finite floats, x_stride elements from one row to the next
+ * rows       1 .. DISTIL_MAX_TILE_ROWS; depth is a multiple of 32
  */
 typedef void distil_quantize_fn(uint8_t *restrict q, float *restrict scale,
                                 int32_t *restrict zero_point, const float *restrict x,
                                 size_t x_stride, size_t rows, size_t depth);
 
+enum { DISTIL_QUANTIZE_MAX = 255 };
+#define DISTIL_QUANTIZE_RANGE_MIN 1e-30f
+
 /*
- * int8 matrix product over the column pairs pair_begin <= p < pair_end, all rows of a:
+ * int8 matrix product of all rows of a with the column pairs pair_begin <= p < pair_end of w:
  *   sum  = sum_k (q[m][k] - zero_point[m]) * w[k][n]                       exact, int32
  *   c[m * c_stride + n] = epilogue(fma((float)sum, a.scale[m] * w.scale[n], w.bias[n]))
  * for n in [32 * pair_begin, 32 * pair_end). c must not overlap an input.
@@ -178,72 +215,76 @@ typedef void distil_qgemm_fn(float *restrict c, size_t c_stride, const distil_qr
 
 /*
  * Scaled dot-product attention of one head of one text (Vaswani et al. 2017). Both products are
- * sums of integer products, exact. Integers stand for floats by column of K (rows, head_dim), by
- * row of Q times K's steps, and by column of V:
- *   K   low, high = min x, max x, both within -1e15 .. 1e15; range = high - low; most 254
- *       integer = clamp(rint(fma(x, inverse, -low * inverse)), 0, most)
- *   Q   t[d] = x[d] * step_k[d]; range = max |t|, at most 1e15; most 127
- *       integer = clamp(rint(t * inverse), -most, most)
- *   V   range = max |x|, at most 1e15; most 131071 / rows rounded down, at most 32767
- *       integer = clamp(rint(x * inverse), -most, most)
- *   inverse = most / range, step = range / most, but 0 and 0 where range < 1e-30
- * (-low adds the same to all scores of a query, and only their differences are used), and then
- *   s[j] = sum_d Q[i][d] * K[j][d]                    at most 64 * 127 * 254 < 2^21
- *   y[j] = (float)(s[j] - max_j s[j]) * (step_q * (scale * log2 e))
- *   p[j] = exp2_(y[j])                                integers of poly.h, 0 .. 16383 for 2^y
- *   out[i][d] = (float)(sum_j p[j] * V[j][d]) * (1 / (float)sum_j p[j]) * step_v[d]
- * where the sum is at most rows * 16383 * (131071 / rows) <= 16383 * 131071 < 2^31.
- * Every float is allowed: a NaN is left out of its range, and where the argument of rint is a NaN
- * or not below 2^31 in magnitude, the integer is the least one.
+ * sums of products of integers and hence exact. K (rows, head_dim) and V are quantised by column; Q
+ * is multiplied with the scales of K's columns and quantised by row:
+ *   K   low, high = min x, max x, both clamped to -1e15 .. 1e15; range = high - low; max = 254
+ *       integer = clamp(rint(fma(x, inverse, -low * inverse)), 0, max)
+ *   Q   t[d] = x[d] * scale_k[d]; range = max |t|, at most 1e15; max = 127
+ *       integer = clamp(rint(t * inverse), -max, max)
+ *   V   range = max |x|, at most 1e15; max = 131071 / rows rounded down, at most 32767
+ *       integer = clamp(rint(x * inverse), -max, max)
+ *   inverse = max / range and scale = range / max, but both are 0 where range < 1e-30
+ * The shift of K by -low adds the same number to all scores of a query, and the softmax uses only
+ * differences of scores. Then:
+ *   s[j] = sum_d Q[i][d] * K[j][d]                    |s[j]| <= 64 * 127 * 254 < 2^21
+ *   y[j] = (float)(s[j] - max_j s[j]) * (scale_q * (score_scale * log2 e))
+ *   p[j] = exp2_(y[j])                                poly.h: the integer nearest to 16383 * 2^y
+ *   out[i][d] = (float)(sum_j p[j] * V[j][d]) * (1 / (float)sum_j p[j]) * scale_v[d]
+ * where |sum_j p[j] * V[j][d]| <= rows * 16383 * (131071 / rows) <= 16383 * 131071 < 2^31.
+ * The inputs may be any floats: a NaN does not count for a range, and where the argument of rint is
+ * NaN or has a magnitude of 2^31 or more, the integer is the lower bound of its clamp.
  * q        (query_rows, head_dim), k and v (rows, head_dim), each `stride` elements between rows
  * out      (query_rows, head_dim), out_stride elements between rows; overlaps nothing
- * rows     1 .. 512; query_rows 1 .. rows; head_dim 32 or 64; scale > 0, at most 1
- * scratch  distil_attention_scratch(rows, head_dim) bytes, 64-byte aligned, contents undefined
+ * rows     1 .. 512; query_rows 1 .. rows; head_dim 32 or 64; score_scale > 0, at most 1
+ * scratch  distil_attention_scratch(rows, head_dim) bytes, 64-byte aligned; its content does not
+ *          matter before the call and means nothing after it
  */
 typedef void distil_attention_fn(float *restrict out, size_t out_stride, const float *restrict q,
                                  const float *restrict k, const float *restrict v, size_t stride,
-                                 size_t query_rows, size_t rows, size_t head_dim, float scale,
+                                 size_t query_rows, size_t rows, size_t head_dim, float score_scale,
                                  void *restrict scratch);
 
 enum {
     DISTIL_ATTENTION_MAX_ROWS = 512,
     DISTIL_ATTENTION_MAX_HEAD = 64,
-    DISTIL_ATTENTION_MOST_Q = 127,
-    DISTIL_ATTENTION_MOST_K = 254,      /* even, so that the middle of a range is an integer */
-    DISTIL_ATTENTION_MOST_PV = 131071,  /* of V, times rows */
-    DISTIL_ATTENTION_TILE_ROWS = 12,    /* most query rows that a variant takes at a time */
-    DISTIL_ATTENTION_TILE_COLS = 544,   /* int32 from one to the next: 512 scores, 64 int16 of Q */
-    DISTIL_ATTENTION_FLOAT = 0x4b400000 /* 1.5 * 2^23 as a float; FLOAT + s is that plus s */
+    DISTIL_ATTENTION_MAX_Q = 127,       /* greatest integer of Q */
+    DISTIL_ATTENTION_MAX_K = 254,       /* even, so that the middle of a range is an integer */
+    DISTIL_ATTENTION_MAX_PV = 131071,   /* greatest integer of V times the number of rows */
+    DISTIL_ATTENTION_TILE_ROWS = 12,    /* the most query rows that a variant has in one tile */
+    DISTIL_ATTENTION_TILE_COLS = 544,   /* int32 per row of a tile: 512 scores and 64 int16 of Q */
+    DISTIL_ATTENTION_FLOAT = 0x4b400000 /* the bits of the float 1.5 * 2^23 */
 };
 _Static_assert((1 << 22) / DISTIL_ATTENTION_MAX_HEAD >
-                   DISTIL_ATTENTION_MOST_Q * DISTIL_ATTENTION_MOST_K,
+                   DISTIL_ATTENTION_MAX_Q * DISTIL_ATTENTION_MAX_K,
                "1.5 * 2^23 plus a score is between 2^23 and 2^24, where floats are the integers");
-_Static_assert(DISTIL_ATTENTION_MOST_Q <= INT8_MAX && DISTIL_ATTENTION_MOST_K <= UINT8_MAX,
+_Static_assert(DISTIL_ATTENTION_MAX_Q <= INT8_MAX && DISTIL_ATTENTION_MAX_K <= UINT8_MAX,
                "Q fits the signed operand of a byte product, K the unsigned one");
 
-/* Greatest integer that stands for an element of V. */
-static inline int16_t distil_attention_most_v(size_t rows)
+/* The greatest integer that V is quantised to in a text of `rows` rows. */
+static inline int16_t distil_attention_max_v(size_t rows)
 {
-    size_t most = DISTIL_ATTENTION_MOST_PV / rows;
+    size_t max = DISTIL_ATTENTION_MAX_PV / rows;
 
-    return (int16_t)(most < INT16_MAX ? most : INT16_MAX);
+    return (int16_t)(max < INT16_MAX ? max : INT16_MAX);
 }
 
-/* Bounds of a range: beyond the upper one elements are clamped, below the lower one they are 0. */
+/* Attention clamps elements to RANGE_MAX in magnitude, and quantises all elements of a range below
+ * RANGE_MIN to 0. */
 #define DISTIL_ATTENTION_RANGE_MAX 1e15f
 #define DISTIL_ATTENTION_RANGE_MIN 1e-30f
 
-static inline float distil_attention_inverse(float range, float most)
+static inline float distil_attention_inverse(float range, float max)
 {
-    return range >= DISTIL_ATTENTION_RANGE_MIN ? most / range : 0.0f;
+    return range >= DISTIL_ATTENTION_RANGE_MIN ? max / range : 0.0f;
 }
 
-static inline float distil_attention_step(float range, float most)
+static inline float distil_attention_scale(float range, float max)
 {
-    return range >= DISTIL_ATTENTION_RANGE_MIN ? range / most : 0.0f;
+    return range >= DISTIL_ATTENTION_RANGE_MIN ? range / max : 0.0f;
 }
 
-/* Bytes of scratch that attention may use: K and V as int16, and a tile of rows of scores and Q. */
+/* Bytes of scratch that any variant of attention needs: K and V as int16, with the rows padded to a
+ * multiple of 16, and the scores and the integers of Q of one tile. */
 static inline size_t distil_attention_scratch(size_t rows, size_t head_dim)
 {
     size_t padded = (rows + 15) / 16 * 16;
@@ -253,20 +294,21 @@ static inline size_t distil_attention_scratch(size_t rows, size_t head_dim)
 }
 
 /*
- * fp32 product of one row, for the classification head:
- *   out[n] = chain over k of fma(x[k], w[k * cols + n], o) starting from bias[n];
- *   with relu, negative results become +0: out = o > 0 ? o : 0.
- * w (depth, cols) row-major, 64-byte aligned; cols multiple of 16. No overlap.
+ * fp32 product of one row with a matrix, for the classification head:
+ *   out[n] = chain over k of fma(x[k], w[k * cols + n], o), which starts from bias[n];
+ *   with relu, negative results become +0: out = o > 0 ? o : +0.
+ * x is (depth), bias and out are (cols), w is (depth, cols) row-major and 64-byte aligned. cols is a
+ * multiple of 16. Nothing overlaps.
  */
 typedef void distil_dense_fn(float *restrict out, const float *restrict x, const float *restrict w,
                              const float *restrict bias, size_t depth, size_t cols, int relu);
 
 /*
- * Softmax in place: x[i] = exp_(x[i] - max x) * (1 / tree(lanes: z += exp_(...))). n >= 1.
+ * Softmax of n >= 1 floats in place: x[i] = exp_(x[i] - max x) * (1 / tree(lanes: z += exp_(...))).
  */
 typedef void distil_softmax_fn(float *x, size_t n);
 
-/* Every operation, once. The table, the declarations, tests and benchmarks expand this list. */
+/* The list of operations. The table, the declarations, the tests and the benchmarks expand it. */
 #define DISTIL_OPS(OP)                                                                             \
     OP(embed)                                                                                      \
     OP(layer_norm)                                                                                 \
@@ -276,29 +318,30 @@ typedef void distil_softmax_fn(float *x, size_t n);
     OP(dense)                                                                                      \
     OP(softmax)
 
-/* Declarations of all variants, from the one list. */
-#define KERNEL(op, isa) distil_##op##_fn distil_##op##_##isa;
+/* The declaration of every variant, for example distil_qgemm_avx2. */
+#define KERNEL(op, level) distil_##op##_fn distil_##op##_##level;
 #include "kernels/kernels.inc"
 #undef KERNEL
 
 /* ---- table ---------------------------------------------------------------------------------- */
 
-/* One function per operation for one level, and the tile height that quantize and qgemm share. */
+/* The functions of one level, one for each operation. */
 typedef struct distil_kernels {
 #define OP(op) distil_##op##_fn *op;
     DISTIL_OPS(OP)
 #undef OP
-    size_t tile_rows;
+    size_t tile_rows; /* the tile height that the caller must use for both quantize and qgemm */
     distil_level level;
 } distil_kernels;
 
-/* Fill a table for a level: scalar first, each level up to it overwriting. Any level can be asked
- * for; running a table of a level the CPU lacks is undefined. */
+/* Fill the table of a level: each operation gets its variant of the highest level that every CPU of
+ * `level` can run. Any level can be asked for, but calling a function of a level that the CPU lacks
+ * is undefined. */
 void distil_kernels_fill(distil_kernels *table, distil_level level);
 
 /* ---- CPU ------------------------------------------------------------------------------------ */
 
-/* The CPUID leaves and the XCR0 value that decide the level. */
+/* The CPUID leaves and the XCR0 value that decide which levels a CPU can run. */
 typedef struct distil_cpuid {
     uint32_t max_leaf;
     uint32_t leaf1_ecx;
@@ -309,17 +352,17 @@ typedef struct distil_cpuid {
     char brand[49];
 } distil_cpuid;
 
-/* Read this CPU. */
+/* Read the registers of the CPU that runs this. */
 void distil_cpuid_read(distil_cpuid *out);
 
-/* 1 if the CPU described can run the level, else 0 with *missing naming the first feature that
- * lacks, a static string; missing may be NULL. */
+/* Return 1 if the described CPU can run the level. Otherwise return 0 and let *missing point to a
+ * static string that names the first missing feature. missing may be NULL. */
 int distil_cpuid_has(const distil_cpuid *cpu, distil_level level, const char **missing);
 
-/* The highest level the CPU described can run, at most cap. */
+/* The highest level, at most cap, that the described CPU can run. */
 distil_level distil_cpuid_best(const distil_cpuid *cpu, distil_level cap);
 
-/* "scalar", "avx2", "avxvnni", "avx512", "avx512vnni". */
+/* "scalar", "avx2", "avxvnni", "avx512" or "avx512vnni"; "unknown" for any other number. */
 const char *distil_level_name(distil_level level);
 
 #endif

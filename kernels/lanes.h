@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The 16 virtual lanes of a float reduction, for scalar code: see the rule in kernels.h.
+ * The 16 virtual lanes by which kernels.h defines a sum of floats, for scalar code.
  */
 #ifndef DISTIL_KERNELS_LANES_H
 #define DISTIL_KERNELS_LANES_H
@@ -9,12 +9,13 @@
 
 enum { DISTIL_LANES = 16 };
 
-/* Join the lanes, i with i + 8, then i + 4, i + 2, i + 1. Destroys lane. */
+/* Return the sum of the lanes by the tree of kernels.h: lane i and lane i + 8 are added first, then
+ * i + 4, i + 2 and i + 1. Overwrites `lane`. */
 static inline float distil_lane_tree(float lane[DISTIL_LANES])
 {
-    for (size_t step = DISTIL_LANES / 2; step > 0; step /= 2)
-        for (size_t i = 0; i < step; i++)
-            lane[i] += lane[i + step];
+    for (size_t distance = DISTIL_LANES / 2; distance > 0; distance /= 2)
+        for (size_t i = 0; i < distance; i++)
+            lane[i] += lane[i + distance];
     return lane[0];
 }
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exp, exp2 and GELU: coefficients, and the scalar functions that define their bits.
+ * exp, 2^y and GELU: the coefficients, and the scalar functions that define the bits of the results.
  *
- * Only multiply, fused multiply-add, add, minimum, maximum and integer operations are used, each
- * exactly defined by IEEE 754, so a vector form that keeps the order of operations gives the same
- * bits. No libm function takes part: those differ between versions and between CPUs.
- * The coefficients were computed by tools/generate/make_poly.py; the error bounds are held by
- * tests/unit/kernels/check_kernels.c.
+ * They consist of multiplication, fused multiply-add, addition, minimum, maximum and integer
+ * operations. IEEE 754 defines each of these exactly, so vector code that keeps their order returns
+ * the same bits. The functions of libm are not used, since their results differ between versions of
+ * libm and between CPUs. tools/generate/make_poly.py computed the coefficients, and
+ * tests/unit/kernels/check_kernels.c checks the error bounds stated below.
  */
 #ifndef DISTIL_KERNELS_POLY_H
 #define DISTIL_KERNELS_POLY_H
@@ -16,14 +16,16 @@
 #include <string.h>
 
 /*
- * exp(x) for x <= 0. n = rint(x / ln 2), r = x - n ln 2 in two steps, |r| <= ln(2) / 2, and
- * exp(x) = 2^n (1 + r + r^2 (E2 + E3 r + E4 r^2 + E5 r^3)). Relative error at most 3e-7.
+ * exp(x) for x <= 0. With n = rint(x / ln 2) and r = x - n ln 2, where |r| <= ln(2) / 2,
+ * exp(x) = 2^n (1 + r + r^2 (E2 + E3 r + E4 r^2 + E5 r^3)). r is computed by two fused
+ * multiply-adds, one for each half of ln 2. The relative error is at most 3e-7.
  *
- * Below EXP_MIN the argument is raised to it: n >= -126 and the polynomial is then 1.4, so the
- * result stays normal (1.6e-38) and no CPU mode for denormals can change it.
+ * An argument below EXP_MIN is replaced by EXP_MIN. The result is then 1.6e-38, which is still a
+ * normal float, so no CPU mode that flushes denormals can change it.
  *
- * n is read from the low bits of x / ln 2 + EXP_MAGIC, where EXP_MAGIC = 1.5 * 2^23 makes the
- * spacing of floats 1; shifted left by 23 those bits are n in the exponent's place.
+ * EXP_MAGIC = 1.5 * 2^23 rounds to an integer without a conversion instruction: near it the floats
+ * are the integers, so the low bits of x / ln 2 + EXP_MAGIC are n. Shifted left by 23 bits, they
+ * are added to the exponent of the polynomial's value.
  */
 #define DISTIL_EXP_MIN (-87.0f)
 #define DISTIL_EXP_LOG2E 0x1.715476p+0f
@@ -36,12 +38,13 @@
 #define DISTIL_EXP_E5 0x1.106284p-7f
 
 /*
- * 16383 * 2^y as an integer, for y <= 0. n = floor(y), r = y - n in [0, 1] (1 by rounding), and
- * 2^y = 2^n (1 + (W1 r + W2 r^2 + W3 r^3) / 16383): exact at r = 0, a hair below 2 at r = 1, so the
- * result is within 0 .. 16383 and never falls as y rises. Relative error at most 1.1e-4 before it
- * is rounded. Below WEIGHT_MIN, where it is 0, y is raised to that.
+ * The attention weight 16383 * 2^y as an integer, for y <= 0. With n = floor(y) and r = y - n in
+ * [0, 1] (r can round up to 1), 16383 * 2^y = 2^n (W0 + W1 r + W2 r^2 + W3 r^3). The polynomial is
+ * exact at r = 0 and slightly below 2 * 16383 at r = 1, so the result is within 0 .. 16383 and never
+ * decreases as y grows. Its relative error is at most 1.1e-4 before it is rounded. A y below
+ * WEIGHT_MIN, for which the result is 0, is replaced by WEIGHT_MIN.
  */
-#define DISTIL_WEIGHT_MOST 16383
+#define DISTIL_WEIGHT_MAX 16383
 #define DISTIL_WEIGHT_MIN (-32.0f)
 #define DISTIL_WEIGHT_W0 16383.0f
 #define DISTIL_WEIGHT_W1 0x1.640918p+13f
@@ -49,21 +52,22 @@
 #define DISTIL_WEIGHT_W3 0x1.4090e8p+10f
 
 /*
- * GELU (Hendrycks, Gimpel 2016), x * Phi(x) with the normal distribution's Phi, as max(x, 0) less
- * |x| * Phi(-|x|), which is even and dies out. With t = |x|, at most GELU_CLAMP, that is a cubic
- * in t on each of 8 pieces, n = rint(t * GELU_SCALE) = 0 .. 7: one register of coefficients for
- * each power, from which a permutation picks. Absolute error at most 2.9e-5 for every finite x, and
- * 0 at 0.
+ * GELU (Hendrycks, Gimpel 2016): x * Phi(x), where Phi is the distribution function of the standard
+ * normal distribution. It equals max(x, 0) - t * Phi(-t) with t = |x|. The second term is an even
+ * function of x that tends to 0, so t can be limited to GELU_CLAMP. It is approximated by a cubic in
+ * t on each of 8 pieces; the piece is n = rint(t * GELU_SCALE) = 0 .. 7. The 8 coefficients of one
+ * power fill a register, from which a permutation instruction selects by n. The absolute error is at
+ * most 2.9e-5 for every finite x, and 0 at x = 0.
  *
- * n is read from the low bits of a float as in exp; those of GELU_MAGIC are 0, so a permutation,
- * which looks at no more than four of them, takes the sum as it is.
+ * GELU_MAGIC rounds as EXP_MAGIC does. Its own low four bits are 0, and a permutation reads at most
+ * four bits of each index, so vector code uses the sum as the index without masking it.
  */
 #define DISTIL_GELU_CLAMP 0x1.198p+2f
 #define DISTIL_GELU_SCALE 0x1.b4p+0f
 #define DISTIL_GELU_MAGIC 0x1.8p+23f
 enum { DISTIL_GELU_PIECES = 8 };
 
-/* Row i: the factor of t^i on each piece. */
+/* Row i has the coefficients of t^i, one for each piece. */
 static const float distil_gelu_cubics[4][DISTIL_GELU_PIECES] = {
     {0.0f, -0x1.992764p-9f, 0x1.6dc61p-6f, 0x1.16bdccp-2f, 0x1.22676cp-1f, 0x1.03da92p-1f,
      0x1.f1e0ap-3f, 0x1.1b26dap-4f},
@@ -104,7 +108,7 @@ static inline int32_t distil_exp2_weight(float y)
     uint32_t bits;
 
     y = y > DISTIL_WEIGHT_MIN ? y : DISTIL_WEIGHT_MIN;
-    n = (int32_t)y; /* towards zero, hence */
+    n = (int32_t)y; /* The conversion truncates; floor is one less for negative fractions. */
     n -= (float)n > y;
     r = y - (float)n;
     p = fmaf(DISTIL_WEIGHT_W3, r, DISTIL_WEIGHT_W2);

@@ -1,31 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * int8 matrix product, AVX2: contract in kernels.h, inner loop in qtile_avx2.S, the walk around it
- * in qgemm_avx2.inc.
+ * int8 matrix product, AVX2: contract in kernels.h. The inner loops are in qtile_avx2.S, and the
+ * loops around them are in qgemm_avx2.inc and qgemm.inc.
  */
+#include "kernels/kernels.h"
+
+#define QGEMM distil_qgemm_avx2
 enum {
-    TILE_ROWS = 3,
-    MANY_TILES = 4 /* of a pair, so that a line in four quads is enough */
+    TILE_ROWS = DISTIL_TILE_ROWS_avx2,
+    MANY_TILES = 4 /* from this number of tiles on, one prefetched line in four quads is enough */
 };
 
 #include "kernels/qgemm_avx2.inc"
 
-/* qtile_avx2.S: r is rows, g is the lane group. */
+/* qtile_avx2.S. The digit after r is the number of rows, and the digit after g the lane group. */
 qtile_fn distil_qtile_avx2_r1g1, distil_qtile_avx2_r1g2, distil_qtile_avx2_r1g4;
 qtile_fn distil_qtile_avx2_r2g1, distil_qtile_avx2_r2g2, distil_qtile_avx2_r2g4;
 qtile_fn distil_qtile_avx2_r3g1, distil_qtile_avx2_r3g2, distil_qtile_avx2_r3g4;
 qtile_fn distil_qtile_avx2_r2g4single, distil_qtile_avx2_r3g4many;
 
 /*
- * How lines are fetched, by their rate. On Zen 4: a tile that streams alone through its pair
- * reaches 88 % of the speed of reading if they go to the first cache, 66 % to the second; where two
- * or three tiles fetch the next pair, the first cache's few line buffers bound it (4 rows from
- * memory: 56 instead of 115 GMAC/s); where many do, slowly, the first makes passes 2 % shorter. A
- * lane group of 4, which nearly all panels have, has the forms for that; others have one a height.
+ * The inner loops differ in the cache to which they prefetch, because the rate of prefetches
+ * differs (docs/kernels.md has the figures). A single tile that streams through its pair is fastest
+ * with lines prefetched to the first-level cache. Two or three tiles prefetch the next pair so fast
+ * that the few line buffers of the first-level cache would limit them, so they use the second-level
+ * cache. Four or more tiles need few lines and use the first-level cache again. Only the lane group
+ * 4, which nearly all panels have, has separate loops for these cases; the other groups have one
+ * loop for each height.
  */
 static qtile_fn *select_tile(size_t rows, size_t group, size_t tiles)
 {
-    static qtile_fn *const few[TILE_ROWS][3] = {
+    /* The second index is 0, 1 or 2 for the lane group 1, 2 or 4. */
+    static qtile_fn *const loops[TILE_ROWS][3] = {
         {distil_qtile_avx2_r1g1, distil_qtile_avx2_r1g2, distil_qtile_avx2_r1g4},
         {distil_qtile_avx2_r2g1, distil_qtile_avx2_r2g2, distil_qtile_avx2_r2g4},
         {distil_qtile_avx2_r3g1, distil_qtile_avx2_r3g2, distil_qtile_avx2_r3g4},
@@ -37,12 +43,5 @@ static qtile_fn *select_tile(size_t rows, size_t group, size_t tiles)
         return distil_qtile_avx2_r2g4single;
     if (group == 4 && rows == 3 && tiles >= MANY_TILES)
         return distil_qtile_avx2_r3g4many;
-    return few[rows - 1][group / 2];
-}
-
-void distil_qgemm_avx2(float *restrict c, size_t c_stride, const distil_qrows *a,
-                       const distil_qmatrix *w, size_t pair_begin, size_t pair_end,
-                       distil_epilogue epilogue)
-{
-    multiply_all(c, c_stride, a, w, pair_begin, pair_end, epilogue);
+    return loops[rows - 1][group / 2];
 }

@@ -1,43 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * int8 matrix product, AVX-512 without VNNI: contract in kernels.h.
+ * int8 matrix product, AVX-512 without VNNI: contract in kernels.h. The loops around the inner loops
+ * are in qgemm_avx512.inc and qgemm.inc.
  *
- * The scheme of qtile_avx2.S at 512 bits: vpmaddubsw adds two products in an int16 lane, vpaddw
- * those of a lane group with wrapping, vpmaddwd by ones widens. No lane overflows, by the proof in
- * the panel. The tile is up to 6 rows x 32 columns: 12 int32 sums, 12 int16 partial sums, 2 of
- * weights, activations, a product and the ones, 29 of 32 registers, which compilers manage. A group
- * of 4 quads is 48 multiply, 36 + 12 add and 12 widen instructions for 3072 multiply-adds on two
- * 512-bit ports: at most 56.9 a cycle.
+ * The arithmetic is that of qtile_avx2.S with 512 bits: vpmaddubsw adds two products in an int16
+ * lane, vpaddw adds those of a lane group with wrapping, and vpmaddwd by ones widens them to int32.
+ * The proof that the packed weights carry (kernels.h) excludes overflow. The tile has up to 6 rows x
+ * 32 columns: 12 int32 sums, 12 int16 partial sums, 2 registers of weights, 1 of activations, 1
+ * product and the ones are 29 of 32 registers. A lane group of 4 takes 48 multiply, 36 + 12 add and
+ * 12 widen instructions for 3072 multiply-adds on two 512-bit ports, so at most 56.9 a cycle.
  *
- * One or two rows, whose bound is reading the weights, take one panel after the other: a single
- * stream in the order of addresses is what memory gives fastest.
+ * One or two rows are limited by reading the weights. They use stream_rows, which multiplies one
+ * panel after the other, because memory is fastest at a single stream in the order of addresses.
  */
-enum { TILE_ROWS = 6 };
+#include "kernels/kernels.h"
+
+#define QGEMM distil_qgemm_avx512
+enum { TILE_ROWS = DISTIL_TILE_ROWS_avx512, MAX_STREAM_ROWS = 2 };
 
 #include "kernels/qgemm_avx512.inc"
 
-enum { MAX_STREAM_ROWS = 2 };
-
-/* a + b. gcc takes a sum of plain additions apart and keeps all its products at once, more than
- * there are registers for (2/3 of the speed); through a mask, of all lanes, it cannot. */
+/* a + b. gcc reorders a sum of plain additions so that all products are in registers at the same
+ * time, which spills (2/3 of the speed). It does not reorder masked additions, so this is one with a
+ * mask of all lanes. clang keeps the order anyway and is a tenth slower with a mask. */
 static inline __m512i add_in_order(__m512i a, __m512i b)
 {
 #ifdef __clang__
-    return _mm512_add_epi16(a, b); /* keeps its order, and is slower by a tenth with a mask */
+    return _mm512_add_epi16(a, b);
 #else
     return _mm512_mask_add_epi16(a, (__mmask32)-1, a, b);
 #endif
 }
 
-/* sum (rows, 32) = tile x pair, for a constant number of rows. */
+/* The inner loop (see qtile_fn) for a constant number of rows and lane group, with the prefetch of
+ * few or of many tiles. */
 __attribute__((always_inline)) static inline void
 multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group, int few)
 {
-    const size_t panel_bytes = t->quads * LINE;
+    const size_t panel_bytes = t->quads * DISTIL_QUAD_BYTES;
     const __m512i ones = _mm512_set1_epi16(1);
     const int8_t *b = t->panel;
     const uint16_t *order = t->order;
-    uintptr_t prefetch = t->prefetch, later = t->later;
+    uintptr_t prefetch = t->prefetch, hint = t->hint;
     __m512i low[TILE_ROWS], high[TILE_ROWS];
 
     DISTIL_UNROLL
@@ -55,18 +59,18 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t gro
             __m512i b_low = _mm512_load_si512(b);
             __m512i b_high = _mm512_load_si512(b + panel_bytes);
 
-            PREFETCH(few, prefetch, later, b, panel_bytes);
+            PREFETCH(few, prefetch, hint, b, panel_bytes);
             DISTIL_UNROLL
             for (size_t r = 0; r < rows; r++) {
-                __m512i x = broadcast_quad(a + r * DISTIL_QUAD);
+                __m512i x = _mm512_set1_epi32(load_quad(a + r * DISTIL_QUAD));
 
                 part_low[r] = add_in_order(part_low[r], _mm512_maddubs_epi16(x, b_low));
                 part_high[r] = add_in_order(part_high[r], _mm512_maddubs_epi16(x, b_high));
             }
-            b += LINE;
-            OPAQUE(b);
-            prefetch += t->step;
-            later += t->later_step;
+            b += DISTIL_QUAD_BYTES;
+            HIDE_VALUE(b);
+            prefetch += t->prefetch_stride;
+            hint += t->hint_stride;
         }
         DISTIL_UNROLL
         for (size_t r = 0; r < rows; r++) {
@@ -76,19 +80,19 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t gro
     }
     DISTIL_UNROLL
     for (size_t r = 0; r < rows; r++) {
-        _mm512_store_si512(sum + r * 2 * COLS, low[r]);
-        _mm512_store_si512(sum + r * 2 * COLS + COLS, high[r]);
+        _mm512_store_si512(sum + r * DISTIL_PAIR_COLS, low[r]);
+        _mm512_store_si512(sum + r * DISTIL_PAIR_COLS + DISTIL_PANEL_COLS, high[r]);
     }
 }
 
-/* The same, one panel after the other. */
+/* The inner loop for one or two rows, one panel after the other. */
 __attribute__((always_inline)) static inline void
 stream_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group)
 {
     const __m512i ones = _mm512_set1_epi16(1);
     const int8_t *b = t->panel;
 
-    for (size_t p = 0; p < 2; p++, sum += COLS) {
+    for (size_t p = 0; p < 2; p++, sum += DISTIL_PANEL_COLS) {
         const uint16_t *order = t->order;
         __m512i total[MAX_STREAM_ROWS];
 
@@ -102,16 +106,17 @@ stream_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group
             for (size_t r = 0; r < rows; r++)
                 part[r] = _mm512_setzero_si512();
             DISTIL_UNROLL
-            for (size_t g = 0; g < group; g++, b += LINE) {
+            for (size_t g = 0; g < group; g++, b += DISTIL_QUAD_BYTES) {
                 const uint8_t *a = t->a + (size_t)*order++ * rows * DISTIL_QUAD;
                 __m512i weights = _mm512_load_si512(b);
 
                 _mm_prefetch((const char *)((uintptr_t)b + STREAM_AHEAD), _MM_HINT_T0);
                 DISTIL_UNROLL
-                for (size_t r = 0; r < rows; r++)
-                    part[r] = _mm512_add_epi16(
-                        part[r],
-                        _mm512_maddubs_epi16(broadcast_quad(a + r * DISTIL_QUAD), weights));
+                for (size_t r = 0; r < rows; r++) {
+                    __m512i x = _mm512_set1_epi32(load_quad(a + r * DISTIL_QUAD));
+
+                    part[r] = _mm512_add_epi16(part[r], _mm512_maddubs_epi16(x, weights));
+                }
             }
             DISTIL_UNROLL
             for (size_t r = 0; r < rows; r++)
@@ -119,49 +124,51 @@ stream_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group
         }
         DISTIL_UNROLL
         for (size_t r = 0; r < rows; r++)
-            _mm512_store_si512(sum + r * 2 * COLS, total[r]);
+            _mm512_store_si512(sum + r * DISTIL_PAIR_COLS, total[r]);
     }
 }
 
-/* Only what is common has a form for many tiles: a lane group of 4, and the rows that a tile has
- * then; the other form is right for all. */
-#define FEW_TILES_OF(rows, group)                                                                  \
-    case 8 * (rows) + (group):                                                                     \
-        multiply_rows(sum, t, rows, group, 1);                                                     \
-        break;
-#define MANY_TILES_OF(rows, group)                                                                 \
-    case 8 * (rows) + (group):                                                                     \
-        if (t->few)                                                                                \
-            multiply_rows(sum, t, rows, group, 1);                                                 \
-        else                                                                                       \
-            multiply_rows(sum, t, rows, group, 0);                                                 \
-        break;
-#define STREAM_OF(rows, group)                                                                     \
-    case 8 * (rows) + (group):                                                                     \
-        stream_rows(sum, t, rows, group);                                                          \
-        break;
-#define STREAM(rows) STREAM_OF(rows, 4) STREAM_OF(rows, 2) STREAM_OF(rows, 1)
-#define RARE(rows) FEW_TILES_OF(rows, 2) FEW_TILES_OF(rows, 1)
-#define FEW(rows) FEW_TILES_OF(rows, 4) RARE(rows)
-#define TILE(rows) MANY_TILES_OF(rows, 4) RARE(rows)
-
-static void multiply_tile(int32_t *restrict sum, const tile_work *t, size_t rows, size_t group)
-{
-    switch (8 * rows + group) {
-        STREAM(1)
-        STREAM(2)
-        FEW(3)
-        TILE(4)
-        TILE(5)
-        TILE(6)
-    default:
-        assert(0 && "rows and group of a tile");
+/* Define the inner loops of one height: for the lane groups 1, 2 and 4. */
+#define QTILE(name, call)                                                                          \
+    static void name(int32_t *restrict sum, const tile_work *t)                                    \
+    {                                                                                              \
+        call;                                                                                      \
     }
-}
+#define STREAM(rows)                                                                               \
+    QTILE(stream_r##rows##g1, stream_rows(sum, t, rows, 1))                                        \
+    QTILE(stream_r##rows##g2, stream_rows(sum, t, rows, 2))                                        \
+    QTILE(stream_r##rows##g4, stream_rows(sum, t, rows, 4))
+#define FEW(rows)                                                                                  \
+    QTILE(few_r##rows##g1, multiply_rows(sum, t, rows, 1, 1))                                      \
+    QTILE(few_r##rows##g2, multiply_rows(sum, t, rows, 2, 1))                                      \
+    QTILE(few_r##rows##g4, multiply_rows(sum, t, rows, 4, 1))
+#define MANY(rows) QTILE(many_r##rows##g4, multiply_rows(sum, t, rows, 4, 0))
+STREAM(1)
+STREAM(2)
+FEW(3)
+FEW(4)
+FEW(5)
+FEW(6)
+MANY(4)
+MANY(5)
+MANY(6)
 
-void distil_qgemm_avx512(float *restrict c, size_t c_stride, const distil_qrows *a,
-                         const distil_qmatrix *w, size_t pair_begin, size_t pair_end,
-                         distil_epilogue epilogue)
+/* Only common cases have a loop of their own for many tiles: the lane group 4, and the heights of 4
+ * and more rows. (Rows are divided evenly, so a tile of many is never lower.) The loops for few
+ * tiles are correct for any number of them. */
+static qtile_fn *select_tile(size_t rows, size_t group, int few)
 {
-    multiply_all(c, c_stride, a, w, pair_begin, pair_end, epilogue);
+    /* The second index is 0, 1 or 2 for the lane group 1, 2 or 4. */
+    static qtile_fn *const loops[TILE_ROWS][3] = {
+        {stream_r1g1, stream_r1g2, stream_r1g4}, {stream_r2g1, stream_r2g2, stream_r2g4},
+        {few_r3g1, few_r3g2, few_r3g4},          {few_r4g1, few_r4g2, few_r4g4},
+        {few_r5g1, few_r5g2, few_r5g4},          {few_r6g1, few_r6g2, few_r6g4},
+    };
+    static qtile_fn *const many[TILE_ROWS] = {NULL, NULL, NULL, many_r4g4, many_r5g4, many_r6g4};
+
+    assert(rows >= 1 && rows <= TILE_ROWS);
+    assert(group == 1 || group == 2 || group == 4);
+    if (!few && group == 4 && many[rows - 1] != NULL)
+        return many[rows - 1];
+    return loops[rows - 1][group / 2];
 }

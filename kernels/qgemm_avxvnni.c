@@ -1,33 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * int8 matrix product, AVX-VNNI: contract in kernels.h, the walk around the inner loop in
- * qgemm_avx2.inc.
+ * int8 matrix product, AVX-VNNI: contract in kernels.h. The loops around the inner loops are in
+ * qgemm_avx2.inc and qgemm.inc.
  *
- * vpdpbusd adds four u8 x s8 products to an int32 lane exactly, so the lane group does not matter
- * here; only the quad order does. The tile is up to 6 rows x 16 columns: 12 sums, 2 of weights, 1
- * broadcast of activations, 15 of 16 registers; a quad is 12 vpdpbusd on two ports beside 8 loads:
- * at most 64 multiply-adds a cycle. Up to three rows have too few sums to cover the instruction's
- * latency: their quads go to 4 or 2 sets of sums in turn, joined at the end.
+ * vpdpbusd adds four products of u8 and int8 to an int32 lane exactly, so the lane group does not
+ * matter here; only the order of the quads does. The tile has up to 6 rows x 16 columns: 12
+ * accumulators, 2 registers of weights and 1 broadcast of activations are 15 of 16 registers. One
+ * quad takes 12 vpdpbusd on two ports beside 8 loads, so the bound is 64 multiply-adds a cycle.
+ * Tiles of up to three rows have too few accumulators to hide the latency of vpdpbusd. They use 4
+ * or 2 sets of accumulators, to which the quads are added in turn, and add up the sets at the end.
  */
-enum { TILE_ROWS = 6, MAX_SUMS = 6 /* rows x sets */ };
+#include "kernels/kernels.h"
+
+#define QGEMM distil_qgemm_avxvnni
+enum { TILE_ROWS = DISTIL_TILE_ROWS_avxvnni, MAX_SUMS = 6 /* rows * sets */ };
 
 #include "kernels/qgemm_avx2.inc"
 
-#include <string.h>
-
-/* One quad of one row in every lane. */
-static inline __m256i broadcast_quad(const uint8_t *a)
-{
-    int32_t quad;
-
-    memcpy(&quad, a, sizeof quad);
-    return _mm256_set1_epi32(quad);
-}
-
-/* The inner loop for a constant number of rows, quads dealt to `sets` sets of sums. */
+/* The inner loop (see qtile_fn) for a constant number of rows and of sets of accumulators. */
 __attribute__((always_inline)) static inline void
 multiply_rows(int32_t *sum, const uint8_t *a, const int8_t *panel, const uint16_t *order,
-              size_t quads, uintptr_t prefetch, size_t step, size_t rows, size_t sets)
+              size_t quads, uintptr_t prefetch, size_t prefetch_stride, size_t rows, size_t sets)
 {
     __m256i low[MAX_SUMS], high[MAX_SUMS];
 
@@ -39,18 +32,18 @@ multiply_rows(int32_t *sum, const uint8_t *a, const int8_t *panel, const uint16_
         for (size_t s = 0; s < sets; s++) {
             const uint8_t *at = a + (size_t)*order++ * rows * DISTIL_QUAD;
             __m256i b_low = _mm256_load_si256((const __m256i *)panel);
-            __m256i b_high = _mm256_load_si256((const __m256i *)(panel + LINE / 2));
+            __m256i b_high = _mm256_load_si256((const __m256i *)(panel + DISTIL_QUAD_BYTES / 2));
 
             _mm_prefetch((const char *)prefetch, _MM_HINT_T1);
             DISTIL_UNROLL
             for (size_t r = 0; r < rows; r++) {
-                __m256i x = broadcast_quad(at + r * DISTIL_QUAD);
+                __m256i x = _mm256_set1_epi32(load_quad(at + r * DISTIL_QUAD));
 
                 low[s * rows + r] = _mm256_dpbusd_avx_epi32(low[s * rows + r], x, b_low);
                 high[s * rows + r] = _mm256_dpbusd_avx_epi32(high[s * rows + r], x, b_high);
             }
-            panel += LINE;
-            prefetch += step;
+            panel += DISTIL_QUAD_BYTES;
+            prefetch += prefetch_stride;
         }
     }
     DISTIL_UNROLL
@@ -60,17 +53,17 @@ multiply_rows(int32_t *sum, const uint8_t *a, const int8_t *panel, const uint16_
             low[r] = _mm256_add_epi32(low[r], low[s * rows + r]);
             high[r] = _mm256_add_epi32(high[r], high[s * rows + r]);
         }
-        _mm256_store_si256((__m256i *)(sum + r * COLS), low[r]);
-        _mm256_store_si256((__m256i *)(sum + r * COLS + COLS / 2), high[r]);
+        _mm256_store_si256((__m256i *)(sum + r * DISTIL_PANEL_COLS), low[r]);
+        _mm256_store_si256((__m256i *)(sum + r * DISTIL_PANEL_COLS + 8), high[r]);
     }
 }
 
 #define QTILE(rows, sets)                                                                          \
     static void qtile_r##rows(int32_t *sum, const uint8_t *a, const int8_t *panel,                 \
                               const uint16_t *order, size_t quads, uintptr_t prefetch,             \
-                              size_t step)                                                         \
+                              size_t prefetch_stride)                                              \
     {                                                                                              \
-        multiply_rows(sum, a, panel, order, quads, prefetch, step, rows, sets);                    \
+        multiply_rows(sum, a, panel, order, quads, prefetch, prefetch_stride, rows, sets);         \
     }
 QTILE(1, 4)
 QTILE(2, 2)
@@ -81,18 +74,11 @@ QTILE(6, 1)
 
 static qtile_fn *select_tile(size_t rows, size_t group, size_t tiles)
 {
-    static qtile_fn *const of_rows[TILE_ROWS] = {qtile_r1, qtile_r2, qtile_r3,
-                                                 qtile_r4, qtile_r5, qtile_r6};
+    static qtile_fn *const loops[TILE_ROWS] = {qtile_r1, qtile_r2, qtile_r3,
+                                               qtile_r4, qtile_r5, qtile_r6};
 
     (void)group;
     (void)tiles;
     assert(rows >= 1 && rows <= TILE_ROWS);
-    return of_rows[rows - 1];
-}
-
-void distil_qgemm_avxvnni(float *restrict c, size_t c_stride, const distil_qrows *a,
-                          const distil_qmatrix *w, size_t pair_begin, size_t pair_end,
-                          distil_epilogue epilogue)
-{
-    multiply_all(c, c_stride, a, w, pair_begin, pair_end, epilogue);
+    return loops[rows - 1];
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows to u8 with a scale and a zero point each, AVX2: contract in kernels.h. */
 #include "kernels/kernels.h"
+#include "kernels/quantize.inc"
 #include "kernels/simd_avx2.h"
 
 #include <assert.h>
-#include <string.h>
 
-/* Least and greatest element, at most and at least 0. */
+/* Set *lo to the least element or 0, whichever is less, and *hi to the greatest element or 0. */
 static void find_range(float *lo, float *hi, const float *x, size_t depth)
 {
     __m256 min[4], max[4];
@@ -29,24 +29,22 @@ static void find_range(float *lo, float *hi, const float *x, size_t depth)
         _mm256_max_ps(_mm256_max_ps(max[0], max[1]), _mm256_max_ps(max[2], max[3])));
 }
 
-static inline __m256i convert(const float *x, __m256 inverse, __m256i zero)
+/* The integers of 8 elements, which are not clamped yet. */
+static inline __m256i quantize_8(const float *x, __m256 inverse, __m256i zero)
 {
     return _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x), inverse)), zero);
 }
 
-static inline void store_quad(uint8_t *q, int quad)
-{
-    memcpy(q, &quad, sizeof quad);
-}
-
-/* 8 quads of one row, quad_bytes apart. The packs saturate to 0 .. 255 and work in 128-bit halves,
- * which leaves the even quads in the low half and the odd ones in the high half. */
+/* Quantise 32 elements of one row and store them as 8 quads, quad_bytes apart. The pack instructions
+ * clamp to 0 .. 255. They work within halves of 128 bits, which leaves the even quads in the low
+ * half and the odd quads in the high half. */
 static inline void quantize_32(uint8_t *q, size_t quad_bytes, const float *x, __m256 inverse,
                                __m256i zero)
 {
-    __m256i even = _mm256_packs_epi32(convert(x, inverse, zero), convert(x + 8, inverse, zero));
+    __m256i even =
+        _mm256_packs_epi32(quantize_8(x, inverse, zero), quantize_8(x + 8, inverse, zero));
     __m256i odd =
-        _mm256_packs_epi32(convert(x + 16, inverse, zero), convert(x + 24, inverse, zero));
+        _mm256_packs_epi32(quantize_8(x + 16, inverse, zero), quantize_8(x + 24, inverse, zero));
     __m256i bytes = _mm256_packus_epi16(even, odd);
     __m128i low = _mm256_castsi256_si128(bytes);
     __m128i high = _mm256_extracti128_si256(bytes, 1);
@@ -69,18 +67,10 @@ void distil_quantize_avx2(uint8_t *restrict q, float *restrict scale, int32_t *r
     assert(rows >= 1 && rows <= DISTIL_MAX_TILE_ROWS);
     assert(depth % 32 == 0);
     for (size_t r = 0; r < rows; r++, x += x_stride, q += DISTIL_QUAD) {
-        float inverse = 0.0f;
-        float lo, hi, range;
+        float lo, hi, inverse;
 
         find_range(&lo, &hi, x, depth);
-        range = hi - lo;
-        scale[r] = 1.0f;
-        zero_point[r] = 0;
-        if (range >= 1e-30f) {
-            scale[r] = range / 255.0f;
-            inverse = 255.0f / range;
-            zero_point[r] = (int32_t)lrintf(-lo * inverse);
-        }
+        inverse = choose_scale(scale + r, zero_point + r, lo, hi);
         for (size_t k = 0; k < depth; k += 32)
             quantize_32(q + k / DISTIL_QUAD * quad_bytes, quad_bytes, x + k,
                         _mm256_set1_ps(inverse), _mm256_set1_epi32(zero_point[r]));

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows to u8 with a scale and a zero point each, AVX-512: contract in kernels.h. */
 #include "kernels/kernels.h"
+#include "kernels/quantize.inc"
 #include "kernels/simd_avx512.h"
 
 #include <assert.h>
-#include <string.h>
 
-/* Least and greatest element, at most and at least 0. */
+/* Set *lo to the least element or 0, whichever is less, and *hi to the greatest element or 0. */
 static void find_range(float *lo, float *hi, const float *x, size_t depth)
 {
     __m512 min[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
@@ -25,7 +25,7 @@ static void find_range(float *lo, float *hi, const float *x, size_t depth)
     *hi = _mm512_reduce_max_ps(_mm512_max_ps(max[0], max[1]));
 }
 
-/* 4 quads of one row as bytes. */
+/* 16 elements of one row as bytes, which are 4 quads. */
 static inline __m128i quantize_16(const float *x, __m512 inverse, __m512i zero)
 {
     __m512i q =
@@ -34,12 +34,7 @@ static inline __m128i quantize_16(const float *x, __m512 inverse, __m512i zero)
     return _mm512_cvtusepi32_epi8(_mm512_max_epi32(q, _mm512_setzero_si512()));
 }
 
-static inline void store_quad(uint8_t *q, int quad)
-{
-    memcpy(q, &quad, sizeof quad);
-}
-
-/* One row; its quads are quad_bytes apart. */
+/* Quantise one row and store its quads quad_bytes apart. */
 static void quantize_row(uint8_t *q, size_t quad_bytes, const float *x, __m512 inverse,
                          __m512i zero, size_t depth)
 {
@@ -53,7 +48,8 @@ static void quantize_row(uint8_t *q, size_t quad_bytes, const float *x, __m512 i
     }
 }
 
-/* 16 quads of one row: quad 4 * j + i in the 32-bit lane j of the 128-bit lane i. */
+/* 64 elements of one row as bytes, which are 16 quads. The pack instructions work within lanes of 128
+ * bits, so quad 4 * j + i is in the 32-bit lane j of the 128-bit lane i. */
 static inline __m512i quantize_64(const float *x, __m512 inverse, __m512i zero)
 {
     __m512i q[4];
@@ -65,7 +61,8 @@ static inline __m512i quantize_64(const float *x, __m512 inverse, __m512i zero)
     return _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
 }
 
-/* Quads 0, 1, 2, 3 of four rows to their places, quad_bytes apart. */
+/* Store four consecutive quads of four rows: the 128-bit lane i has quad i of all four rows, and the
+ * places of the quads are quad_bytes apart. */
 static inline void store_4_quads(uint8_t *q, size_t quad_bytes, __m512i quads)
 {
     _mm_storeu_si128((__m128i *)q, _mm512_castsi512_si128(quads));
@@ -74,7 +71,8 @@ static inline void store_4_quads(uint8_t *q, size_t quad_bytes, __m512i quads)
     _mm_storeu_si128((__m128i *)(q + 3 * quad_bytes), _mm512_extracti32x4_epi32(quads, 3));
 }
 
-/* Four adjacent rows of a tile: their quads lie side by side, 16 bytes in one store. */
+/* Quantise four neighbouring rows of a tile. Their quads lie side by side, so the rows are transposed
+ * in registers and one store writes 16 bytes. */
 static void quantize_4_rows(uint8_t *q, size_t quad_bytes, const float *x, size_t x_stride,
                             const __m512 inverse[4], const __m512i zero[4], size_t depth)
 {
@@ -108,21 +106,14 @@ static void quantize_4_rows(uint8_t *q, size_t quad_bytes, const float *x, size_
     }
 }
 
-/* Scale, zero point and the factor to multiply a row with. */
-static float choose_scale(float *scale, int32_t *zero_point, const float *x, size_t depth)
+/* Choose the scale and the zero point of one row. Return the factor that turns its elements into
+ * integers. */
+static float scale_row(float *scale, int32_t *zero_point, const float *x, size_t depth)
 {
-    float lo, hi, range, inverse;
+    float lo, hi;
 
     find_range(&lo, &hi, x, depth);
-    range = hi - lo;
-    *scale = 1.0f;
-    *zero_point = 0;
-    if (!(range >= 1e-30f))
-        return 0.0f;
-    inverse = 255.0f / range;
-    *scale = range / 255.0f;
-    *zero_point = (int32_t)lrintf(-lo * inverse);
-    return inverse;
+    return choose_scale(scale, zero_point, lo, hi);
 }
 
 void distil_quantize_avx512(uint8_t *restrict q, float *restrict scale,
@@ -139,7 +130,7 @@ void distil_quantize_avx512(uint8_t *restrict q, float *restrict scale,
 
         for (size_t i = 0; i < 4; i++) {
             inverse[i] = _mm512_set1_ps(
-                choose_scale(scale + r + i, zero_point + r + i, x + (r + i) * x_stride, depth));
+                scale_row(scale + r + i, zero_point + r + i, x + (r + i) * x_stride, depth));
             zero[i] = _mm512_set1_epi32(zero_point[r + i]);
         }
         quantize_4_rows(q + r * DISTIL_QUAD, quad_bytes, x + r * x_stride, x_stride, inverse, zero,
@@ -147,7 +138,7 @@ void distil_quantize_avx512(uint8_t *restrict q, float *restrict scale,
     }
     for (; r < rows; r++) {
         const float *row = x + r * x_stride;
-        __m512 inverse = _mm512_set1_ps(choose_scale(scale + r, zero_point + r, row, depth));
+        __m512 inverse = _mm512_set1_ps(scale_row(scale + r, zero_point + r, row, depth));
 
         quantize_row(q + r * DISTIL_QUAD, quad_bytes, row, inverse,
                      _mm512_set1_epi32(zero_point[r]), depth);

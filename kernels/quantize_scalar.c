@@ -1,37 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows to u8 with a scale and a zero point each, scalar reference: contract in kernels.h. */
 #include "kernels/kernels.h"
+#include "kernels/quantize.inc"
 
 #include <assert.h>
-#include <math.h>
 
-/* One row into its place in the tile: quad i of the row is at q + i * rows * 4. */
+/* Quantise one row of a tile of `rows` rows. q is the place of its first quad; the next quads follow
+ * rows * 4 bytes apart. */
 static void quantize_row(uint8_t *restrict q, float *restrict scale, int32_t *restrict zero_point,
                          const float *restrict x, size_t rows, size_t depth)
 {
     float lo = 0.0f;
     float hi = 0.0f;
-    float range;
-    float inverse = 0.0f;
-    long zero = 0;
+    float inverse;
 
     for (size_t k = 0; k < depth; k++) {
         lo = x[k] < lo ? x[k] : lo;
         hi = x[k] > hi ? x[k] : hi;
     }
-    range = hi - lo;
-    *scale = 1.0f;
-    if (range >= 1e-30f) {
-        *scale = range / 255.0f;
-        inverse = 255.0f / range;
-        zero = lrintf(-lo * inverse);
-    }
-    *zero_point = (int32_t)zero;
-
+    inverse = choose_scale(scale, zero_point, lo, hi);
     for (size_t k = 0; k < depth; k++) {
-        long value = lrintf(x[k] * inverse) + zero;
+        long value = lrintf(x[k] * inverse) + *zero_point;
 
-        value = value < 0 ? 0 : value > 255 ? 255 : value;
+        value = value < 0 ? 0 : value > DISTIL_QUANTIZE_MAX ? DISTIL_QUANTIZE_MAX : value;
         q[k / DISTIL_QUAD * rows * DISTIL_QUAD + k % DISTIL_QUAD] = (uint8_t)value;
     }
 }

@@ -430,15 +430,15 @@ static void fill_halves(float *x, size_t step, size_t n, float least, float most
  * tie or off it by a rounding, so that one more or less, or in another place, changes integers. */
 static void fill_ties(float *q, float *k, float *v, size_t stride, const kernel_shape *s)
 {
-    float most = (float)distil_attention_most_v(s->rows);
+    float most = (float)distil_attention_max_v(s->rows);
 
     for (size_t i = 0; i < s->queries; i++)
-        fill_halves(q + i * stride, 1, s->depth, -DISTIL_ATTENTION_MOST_Q, DISTIL_ATTENTION_MOST_Q);
+        fill_halves(q + i * stride, 1, s->depth, -DISTIL_ATTENTION_MAX_Q, DISTIL_ATTENTION_MAX_Q);
     for (size_t d = 0; d < s->depth; d++) {
         float least = 0.5f * (float)(harness_random() % 600) - 200.0f;
         float stretch = d % 2 == 1 ? harness_uniform(0.1f, 10.0f) : 1.0f;
 
-        fill_halves(k + d, stride, s->rows, least, least + (float)DISTIL_ATTENTION_MOST_K);
+        fill_halves(k + d, stride, s->rows, least, least + (float)DISTIL_ATTENTION_MAX_K);
         fill_halves(v + d, stride, s->rows, -most, most);
         for (size_t j = 0; j < s->rows; j++) {
             k[j * stride + d] *= stretch;
@@ -455,7 +455,7 @@ static void fill_bounds(float *q, float *k, float *v, size_t stride, const kerne
 {
     const float bounds[] = {DISTIL_ATTENTION_RANGE_MIN, nextafterf(DISTIL_ATTENTION_RANGE_MIN, 0),
                             DISTIL_ATTENTION_RANGE_MAX, 2 * DISTIL_ATTENTION_RANGE_MAX,
-                            DISTIL_ATTENTION_MOST_K};
+                            DISTIL_ATTENTION_MAX_K};
     const size_t kinds = sizeof bounds / sizeof bounds[0];
 
     for (size_t d = 0; d < s->depth; d++) {
