@@ -8,9 +8,9 @@
  * sum of floats is defined in one of two ways:
  *   - As a chain: one accumulator receives fused multiply-adds in the order of the index. Vector
  *     code computes many chains side by side, so the width of its registers cannot change a result.
- *   - Over 16 virtual lanes: lane i receives the elements i, i + 16, i + 32, ... in this order. Then
- *     the lanes are added pairwise, lane i and lane i + 8 first, then i + 4, i + 2 and i + 1. The
- *     definitions below call this addition "the tree".
+ *   - Over 16 virtual lanes: lane i receives the elements i, i + 16, i + 32, ... in this order.
+ *     Then the lanes are added pairwise, lane i and lane i + 8 first, then i + 4, i + 2 and i + 1.
+ *     The definitions below call this addition "the tree".
  * In the definitions, fma(a, b, c) rounds once and a * b + c rounds twice. All rounding is to the
  * nearest number, ties to even.
  *
@@ -33,7 +33,8 @@
  *   scalar      the x86-64 baseline
  *   avx2        AVX2, FMA, BMI2, and an operating system that saves the ymm registers
  *   avxvnni     avx2 and AVX-VNNI
- *   avx512      avx2, AVX-512 F, BW, DQ and VL, and an operating system that saves the zmm registers
+ *   avx512      avx2, AVX-512 F, BW, DQ and VL, and an operating system that saves the zmm
+ *               registers
  *   avx512vnni  avx512 and AVX-512 VNNI
  */
 #define DISTIL_LEVELS(LEVEL)                                                                       \
@@ -128,9 +129,9 @@ typedef struct distil_qmatrix {
 /*
  * Quantised activations: (rows, depth) u8 with a scale and a zero point for each row, where the
  * value is (q - zero_point) * scale. The rows are divided into tiles of nearly equal height (see
- * distil_tile_count and distil_tile_first). A tile is interleaved by quad: the byte of a row and a k
- * is ((k / 4) * rows_of_tile + row_in_tile) * 4 + k % 4 from the tile's start, and the tile starts
- * at q + first_row_of_tile * depth. q is 64-byte aligned.
+ * distil_tile_count and distil_tile_first). A tile is interleaved by quad: the byte of a row and a
+ * k is ((k / 4) * rows_of_tile + row_in_tile) * 4 + k % 4 from the tile's start, and the tile
+ * starts at q + first_row_of_tile * depth. q is 64-byte aligned.
  */
 typedef struct distil_qrows {
     const uint8_t *q;
@@ -297,8 +298,8 @@ static inline size_t distil_attention_scratch(size_t rows, size_t head_dim)
  * fp32 product of one row with a matrix, for the classification head:
  *   out[n] = chain over k of fma(x[k], w[k * cols + n], o), which starts from bias[n];
  *   with relu, negative results become +0: out = o > 0 ? o : +0.
- * x is (depth), bias and out are (cols), w is (depth, cols) row-major and 64-byte aligned. cols is a
- * multiple of 16. Nothing overlaps.
+ * x is (depth), bias and out are (cols), w is (depth, cols) row-major and 64-byte aligned. cols is
+ * a multiple of 16. Nothing overlaps.
  */
 typedef void distil_dense_fn(float *restrict out, const float *restrict x, const float *restrict w,
                              const float *restrict bias, size_t depth, size_t cols, int relu);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exp, 2^y and GELU: the coefficients, and the scalar functions that define the bits of the results.
+ * exp, 2^y and GELU: the coefficients, and the scalar functions that define the bits of the
+ * results.
  *
  * They consist of multiplication, fused multiply-add, addition, minimum, maximum and integer
  * operations. IEEE 754 defines each of these exactly, so vector code that keeps their order returns
@@ -40,8 +41,8 @@
 /*
  * The attention weight 16383 * 2^y as an integer, for y <= 0. With n = floor(y) and r = y - n in
  * [0, 1] (r can round up to 1), 16383 * 2^y = 2^n (W0 + W1 r + W2 r^2 + W3 r^3). The polynomial is
- * exact at r = 0 and slightly below 2 * 16383 at r = 1, so the result is within 0 .. 16383 and never
- * decreases as y grows. Its relative error is at most 1.1e-4 before it is rounded. A y below
+ * exact at r = 0 and slightly below 2 * 16383 at r = 1, so the result is within 0 .. 16383 and
+ * never decreases as y grows. Its relative error is at most 1.1e-4 before it is rounded. A y below
  * WEIGHT_MIN, for which the result is 0, is replaced by WEIGHT_MIN.
  */
 #define DISTIL_WEIGHT_MAX 16383
@@ -54,10 +55,10 @@
 /*
  * GELU (Hendrycks, Gimpel 2016): x * Phi(x), where Phi is the distribution function of the standard
  * normal distribution. It equals max(x, 0) - t * Phi(-t) with t = |x|. The second term is an even
- * function of x that tends to 0, so t can be limited to GELU_CLAMP. It is approximated by a cubic in
- * t on each of 8 pieces; the piece is n = rint(t * GELU_SCALE) = 0 .. 7. The 8 coefficients of one
- * power fill a register, from which a permutation instruction selects by n. The absolute error is at
- * most 2.9e-5 for every finite x, and 0 at x = 0.
+ * function of x that tends to 0, so t can be limited to GELU_CLAMP. It is approximated by a cubic
+ * in t on each of 8 pieces; the piece is n = rint(t * GELU_SCALE) = 0 .. 7. The 8 coefficients of
+ * one power fill a register, from which a permutation instruction selects by n. The absolute error
+ * is at most 2.9e-5 for every finite x, and 0 at x = 0.
  *
  * GELU_MAGIC rounds as EXP_MAGIC does. Its own low four bits are 0, and a permutation reads at most
  * four bits of each index, so vector code uses the sum as the index without masking it.

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * int8 matrix product, AVX-512 without VNNI: contract in kernels.h. The loops around the inner loops
- * are in qgemm_avx512.inc and qgemm.inc.
+ * int8 matrix product, AVX-512 without VNNI: contract in kernels.h. The loops around the inner
+ * loops are in qgemm_avx512.inc and qgemm.inc.
  *
  * The arithmetic is that of qtile_avx2.S with 512 bits: vpmaddubsw adds two products in an int16
  * lane, vpaddw adds those of a lane group with wrapping, and vpmaddwd by ones widens them to int32.
- * The proof that the packed weights carry (kernels.h) excludes overflow. The tile has up to 6 rows x
- * 32 columns: 12 int32 sums, 12 int16 partial sums, 2 registers of weights, 1 of activations, 1
+ * The proof that the packed weights carry (kernels.h) excludes overflow. The tile has up to 6 rows
+ * x 32 columns: 12 int32 sums, 12 int16 partial sums, 2 registers of weights, 1 of activations, 1
  * product and the ones are 29 of 32 registers. A lane group of 4 takes 48 multiply, 36 + 12 add and
  * 12 widen instructions for 3072 multiply-adds on two 512-bit ports, so at most 56.9 a cycle.
  *
@@ -21,8 +21,8 @@ enum { TILE_ROWS = DISTIL_TILE_ROWS_avx512, MAX_STREAM_ROWS = 2 };
 #include "kernels/qgemm_avx512.inc"
 
 /* a + b. gcc reorders a sum of plain additions so that all products are in registers at the same
- * time, which spills (2/3 of the speed). It does not reorder masked additions, so this is one with a
- * mask of all lanes. clang keeps the order anyway and is a tenth slower with a mask. */
+ * time, which spills (2/3 of the speed). It does not reorder masked additions, so this is one
+ * with a mask of all lanes. clang keeps the order anyway and is a tenth slower with a mask. */
 static inline __m512i add_in_order(__m512i a, __m512i b)
 {
 #ifdef __clang__

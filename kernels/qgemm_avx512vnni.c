@@ -12,8 +12,8 @@
  *
  * One or two rows are limited by reading the weights. They use stream_rows, which multiplies one
  * panel after the other, because memory is fastest at a single stream in the order of addresses.
- * They have too few accumulators to hide the latency of vpdpbusd (5 cycles on two ports need 10), so
- * the quads are added to 8 or 4 sets of accumulators in turn, which are added up at the end.
+ * They have too few accumulators to hide the latency of vpdpbusd (5 cycles on two ports need 10),
+ * so the quads are added to 8 or 4 sets of accumulators in turn, which are added up at the end.
  */
 #include "kernels/kernels.h"
 
@@ -61,7 +61,8 @@ multiply_rows(int32_t *restrict sum, const tile_work *t, size_t rows, int few)
     }
 }
 
-/* The inner loop for one or two rows, one panel after the other, with `sets` sets of accumulators. */
+/* The inner loop for one or two rows, one panel after the other, with `sets` sets of
+ * accumulators. */
 __attribute__((always_inline)) static inline void
 stream_rows(int32_t *restrict sum, const tile_work *t, size_t rows, size_t sets)
 {

@@ -35,9 +35,9 @@ static inline __m256i quantize_8(const float *x, __m256 inverse, __m256i zero)
     return _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x), inverse)), zero);
 }
 
-/* Quantise 32 elements of one row and store them as 8 quads, quad_bytes apart. The pack instructions
- * clamp to 0 .. 255. They work within halves of 128 bits, which leaves the even quads in the low
- * half and the odd quads in the high half. */
+/* Quantise 32 elements of one row and store them as 8 quads, quad_bytes apart. The pack
+ * instructions clamp to 0 .. 255. They work within halves of 128 bits, which leaves the even
+ * quads in the low half and the odd quads in the high half. */
 static inline void quantize_32(uint8_t *q, size_t quad_bytes, const float *x, __m256 inverse,
                                __m256i zero)
 {

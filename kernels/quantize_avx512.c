@@ -48,8 +48,8 @@ static void quantize_row(uint8_t *q, size_t quad_bytes, const float *x, __m512 i
     }
 }
 
-/* 64 elements of one row as bytes, which are 16 quads. The pack instructions work within lanes of 128
- * bits, so quad 4 * j + i is in the 32-bit lane j of the 128-bit lane i. */
+/* 64 elements of one row as bytes, which are 16 quads. The pack instructions work within lanes
+ * of 128 bits, so quad 4 * j + i is in the 32-bit lane j of the 128-bit lane i. */
 static inline __m512i quantize_64(const float *x, __m512 inverse, __m512i zero)
 {
     __m512i q[4];
@@ -61,8 +61,8 @@ static inline __m512i quantize_64(const float *x, __m512 inverse, __m512i zero)
     return _mm512_packus_epi16(_mm512_packs_epi32(q[0], q[1]), _mm512_packs_epi32(q[2], q[3]));
 }
 
-/* Store four consecutive quads of four rows: the 128-bit lane i has quad i of all four rows, and the
- * places of the quads are quad_bytes apart. */
+/* Store four consecutive quads of four rows: the 128-bit lane i has quad i of all four rows, and
+ * the places of the quads are quad_bytes apart. */
 static inline void store_4_quads(uint8_t *q, size_t quad_bytes, __m512i quads)
 {
     _mm_storeu_si128((__m128i *)q, _mm512_castsi512_si128(quads));
@@ -71,8 +71,8 @@ static inline void store_4_quads(uint8_t *q, size_t quad_bytes, __m512i quads)
     _mm_storeu_si128((__m128i *)(q + 3 * quad_bytes), _mm512_extracti32x4_epi32(quads, 3));
 }
 
-/* Quantise four neighbouring rows of a tile. Their quads lie side by side, so the rows are transposed
- * in registers and one store writes 16 bytes. */
+/* Quantise four neighbouring rows of a tile. Their quads lie side by side, so the rows are
+ * transposed in registers and one store writes 16 bytes. */
 static void quantize_4_rows(uint8_t *q, size_t quad_bytes, const float *x, size_t x_stride,
                             const __m512 inverse[4], const __m512i zero[4], size_t depth)
 {

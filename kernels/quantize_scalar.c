@@ -5,8 +5,8 @@
 
 #include <assert.h>
 
-/* Quantise one row of a tile of `rows` rows. q is the place of its first quad; the next quads follow
- * rows * 4 bytes apart. */
+/* Quantise one row of a tile of `rows` rows. q is the place of its first quad; the next quads
+ * follow rows * 4 bytes apart. */
 static void quantize_row(uint8_t *restrict q, float *restrict scale, int32_t *restrict zero_point,
                          const float *restrict x, size_t rows, size_t depth)
 {

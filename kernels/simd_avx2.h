@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Helpers of the kernels with 256-bit registers: exp, 2^y and GELU of poly.h on 8 floats, and the
- * vector of 16 floats on which the templates (dense.inc, embed.inc, layer_norm.inc, softmax.inc) are
- * written. Only files that are compiled with -mavx2 -mfma -mbmi2 include this header.
+ * vector of 16 floats on which the templates (dense.inc, embed.inc, layer_norm.inc, softmax.inc)
+ * are written. Only files that are compiled with -mavx2 -mfma -mbmi2 include this header.
  */
 #ifndef DISTIL_KERNELS_SIMD_AVX2_H
 #define DISTIL_KERNELS_SIMD_AVX2_H

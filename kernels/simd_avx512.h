@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Helpers of the kernels with 512-bit registers: exp, 2^y and GELU of poly.h on 16 floats, and the
- * vector of 16 floats on which the templates (dense.inc, embed.inc, layer_norm.inc, softmax.inc) are
- * written. Only files that are compiled with AVX-512 F, BW, DQ and VL include this header.
+ * vector of 16 floats on which the templates (dense.inc, embed.inc, layer_norm.inc, softmax.inc)
+ * are written. Only files that are compiled with AVX-512 F, BW, DQ and VL include this header.
  */
 #ifndef DISTIL_KERNELS_SIMD_AVX512_H
 #define DISTIL_KERNELS_SIMD_AVX512_H
@@ -40,8 +40,8 @@ static inline __m512 distil_avx512_exp_neg(__m512 x)
         _mm512_castps_si512(p), _mm512_slli_epi32(_mm512_castps_si512(shifted), 23)));
 }
 
-/* distil_exp2_weight of 16 floats. vscalefps multiplies p with 2^floor(y), which gives 0 for every y
- * below WEIGHT_MIN, so the argument needs no clamp here. */
+/* distil_exp2_weight of 16 floats. vscalefps multiplies p with 2^floor(y), which gives 0 for
+ * every y below WEIGHT_MIN, so the argument needs no clamp here. */
 static inline __m512i distil_avx512_exp2_weight(__m512 y)
 {
     __m512 r = _mm512_sub_ps(y, _mm512_floor_ps(y));
@@ -53,8 +53,8 @@ static inline __m512i distil_avx512_exp2_weight(__m512 y)
     return _mm512_cvtps_epi32(_mm512_scalef_ps(p, y));
 }
 
-/* The coefficients of t^power in the lower 8 lanes. The upper 8 lanes are undefined, but a piece is at
- * most 7, so the permutation never selects them. */
+/* The coefficients of t^power in the lower 8 lanes. The upper 8 lanes are undefined, but a piece
+ * is at most 7, so the permutation never selects them. */
 static inline __m512 distil_avx512_gelu_coefficients(size_t power)
 {
     return _mm512_castps256_ps512(_mm256_loadu_ps(distil_gelu_cubics[power]));
@@ -73,7 +73,7 @@ static inline __m512 distil_avx512_gelu(__m512 x)
     return _mm512_sub_ps(_mm512_max_ps(x, _mm512_setzero_ps()), p);
 }
 
-/* ---- 16 floats, with the same names as in simd_avx2.h ----------------------------------------- */
+/* ---- 16 floats, with the names of simd_avx2.h -------------------------------------------------- */
 
 /* The 16 virtual lanes of kernels.h. */
 typedef __m512 f32x16;
