@@ -73,7 +73,7 @@ static inline __m512 distil_avx512_gelu(__m512 x)
     return _mm512_sub_ps(_mm512_max_ps(x, _mm512_setzero_ps()), p);
 }
 
-/* ---- 16 floats, with the names of simd_avx2.h -------------------------------------------------- */
+/* ---- 16 floats, with the names of simd_avx2.h ------------------------------------------------ */
 
 /* The 16 virtual lanes of kernels.h. */
 typedef __m512 f32x16;
