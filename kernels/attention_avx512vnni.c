@@ -2,32 +2,25 @@
 /* Scaled dot-product attention of one head, AVX-512 VNNI: contract in kernels.h. */
 #include "kernels/simd_avx512.h"
 
-enum { LANE = 4 }; /* integers of Q and K in 32 bits */
+enum { LANE = 4 }; /* dimensions of Q and K in a 32-bit lane */
 
-/* 32 of them, in int16, to bytes: their low ones, of K's as of Q's. */
+/* Store 32 integers of Q or K, which fit a byte, as bytes: the low byte of each int16. */
 static inline void store_lanes(int32_t *to, __m512i words)
 {
     _mm256_store_si256((__m256i *)(void *)to, _mm512_cvtepi16_epi8(words));
 }
 
-/* sum + the products of two pairs of int16 in each lane. */
+/* In each lane, sum + the products of two pairs of int16. */
 static inline __m512i add_pairs(__m512i sum, __m512i a, __m512i b)
 {
     return _mm512_dpwssd_epi32(sum, a, b);
 }
 
-/* sum + the products of four int8 and four u8 in each lane. */
+/* In each lane, sum + the products of four int8 of Q with four u8 of K. */
 static inline __m512i add_scores(__m512i sum, __m512i q, __m512i k)
 {
     return _mm512_dpbusd_epi32(sum, k, q);
 }
 
+#define ATTENTION distil_attention_avx512vnni
 #include "kernels/attention_avx512.inc"
-
-void distil_attention_avx512vnni(float *restrict out, size_t out_stride, const float *restrict q,
-                                 const float *restrict k, const float *restrict v, size_t stride,
-                                 size_t query_rows, size_t rows, size_t head_dim, float scale,
-                                 void *restrict scratch)
-{
-    attend_all(out, out_stride, q, k, v, stride, query_rows, rows, head_dim, scale, scratch);
-}

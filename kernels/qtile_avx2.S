@@ -1,32 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inner loop of the AVX2 int8 matrix product: one tile of 1, 2 or 3 rows against one panel of 16
- * columns, over the whole depth, for lane groups of 4, 2 or 1 quads.
+ * Inner loops of the AVX2 int8 matrix product: each multiplies one tile of 1, 2 or 3 rows with one
+ * panel of 16 columns over the whole depth, for a lane group of 4, 2 or 1 quads.
  *
  *   void distil_qtile_avx2_r{ROWS}g{GROUP}(int32_t *sum, const uint8_t *a, const int8_t *panel,
  *                                          const uint16_t *order, size_t quads,
- *                                          uintptr_t prefetch, size_t step);
+ *                                          uintptr_t prefetch, size_t prefetch_stride);
  *
- * sum (ROWS, 16) receives sum_k a[row][k] * panel[k][col]; 32-byte aligned. a, panel and order are
- * as in distil_qrows and distil_qmatrix; quads is a positive multiple of 4. For each quad the line
- * at `prefetch` is fetched, which then moves on by `step` bytes; it may point anywhere. How is the
- * last argument of TILE, and where a shape has two forms, the end of the second one's name:
+ * sum (ROWS, 16), 32-byte aligned, receives sum_k a[row][k] * panel[k][col]. a, panel and order are
+ * as in distil_qrows and distil_qmatrix; quads is a positive multiple of 4. With each quad a loop
+ * prefetches the cache line at `prefetch` and adds prefetch_stride bytes to that address, which may
+ * point anywhere. The fourth argument of TILE says how it prefetches:
  *
- *   FEW      to the second cache
- *   SINGLE   to the first
- *   MANY     to the first, every fourth quad only, so step is at most 16. The loop is so near to
- *            what a core can issue that three instructions fewer are felt.
+ *   FEW      to the second-level cache, for a block of few tiles
+ *   SINGLE   to the first-level cache, for a block of a single tile
+ *   MANY     to the first-level cache and with every fourth quad only, for a block of many tiles. So
+ *            prefetch_stride must be at most 16. The loop is so close to the number of instructions
+ *            that a core can issue that three fewer make it faster.
  *
- * vpmaddubsw adds two products in an int16 lane, vpaddw adds those of GROUP quads with wrapping,
- * and vpmaddwd by ones widens to int32. No lane overflows, by the proof in the panel (kernels.h).
+ * The name of a second loop for the same rows and group ends with its kind of prefetch.
  *
- * Registers of the 3-row form, all 16: 6 int32 sums, 6 int16 partial sums, 1 of weights, the ones,
- * 1 broadcast of activations that its second product replaces, 1 product. Compilers spill here,
- * hence assembly. Weights of columns 8 .. 15 are read from memory by each product: two more loads a
- * quad than with a register, but an instruction less, and that decides. (With 2 rows it does not.)
- * With GROUP 4: 24 multiply, 18 + 6 add, 6 widen instructions for 768 multiply-adds, 54 of 3 vector
- * ports' 18 cycles: at most 42.7 a cycle there. 32 loads and a prefetch take 2 load ports 16.5
- * cycles, with FEW's four prefetches 18.
+ * vpmaddubsw adds two products in an int16 lane, vpaddw adds those of GROUP quads with wrapping, and
+ * vpmaddwd by ones widens the result to int32. The proof that the packed weights carry (kernels.h)
+ * excludes overflow.
+ *
+ * The loop for 3 rows uses all 16 registers: 6 int32 sums, 6 int16 partial sums, 1 of weights, the
+ * ones, 1 broadcast of activations, which the second product with it overwrites, and 1 product.
+ * Compilers spill registers here, so this is assembly. The products read the weights of the columns
+ * 8 .. 15 from memory. That is two loads a quad more than with a register, but one instruction less,
+ * and the number of instructions is the bound. (With 2 rows it is not, so that loop has them in a
+ * register.) For a lane group of 4 quads there are 24 multiply, 18 + 6 add and 6 widen instructions
+ * for 768 multiply-adds: 54 instructions take 3 vector ports 18 cycles, so the bound is 42.7
+ * multiply-adds a cycle. The 32 loads and one prefetch take 2 load ports 16.5 cycles, and with the
+ * four prefetches of FEW 18 cycles.
  */
         .intel_syntax noprefix
 
@@ -44,8 +50,10 @@
         .balign 32
 .Lones: .fill   16, 2, 1
 
-/* Partial sums (row, half) ymm6 + 2 * row + half += weights of one quad, whose columns 8 .. 15 are
- * `high`, a register or in memory. first: set, not add. */
+/* Multiply the activations of one row (ymm14) with the weights of one quad and add the products to
+ * the row's partial sums part0 (columns 0 .. 7) and part1 (columns 8 .. 15); with first = 1, set the
+ * partial sums instead. The weights of columns 0 .. 7 are in ymm12, and those of columns 8 .. 15 are
+ * `high`, a register or an address. */
         .macro  ROW part0, part1, first, high
         .if     \first
         vpmaddubsw \part0, ymm14, ymm12
@@ -58,7 +66,8 @@
         .endif
         .endm
 
-        .macro  LINE index, hint
+/* Prefetch the line of quad `index` (0 .. 3) of an iteration with the instruction `hint`. */
+        .macro  PREFETCH_LINE index, hint
         .if     \index == 0
         \hint  [r9]
         .elseif \index == 1
@@ -70,22 +79,23 @@
         .endif
         .endm
 
-        .macro  FETCH index, fetch
+/* Prefetch the line of quad `index` as the kind of loop, `fetch`, does it. */
+        .macro  PREFETCH index, fetch
         .if     \fetch == FEW
-        LINE    \index, prefetcht1
+        PREFETCH_LINE \index, prefetcht1
         .elseif \fetch == SINGLE || \index == 0
-        LINE    \index, prefetcht0
+        PREFETCH_LINE \index, prefetcht0
         .endif
         .endm
 
-/* One quad: its place among the activations comes from the order table. */
+/* Multiply one quad. The order table has the index of the quad's activations. */
         .macro  QUAD rows, index, first, fetch
         movzx   eax, word ptr [rcx + 2 * \index]
         vmovdqa ymm12, [rdx + 64 * \index]
         .if     \rows < 3
         vmovdqa ymm13, [rdx + 64 * \index + 32]
         .endif
-        FETCH   \index, \fetch
+        PREFETCH \index, \fetch
         .if     \rows == 3
         lea     rax, [rax + 2 * rax]
         vpbroadcastd ymm14, [rsi + 4 * rax]
@@ -105,8 +115,8 @@
         .endif
         .endm
 
-/* Widen the partial sums by multiplying with `ones` and add them to the sums. */
-        .macro  JOIN rows, ones
+/* Widen the partial sums to int32 by a multiplication with `ones` and add them to the sums. */
+        .macro  WIDEN rows, ones
         vpmaddwd ymm6, ymm6, \ones
         vpmaddwd ymm7, ymm7, \ones
         .if     \rows >= 2
@@ -129,6 +139,7 @@
         .endif
         .endm
 
+/* Define one inner loop. One iteration multiplies four quads. */
         .macro  TILE name, rows, group, fetch, ones
         .section .text.\name, "ax", @progbits
         .globl  \name
@@ -151,18 +162,18 @@
 1:
         QUAD    \rows, 0, 1, \fetch
         .if     \group == 1
-        JOIN    \rows, \ones
+        WIDEN   \rows, \ones
         .endif
         QUAD    \rows, 1, (\group == 1), \fetch
         .if     \group <= 2
-        JOIN    \rows, \ones
+        WIDEN   \rows, \ones
         .endif
         QUAD    \rows, 2, (\group <= 2), \fetch
         .if     \group == 1
-        JOIN    \rows, \ones
+        WIDEN   \rows, \ones
         .endif
         QUAD    \rows, 3, (\group == 1), \fetch
-        JOIN    \rows, \ones
+        WIDEN   \rows, \ones
         add     rcx, 8
         add     rdx, 256
         lea     r9, [r9 + 4 * r10]

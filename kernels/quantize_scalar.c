@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows to u8 with a scale and a zero point each, scalar reference: contract in kernels.h. */
+/* Quantisation of rows to u8, scalar reference: contract in kernels.h. */
 #include "kernels/kernels.h"
 #include "kernels/quantize.inc"
 
