@@ -14,25 +14,25 @@
  *
  *   FEW      to the second-level cache, for a block of few tiles
  *   SINGLE   to the first-level cache, for a block of a single tile
- *   MANY     to the first-level cache and with every fourth quad only, for a block of many tiles. So
- *            prefetch_stride must be at most 16. The loop is so close to the number of instructions
- *            that a core can issue that three fewer make it faster.
+ *   MANY     to the first-level cache and with every fourth quad only, for a block of many tiles.
+ *            So prefetch_stride must be at most 16. The loop is so close to the number of
+ *            instructions that a core can issue that three fewer make it faster.
  *
  * The name of a second loop for the same rows and group ends with its kind of prefetch.
  *
- * vpmaddubsw adds two products in an int16 lane, vpaddw adds those of GROUP quads with wrapping, and
- * vpmaddwd by ones widens the result to int32. The proof that the packed weights carry (kernels.h)
- * excludes overflow.
+ * vpmaddubsw adds two products in an int16 lane, vpaddw adds those of GROUP quads with wrapping,
+ * and vpmaddwd by ones widens the result to int32. The proof that the packed weights carry
+ * (kernels.h) excludes overflow.
  *
  * The loop for 3 rows uses all 16 registers: 6 int32 sums, 6 int16 partial sums, 1 of weights, the
  * ones, 1 broadcast of activations, which the second product with it overwrites, and 1 product.
  * Compilers spill registers here, so this is assembly. The products read the weights of the columns
- * 8 .. 15 from memory. That is two loads a quad more than with a register, but one instruction less,
- * and the number of instructions is the bound. (With 2 rows it is not, so that loop has them in a
- * register.) For a lane group of 4 quads there are 24 multiply, 18 + 6 add and 6 widen instructions
- * for 768 multiply-adds: 54 instructions take 3 vector ports 18 cycles, so the bound is 42.7
- * multiply-adds a cycle. The 32 loads and one prefetch take 2 load ports 16.5 cycles, and with the
- * four prefetches of FEW 18 cycles.
+ * 8 .. 15 from memory. That is two loads a quad more than with a register, but one instruction
+ * less, and the number of instructions is the bound. (With 2 rows it is not, so that loop has them
+ * in a register.) For a lane group of 4 quads there are 24 multiply, 18 + 6 add and 6 widen
+ * instructions for 768 multiply-adds: 54 instructions take 3 vector ports 18 cycles, so the bound
+ * is 42.7 multiply-adds a cycle. The 32 loads and one prefetch take 2 load ports 16.5 cycles, and
+ * with the four prefetches of FEW 18 cycles.
  */
         .intel_syntax noprefix
 
@@ -50,10 +50,10 @@
         .balign 32
 .Lones: .fill   16, 2, 1
 
-/* Multiply the activations of one row (ymm14) with the weights of one quad and add the products to
- * the row's partial sums part0 (columns 0 .. 7) and part1 (columns 8 .. 15); with first = 1, set the
- * partial sums instead. The weights of columns 0 .. 7 are in ymm12, and those of columns 8 .. 15 are
- * `high`, a register or an address. */
+/* Multiply the activations of one row (ymm14) with the weights of one quad and add the products
+ * to the row's partial sums part0 (columns 0 .. 7) and part1 (columns 8 .. 15); with first = 1,
+ * set the partial sums instead. The weights of columns 0 .. 7 are in ymm12, and those of columns
+ * 8 .. 15 are `high`, a register or an address. */
         .macro  ROW part0, part1, first, high
         .if     \first
         vpmaddubsw \part0, ymm14, ymm12

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cases for kernels: see kernel_cases.h. */
+/* Makes operands for kernels and runs kernels on them: see kernel_cases.h. */
 #include "tests/support/kernel_cases.h"
 
 #include <math.h>
@@ -10,14 +10,6 @@
 
 /* ---- the list of variants ------------------------------------------------------------------ */
 
-enum {
-    LEVEL_scalar = DISTIL_LEVEL_SCALAR,
-    LEVEL_avx2 = DISTIL_LEVEL_AVX2,
-    LEVEL_avxvnni = DISTIL_LEVEL_AVXVNNI,
-    LEVEL_avx512 = DISTIL_LEVEL_AVX512,
-    LEVEL_avx512vnni = DISTIL_LEVEL_AVX512VNNI
-};
-
 #define KERNEL(op, isa)                                                                            \
     static void select_##op##_##isa(distil_kernels *table)                                         \
     {                                                                                              \
@@ -27,7 +19,8 @@ enum {
 #undef KERNEL
 
 const kernel_variant kernel_variants[] = {
-#define KERNEL(op, isa) {KERNEL_OP_##op, (distil_level)LEVEL_##isa, #isa, select_##op##_##isa},
+#define KERNEL(op, isa)                                                                            \
+    {KERNEL_OP_##op, (distil_level)DISTIL_LEVEL_OF_##isa, #isa, select_##op##_##isa},
 #include "kernels/kernels.inc"
 #undef KERNEL
 };
@@ -153,8 +146,8 @@ static float float_value(kernel_fill fill, float magnitude)
     }
 }
 
-/* Move a row of halves so that it spans exactly 255 from a half on: quantize then multiplies by 1
- * and meets ties, in its zero point too. */
+/* Give a row of multiples of 0.5 a range of exactly 255. quantize then multiplies it with 1, so
+ * that both its elements and its zero point are ties of rounding. */
 static void span_255(float *row, size_t cols)
 {
     float least = (float)(harness_random() % 16) * -0.5f;
@@ -184,10 +177,11 @@ static void fill_any_finite(float *data, size_t count)
     }
 }
 
-/* Of finite floats, and of NaNs of many kinds and infinities as often as not. */
+/* Mix finite floats with infinities and with NaNs of many bit patterns. */
 static void fill_not_finite(float *data, size_t count)
 {
-    uint64_t mode = harness_random() % 3; /* some, most, all in a row of 32 */
+    uint64_t mode =
+        harness_random() % 3; /* 0: a few are not finite; 1: most are; 2: runs of 32 are */
 
     fill_any_finite(data, count);
     for (size_t i = 0; i < count; i++) {
@@ -226,7 +220,7 @@ static float *add_floats(kernel_case *c, kernel_fill fill, size_t rows, size_t c
     return data;
 }
 
-/* Numbers like a trained tensor's, whatever the case's fill: scales, biases, gamma. */
+/* Add an input such as scales or biases, whose values are always like those of a trained model. */
 static float *add_uniform(kernel_case *c, size_t count, float lo, float hi, int at_end)
 {
     float *data = add_input(c, KERNEL_FLOAT, 1, count, count, sizeof *data, at_end);
@@ -252,13 +246,14 @@ static void shuffle_order(uint16_t *order, size_t quads)
 }
 
 /*
- * The weights of one lane, `step` bytes between quads and two weights a quad, within the bound: at
- * most 128 of each sign. LIMIT spends the whole of it: +128, -128 or both, in one weight where it
- * fits (-128), in few (127 + 1) or evenly spread.
+ * Fill the weights of one lane of a lane group: two weights in each quad. The positive weights add
+ * up to at most 128, and the negative ones to at least -128, as the proof demands (kernels.h). The
+ * fill LIMIT reaches one or both bounds: with a single weight (-128), with few (127 + 1), or with
+ * equal ones.
  */
 static void fill_lane(int8_t *lane, size_t group, kernel_fill fill)
 {
-    size_t step = DISTIL_PANEL_COLS * DISTIL_QUAD;
+    size_t stride = DISTIL_QUAD_BYTES; /* from one quad to the next */
     size_t count = 2 * group;
     int budget[2] = {128, 128};
     size_t start = harness_random() % count;
@@ -266,7 +261,7 @@ static void fill_lane(int8_t *lane, size_t group, kernel_fill fill)
 
     for (size_t n = 0; n < count; n++) {
         size_t i = (start + n) % count;
-        int8_t *w = lane + i / 2 * step + i % 2;
+        int8_t *w = lane + i / 2 * stride + i % 2;
         int negative = mode == 0   ? 0
                        : mode == 1 ? 1
                        : mode == 3 ? (int)(start & 1)
@@ -288,7 +283,7 @@ static void fill_lane(int8_t *lane, size_t group, kernel_fill fill)
 
 static void fill_panel(int8_t *panel, size_t depth, size_t group, kernel_fill fill)
 {
-    size_t quad_bytes = DISTIL_PANEL_COLS * DISTIL_QUAD;
+    size_t quad_bytes = DISTIL_QUAD_BYTES;
 
     for (size_t quad = 0; quad < depth / DISTIL_QUAD; quad += group)
         for (size_t lane = 0; lane < quad_bytes; lane += 2)
@@ -332,7 +327,7 @@ static void make_weights(kernel_case *c, kernel_fill fill, int at_end)
     }
     sum_columns(col_sum, panels, s->depth, s->cols);
     bias = add_uniform(c, s->cols, -1.0f, 1.0f, at_end);
-    if (fill == KERNEL_FILL_ZERO) /* the result is gelu(bias): meet GELU everywhere */
+    if (fill == KERNEL_FILL_ZERO) /* the result is gelu(bias), so this tries GELU everywhere */
         fill_any_finite(bias, s->cols);
     c->w =
         (distil_qmatrix){.panels = panels,
@@ -343,7 +338,7 @@ static void make_weights(kernel_case *c, kernel_fill fill, int at_end)
                          .bias = bias,
                          .depth = s->depth,
                          .cols = s->cols,
-                         /* nothing may be read from there */
+                         /* an unmapped address: a kernel may prefetch but not read it */
                          .prefetch_hint = {(const int8_t *)(uintptr_t)64, s->depth * s->cols / 2}};
 }
 
@@ -413,21 +408,23 @@ static void make_qgemm(kernel_case *c, kernel_fill fill, int at_end)
     add_output(c, KERNEL_FLOAT, s->rows, s->cols, s->cols + s->gap, 4, at_end);
 }
 
-/* n elements, `step` apart, to halves from least to most, both of which occur where n > 1. */
-static void fill_halves(float *x, size_t step, size_t n, float least, float most)
+/* Fill n elements, `stride` apart, with multiples of 0.5 from `least` to `most`. If n > 1, both
+ * bounds occur. */
+static void fill_halves(float *x, size_t stride, size_t n, float least, float most)
 {
     size_t at = harness_random() % n;
     uint64_t halves = (uint64_t)(2.0f * (most - least));
 
     for (size_t i = 0; i < n; i++)
-        x[i * step] = least + 0.5f * (float)(harness_random() % (halves + 1));
-    x[(at + 1) % n * step] = least;
-    x[at * step] = most;
+        x[i * stride] = least + 0.5f * (float)(harness_random() % (halves + 1));
+    x[(at + 1) % n * stride] = least;
+    x[at * stride] = most;
 }
 
-/* Every other column of K and V has the step 1, so that halves are ties: of K wherever its least
- * is, of Q and V on both sides. The other columns are stretched: what is multiplied out is then a
- * tie or off it by a rounding, so that one more or less, or in another place, changes integers. */
+/* Make ties of rounding in all three quantisations of attention. Every other column of K and V
+ * has the scale 1, so that its multiples of 0.5 are ties. The other columns are multiplied with
+ * a random factor, and Q is divided by it. There the values are ties but for their own rounding
+ * errors, so a variant that rounds once more, once less or in another place gets other integers. */
 static void fill_ties(float *q, float *k, float *v, size_t stride, const kernel_shape *s)
 {
     float most = (float)distil_attention_max_v(s->rows);
@@ -449,8 +446,9 @@ static void fill_ties(float *q, float *k, float *v, size_t stride, const kernel_
     }
 }
 
-/* Ranges on either side of both bounds, by column of K and V, by row of Q. K's last kind of column
- * has the step 1: there Q's range is that of its own elements, unless a row has others too. */
+/* Make ranges on both sides of RANGE_MIN and RANGE_MAX: by column of K and V, and by row of Q.
+ * The last kind of column of K has the scale 1, so that the range of Q is that of its own
+ * elements there. */
 static void fill_bounds(float *q, float *k, float *v, size_t stride, const kernel_shape *s)
 {
     const float bounds[] = {DISTIL_ATTENTION_RANGE_MIN, nextafterf(DISTIL_ATTENTION_RANGE_MIN, 0),
@@ -562,7 +560,7 @@ static void run_quantize(kernel_case *c, const distil_kernels *table)
                     c->shape.rows, c->shape.depth);
 }
 
-/* In two calls, as a pool of threads would. */
+/* Run the product in two calls with half of the pairs each, as two threads would. */
 static void run_qgemm(kernel_case *c, const distil_kernels *table)
 {
     float *out = (float *)(void *)c->out[0].guard.data;

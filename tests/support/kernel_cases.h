@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cases for kernels: operands of a shape and a fill in guarded memory, and a way to run any variant
- * on them. Shared by tests/unit/kernels/check_kernels.c and bench/bench_kernels.c.
+ * Operands for kernels: a case has arrays of a given shape and with a given kind of values (fill)
+ * in guarded memory, and any variant of its operation can be run on it. check_kernels.c and
+ * bench/bench_kernels.c use it.
  */
 #ifndef DISTIL_TESTS_KERNEL_CASES_H
 #define DISTIL_TESTS_KERNEL_CASES_H
@@ -20,19 +21,19 @@ typedef enum kernel_op {
 
 const char *kernel_op_name(kernel_op op);
 
-/* One line of kernels.inc. */
+/* One line of kernels.inc, and a function that puts this variant into a table. */
 typedef struct kernel_variant {
     kernel_op op;
     distil_level level;
     const char *level_name;
-    void (*select)(distil_kernels *table); /* put this variant into the table */
+    void (*select)(distil_kernels *table);
 } kernel_variant;
 
 extern const kernel_variant kernel_variants[];
 extern const size_t kernel_variant_count;
 
 /*
- * What an operation works on; unused fields are 0.
+ * The sizes of an operation's operands. This table says what each field means; unused fields are 0.
  *              rows        depth      cols    queries   flag
  *   embed                             dim
  *   layer_norm                        dim               1 with residual, 2 with residual in place
@@ -44,26 +45,30 @@ extern const size_t kernel_variant_count;
  */
 typedef struct kernel_shape {
     size_t rows, depth, cols, queries;
-    size_t gap;       /* elements between the rows of strided operands, left alone */
-    size_t tile_rows; /* qgemm: most rows of a tile */
-    size_t group;     /* qgemm: lane group of every pair; 0: 4, 2 and 1 in turn */
+    size_t gap;       /* elements between the rows of strided operands, which no kernel may write */
+    size_t tile_rows; /* qgemm: the tile height of its operands */
+    size_t group;     /* qgemm: the lane group of every pair; 0 for 4, 2 and 1 in turn */
     int flag;
 } kernel_shape;
 
+/* The kinds of values. Those before KERNEL_FILL_COMMON are for every operation, the others for
+ * attention alone. */
 typedef enum kernel_fill {
     KERNEL_FILL_RANDOM,
     KERNEL_FILL_ZERO,
-    KERNEL_FILL_SIGNED_ZERO, /* +0 and -0 */
-    KERNEL_FILL_SPIKE,       /* zeros but for one element */
-    KERNEL_FILL_DENORMAL,    /* or, as often, about 1e-25 */
-    KERNEL_FILL_LARGE,       /* magnitudes whose results are still finite */
-    KERNEL_FILL_LIMIT,  /* qgemm: 0 or 255 on weights at the lane bound; others: halves, for ties */
-    KERNEL_FILL_COMMON, /* those above are for every operation, those below for attention alone */
-    KERNEL_FILL_EQUAL = KERNEL_FILL_COMMON, /* sums of integers at their bounds */
-    KERNEL_FILL_OPPOSED,                    /* each row all +c or all -c: their differences too */
-    KERNEL_FILL_HUGE,                       /* any float below 3.4e38 */
-    KERNEL_FILL_NOT_FINITE,                 /* infinities and NaNs among others */
-    KERNEL_FILL_BOUNDS,                     /* ranges at the bounds of the definition */
+    KERNEL_FILL_SIGNED_ZERO, /* a mixture of +0 and -0 */
+    KERNEL_FILL_SPIKE,       /* all zeros except one element */
+    KERNEL_FILL_DENORMAL,    /* denormals, or in half of the cases numbers around 1e-25 */
+    KERNEL_FILL_LARGE,       /* large magnitudes whose results are still finite */
+    /* qgemm: activations of 0 and 255 with weights at the bounds of the proof. Other operations:
+     * multiples of 0.5 that are ties of rounding. */
+    KERNEL_FILL_LIMIT,
+    KERNEL_FILL_COMMON,
+    KERNEL_FILL_EQUAL = KERNEL_FILL_COMMON, /* all equal: sums of integers at their bounds */
+    KERNEL_FILL_OPPOSED,    /* each row all +c or all -c: differences at their bounds */
+    KERNEL_FILL_HUGE,       /* random bits of any finite float */
+    KERNEL_FILL_NOT_FINITE, /* infinities and NaNs among finite floats */
+    KERNEL_FILL_BOUNDS,     /* ranges at RANGE_MIN and RANGE_MAX of the contract */
     KERNEL_FILL_COUNT
 } kernel_fill;
 
@@ -71,7 +76,7 @@ const char *kernel_fill_name(kernel_fill fill);
 
 typedef enum kernel_type { KERNEL_FLOAT, KERNEL_INT32, KERNEL_U16, KERNEL_BYTE } kernel_type;
 
-/* (rows, cols) elements, rows `stride` elements apart, in guarded memory. */
+/* An array of (rows, cols) elements in guarded memory. Its rows are `stride` elements apart. */
 typedef struct kernel_array {
     harness_guard guard;
     kernel_type type;
@@ -80,7 +85,8 @@ typedef struct kernel_array {
 
 enum { KERNEL_MAX_INPUTS = 9, KERNEL_MAX_OUTPUTS = 3 };
 
-/* Inputs are read-only to the processor once made; outputs are in the order of the prototype. */
+/* One set of operands. The inputs are in read-only pages, so a kernel that writes to one
+ * crashes. The outputs are in the order of the function's parameters. */
 typedef struct kernel_case {
     kernel_op op;
     kernel_shape shape;
@@ -92,23 +98,30 @@ typedef struct kernel_case {
     distil_qmatrix w; /* qgemm */
 } kernel_case;
 
-/* at_end: every array ends at an unmapped page, else begins after one. Uses harness_random. */
+/* Allocate the operands and fill them from harness_random. With at_end, every array ends right
+ * before an unmapped page; otherwise it begins right after one. The caller frees them with
+ * kernel_case_free. */
 void kernel_case_make(kernel_case *c, kernel_op op, const kernel_shape *shape, kernel_fill fill,
                       int at_end);
 void kernel_case_free(kernel_case *c);
 
-/* Fill outputs and scratch with a byte, then run the table's function for the operation. */
+/* Fill all bytes of the outputs and of the scratch memory with `junk`. */
 void kernel_case_prepare(kernel_case *c, unsigned char junk);
+
+/* Run the table's function for the case's operation. */
 void kernel_case_run(kernel_case *c, const distil_kernels *table);
 
-/* 1 if nothing outside the outputs was written: red zones, and gaps between rows still `junk`. */
+/* Return 1 if the kernel wrote nothing outside its outputs: the red zones around them are
+ * intact, and the gaps between rows are still `junk`. */
 int kernel_case_intact(const kernel_case *c, unsigned char junk);
 
-/* "8x768x2304 gelu" and the like; static buffer. */
+/* The shape as text, such as "8x768x2304 g4 gelu". The next call overwrites the static buffer. */
 const char *kernel_shape_text(kernel_op op, const kernel_shape *shape);
 
-/* Bytes of one element, and an input's elements by type. */
+/* The size of one element in bytes. */
 size_t kernel_type_bytes(kernel_type type);
+
+/* The elements of the input number `index`, which has the type KERNEL_FLOAT. */
 const float *kernel_in_float(const kernel_case *c, size_t index);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every kernel variant that this CPU can run against the scalar one, bit for bit, on shapes and
- * values chosen to hurt, in guarded memory; and the scalar kernels against a direct evaluation in
- * double precision. The reference is always scalar, never a neighbouring level. A variant that
- * crashes fails its case and the run goes on.
+ * Checks every kernel variant that this CPU can run. Its results must have the bits of the scalar
+ * variant's, on shapes and values that are likely to reveal mistakes, in guarded memory. The scalar
+ * variants themselves are compared with a direct evaluation in double precision. A variant that
+ * crashes fails its case, and the run continues. Last come one line for each level, which says how
+ * many variants are compiled and why none of them ran if so, and the harness's closing line.
  */
 #include "tests/support/kernel_cases.h"
 #include "tests/support/support_naive.h"
@@ -19,6 +20,9 @@
 enum { JUNK_REFERENCE = 0x5a, JUNK_VARIANT = 0xff /* floats of these bytes are NaN */ };
 
 static distil_cpuid cpu;
+
+/* How many cases of each level ran. */
+static size_t cases_run[DISTIL_LEVEL_COUNT];
 
 /* ---- running a variant that may crash ------------------------------------------------------ */
 
@@ -41,7 +45,7 @@ static void catch_crashes(void)
         sigaction(numbers[i], &action, NULL);
 }
 
-/* 1 if it ran to the end; a crash is the case's failure. */
+/* Run the table's function. Return 1 if it returned; if it crashed, fail the case and return 0. */
 static int run_guarded(kernel_case *c, const distil_kernels *table)
 {
     int number = sigsetjmp(crash_return, 1);
@@ -56,7 +60,8 @@ static int run_guarded(kernel_case *c, const distil_kernels *table)
 
 /* ---- comparison ---------------------------------------------------------------------------- */
 
-static void describe(char *text, size_t bytes, kernel_type type, const unsigned char *at)
+/* Write the element at `at` as text. */
+static void format_element(char *text, size_t bytes, kernel_type type, const unsigned char *at)
 {
     float f;
     int32_t i;
@@ -71,7 +76,8 @@ static void describe(char *text, size_t bytes, kernel_type type, const unsigned 
         snprintf(text, bytes, "%u", *at);
 }
 
-/* Fails the case at the first element that differs. */
+/* Compare an output with what the scalar variant wrote, and fail the case at the first element
+ * that differs. */
 static void compare(const kernel_array *got, const unsigned char *want, size_t index)
 {
     size_t bytes = kernel_type_bytes(got->type);
@@ -83,8 +89,8 @@ static void compare(const kernel_array *got, const unsigned char *want, size_t i
 
             if (memcmp(got->guard.data + at, want + at, bytes) == 0)
                 continue;
-            describe(wanted, sizeof wanted, got->type, want + at);
-            describe(found, sizeof found, got->type, got->guard.data + at);
+            format_element(wanted, sizeof wanted, got->type, want + at);
+            format_element(found, sizeof found, got->type, got->guard.data + at);
             CHECKF(0, "output %zu row %zu column %zu: scalar %s, this %s", index, r, n, wanted,
                    found);
             return;
@@ -145,6 +151,7 @@ static void check_case(const kernel_variant *variant, const kernel_shape *shape,
                       kernel_shape_text(variant->op, shape), kernel_fill_name(fill),
                       at_end ? "end" : "start"))
         return;
+    cases_run[variant->level]++;
     distil_kernels_fill(&table, DISTIL_LEVEL_SCALAR);
     variant->select(&table);
     if (variant->op == KERNEL_OP_qgemm && actual.tile_rows == 0) {
@@ -161,7 +168,8 @@ static void check_case(const kernel_variant *variant, const kernel_shape *shape,
     kernel_case_free(&c);
 }
 
-/* Every fill; the first, random, against both guard pages. */
+/* Run a shape with every fill. The random fill runs twice: with the arrays right after an
+ * unmapped page and right before one. */
 static void check_all_fills(const kernel_variant *variant, const kernel_shape *shape)
 {
     int count = variant->op == KERNEL_OP_attention ? KERNEL_FILL_COUNT : KERNEL_FILL_COMMON;
@@ -171,7 +179,7 @@ static void check_all_fills(const kernel_variant *variant, const kernel_shape *s
         check_case(variant, shape, (kernel_fill)fill, 1);
 }
 
-/* Large shapes: values as in use, and the worst. */
+/* Run a large shape with random values and with those at the limits only. */
 static void check_two_fills(const kernel_variant *variant, const kernel_shape *shape)
 {
     check_case(variant, shape, KERNEL_FILL_RANDOM, 1);
@@ -236,9 +244,10 @@ static void check_qgemm(const kernel_variant *variant)
             check_two_fills(variant, &shape);
         }
     }
-    /* activations larger than the blocks of rows that variants take at a time */
+    /* The activations exceed a block (see BLOCK_BYTES), so the product goes over the weights
+     * twice. */
     check_two_fills(variant, &(kernel_shape){.rows = 203, .depth = 3072, .cols = 64, .gap = 3});
-    /* the deepest matrix there may be: sums come within a factor of 4 of int32 */
+    /* This is the deepest matrix that is allowed. Its sums are within a factor of 4 of int32. */
     check_two_fills(variant, &(kernel_shape){.rows = 3, .depth = 16384, .cols = 32, .group = 1});
 }
 
@@ -310,7 +319,8 @@ static void check_variant(const kernel_variant *variant)
 
 /* ---- the polynomials ----------------------------------------------------------------------- */
 
-/* Every 4099th float there is: 4099 is prime, so all exponents and low bits take part. */
+/* GELU of every 4099th float. 4099 is prime, so all exponents and all patterns of low bits
+ * occur. */
 static void check_gelu_error(void)
 {
     double worst = 0.0;
@@ -338,6 +348,7 @@ static void check_gelu_error(void)
     CHECK(distil_gelu(-3e38f) == distil_gelu(-DISTIL_GELU_CLAMP));
 }
 
+/* exp of every 1021st negative float. */
 static void check_exp_error(void)
 {
     double worst = 0.0;
@@ -364,7 +375,8 @@ static void check_exp_error(void)
     CHECK(isnormal(distil_exp_neg(-3e38f)));
 }
 
-/* Every 61st float there is. Going down, no result rises. */
+/* The weights of every 61st negative float, in descending order. No weight may exceed the one
+ * before it. */
 static void check_weight_error(void)
 {
     double worst = 0.0;
@@ -398,6 +410,30 @@ static void check_weight_error(void)
     CHECK(distil_exp2_weight(-3e38f) == 0);
 }
 
+/* Print for each level how many variants are compiled, how many cases ran, and if none did, whether
+ * the CPU or --filter excludes them. Prints nothing if no case ran at all, as with --list. */
+static void print_levels(void)
+{
+    size_t compiled[DISTIL_LEVEL_COUNT] = {0}, total = 0;
+
+    for (size_t i = 0; i < kernel_variant_count; i++)
+        compiled[kernel_variants[i].level]++;
+    for (int level = 0; level < DISTIL_LEVEL_COUNT; level++)
+        total += cases_run[level];
+    for (int level = 0; level < DISTIL_LEVEL_COUNT && total > 0; level++) {
+        const char *missing = NULL;
+
+        printf("level %s: %zu variants compiled, ", distil_level_name((distil_level)level),
+               compiled[level]);
+        if (!distil_cpuid_has(&cpu, (distil_level)level, &missing))
+            printf("not supported: this CPU lacks %s\n", missing);
+        else if (cases_run[level] == 0)
+            printf("supported, excluded by --filter\n");
+        else
+            printf("supported, %zu cases run\n", cases_run[level]);
+    }
+}
+
 int main(int argc, char **argv)
 {
     harness_init("check_kernels", argc, argv);
@@ -408,5 +444,6 @@ int main(int argc, char **argv)
     check_weight_error();
     for (size_t i = 0; i < kernel_variant_count; i++)
         check_variant(&kernel_variants[i]);
+    print_levels();
     return harness_finish();
 }

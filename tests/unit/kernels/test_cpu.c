@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Level detection: CPUID tables of real CPUs, of hypervisors and of operating systems that hide
- * something, and the level each must get.
+ * Tests the detection of levels. A table has the CPUID registers of real CPUs, and of hypervisors
+ * and operating systems that hide some features, and the level that each must get.
  *
- * Rows marked "recorded" hold registers as a CPU of that kind returned them; the others hold only
- * the documented bits of that kind of CPU that detection looks at, and no others.
+ * The rows marked "recorded" have the registers that such a CPU returned. The others have only the
+ * bits that the detection reads, as the manuals document them for that CPU.
  */
 #include "kernels/kernels.h"
 #include "tests/support/harness.h"
 
 #include <string.h>
 
-/* The documented bits, named here once more rather than shared with cpu.c: a slip there shows. */
+/* The bits as the manuals document them. This test does not share the names of cpu.c, so that a
+ * wrong number there shows. */
 enum {
     ECX1_FMA = 1 << 12,
     ECX1_OSXSAVE = 1 << 27,
@@ -37,7 +38,7 @@ typedef struct cpu_row {
     uint32_t max_leaf, ecx1, ebx7, ecx7, eax71;
     uint64_t xcr0;
     distil_level best;
-    const char *missing; /* of the level after, NULL for the last */
+    const char *missing; /* what the next level lacks; NULL where `best` is the last level */
 } cpu_row;
 
 static const cpu_row rows[] = {
@@ -102,7 +103,7 @@ static distil_cpuid from_row(const cpu_row *row)
     return cpu;
 }
 
-/* A cap gives the best level at or below it. */
+/* With a cap, the best level is the highest supported one that does not exceed the cap. */
 static void check_caps(const distil_cpuid *cpu, distil_level best)
 {
     for (int cap = 0; cap < DISTIL_LEVEL_COUNT; cap++) {
@@ -132,10 +133,10 @@ static void check_row(const cpu_row *row)
     }
 }
 
-/* Clearing any single bit that a level needs takes the level away. */
+/* Clear each bit in turn. The CPU must lose a level exactly if the level requires that bit. */
 static void check_each_bit(void)
 {
-    const cpu_row *row = &rows[7]; /* has everything */
+    const cpu_row *row = &rows[7]; /* a CPU that supports every level */
 
     for (unsigned bit = 0; bit < 32; bit++) {
         distil_cpuid cpu = from_row(row);
@@ -170,7 +171,8 @@ static void check_names(void)
     CHECK(strcmp(distil_level_name((distil_level)DISTIL_LEVEL_COUNT), "unknown") == 0);
 }
 
-/* Every level's table is complete, and only the levels below it may have lent it a function. */
+/* Every level's table is complete, and levels above scalar do not fall back to a scalar function
+ * where AVX2 has one. */
 static void check_tables(void)
 {
     distil_kernels scalar, avx2, table;
