@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Time of every kernel variant on real shapes, beside the ceiling of its instruction mix.
+ * Times every kernel variant that this CPU runs, on the shapes of real models, and beside it the
+ * ceiling of its instruction mix (ceiling.h).
  *
- * A variant is first compared with scalar on the very operands that are timed, and not timed if a
- * bit differs. Samples of the kernel and of the ceiling alternate, on one pinned CPU, so that both
- * see the same clock and the same neighbours; median and minimum are reported.
+ * The program first compares a variant with the scalar one on the operands that it will time, and
+ * does not time it if any bit differs. Samples of the kernel and of the ceiling alternate on one
+ * pinned CPU, so that clock changes and other programs affect both. It prints the median and the
+ * minimum.
  */
 #include "bench/ceiling.h"
 #include "bench/clock.h"
@@ -18,7 +20,7 @@
 
 static const char usage[] =
     "usage: bench_kernels [--filter WILDCARD] [--json] [--no-cold] [--seconds S] [--cpu N]\n"
-    "Time of every kernel variant that this CPU runs, on real shapes, beside its ceiling.\n"
+    "Times every kernel variant that this CPU runs, on real shapes, beside its ceiling.\n"
     "  --filter WILDCARD  only names that match, such as 'qgemm/avx2/base qkv 16x768x2304 g4';\n"
     "                     names stand in the first column, g4 is the lane group\n"
     "  --json             one JSON object a line instead of the table\n"
@@ -31,30 +33,31 @@ static const char usage[] =
 
 enum { MAX_SAMPLES = 201, MIN_SAMPLES = 5, SCALAR_MAX_ROWS = 32 };
 
-static const double sample_ns = 200e3; /* a sample's length, by repeating the call */
-static const double probe_ns = 50e3;
-static const double read_bytes = 1e6;
+static const double sample_ns = 200e3; /* A sample of a kernel repeats the call for this time. */
+static const double probe_ns = 50e3;   /* A sample of a ceiling runs for this time. */
+static const double read_bytes = 1e6;  /* A sample of reading reads at least so many bytes. */
 
 typedef struct bench {
     const char *filter;
     int json, cold;
-    int counting; /* what the filter takes is counted in `matches`, not timed */
+    int counting; /* 1 while matching lines are counted in `matches` instead of timed */
     size_t matches;
     double seconds;
     distil_cpuid cpu;
-    int8_t *ring; /* weights from memory: larger than the last cache, or NULL */
+    int8_t *ring; /* copies of weights, larger than the last-level cache; NULL with --no-cold */
     size_t ring_bytes;
     int failures;
 } bench;
 
 typedef struct measurement {
-    bench_stats kernel, probe; /* ns a call; ns a multiply-add, 0 without ceiling */
-    bench_stats read;          /* ns of reading the weights alone; qgemm, else 0 */
+    bench_stats kernel; /* ns of one call */
+    bench_stats probe;  /* ns of one multiply-add of the ceiling; 0 if there is none */
+    bench_stats read;   /* ns of reading the weights of one call; 0 except for qgemm */
 } measurement;
 
 /* ---- sampling ------------------------------------------------------------------------------ */
 
-/* Weights move through the ring: `at` is the next copy. */
+/* Let the case use the copy of the weights with the index *at, and move *at to the next copy. */
 static void next_weights(const bench *b, kernel_case *c, size_t *at)
 {
     size_t bytes = c->w.depth * c->w.cols;
@@ -65,7 +68,8 @@ static void next_weights(const bench *b, kernel_case *c, size_t *at)
     *at += 1;
 }
 
-/* ns a call; with `at`, each call on other weights. */
+/* The mean time of one call in ns. If `at` is not NULL, each call uses other weights of the
+ * ring. */
 static double time_calls(const bench *b, kernel_case *c, const distil_kernels *table, size_t calls,
                          size_t *at)
 {
@@ -79,7 +83,7 @@ static double time_calls(const bench *b, kernel_case *c, const distil_kernels *t
     return (bench_thread_ns() - start) / (double)calls;
 }
 
-/* ns a multiply-add. */
+/* The time of one multiply-add of the ceiling in ns. */
 static double time_probe(const bench_ceiling *ceiling)
 {
     size_t rounds = (size_t)(probe_ns * 60.0 / ceiling->macs) + 1;
@@ -89,19 +93,20 @@ static double time_probe(const bench_ceiling *ceiling)
     return (bench_thread_ns() - start) / ((double)rounds * ceiling->macs);
 }
 
-/* ns of reading the weights of one call: the same ones, or with `at` the next ones. */
+/* The time of reading the weights of one call in ns. If `at` is not NULL, these are the next
+ * weights of the ring, otherwise always the same. */
 static double time_read(const bench *b, kernel_case *c, size_t *at)
 {
     size_t bytes = c->w.depth * c->w.cols;
-    size_t passes = (size_t)(read_bytes / (double)bytes) + 1;
+    size_t scans = (size_t)(read_bytes / (double)bytes) + 1;
     double start = bench_thread_ns();
 
-    for (size_t i = 0; i < passes; i++) {
+    for (size_t i = 0; i < scans; i++) {
         if (at != NULL)
             next_weights(b, c, at);
         bench_read(c->w.panels, bytes);
     }
-    return (bench_thread_ns() - start) / (double)passes;
+    return (bench_thread_ns() - start) / (double)scans;
 }
 
 static measurement measure(const bench *b, kernel_case *c, const distil_kernels *table,
@@ -134,7 +139,8 @@ static measurement measure(const bench *b, kernel_case *c, const distil_kernels 
 
 /* ---- check before timing ------------------------------------------------------------------- */
 
-/* ns of one scalar run, or a negative number if a bit differs. */
+/* Compare the variant with the scalar one. Return the time of the scalar call in ns, or a
+ * negative number if any bit differs. */
 static double check_and_time_scalar(const bench *b, kernel_case *c, const distil_kernels *table)
 {
     unsigned char *want[KERNEL_MAX_OUTPUTS];
@@ -160,34 +166,36 @@ static double check_and_time_scalar(const bench *b, kernel_case *c, const distil
     return ns;
 }
 
-/* ---- report -------------------------------------------------------------------------------- */
+/* ---- output -------------------------------------------------------------------------------- */
 
+/* One line of the output. */
 typedef struct subject {
     const kernel_variant *variant;
     kernel_shape shape;
-    const char *model; /* "base qkv" */
-    double work;       /* multiply-adds or elements of a call */
+    const char *model; /* the model and the layer, such as "base qkv" */
+    double work;       /* the multiply-adds or elements of one call */
     const bench_ceiling *ceiling;
 } subject;
 
-/* Work for each ns: 10^9 a second. */
+/* The rate in 10^9 multiply-adds or elements a second, of a call that takes `ns`. */
 static double rate(const subject *s, double ns)
 {
     return s->work / ns;
 }
 
+/* The kernel's rate as a fraction of the ceiling's; 0 without a ceiling. */
 static double fraction(const subject *s, const measurement *m)
 {
     return s->ceiling == NULL ? 0.0 : m->probe.median * rate(s, m->kernel.median);
 }
 
-/* Of the speed at which the weights can be read. */
+/* The kernel's rate as a fraction of the rate of reading its weights. */
 static double read_fraction(const measurement *m)
 {
     return m->read.median / m->kernel.median;
 }
 
-/* Bytes of weights for each ns, reading alone. */
+/* The rate of reading the weights in GB/s. */
 static double read_rate(const subject *s, const measurement *m)
 {
     return (double)(s->shape.depth * s->shape.cols) / m->read.median;
@@ -325,16 +333,17 @@ static void bench_gemm(bench *b, const kernel_variant *variant, const gemm_shape
     bench_subject(b, &s);
 }
 
-/* Lane groups of 4, which nearly all panels have; at one row count of 2 and 1 as well, where the
- * level's arithmetic has lanes that could overflow. */
+/* Time the lane group 4, which nearly all panels have. On the levels whose arithmetic depends on
+ * the lane group, time the groups 2 and 1 as well, at one number of rows. */
 static void bench_gemms(bench *b, const kernel_variant *variant)
 {
-    int has_lanes = variant->level == DISTIL_LEVEL_AVX2 || variant->level == DISTIL_LEVEL_AVX512;
+    int group_matters =
+        variant->level == DISTIL_LEVEL_AVX2 || variant->level == DISTIL_LEVEL_AVX512;
 
     for (size_t i = 0; i < COUNT(gemms); i++) {
         for (size_t r = 0; r < COUNT(row_counts) && !too_slow(variant, row_counts[r]); r++) {
             bench_gemm(b, variant, &gemms[i], row_counts[r], 4);
-            if (has_lanes && row_counts[r] == 32) {
+            if (group_matters && row_counts[r] == 32) {
                 bench_gemm(b, variant, &gemms[i], row_counts[r], 2);
                 bench_gemm(b, variant, &gemms[i], row_counts[r], 1);
             }
@@ -342,7 +351,8 @@ static void bench_gemms(bench *b, const kernel_variant *variant)
     }
 }
 
-/* All queries of one head of one text, rows of Q, K and V as far apart as in the engine. */
+/* Time all queries of one head of one text. The rows of Q, K and V are as far apart as in the
+ * encoder. */
 static void bench_attention(bench *b, const kernel_variant *variant, const model_shape *m)
 {
     for (size_t r = 0; r < COUNT(row_counts) && !too_slow(variant, row_counts[r]); r++) {
@@ -399,7 +409,7 @@ static void bench_variant(bench *b, const kernel_variant *variant)
     }
 }
 
-/* How many lines the filter takes of a variant, whether or not this CPU runs it. */
+/* The number of lines of a variant that match the filter, whether or not this CPU runs it. */
 static size_t count_matches(bench *b, const kernel_variant *variant)
 {
     b->counting = 1;
@@ -411,7 +421,8 @@ static size_t count_matches(bench *b, const kernel_variant *variant)
 
 /* ---- setting up ---------------------------------------------------------------------------- */
 
-/* Values within every lane bound. */
+/* Allocate and fill the ring of weights. The values are so small that they are valid for every lane
+ * group. */
 static void make_ring(bench *b)
 {
     b->ring = bench_displacing_memory(&b->ring_bytes);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ceilings: see ceiling.h. The loops are inline assembly, so that this file needs no flags of an
- * instruction set and no compiler changes the mix; the caller asks only for levels the CPU has.
+ * Ceilings: see ceiling.h. The loops are inline assembly, so that no compiler changes their
+ * instructions and this file can be compiled without the flags of a level. The caller runs only
+ * ceilings of levels that the CPU has.
  */
 #include "bench/ceiling.h"
 #include "bench/clock.h"
@@ -9,13 +10,15 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* A loop body is one string; both compilers take longer ones than C promises. */
+/* A loop body is one string literal that is longer than what C guarantees. gcc and clang accept
+ * it. */
 #pragma GCC diagnostic ignored "-Woverlength-strings"
 
 /* ---- AVX2 u8 x s8: kernels/qtile_avx2.S with 3 rows ---------------------------------------- */
 
-/* Its registers, but one for both weights. Two products, then both additions, as there: on Zen 4 a
- * product and its addition side by side are 4 % slower, and the kernel would beat its ceiling. */
+/* The registers are those of the kernel, but one register stands for all weights. Two products come
+ * before their two additions, as in the kernel: a product followed by its own addition is slower on
+ * Zen 4, and the kernel would exceed its ceiling. */
 #define MADDUBS_FIRST                                                                              \
     "vpmaddubsw %%ymm13, %%ymm14, %%ymm6\n\t"                                                      \
     "vpmaddubsw %%ymm13, %%ymm14, %%ymm7\n\t"                                                      \
@@ -43,7 +46,8 @@
     "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
         "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"
 
-/* Registers are zeroed first: their values then are no denormals, and no operand is stale. */
+/* Run `body` `rounds` times. The registers are set to zero first, so that no value left over
+ * from other code, such as a denormal, can change the time. */
 #define LOOP_CLOBBERING(zero_rest, body, ...)                                                      \
     __asm__ volatile("vzeroall\n\t" zero_rest ".p2align 6\n"                                       \
                      "1:\n\t" body "sub $1, %0\n\t"                                                \
@@ -69,10 +73,11 @@ static void run_maddubs_4(size_t rounds)
     LOOP(MADDUBS_FIRST MADDUBS_NEXT MADDUBS_NEXT MADDUBS_NEXT JOIN);
 }
 
-/* ---- 12 chains of ymm: u8 x s8 as in kernels/qgemm_avxvnni.c, int16 as in attention_avx2.inc -
- *
- * With VNNI attention multiplies Q and K as u8 x s8 and, as often, weights and V as int16: twice as
- * many instructions of the latter. */
+/* ---- 12 accumulators of 256 bits: kernels/qgemm_avxvnni.c and attention_avx2.inc ------------ */
+
+/* With VNNI, attention multiplies Q and K as bytes, and weights and V as int16. Both products
+ * have the same number of multiply-adds, so there are twice as many instructions for int16 as
+ * for bytes. */
 
 #define CHAINS_YMM(op)                                                                             \
     op("ymm0") op("ymm1") op("ymm2") op("ymm3") op("ymm4") op("ymm5") op("ymm6") op("ymm7")        \
@@ -80,7 +85,8 @@ static void run_maddubs_4(size_t rounds)
 #define DOT_WORDS_YMM(sum) "%{vex%} vpdpwssd %%ymm12, %%ymm13, %%" sum "\n\t"
 #define DOT_YMM(sum) "%{vex%} vpdpbusd %%ymm12, %%ymm13, %%" sum "\n\t"
 
-/* vpmaddwd and vpaddd on two chains: two products, then both additions, for the reason above. */
+/* vpmaddwd and vpaddd for two accumulators. Two products come before their two additions, as in the
+ * kernel. */
 #define MADD(x, y, product0, product1, sum0, sum1)                                                 \
     "vpmaddwd %%" x ", %%" y ", %%" product0 "\n\t"                                                \
     "vpmaddwd %%" x ", %%" y ", %%" product1 "\n\t"                                                \
@@ -117,7 +123,8 @@ static void run_dot_ymm(size_t rounds)
     ".endr\n\t"
 #define LOOP_ZMM(body) LOOP_CLOBBERING(ZERO_HIGH_ZMM, body, CLOBBERS_ZMM)
 
-/* 24 chains, as the tiles of kernels/qgemm_avx512vnni.c and attention_avx512.inc with 12 rows. */
+/* 24 accumulators, as in the tiles of 12 rows of kernels/qgemm_avx512vnni.c and
+ * attention_avx512.inc. */
 #define CHAINS_ZMM(op)                                                                             \
     op("zmm0") op("zmm1") op("zmm2") op("zmm3") op("zmm4") op("zmm5") op("zmm6") op("zmm7")        \
         op("zmm8") op("zmm9") op("zmm10") op("zmm11") op("zmm12") op("zmm13") op("zmm14")          \
@@ -145,8 +152,8 @@ WITH_ZMM static void run_dot_zmm(size_t rounds)
     LOOP_ZMM(CHAINS_ZMM(DOT_ZMM));
 }
 
-/* u8 x s8 without VNNI, 6 rows as in kernels/qgemm_avx512.c: sums 0-11, partial sums 12-23; two
- * products, then both additions. */
+/* Bytes without VNNI, with 6 rows as in kernels/qgemm_avx512.c: zmm0-11 are sums and zmm12-23
+ * are partial sums. Two products come before their two additions. */
 #define PAIRS_ZMM(op)                                                                              \
     op("zmm12", "zmm13", "zmm0", "zmm1") op("zmm14", "zmm15", "zmm2", "zmm3")                      \
         op("zmm16", "zmm17", "zmm4", "zmm5") op("zmm18", "zmm19", "zmm6", "zmm7")                  \
@@ -185,11 +192,11 @@ WITH_ZMM static void run_maddubs_zmm_4(size_t rounds)
     LOOP_ZMM(QUADS_4);
 }
 
-/* ---- which ----------------------------------------------------------------------------------- */
+/* ---- choice ---------------------------------------------------------------------------------- */
 
 const bench_ceiling *bench_qgemm_ceiling(distil_level level, size_t group)
 {
-    /* 4 quads of 3 rows and 16 columns a round, or of 6 rows and 32 columns */
+    /* One round multiplies 4 quads: 3 rows x 16 columns (ymm), or 6 rows x 32 columns (zmm). */
     static const bench_ceiling maddubs_ymm[] = {
         {"vpmaddubsw ymm k=1", DISTIL_LEVEL_AVX2, 768, run_maddubs_1},
         {"vpmaddubsw ymm k=2", DISTIL_LEVEL_AVX2, 768, run_maddubs_2},

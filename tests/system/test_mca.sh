@@ -1,20 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Port pressure of the inner loops of the int8 product and of attention: llvm-mca simulates the loop
-# of each level's full tile, as it was compiled, on models of real CPUs. More cycles a multiply
-# instruction than tests/golden/mca.tsv records, beyond the tolerance, is a regression: a spill, a
-# lost unrolling. So is another number of prefetches: compilers may drop them, which no test of
-# results can see.
-# This needs no CPU of the level and no quiet machine; loads are taken to hit the first cache.
+# Simulates the compiled inner loops of the int8 product and of attention with llvm-mca, on models
+# of real CPUs. The test fails if a loop takes more cycles per multiply instruction than
+# tests/golden/mca.tsv records, plus a tolerance: the compiler has spilled registers or not unrolled
+# a loop. It also fails if the number of prefetches differs, because compilers may drop prefetches,
+# which no test of results can see. The simulation assumes that loads hit the first-level cache. It
+# needs neither a CPU of the level nor a quiet machine.
 #
-#     tests/system/test_mca.sh            compare
-#     tests/system/test_mca.sh --record   print the table for the objects at hand, of gcc or clang
+#     tests/system/test_mca.sh            compares with the recorded figures
+#     tests/system/test_mca.sh --record   prints the figures of the present objects, of gcc or clang
 #
-# The loop is found in the object: of all innermost loops the one with most multiplies, of those one
-# with the fewest prefetches, which is where many tiles share weights, and the shortest. few_LEVEL
-# is the one with the most prefetches, where few tiles do.
-# DISTIL_BUILD is the build directory (build).
+# The script finds the loop in the object: of all innermost loops those with the most multiplies,
+# and of these the one with the fewest prefetches, which is the loop for many tiles, and then the
+# shortest. The rows few_LEVEL of the table are for the loop with the most prefetches, which is for
+# few tiles.
+#
+# Environment: DISTIL_BUILD  the build directory (build)
 
 set -u
 LC_ALL=C
@@ -22,7 +24,7 @@ export LC_ALL
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=${DISTIL_BUILD:-$root/build}
 golden=$root/tests/golden/mca.tsv
-tolerance=10 # percent; versions of a compiler order differently, a spill costs far more
+tolerance=10 # per cent; versions of a compiler differ by less, and a spill costs far more
 iterations=200
 
 for tool in llvm-mca objdump nm; do
@@ -33,16 +35,17 @@ done
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
-# OBJECT MULTIPLY MOST: the chosen loop's instructions without its branch, as llvm-mca reads them;
-# MOST is 1 for the most prefetches, 0 for the fewest.
-inner_loop() {
+# Print the instructions of the chosen loop, without its branch, in the form that llvm-mca reads.
+# MOST is 1 for the loop with the most prefetches and 0 for the one with the fewest.
+inner_loop() { # OBJECT MULTIPLY MOST
     objdump -d --no-show-raw-insn "$1" | awk -v multiply="$2" -v most="$3" '
         function hex(text,    i, value) {
             for (i = 1; i <= length(text); i++)
                 value = value * 16 + index("0123456789abcdef", substr(text, i, 1)) - 1
             return value
         }
-        />:$/ { n = 0; delete back; next } # another function, maybe at the same addresses
+        # The next function may be in another section and have the same addresses.
+        />:$/ { n = 0; delete back; next }
         /^ *[0-9a-f]+:\t/ {
             n++
             split($0, field, ":\t")
@@ -50,7 +53,6 @@ inner_loop() {
             place[n] = hex(field[1])
             text[n] = field[2]
             sub(/[ \t]*(#|<).*/, "", text[n])
-            last[n] = 0 # the latest backward branch up to here
             if (text[n] !~ /^j/)
                 next
             split(text[n], word, " ")
@@ -62,9 +64,10 @@ inner_loop() {
                 fetched += text[i] ~ /^prefetch/
             }
             if (i > 0 && place[i] >= hex(word[2]))
-                next # not innermost
+                next # The loop contains another one.
             back[place[n]] = 1
-            cost = (most ? 99 - fetched : fetched) * 1000 + n - i # no loop has as many instructions
+            # The number of prefetches counts first, since no loop has 1000 instructions.
+            cost = (most ? 99 - fetched : fetched) * 1000 + n - i
             if (count > best || (count == best && count > 0 && cost < least)) {
                 best = count
                 least = cost
@@ -76,8 +79,8 @@ inner_loop() {
         END { printf "%s", body }'
 }
 
-# LOOP CPU: cycles of one round, simulated.
-simulate() {
+# Print the simulated cycles of one iteration of the loop.
+simulate() { # LOOP CPU
     llvm-mca --mcpu="$2" --iterations=$iterations --resource-pressure=false \
         --instruction-info=false "$1" 2>"$work/error" |
         awk -v n=$iterations '/^Total Cycles:/ { print $3 / n }'
@@ -86,7 +89,7 @@ simulate() {
 passed=0
 failed=0
 skipped=0
-# gcc or clang; assembly, which names none, is the same under both.
+# Print gcc or clang. An object made of assembly names neither; it is the same under both, so gcc.
 compiler_of() { # OBJECT
     if grep -aq 'clang version' "$1"; then
         echo clang
@@ -134,6 +137,7 @@ check() { # LEVEL OBJECT MULTIPLY CPU...
     done
 }
 
+# Compare one figure with the recorded one, or print it with --record.
 verdict() { # LEVEL CPU MULTIPLIES+PREFETCHES CYCLES
     if [ "$mode" = --record ]; then
         printf '%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$compiler" "$3" "$4"

@@ -29,6 +29,7 @@ vnni='^vpdp'
 # Mnemonics of VEX and EVEX encodings begin with v; verr and verw, which are older, do so too. tzcnt
 # is missing from the list because old CPUs execute its encoding as bsf, and compilers rely on that.
 vex='^v[^e]|^ve[^r]'
+# tzcnt is not in this list, because compilers use its encoding for bsf on every CPU.
 bmi='^(andn|bextr|blsi|blsmsk|blsr|bzhi|mulx|pdep|pext|rorx|sarx|shlx|shrx|lzcnt|popcnt)[wlq]? '
 sse4='^(pshufb|pmaddubsw|phadd|palignr|pmulld|ptest|round[ps][sd]|blend|insertps|extractps|crc32)'
 sse4="$sse4|^(pcmpgtq|pmov[sz]x|pextr[bdq]|pinsr[bdq]|pm(in|ax)(s[bd]|u[wd]))"

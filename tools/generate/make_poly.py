@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Fit the polynomials of kernels/poly.h and print their coefficients as hex floats.
+"""Fit the polynomials of kernels/poly.h and print their coefficients as hexadecimal floats.
 
-exp(r) on |r| <= ln(2) / 2, relative minimax, the first two coefficients fixed at 1; 2^r on [0, 1],
-relative minimax, fixed at both ends, where powers of two meet; and t * Phi(-t) on pieces of
-[0, clamp], absolute minimax, which is what GELU, x * Phi(x), lacks of max(x, 0) at t = |x|. By the
-Remez exchange in double precision. The clamp is where the last piece ends, and the function is
-below the fit's error.
+Each fit minimises the greatest error (minimax) by the Remez exchange in double precision:
+  exp(r) on |r| <= ln(2) / 2, relative error, with the first two coefficients fixed at 1;
+  2^r on [0, 1], relative error, with both ends fixed, so that neighbouring powers of two meet;
+  t * Phi(-t) on pieces of [0, clamp], absolute error. This is the difference between max(x, 0) and
+  GELU(x) = x * Phi(x) for t = |x|. Beyond the clamp it is below the error of the fit.
 
-Run: tools/generate/make_poly.py      (standard library only; a few seconds)
+Run: tools/generate/make_poly.py      (needs only the standard library and a few seconds)
 """
 import math
 import struct
@@ -19,7 +19,7 @@ def f32(x):
 
 
 def hex32(x):
-    """A float as C writes it: 24 significant bits, no trailing zeros."""
+    """A float as a C literal with 24 significant bits and no trailing zeros."""
     if x == 0:
         return "0.0f"
     mantissa, exponent = math.frexp(abs(x))
@@ -30,7 +30,7 @@ def hex32(x):
 
 
 def solve(matrix, rhs):
-    """Gaussian elimination with partial pivoting."""
+    """Solve a system of linear equations by Gaussian elimination with partial pivoting."""
     n = len(rhs)
     rows = [row[:] + [value] for row, value in zip(matrix, rhs)]
     for col in range(n):
@@ -47,9 +47,10 @@ def solve(matrix, rhs):
 
 
 def remez(basis, weight, target, lo, hi, count, grid=4000, rounds=40):
-    """Coefficients a with max |weight(x) * (sum a_i basis_i(x) - target(x))| least on [lo, hi]."""
+    """The coefficients a that minimise max |weight(x) * (sum a_i basis_i(x) - target(x))| on
+    [lo, hi], and that maximum."""
     n = count + 1
-    if lo == 0.0:  # an even error curve: half of the extrema of one twice as wide
+    if lo == 0.0:  # The error is an even function, so these are half the extrema of [-hi, hi].
         points = [hi * math.sin(math.pi * (i + 1) / (2 * n)) for i in range(n)]
     else:
         points = [lo + (hi - lo) * (1 - math.cos(math.pi * i / (n - 1))) / 2 for i in range(n)]
@@ -88,7 +89,7 @@ def fma32(a, b, c):
 
 
 def fit_exp(count):
-    """exp(r) = 1 + r + r^2 * (c0 + c1 r + ...): relative error."""
+    """Fit exp(r) = 1 + r + r^2 * (c0 + c1 r + ...) with the least relative error."""
     half = math.log(2) / 2
     coefs, error = remez(lambda i, r: r ** (i + 2), lambda r: math.exp(-r),
                          lambda r: math.exp(r) - 1 - r, -half, half, count)
@@ -96,8 +97,9 @@ def fit_exp(count):
 
 
 def fit_weight(count, most):
-    """most * 2^r = most * (1 + r + r (r - 1) (c0 + c1 r + ...)): relative error; by powers of r."""
-    tiny = 1e-9  # the weight of the ends is 0 in the basis
+    """Fit most * 2^r = most * (1 + r + r (r - 1) (c0 + c1 r + ...)) with the least relative
+    error, and return the coefficients of the powers of r."""
+    tiny = 1e-9  # The basis is 0 at both ends of [0, 1], so the fit leaves them out.
     coefs, error = remez(lambda i, r: r * (r - 1) * r ** i, lambda r: 2 ** -r,
                          lambda r: 2 ** r - 1 - r, tiny, 1 - tiny, count)
     powers = [1.0, 1.0] + [0.0] * count
@@ -108,25 +110,26 @@ def fit_weight(count, most):
 
 
 def tail(t):
-    """What GELU lacks of max(x, 0), t = |x|."""
+    """max(x, 0) - GELU(x) for t = |x|."""
     return t * phi(-t)
 
 
 def fit_gelu(pieces, scale, clamp):
-    """tail(t) on each piece n = rint(scale * t): cubics c0 + c1 t + ..., absolute error; c0 of the
-    first is 0."""
+    """Fit tail(t) on each piece n = rint(scale * t) by a cubic c0 + c1 t + ... with the least
+    absolute error. c0 of the first piece is 0, so that GELU(0) = 0."""
     fits = []
     for n in range(pieces):
         lo, hi = max(0.0, (n - 0.5) / scale), min((n + 0.5) / scale, clamp)
         if n == 0:
             coefs, error = remez(lambda i, t: t ** (i + 1), lambda t: 1.0, tail, 1e-9, hi, 3)
             coefs = [0.0] + coefs
-        else: # in powers of the distance from the middle, which is better conditioned
+        else:  # Powers of the distance from the middle of the piece are better conditioned.
             middle = (lo + hi) / 2
             local, error = remez(lambda i, t: (t - middle) ** i, lambda t: 1.0, tail, lo, hi, 4)
             coefs = [sum(math.comb(k, i) * (-middle) ** (k - i) * local[k] for k in range(i, 4))
                      for i in range(4)]
-        if n == pieces - 1: # so that what is left from the clamp on is halved
+        # Beyond the clamp the function falls to 0. This halves the error there.
+        if n == pieces - 1:
             coefs[0] -= tail(clamp) / 2
         fits.append(([f32(c) for c in coefs], error))
     return fits
