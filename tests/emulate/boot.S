@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The firmware of the emulated machine: 64 KiB of ROM that do nothing but enter Linux.
+ * The firmware of the emulated machine: a ROM of 64 KiB that enters Linux and does nothing else.
  *
- * There is no BIOS. The emulator has put the compressed kernel and the initramfs into memory before
- * the CPU starts; what remains is to go from the reset vector to 32-bit mode, to fill in the boot
- * parameters, and to jump (the 32-bit boot protocol, Documentation/arch/x86/boot.rst of Linux).
- * This takes microseconds where a BIOS and a boot loader emulated reading a disk take seconds.
+ * There is no BIOS. The emulator loads the compressed kernel and the initramfs into memory before
+ * the CPU starts. The firmware switches from the reset vector to 32-bit mode, fills in the boot
+ * parameters and jumps to the kernel, according to the 32-bit boot protocol (Linux,
+ * Documentation/arch/x86/boot.rst). This takes microseconds, while an emulated BIOS with a boot
+ * loader that reads a disk takes seconds.
  *
- * setup.sh assembles this file with SETUP_HEADER, the name of the file with the kernel's own setup
- * header, and links it at 0xf0000, which is where the CPU sees the ROM below 1 MiB.
+ * setup.sh assembles this file with SETUP_HEADER, the name of a file with the setup header of the
+ * kernel, and links it at 0xf0000, where the CPU sees the ROM below 1 MiB.
  */
 
-/* Where run.sh has the emulator load things, and how much memory there is. */
+/* The addresses at which run.sh lets the emulator load the kernel and the initramfs, and the end of
+ * the memory. */
 #define KERNEL 0x01000000
 #define INITRAMFS 0x08000000
 #define MEMORY_END 0x20000000
 
-/* The page before the archive holds its size in bytes and the kernel's arguments, see pack.c. */
+/* pack.c writes the size of the archive in bytes and the kernel's arguments to the page before
+ * it. */
 #define INITRAMFS_SIZE (INITRAMFS + 0)
 #define COMMAND_LINE (INITRAMFS + 16)
 #define INITRAMFS_DATA (INITRAMFS + 0x1000)
 
-#define PARAMETERS 0x10000 /* where in RAM the kernel is given its boot parameters */
+#define PARAMETERS 0x10000 /* the address in RAM of the kernel's boot parameters */
 
-/* struct boot_params */
+/* Offsets in Linux's struct boot_params. */
 #define E820_COUNT 0x1e8
 #define HEADER 0x1f1
 #define TYPE_OF_LOADER 0x210
@@ -38,14 +41,14 @@
 #define E820_RAM 1
 #define E820_RESERVED 2
 
-/* Selectors that the protocol asks for. */
+/* The segment selectors that the boot protocol requires. */
 #define CODE_SELECTOR 0x10
 #define DATA_SELECTOR 0x18
 
     .text
 rom:
 
-/* ---- reset: real mode, %cs covers this ROM ------------------------------------------------ */
+/* ---- after reset: real mode, with %cs at this ROM ------------------------------------------ */
     .code16
 start:
     cli

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Process 1 of the emulated machine: runs the commands of /commands one after the other, hands
- * their output and the first exit status that is not 0 to run.sh, and stops the machine. /commands
- * has words that end with a NUL; the word --next separates commands.
+ * Process 1 of the emulated machine. It runs the commands of the file /commands one after the
+ * other, passes their output and the first exit status that is not 0 to run.sh, and stops the
+ * machine. /commands is a list of words that end with a NUL; the word --next separates commands.
  *
- * Both go through the emulator's port 0xE9, whose bytes appear on the emulator's standard output:
+ * Output and status go to the emulator's port 0xE9, whose bytes the emulator writes to its standard
+ * output:
  *
- *     "\n@@emulate output@@\n"  what the programs write to stdout and stderr
- *     "\n@@emulate status N@@\n"  N = exit status, 128 + n if signal n killed it
+ *     "\n@@emulate output@@\n"    followed by what the programs write to stdout and stderr
+ *     "\n@@emulate status N@@\n"  N is the exit status, or 128 + n if signal n killed the program
  *
- * A port needs no driver, no interrupt and no emulated baud rate.
+ * Unlike a serial line, this port needs no driver and no interrupt and has no baud rate.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,10 +26,10 @@
 
 enum {
     OUTPUT_PORT = 0xe9,
-    STOP_PORT = 0x8900, /* the emulator ends when "Shutdown" is written here */
+    STOP_PORT = 0x8900, /* the emulator ends when a program writes "Shutdown" to this port */
     MAX_WORDS = 1024,
     WORD_BYTES = 1 << 17,
-    CANNOT_RUN = 127 /* as a shell's */
+    CANNOT_RUN = 127 /* the status of a shell that cannot run a command */
 };
 
 static void send(const char *bytes, size_t count)
@@ -53,7 +54,7 @@ static _Noreturn void finish(int status)
     stop();
 }
 
-/* Said on the output stream: whoever reads the test's output must see why it did not run. */
+/* Write an error to the output stream, so that it appears in the test's output, and stop. */
 static _Noreturn void fail(const char *what)
 {
     char line[256];
@@ -71,7 +72,7 @@ static void mount_on(const char *directory, const char *type)
         fail(directory);
 }
 
-/* The words of /commands, NULL-terminated; they stay valid. */
+/* Return the words of /commands, with a NULL after the last. They are static and stay valid. */
 static char **read_commands(void)
 {
     static char bytes[WORD_BYTES];
@@ -109,6 +110,7 @@ static _Noreturn void run_program(char **argv, int output)
     _exit(CANNOT_RUN);
 }
 
+/* Copy everything that can be read from a pipe to the output port. */
 static void relay(int from)
 {
     static char bytes[65536];
@@ -122,7 +124,7 @@ static void relay(int from)
     }
 }
 
-/* Run one command to its end; its exit status as a shell gives it. */
+/* Run one command to its end and return its exit status, as a shell would compute it. */
 static int run_command(char **argv)
 {
     int ends[2], status;
@@ -143,7 +145,7 @@ static int run_command(char **argv)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-/* Cut the words at --next and run each command; the first status that is not 0. */
+/* Run the commands that --next separates, and return the first status that is not 0. */
 static int run_commands(char **words)
 {
     int first = 0;
@@ -168,7 +170,7 @@ int main(void)
     static const char marker[] = "\n@@emulate output@@\n";
 
     if (iopl(3) != 0)
-        reboot(RB_POWER_OFF); /* without ports nothing can be said */
+        reboot(RB_POWER_OFF); /* Without ports there is no way to print an error. */
     send(marker, sizeof marker - 1);
     mount_on("/dev", "devtmpfs");
     mount_on("/proc", "proc");

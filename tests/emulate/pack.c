@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Write the emulated machine's initramfs (run by run.sh on the host):
+ * Writes the initramfs of the emulated machine. run.sh runs it on the host:
  *
  *     pack OUTPUT KERNEL_ARGUMENTS NAME=FILE...
  *
- * OUTPUT gets one page for boot.S: the archive's size, a little-endian 32-bit number, and from byte
- * 16 on the kernel's arguments, NUL-terminated. Then follows a "newc" cpio archive
- * (Documentation/driver-api/early-userspace/buffer-format.rst of Linux) with the directory data/
- * and each FILE as NAME, mode 0755.
+ * OUTPUT begins with one page for boot.S, which has the size of the archive as a little-endian
+ * 32-bit number and, from byte 16 on, the kernel's arguments with a NUL at the end. A cpio archive
+ * in the format "newc" follows (Linux, Documentation/driver-api/early-userspace/buffer-format.rst).
+ * It has the directory data/ and each FILE under the name NAME, with mode 0755.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -18,14 +18,14 @@
 
 enum {
     PAGE = 4096,
-    COMMAND_LINE = 16, /* offset in the page */
+    COMMAND_LINE = 16, /* offset of the kernel's arguments in the first page */
     MODE_DIRECTORY = 0040755,
     MODE_FILE = 0100755
 };
 
 typedef struct archive {
     FILE *file;
-    size_t bytes; /* written after the page */
+    size_t bytes; /* what was written so far, without the first page */
     unsigned next_inode;
 } archive;
 
@@ -49,7 +49,8 @@ static void pad_to(archive *out, size_t alignment)
     put(out, zeros, (alignment - out->bytes % alignment) % alignment);
 }
 
-/* The header of one entry: 110 characters of hexadecimal fields, the name, padding to 4 bytes. */
+/* Write the header of an archive entry: 110 characters of hexadecimal fields, the name, and padding
+ * to a multiple of 4 bytes. */
 static void put_header(archive *out, const char *name, unsigned mode, size_t size)
 {
     char header[128];

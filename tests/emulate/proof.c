@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Proof that the emulator does what it is for (run by setup.sh): writes the instruction sets that
- * this CPU executes rightly, one instruction of each. An instruction that the CPU lacks must raise
- * SIGILL, else no test could find one in the wrong place. Exit status: the number of arguments.
+ * Shows that the emulator does what the tests need; setup.sh runs it. The program executes one
+ * instruction of each instruction set and writes the names of those that give the right result. An
+ * instruction that the CPU lacks must raise SIGILL, because otherwise no test could find an
+ * instruction in a file of a lower level. The exit status is the number of arguments.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -10,15 +11,17 @@
 #include <stdio.h>
 #include <string.h>
 
-/* acc += sum of four u8 * s8; the operands 255 and -128 would saturate 16-bit lanes. */
+/* vpdpbusd adds the sum of four products of u8 and int8 to each lane. The operands 255 and -128
+ * would saturate an instruction that adds in 16-bit lanes. */
 enum { ACTIVATION = 255, WEIGHT = -128, DOT = 4 * ACTIVATION * WEIGHT };
 
 static uint8_t activations[64];
 static int8_t weights[64];
 static int32_t result[16];
 
-/* Registers that the compiler has no names for without flags of their level are not clobbers here:
- * nothing in this file keeps vectors in registers across these statements. */
+/* These statements do not name the vector registers as clobbers, because the compiler knows
+ * their names only with the flags of a level. No other code in this file keeps vectors in
+ * registers. */
 static void run_avx2(void)
 {
     __asm__ volatile("vpcmpeqd %%ymm0, %%ymm0, %%ymm0\n\t"
@@ -66,7 +69,8 @@ static void on_illegal(int number)
     siglongjmp(lacking, number);
 }
 
-/* Write the name if the instructions run and turn zeros into `want` in the first lanes. */
+/* Run one function on a result of zeros. Write the name if the first `lanes` lanes are `want`
+ * after it, and nothing if it raised SIGILL. */
 static void try(const char *name, void (*run)(void), size_t lanes, int32_t want)
 {
     memset(result, 0, sizeof result);

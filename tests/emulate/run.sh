@@ -1,23 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Run a statically linked Linux x86-64 program on an emulated CPU; see README.md.
+# Runs a statically linked Linux x86-64 program on an emulated CPU; see README.md.
 #
 #     run.sh [-m CPU] [-t SECONDS] [-k ARGUMENTS] [-f FILE]... BINARY [ARGS...] [--next BINARY...]
 #     run.sh -l
 #
 #     -m CPU        the emulated CPU (sapphire_rapids)
-#     -t SECONDS    give up after this time (300)
-#     -k ARGUMENTS  more arguments for the kernel, such as noxsave; of an argument given twice
-#                   the last one counts: clearcpuid must repeat the 580 below
-#     -f FILE       copy FILE into the program's working directory
-#     -l            list the CPUs
+#     -t SECONDS    the time after which run.sh gives up (300)
+#     -k ARGUMENTS  more arguments for the kernel, such as noxsave. If an argument is given twice,
+#                   the kernel uses the last one, so clearcpuid must repeat the 580 below.
+#     -f FILE       copies FILE into the program's working directory
+#     -l            lists the CPUs
 #     --next        begins another command, which the same machine runs after the one before
 #
-# Writes what the program writes, stdout and stderr together, and exits with its exit status, or
-# 128 + n if signal n killed it: 132 is an instruction that the CPU lacks. Of several commands all
-# are run, and the first exit status that is not 0 is given. Own exit statuses:
-# 124 no end after SECONDS, 125 the machine could not be started or stopped by itself, wrong usage.
+# run.sh writes what the program writes, stdout and stderr together, and exits with the program's
+# exit status, or with 128 + n if signal n killed it; 132 means an instruction that the CPU lacks.
+# If there are several commands, it runs all of them and exits with the first status that is not 0.
+# Its own exit statuses are 124, no end within SECONDS, and 125: wrong usage, or the machine could
+# not be started or stopped by itself.
 #
 # Environment: EMULATE_DIR  what setup.sh made (build/emulate)
 
@@ -27,15 +28,16 @@ export LC_ALL
 here=$(cd "$(dirname "$0")" && pwd)
 dir=${EMULATE_DIR:-$here/../../build/emulate}
 
-# Reasons for the kernel's arguments are in README.md.
+# README.md gives the reason for each argument of the kernel.
 arguments='console=ttyS0 quiet panic=-1 reboot=t nokaslr acpi=off pci=off clearcpuid=580'
 arguments="$arguments cryptomgr.notests mitigations=off"
 
-# boot.S has the same figures. All memory is one block of the emulator's, see setup.sh.
+# boot.S has the same addresses. The emulator keeps all memory in one block, see setup.sh.
 memory_mib=512
 kernel_address=0x01000000
 initramfs_address=0x08000000
-initramfs_mib=$(((memory_mib - 128) / 2)) # at most: it is unpacked into memory too
+# The initramfs may have half of the memory that is left, because Linux unpacks it into memory.
+initramfs_mib=$(((memory_mib - 128) / 2))
 
 fail() { # MESSAGE
     echo "emulate/run: $1" >&2
@@ -78,9 +80,11 @@ while getopts m:t:k:f:l option; do
 done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || fail "no program named"
+
 # ---- the machine ----------------------------------------------------------------------------
 
-# The words are taken from the front and what pack is to be told goes to the end.
+# This loop removes the command's words from the front of the arguments and appends what pack needs
+# at the end.
 left=$#
 number=0
 begins=true
@@ -137,14 +141,15 @@ wait $emulator
 ended=$?
 emulator=
 
-# ---- what the program said, see init.c ------------------------------------------------------
+# ---- the program's output; init.c describes its form -----------------------------------------
 
 sed '1,/^@@emulate output@@$/d' "$work/output" >"$work/said"
 last=$(tail -n 1 "$work/said" | tr -d '\000')
 status=${last#@@emulate status }
 status=${status%@@}
 if [ "$last" = "@@emulate status $status@@" ]; then
-    head -c -$((${#last} + 2)) "$work/said" # with the newlines around it
+    # The status line and the newlines around it do not belong to the program's output.
+    head -c -$((${#last} + 2)) "$work/said"
     exit "$status"
 fi
 cat "$work/said"

@@ -1,17 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Make the emulator that run.sh uses, in build/emulate (or EMULATE_DIR); see README.md.
+# Makes the emulator that run.sh uses; see README.md.
 #
 #     tests/emulate/setup.sh
 #
-# Fetches two Debian packages, checked by apt against Debian's signatures, without installing them:
-# the source of Bochs 3.0, which is compiled (about two minutes), and a Linux kernel. What is there
-# already is kept, so that running it again costs nothing and needs no network.
+# The script downloads two Debian packages, whose signatures apt checks, and does not install them:
+# the source of Bochs 3.0, which it compiles in about two minutes, and a Linux kernel. It keeps the
+# parts that exist, so running it again takes seconds and needs no network.
 #
-# Environment: EMULATE_DIR     where to (build/emulate)
-#              EMULATE_MIRROR  address of a Debian mirror (the one that apt uses here)
-#              JOBS            compilations at once (number of processors)
+# Environment: EMULATE_DIR     the directory of the result (build/emulate)
+#              EMULATE_MIRROR  the address of a Debian mirror (the one that apt uses here)
+#              JOBS            the number of compilations at the same time (number of processors)
 
 set -eu
 LC_ALL=C
@@ -20,10 +20,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 dir=${EMULATE_DIR:-$here/../../build/emulate}
 jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 
-# Fixed whatever release this machine runs, so that the emulated machine is the same everywhere.
-bochs_suite=trixie    # has Bochs 3.0: AVX-VNNI, and F16C and XSAVE done right, which 2.7 lacks
-kernel_suite=bookworm # Linux 6.1
-recipe=2 # raised when Bochs or the kernel must be made again
+# These releases do not depend on the one that this machine runs, so that the emulated machine is
+# the same everywhere. trixie has Bochs 3.0, which knows AVX-VNNI and emulates F16C and XSAVE
+# correctly, unlike 2.7. bookworm has Linux 6.1.
+bochs_suite=trixie
+kernel_suite=bookworm
+recipe=2 # A change of this number makes every machine build Bochs and the kernel again.
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 die() { # MESSAGE REMEDY
@@ -31,9 +33,11 @@ die() { # MESSAGE REMEDY
     exit 1
 }
 
-# ---- what must be here ----------------------------------------------------------------------
+# ---- required tools --------------------------------------------------------------------------
 
-need() { # the tools that compile and fetch; as root on Debian they are installed if missing
+# Check that the tools for compiling and downloading exist. If the user is root on Debian, install
+# those that are missing.
+need() {
     missing=
     for tool in gcc g++ make ld strip xz tar flock apt-get dpkg-deb; do
         command -v $tool >/dev/null || missing="$missing $tool"
@@ -66,7 +70,7 @@ install_packages() { # PACKAGE...
     apt-get -q update && apt-get -q install -y --no-install-recommends "$@"
 }
 
-# ---- packages, through a private apt state: this machine's own lists stay as they are --------
+# ---- packages, from a private apt state that leaves the machine's own lists unchanged ---------
 
 mirror() {
     if [ -n "${EMULATE_MIRROR-}" ]; then
@@ -115,8 +119,9 @@ open_apt() {
 
 # ---- parts ----------------------------------------------------------------------------------
 
-# No devices but those a PC cannot be without, and no debugger: the emulator is built for its CPUs.
-# One limit is lifted: it reads a file into one block of its memory, and blocks end at 8 MiB.
+# Compile Bochs without the devices that a PC can do without and without its debugger, since the
+# tests need only its CPUs. The patch raises the limit of 8 MiB on a block of the emulator's memory:
+# Bochs reads a file into one block, and the initramfs is larger.
 make_bochs() {
     [ ! -x "$dir/bochs" ] || return 0
     open_apt
@@ -149,13 +154,13 @@ make_bochs() {
     rm -rf "$dir/source"
 }
 
-# An unsigned little-endian number of SIZE bytes at OFFSET of FILE.
+# Print the unsigned little-endian number of SIZE bytes at OFFSET of FILE.
 number() { # FILE OFFSET SIZE
     od -An -v -j "$2" -N "$3" -t "u$3" "$1" | tr -d ' '
 }
 
-# The kernel image is a setup part of 512-byte sectors, whose header describes the rest, and the
-# part that runs in 32-bit mode.
+# Extract the kernel. Its image consists of a setup part in sectors of 512 bytes, whose header
+# describes the image, and the part that runs in 32-bit mode.
 make_kernel() {
     [ ! -e "$dir/kernel.header" ] || return 0
     open_apt
@@ -179,7 +184,7 @@ make_kernel() {
     rm -rf "$dir/package"
 }
 
-# What is the project's own: compiled each time, in a second.
+# Compile the project's own parts. This takes a second and happens at each run.
 make_own() {
     flags='-std=c11 -O2 -D_DEFAULT_SOURCE -Wall -Wextra'
     # shellcheck disable=SC2086
@@ -188,10 +193,11 @@ make_own() {
         (cd "$dir" && gcc -c -DSETUP_HEADER='"kernel.header"' -o boot.o "$here/boot.S") &&
         ld -m elf_x86_64 --oformat binary -Ttext 0xf0000 -e 0xf0000 -o "$dir/boot.rom" \
             "$dir/boot.o" && rm -f "$dir/boot.o"
-    head -c 512 /dev/zero >"$dir/vga.rom" # the emulator insists on one; nothing calls it
+    head -c 512 /dev/zero >"$dir/vga.rom" # The emulator requires a VGA ROM, but nothing calls it.
 }
 
-# Arguments, output and status must pass, and a CPU must execute what it has and nothing else.
+# Check that the emulator passes arguments, output and status on, and that an emulated CPU executes
+# the instructions that it has and no others.
 prove() {
     gcc -std=c11 -O2 -D_DEFAULT_SOURCE -static -o "$dir/proof" "$here/proof.c"
     begin=$(date +%s%N)
@@ -219,7 +225,7 @@ mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 need
 exec 9>"$dir/lock"
-flock 9 # a second one waits, and then finds everything made
+flock 9 # A second setup.sh waits here and then finds all parts.
 if [ "$(cat "$dir/recipe" 2>/dev/null)" != $recipe ]; then
     rm -f "$dir/bochs" "$dir"/kernel* "$dir/boot.rom"
     echo $recipe >"$dir/recipe"

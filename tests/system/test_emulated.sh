@@ -1,24 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# What this machine's CPU cannot show: the build's own objects, linked statically, executed on
-# emulated CPUs (tests/emulate). On each CPU below
+# Runs programs of this build on emulated CPUs (tests/emulate), whose levels this machine's CPU need
+# not have. The script links the build's objects statically and checks on each CPU below:
 #
 #   detect   `distil isa` finds exactly the levels that the CPU and its operating system can run;
-#   answer   `distil classify` takes the CPU's best level and gives this machine's bytes;
-#   kernels  check_kernels passes for the levels named, and every variant that kernels/kernels.inc
-#            lists for them was compared, none skipped: levels added there are picked up here.
+#   answer   `distil classify` uses the CPU's best level and writes the bytes of this machine;
+#   kernels  check_kernels passes for the named levels, and it has compared every variant that
+#            kernels/kernels.inc lists for them. A variant that is added there is tested here.
 #
-# An instruction in a kernel whose level does not promise it raises SIGILL on the first CPU that
-# lacks it. Small shapes only: an emulated CPU does a hundred million instructions a second. With
-# DISTIL_TEST_FULL all levels that a CPU has are checked on it.
+# An instruction that does not belong to the level of its file raises SIGILL on the first CPU that
+# lacks it. The script uses small shapes only, because an emulated CPU executes about a hundred
+# million instructions a second. With DISTIL_TEST_FULL it checks all levels of each CPU.
 #
-# Skipped where tests/emulate/setup.sh has not been run, and in sanitizer builds, whose run-time
-# libraries cannot be linked statically; the plain build's run covers them.
+# The test is skipped if tests/emulate/setup.sh has not been run, and in sanitizer builds, because
+# their run-time libraries cannot be linked statically.
 #
 # Environment: DISTIL_BUILD  the build directory with its objects (build)
 #              EMULATE_DIR   the emulator (build/emulate)
-#              JOBS          machines at once (number of processors)
+#              JOBS          the number of machines at the same time (number of processors)
 
 set -u
 LC_ALL=C
@@ -28,11 +28,11 @@ cd "$root" || exit 1
 EMULATE_DIR=${EMULATE_DIR:-$root/build/emulate}
 export EMULATE_DIR
 
-# name, CPU (run.sh -l), kernel arguments, levels that run, levels whose kernels are checked; those
-# that take longest first.
+# The columns are: name, CPU (run.sh -l), kernel arguments, levels that can run, and levels whose
+# kernels are checked. The machines that take longest come first.
 #
-# The operating system can keep registers from programs that the CPU has: noxsave leaves only xmm,
-# clearcpuid=304 (AVX-512F) leaves zmm out, though CPUID still tells programs of AVX-512.
+# An operating system can disable registers that the CPU has: with noxsave, Linux leaves programs
+# only xmm; with clearcpuid=304 (AVX-512F) it disables zmm, though CPUID still reports AVX-512.
 cpus='
 penryn core2_penryn_t9600 - scalar scalar
 haswell corei7_haswell_4770 - scalar,avx2 avx2
@@ -45,7 +45,8 @@ zen ryzen - scalar,avx2 -
 noymm sapphire_rapids noxsave scalar -
 nozmm sapphire_rapids clearcpuid=580,304 scalar,avx2,avxvnni -
 '
-# Cases of check_kernels: small shapes against the page before, and the worst values.
+# The cases of check_kernels that run: random values right after an unmapped page, and values at
+# their limits right before one.
 filters='random/start limit/end'
 text='A gorgeous, witty, seductive movie.'
 
@@ -57,7 +58,7 @@ close_with() { # PASSED FAILED SKIPPED
 
 # ---- one CPU: prints "ok WHAT" and "not ok WHAT: ..." lines ------------------------------------
 
-verdict() { # WHAT FAULT: no fault is a pass
+verdict() { # WHAT FAULT: the check passes if FAULT is empty
     if [ -z "$2" ]; then
         echo "ok $name/$1"
     else
@@ -97,7 +98,7 @@ judge_kernels() { # LEVEL FILTER
     done
 }
 
-operations() { # LEVEL: those that have a variant for it
+operations() { # LEVEL: prints the operations that have a variant of it
     sed -n "s/^KERNEL(\([a-z_]*\), $1)\$/\1/p" kernels/kernels.inc
 }
 
@@ -150,7 +151,7 @@ if [ ! -e "$EMULATE_DIR/boot.rom" ]; then
     close_with 0 0 1
 fi
 build=${DISTIL_BUILD:-$root/build}
-seconds=150 # for one machine: ten times what it takes
+seconds=150 # for one machine, ten times what it usually takes
 [ -z "${DISTIL_TEST_FULL-}" ] || seconds=1500
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
