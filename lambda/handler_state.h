@@ -7,7 +7,7 @@
 #define DISTIL_LAMBDA_HANDLER_STATE_H
 
 #include "lambda/aws/store.h"
-#include "lambda/classify.h"
+#include "lambda/classifier.h"
 #include "lambda/config.h"
 #include "lambda/event/event.h"
 #include "lambda/metrics.h"

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "lambda/event/event.h"
-#include "lambda/classify.h"
+#include "lambda/classifier.h"
 #include "tests/fuzz/fuzz.h"
 
 static void require(int condition)

@@ -3,8 +3,8 @@
  * From texts to sentiments: which part of a text the model sees, what its labels mean, and whether
  * its output may be believed. A classifier belongs to one thread and allocates nothing.
  */
-#ifndef DISTIL_LAMBDA_CLASSIFY_H
-#define DISTIL_LAMBDA_CLASSIFY_H
+#ifndef DISTIL_LAMBDA_CLASSIFIER_H
+#define DISTIL_LAMBDA_CLASSIFIER_H
 
 #include <stddef.h>
 

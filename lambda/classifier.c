@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A batch of texts through the model, and a judgement of each output. */
-#include "lambda/classify.h"
+#include "lambda/classifier.h"
 
 #include <math.h>
 #include <stdio.h>
