@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Open a blob: map it or take it from memory, check its structure, hand out typed views.
+ * Opens a blob: maps the file or uses bytes in memory, checks the structure, and gives typed views
+ * of the sections.
  *
- * distil_blob_check proves everything that memory safety of later code rests on, from the bytes
- * alone: sizes, offsets, order tables (permutations of 0 .. depth / 4 - 1), token and row ids,
- * string ends, group sizes. It does not read weights unless asked to by `verify`.
+ * Opening proves from the bytes alone whatever the memory safety of later code depends on: sizes
+ * and offsets, order tables (permutations of 0 .. depth / 4 - 1), group sizes, ids of tokens and
+ * rows, and the ends of strings. It reads weights only where `verify` asks for it. No checksum is
+ * trusted for memory safety, since whoever forges a blob can compute its checksums.
  */
 #ifndef DISTIL_MODEL_BLOB_H
 #define DISTIL_MODEL_BLOB_H
@@ -15,17 +17,18 @@
 #include "kernels/kernels.h"
 #include "model/format.h"
 
-/* Values equal those of distil_status in runtime/distil.h (runtime/public_enums.h proves it). */
+/* Why a blob was refused. The values equal those of distil_status, whose comments in
+ * runtime/distil.h name the remedies; runtime/public_enums.h proves that they are equal. */
 typedef enum distil_blob_code {
     DISTIL_BLOB_OK = 0,
-    DISTIL_BLOB_FILE_OPEN = 10,     /* errno tells why */
-    DISTIL_BLOB_FILE_READ = 11,     /* stat, map or read failed; errno tells why */
-    DISTIL_BLOB_BAD_MAGIC = 20,     /* not a blob */
-    DISTIL_BLOB_BAD_VERSION = 21,   /* a blob of another version */
-    DISTIL_BLOB_TRUNCATED = 22,     /* shorter or longer than it says */
-    DISTIL_BLOB_BAD_STRUCTURE = 23, /* a field, size, offset or table that cannot be */
-    DISTIL_BLOB_BAD_CHECKSUM = 24,  /* CRC-32C or SHA-256 differs */
-    DISTIL_BLOB_BAD_PROOF = 25,     /* weights that break the int16-lane bound */
+    DISTIL_BLOB_FILE_OPEN = 10,     /* open failed; sys_errno tells why */
+    DISTIL_BLOB_FILE_READ = 11,     /* not a regular file, or it cannot be mapped; see sys_errno */
+    DISTIL_BLOB_BAD_MAGIC = 20,     /* the first bytes are not those of a blob */
+    DISTIL_BLOB_BAD_VERSION = 21,   /* the blob has another format version */
+    DISTIL_BLOB_TRUNCATED = 22,     /* the file is shorter or longer than its header says */
+    DISTIL_BLOB_BAD_STRUCTURE = 23, /* a field, size, offset or table has an impossible value */
+    DISTIL_BLOB_BAD_CHECKSUM = 24,  /* a CRC-32C or the SHA-256 differs */
+    DISTIL_BLOB_BAD_PROOF = 25, /* weights exceed DISTIL_BLOB_LANE_LIMIT, or a column sum differs */
     DISTIL_BLOB_NO_MEMORY = 40
 } distil_blob_code;
 
@@ -33,61 +36,65 @@ typedef enum distil_blob_code {
 typedef struct distil_blob_error {
     distil_blob_code code;
     int sys_errno;    /* for FILE_OPEN and FILE_READ, else 0 */
-    uint64_t offset;  /* byte of the file that was found wrong */
-    const char *what; /* static string: the field or table and what was expected */
+    uint64_t offset;  /* the byte of the file that was found wrong */
+    const char *what; /* a static string: the field or table, and what was expected of it */
 } distil_blob_error;
 
-/* Content checks on top of the structure. */
+/* What opening checks in addition to the structure. */
 typedef enum distil_blob_verify {
     DISTIL_BLOB_VERIFY_NONE = 0,
-    DISTIL_BLOB_VERIFY_CRC = 1,   /* each section's CRC-32C */
-    DISTIL_BLOB_VERIFY_SHA256 = 2 /* the CRCs and the SHA-256 of the whole */
+    DISTIL_BLOB_VERIFY_CRC = 1,   /* the CRC-32C of each section */
+    DISTIL_BLOB_VERIFY_SHA256 = 2 /* also the SHA-256 of the whole file */
 } distil_blob_verify;
 
+/* An opened blob. */
 typedef struct distil_blob {
-    const uint8_t *bytes; /* 64-byte aligned */
+    const uint8_t *bytes; /* (size) 64-byte aligned */
     size_t size;
-    int mapped; /* unmapped by distil_blob_close */
+    int mapped; /* 1 if distil_blob_close has to unmap the bytes */
     const distil_blob_header *header;
     const distil_blob_section *sections;
 } distil_blob;
 
-/* Map the file read-only, shared, and check it. On error *blob is untouched, *error (may be NULL)
- * says why, and nothing stays open. */
+/* Maps a regular file read-only and shared, and checks it. On an error *blob is untouched, *error
+ * (which may be NULL) tells why, and nothing stays open. */
 distil_blob_code distil_blob_open(distil_blob *blob, const char *path, distil_blob_verify verify,
                                   distil_blob_error *error);
 
-/* The same from a descriptor of a regular file, from its offset 0; the descriptor stays the
- * caller's and may be closed at once. */
+/* The same for a descriptor of a regular file, from offset 0. The descriptor stays the caller's,
+ * who may close it as soon as this returns. */
 distil_blob_code distil_blob_open_fd(distil_blob *blob, int fd, distil_blob_verify verify,
                                      distil_blob_error *error);
 
-/* The same from memory that outlives the blob; bytes 64-byte aligned, else BAD_STRUCTURE. */
+/* The same for bytes in memory, which must outlive the blob. Bytes that are not 64-byte aligned are
+ * refused with BAD_STRUCTURE. */
 distil_blob_code distil_blob_open_memory(distil_blob *blob, const void *bytes, size_t size,
                                          distil_blob_verify verify, distil_blob_error *error);
 
-/* Unmap. Views handed out before are void. */
+/* Unmaps the file. All views of the blob become invalid. */
 void distil_blob_close(distil_blob *blob);
 
-/* Bytes of a section of an opened blob; layer 0 where the kind is not per layer. Cannot fail for a
- * kind below DISTIL_SECTION_KIND_END and a layer of the model. *bytes may be NULL. */
+/* Returns the address of a section of an opened blob, and sets *bytes (may be NULL) to its size.
+ * For a kind that does not repeat for each layer, `layer` is 0. The kind must be below
+ * DISTIL_SECTION_KIND_END and the layer below n_layers; then this cannot fail. */
 const void *distil_blob_section_data(const distil_blob *blob, distil_section_kind kind,
                                      uint32_t layer, size_t *bytes);
 
-/* The operand that a matrix product takes, as a view into the blob. `kind` is one of QKV,
- * ATTENTION_OUT, FFN_IN and FFN_OUT. The view has no prefetch hint. */
+/* Returns a weight matrix as the operand of a product. Its pointers point into the blob, and its
+ * prefetch hint is empty. `kind` is one of QKV, ATTENTION_OUT, FFN_IN and FFN_OUT. */
 distil_qmatrix distil_blob_get_matrix(const distil_blob *blob, distil_section_kind kind,
                                       uint32_t layer);
 
-/* "provenance", "labels", ... "qkv", ...: the names of docs/blob-format.md; NULL for other
- * values. */
+/* Returns the name of a kind of section as docs/blob-format.md has it, for example "qkv", or NULL
+ * for a value that is no kind. */
 const char *distil_section_name(uint32_t kind);
 
-/* Label i < n_labels, UTF-8 without a zero byte, not NUL-terminated. */
+/* Returns the name of label i, which must be below n_labels, and sets *bytes to its length. The
+ * name is UTF-8 without a zero byte, and no NUL follows it. */
 const char *distil_blob_label(const distil_blob *blob, uint32_t i, size_t *bytes);
 
-/* Check from the weight bytes themselves: the int16-lane bound of every lane of every group, and
- * every col_sum. Reads all panels. */
+/* Checks the weights themselves: that every lane group keeps DISTIL_BLOB_LANE_LIMIT, and that every
+ * col_sum is right. Reads all panels. */
 distil_blob_code distil_blob_check_proof(const distil_blob *blob, distil_blob_error *error);
 
 #endif

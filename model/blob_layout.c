@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The blob's shape limits, section sizes and order: docs/blob-format.md, sections 3 and 4.
+ * The limits of a model's shape, and the sizes and the order of sections: sections 3 and 4 of
+ * docs/blob-format.md.
  */
 #include "model/blob_layout.h"
 
@@ -11,7 +12,7 @@
 
 #define FIELD(name) offsetof(distil_blob_header, name)
 
-/* One header field that is a number in a range, and a multiple of something. */
+/* The limits of one header field: low <= value <= high, and a multiple of `multiple`. */
 typedef struct field_limit {
     size_t offset;
     uint32_t low, high, multiple;
@@ -34,7 +35,7 @@ static const field_limit shape_limits[] = {
     {FIELD(special_count), 0, DISTIL_BLOB_MAX_SPECIALS, 1, "special_count: expected 0 .. 64"},
 };
 
-/* Fields that are token ids. */
+/* The header fields that are token ids. */
 static const struct {
     size_t offset;
     const char *what;
@@ -88,7 +89,8 @@ const char *distil_blob_check_shape(const distil_blob_header *header, uint64_t *
     return NULL;
 }
 
-/* Bytes of a section; those that the shape does not give come from texts. */
+/* Returns the size of a section from the shape or, where the shape does not determine it, from
+ * texts. */
 static uint64_t section_bytes(const distil_blob_header *h, const distil_blob_texts *texts,
                               uint32_t kind)
 {
@@ -141,8 +143,9 @@ static uint64_t section_bytes(const distil_blob_header *h, const distil_blob_tex
     return 0;
 }
 
-static uint64_t place(distil_blob_section *section, uint32_t kind, uint32_t layer, uint64_t offset,
-                      uint64_t bytes)
+/* Fills one entry of the section table and returns the offset of the next section. */
+static uint64_t place_section(distil_blob_section *section, uint32_t kind, uint32_t layer,
+                              uint64_t offset, uint64_t bytes)
 {
     memset(section, 0, sizeof *section);
     section->kind = kind;
@@ -161,12 +164,13 @@ uint64_t distil_blob_layout(distil_blob_section sections[DISTIL_BLOB_MAX_SECTION
     uint32_t kind;
 
     for (kind = DISTIL_SECTION_PROVENANCE; kind < DISTIL_SECTION_QKV; kind++)
-        offset = place(&sections[n++], kind, 0, offset, section_bytes(header, texts, kind));
+        offset = place_section(&sections[n++], kind, 0, offset, section_bytes(header, texts, kind));
     for (uint32_t layer = 0; layer < header->n_layers; layer++)
         for (kind = DISTIL_SECTION_QKV; kind < DISTIL_SECTION_HEAD_DENSE; kind++)
-            offset = place(&sections[n++], kind, layer, offset, section_bytes(header, texts, kind));
+            offset = place_section(&sections[n++], kind, layer, offset,
+                                   section_bytes(header, texts, kind));
     for (kind = DISTIL_SECTION_HEAD_DENSE; kind < DISTIL_SECTION_KIND_END; kind++)
-        offset = place(&sections[n++], kind, 0, offset, section_bytes(header, texts, kind));
+        offset = place_section(&sections[n++], kind, 0, offset, section_bytes(header, texts, kind));
     return offset;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where everything lies in a blob, as a function of the model's shape: used by the reader to
- * compare and by the converter to write.
+ * Computes the offset and size of every section from the shape of the model. The converter writes
+ * by this layout, and the reader compares the section table with it.
  */
 #ifndef DISTIL_MODEL_BLOB_LAYOUT_H
 #define DISTIL_MODEL_BLOB_LAYOUT_H
@@ -11,23 +11,25 @@
 
 #include "model/format.h"
 
-/* Sizes that the shape does not give. */
+/* The sizes that do not follow from the shape. */
 typedef struct distil_blob_texts {
     uint64_t provenance_bytes;
-    uint64_t labels_bytes; /* of the section: 4 * n_labels and the names */
-    uint64_t vocab_bytes;
+    uint64_t labels_bytes; /* the size of the section: 4 * n_labels and the names */
+    uint64_t vocab_bytes;  /* the bytes of all tokens */
 } distil_blob_texts;
 
-/* Every field of the header that describes the model, against its limits. NULL if all is well, else
- * a static text saying what was expected, and *offset is the field's. */
+/* Compares every field of the header that describes the model with its limits. Returns NULL if all
+ * are within them. Otherwise returns a static text that says what was expected, and sets *offset to
+ * the offset of the field in the header. */
 const char *distil_blob_check_shape(const distil_blob_header *header, uint64_t *offset);
 
-/* Fill kind, layer, offset, bytes of all sections (their number is section_count of a checked
- * header), other fields zero. Returns the size of the file. */
+/* Fills kind, layer, offset and bytes of all sections and sets their other fields to zero. The
+ * header must have passed distil_blob_check_shape. Returns the size of the file. */
 uint64_t distil_blob_layout(distil_blob_section sections[DISTIL_BLOB_MAX_SECTIONS],
                             const distil_blob_header *header, const distil_blob_texts *texts);
 
-/* Index in the section table; kind and layer as in distil_blob_section_data. */
+/* Returns the index of a section in the section table. For a kind that does not repeat for each
+ * layer, `layer` is 0. */
 static inline size_t distil_blob_section_index(uint32_t n_layers, uint32_t kind, uint32_t layer)
 {
     size_t index = kind - DISTIL_SECTION_PROVENANCE;
@@ -37,13 +39,14 @@ static inline size_t distil_blob_section_index(uint32_t n_layers, uint32_t kind,
     return index + (size_t)DISTIL_BLOB_LAYER_SECTIONS * layer;
 }
 
-/* Offset in quads of a matrix's first table in QUAD_ORDER, and in pairs in QUAD_GROUP. kind is one
- * of QKV, ATTENTION_OUT, FFN_IN, FFN_OUT, or HEAD_DENSE for the end of the layer's tables. */
+/* Where the tables of a matrix begin. */
 typedef struct distil_blob_quads {
-    size_t order;
-    size_t group;
+    size_t order; /* the index of its first entry in the section QUAD_ORDER */
+    size_t group; /* the index of its first entry in the section QUAD_GROUP */
 } distil_blob_quads;
 
+/* `kind` is one of QKV, ATTENTION_OUT, FFN_IN and FFN_OUT, or HEAD_DENSE for the end of the layer's
+ * tables. */
 distil_blob_quads distil_blob_quad_offset(const distil_blob_header *header, uint32_t kind,
                                           uint32_t layer);
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The blob, byte by byte: what docs/blob-format.md says, as C. Little-endian throughout.
+ * The bytes of a blob, as C structures. docs/blob-format.md is the normative description. All
+ * numbers are little-endian.
  *
- *   [header 256 bytes][section table, 32 bytes an entry][sections, each 64-byte aligned]
+ *   [header, 256 bytes][section table, 32 bytes for each section][sections, each 64-byte aligned]
  *
- * Sections follow one another in the order of distil_section_kind (the six per-layer kinds repeat
- * for each layer), without gaps beyond the zero bytes that round a size up to 64. A section's CRC
- * covers those zero bytes too, and the header's CRC covers header, table and the zero bytes after
- * it, so that every byte of the file is under one checksum.
+ * Sections follow one another in the order of distil_section_kind; the six kinds of a layer repeat
+ * for each layer. Between two sections are only the zero bytes that round a size up to a multiple
+ * of 64. A section's CRC covers these zero bytes, and the header's CRC covers the header, the table
+ * and the zero bytes after it. So one checksum or another covers every byte of the file.
  */
 #ifndef DISTIL_MODEL_FORMAT_H
 #define DISTIL_MODEL_FORMAT_H
@@ -15,7 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* First byte not ASCII and a CR LF pair: a text-mode transfer or a 7-bit channel breaks it. */
+/* The first eight bytes. A 7-bit channel damages the first byte, which is not ASCII, and a transfer
+ * in text mode damages the CR LF at the end, so a reader notices either. */
 #define DISTIL_BLOB_MAGIC                                                                          \
     "\x89"                                                                                         \
     "DBLOB\r\n"
@@ -30,10 +32,10 @@ enum {
     DISTIL_BLOB_HEADER_CRC_OFFSET = 252
 };
 
-/* Limits of a model that a blob can hold; a reader refuses what is beyond them. */
+/* The limits of a model that a blob can hold. A reader refuses a blob that exceeds one. */
 enum {
-    DISTIL_BLOB_MAX_DIM = 4096,     /* multiple of 32 */
-    DISTIL_BLOB_MAX_HIDDEN = 16384, /* multiple of 32 */
+    DISTIL_BLOB_MAX_DIM = 4096,     /* a multiple of 32 */
+    DISTIL_BLOB_MAX_HIDDEN = 16384, /* a multiple of 32 */
     DISTIL_BLOB_MAX_LAYERS = 12,
     DISTIL_BLOB_MAX_POSITIONS = 512, /* at least 3 */
     DISTIL_BLOB_MAX_VOCAB = 1 << 20, /* at least 1 */
@@ -42,53 +44,66 @@ enum {
     DISTIL_BLOB_MAX_TOKEN_BYTES = 4096,
     DISTIL_BLOB_MAX_WORD_CHARS = 1000, /* at least 1 */
     DISTIL_BLOB_MAX_PROVENANCE_BYTES = 65536,
-    DISTIL_BLOB_MAX_LABEL_BYTES = 1 << 20, /* all names together */
-    DISTIL_BLOB_LABEL_COLS = 16 /* the classifier's columns are padded to a multiple of it */
+    DISTIL_BLOB_MAX_LABEL_BYTES = 1 << 20, /* of all names together */
+    DISTIL_BLOB_LABEL_COLS = 16            /* the output layer is padded to a multiple of this */
 };
 
-/* Quantisation scheme 1: activations u8 per row with zero point, weights int8 per column with the
- * int16-lane proof, embeddings int8 per row, everything else fp32. */
+/* Quantisation scheme 1. Activations are u8 with a scale and a zero point for each row. Weights are
+ * int8 with a scale for each column, and keep the bound below. Word embeddings are int8 with a
+ * scale for each row. Everything else is float. */
 enum { DISTIL_BLOB_SCHEME_A8W8_LANE16 = 1 };
 
-/* Largest sum of same-sign weights in one int16 lane of one group: 255 * 128 <= 32767. */
+/* The bound on the weights of one lane group: its positive weights add up to at most this, and its
+ * negative ones to at least minus this. Then no sum of products with u8 activations overflows 16
+ * bits, since 255 * 128 <= 32767. */
 enum { DISTIL_BLOB_LANE_LIMIT = 128 };
 
-/* Bits of tokenizer_flags; the names of tokenizer_config.json. */
+/* The bits of tokenizer_flags: the options do_lower_case, strip_accents and tokenize_chinese_chars
+ * of tokenizer_config.json. Where strip_accents is null there, its bit equals that of
+ * do_lower_case. */
 enum {
     DISTIL_BLOB_TOK_LOWERCASE = 1,
-    DISTIL_BLOB_TOK_STRIP_ACCENTS = 2, /* resolved: null has become the value of lowercase */
+    DISTIL_BLOB_TOK_STRIP_ACCENTS = 2,
     DISTIL_BLOB_TOK_CHINESE_CHARS = 4
 };
 
+/* The kinds of sections and what they contain. u8, u16, u32, i8, i32 and f32 are the types of the
+ * elements, and (rows, columns) is the shape of a row-major array. */
 typedef enum distil_section_kind {
-    DISTIL_SECTION_PROVENANCE = 1, /* UTF-8 text, "name value" a line, see docs/blob-format.md */
-    DISTIL_SECTION_LABELS,         /* u32 end[n_labels], then the names' bytes, UTF-8 */
-    DISTIL_SECTION_SPECIALS,       /* u32 id[special_count]: tokens recognised in raw text */
+    DISTIL_SECTION_PROVENANCE = 1, /* UTF-8 text, a name and a value on each line */
+    DISTIL_SECTION_LABELS,         /* u32 end[n_labels], then the bytes of the names, UTF-8 */
+    DISTIL_SECTION_SPECIALS,       /* u32 id[special_count]: tokens that raw text may contain */
     DISTIL_SECTION_VOCAB_SLOTS,    /* distil_vocab_slot[vocab_slots] */
-    DISTIL_SECTION_VOCAB_ENDS,     /* u32 end[vocab_size] of each token's bytes */
-    DISTIL_SECTION_VOCAB_BYTES,    /* the tokens' bytes, UTF-8, in order of id */
-    DISTIL_SECTION_QUAD_ORDER,     /* u16: for each layer, for qkv, attention_out, ffn_in, ffn_out:
-                                      cols / 32 tables of depth / 4 entries */
-    DISTIL_SECTION_QUAD_GROUP,     /* u8: in the same order, cols / 32 entries, each 4, 2 or 1 */
+    DISTIL_SECTION_VOCAB_ENDS,     /* u32 end[vocab_size]: where the bytes of each token end */
+    DISTIL_SECTION_VOCAB_BYTES,    /* the bytes of all tokens, UTF-8, in order of id */
+
+    /* u16: order tables. For each layer, and in it for qkv, attention_out, ffn_in and ffn_out,
+     * there are cols / 32 tables of depth / 4 entries. */
+    DISTIL_SECTION_QUAD_ORDER,
+    DISTIL_SECTION_QUAD_GROUP, /* u8: group sizes in the same order, cols / 32 for each matrix */
+
     DISTIL_SECTION_EMBED_ROW,      /* u32 row[vocab_size]: the embedding row of each token id */
-    DISTIL_SECTION_EMBED_SCALE,    /* f32 scale[vocab_size], by row */
-    DISTIL_SECTION_EMBED_WORD,     /* i8 (vocab_size, dim), by row */
+    DISTIL_SECTION_EMBED_SCALE,    /* f32 scale[vocab_size], indexed by row */
+    DISTIL_SECTION_EMBED_WORD,     /* i8 (vocab_size, dim), indexed by row */
     DISTIL_SECTION_EMBED_POSITION, /* f32 (max_positions, dim) */
     DISTIL_SECTION_EMBED_NORM,     /* f32 gamma[dim], beta[dim] */
+
+    /* The next six kinds repeat for each layer. */
     DISTIL_SECTION_QKV,            /* matrix (dim, 3 * dim): columns of q, then k, then v */
     DISTIL_SECTION_ATTENTION_OUT,  /* matrix (dim, dim) */
     DISTIL_SECTION_ATTENTION_NORM, /* f32 gamma[dim], beta[dim] */
     DISTIL_SECTION_FFN_IN,         /* matrix (dim, hidden_dim) */
     DISTIL_SECTION_FFN_OUT,        /* matrix (hidden_dim, dim) */
     DISTIL_SECTION_FFN_NORM,       /* f32 gamma[dim], beta[dim] */
-    DISTIL_SECTION_HEAD_DENSE,     /* f32 w (dim, dim) [in][out], then bias[dim] */
-    DISTIL_SECTION_HEAD_OUT,       /* f32 w (dim, label_cols) [in][out], then bias[label_cols] */
+
+    DISTIL_SECTION_HEAD_DENSE, /* f32 weight (dim, dim), a row for each input; then bias[dim] */
+    DISTIL_SECTION_HEAD_OUT,   /* f32 weight (dim, label_cols), likewise; then bias[label_cols] */
     DISTIL_SECTION_KIND_END
 } distil_section_kind;
 
-/* A matrix section: f32 scale[cols], f32 bias[cols], i32 col_sum[cols], then the panels: cols / 16
- * of depth * 16 bytes. What memory safety rests on (order tables, groups) lies in sections of its
- * own near the front, so that opening a blob touches no page of a weight. */
+/* A matrix section contains f32 scale[cols], f32 bias[cols], i32 col_sum[cols], and cols / 16
+ * panels of depth * 16 bytes. Order tables and group sizes, which memory safety depends on, are in
+ * sections of their own near the front, so that opening a blob reads no page of the weights. */
 
 enum { DISTIL_BLOB_COMMON_SECTIONS = 15, DISTIL_BLOB_LAYER_SECTIONS = 6 };
 enum {
@@ -112,9 +127,9 @@ typedef struct distil_blob_header {
     uint32_t n_labels;
     float layer_norm_eps;
     uint32_t tokenizer_flags;
-    uint32_t max_word_chars; /* longer words become [UNK]; 100 in BERT */
-    uint32_t vocab_slots;    /* power of two, at least 2 * vocab_size */
-    uint32_t max_token_bytes;
+    uint32_t max_word_chars;  /* a longer word becomes [UNK]; 100 in BERT */
+    uint32_t vocab_slots;     /* a power of two, at least 2 * vocab_size */
+    uint32_t max_token_bytes; /* the length of the longest token */
     uint32_t special_count;
     uint32_t pad_id;
     uint32_t unk_id;
@@ -122,39 +137,43 @@ typedef struct distil_blob_header {
     uint32_t sep_id;
     uint32_t mask_id;
     uint8_t reserved0[24];  /* zero */
-    uint8_t sha256[32];     /* of the whole file, with this field and header_crc32c as zeros */
+    uint8_t sha256[32];     /* of the whole file, in which this field and header_crc32c are zero */
     uint8_t reserved1[92];  /* zero */
-    uint32_t header_crc32c; /* of bytes 0 .. 251, then 256 .. first section - 1 */
+    uint32_t header_crc32c; /* of bytes 0 .. 251 and of 256 up to the first section */
 } distil_blob_header;
 
 typedef struct distil_blob_section {
     uint32_t kind;
     uint32_t layer; /* 0 where the kind is not per layer */
     uint64_t offset;
-    uint64_t bytes;    /* without the zero bytes that follow up to a multiple of 64 */
-    uint32_t crc32c;   /* of the bytes rounded up to a multiple of 64 */
+    uint64_t bytes;    /* the size without the zero bytes that follow up to a multiple of 64 */
+    uint32_t crc32c;   /* of the bytes together with these zero bytes */
     uint32_t reserved; /* zero */
 } distil_blob_section;
 
-/* Open addressing, linear probing, no deletion. Empty: id = 0xffffffff. */
+/* One slot of the vocabulary's hash table, which uses open addressing with linear probing. An empty
+ * slot has the id DISTIL_VOCAB_EMPTY. */
 typedef struct distil_vocab_slot {
-    uint32_t fingerprint; /* low 32 bits of the hash */
+    uint32_t fingerprint; /* the low 32 bits of the token's hash */
     uint32_t id;
 } distil_vocab_slot;
 
 #define DISTIL_VOCAB_EMPTY UINT32_C(0xffffffff)
 
-/* Hash of a token's bytes: h = 0; for each byte b: h = h * MULTIPLIER + (b + 1), modulo 2^64.
- * Slot: (h * MIX) >> (64 - log2(vocab_slots)), then + 1 modulo vocab_slots.
- * Being a polynomial, the hash of any part of a word follows from the word's prefix hashes. */
+/* The hash of a token: h = 0; for each byte b: h = h * MULTIPLIER + (b + 1), modulo 2^64. The first
+ * slot to look at is (h * MIX) >> (64 - log2(vocab_slots)), the next ones follow modulo
+ * vocab_slots. The hash is a polynomial in the bytes, so the tokenizer can remove the last byte
+ * from it again. */
 #define DISTIL_VOCAB_MULTIPLIER UINT64_C(0x9ddfea08eb382d69)
 #define DISTIL_VOCAB_MIX UINT64_C(0x9e3779b97f4a7c15)
 
+/* Rounds up to a multiple of 64. */
 static inline uint64_t distil_blob_align(uint64_t bytes)
 {
     return (bytes + DISTIL_BLOB_ALIGN - 1) & ~(uint64_t)(DISTIL_BLOB_ALIGN - 1);
 }
 
+/* Returns the size of a matrix section. */
 static inline uint64_t distil_blob_matrix_bytes(uint64_t depth, uint64_t cols)
 {
     return 12 * cols + depth * cols;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Vocabulary lookup: one probe of the slot table, and the token's bytes only where the 32 bits of
- * fingerprint agree. What memory safety rests on, distil_blob_check has proved: slot ids are
- * EMPTY or below the vocabulary size, at least one slot is EMPTY, ends ascend within the bytes.
+ * The look-up of a token reads its bytes only where the 32 bits of the fingerprint agree. It is
+ * safe on any opened blob, because opening has proved that the id of every slot is empty or below
+ * the size of the vocabulary, that some slot is empty, and that the ends rise and lie within the
+ * bytes.
  */
 #include "model/vocab.h"
 

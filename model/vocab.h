@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Vocabulary lookup straight from the mapped bytes of a blob: no parsing, no allocation.
+ * Looks tokens up in the hash table of an opened blob, in place.
  */
 #ifndef DISTIL_MODEL_VOCAB_H
 #define DISTIL_MODEL_VOCAB_H
@@ -11,27 +11,29 @@
 #include "model/blob.h"
 
 typedef struct distil_vocab {
-    const distil_vocab_slot *slots;
-    const uint32_t *ends;
-    const uint8_t *bytes;
-    uint32_t slot_shift; /* 64 - log2(number of slots) */
-    uint32_t slot_mask;
-    uint32_t size; /* tokens */
-    uint32_t max_token_bytes;
+    const distil_vocab_slot *slots; /* (slot_mask + 1) */
+    const uint32_t *ends;           /* (size) the end of each token in `bytes` */
+    const uint8_t *bytes;           /* the bytes of all tokens, in order of id */
+    uint32_t slot_shift;            /* 64 - log2(number of slots) */
+    uint32_t slot_mask;             /* the number of slots - 1 */
+    uint32_t size;                  /* the number of tokens */
+    uint32_t max_token_bytes;       /* the length of the longest token */
 } distil_vocab;
 
-/* View of an opened blob's vocabulary; lives as long as the blob. */
+/* Fills *vocab with pointers into an opened blob, which must stay open as long as they are used. */
 void distil_vocab_init(distil_vocab *vocab, const distil_blob *blob);
 
-/* Id of the token with these bytes, hash as defined in format.h; DISTIL_VOCAB_EMPTY if none.
- * The bytes compared are prefix (prefix_bytes, e.g. "##") followed by text. */
+/* Returns the id of the token whose bytes are the prefix (for example "##") followed by the text,
+ * or DISTIL_VOCAB_EMPTY. `hash` is the hash of these bytes by distil_vocab_hash. */
 uint32_t distil_vocab_find(const distil_vocab *vocab, uint64_t hash, const char *prefix,
                            size_t prefix_bytes, const char *text, size_t text_bytes);
 
-/* Bytes of a token, not NUL-terminated; id < size. */
+/* Returns the bytes of a token, and sets *bytes to their number. No NUL follows them. The id must
+ * be below vocab->size. */
 const char *distil_vocab_token(const distil_vocab *vocab, uint32_t id, size_t *bytes);
 
-/* Hash of bytes, continuing from h (0 to start). */
+/* Continues the hash h, which is 0 at the begin of a token, with further bytes; model/format.h
+ * defines the hash. */
 uint64_t distil_vocab_hash(uint64_t h, const char *bytes, size_t size);
 
 #endif
