@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Would the alarms go off? moto keeps alarms and evaluates none; here the deployed ones are
-evaluated on what the real program emitted: each trouble sets off its alarms and no other, good
-events none.
+"""Check that the alarms go off. moto stores alarms but does not evaluate them, so this module
+evaluates the deployed alarms on what the real program emits. Each kind of trouble must set off its
+own alarms and no others, and good events none.
 
-The same values are taken for every period of an alarm: how many periods there are is expected.py's.
+The evaluation assumes the same values in every period of an alarm. The number of periods is checked
+against expected.py.
 """
 import json
 import math
@@ -36,7 +37,7 @@ def statistic(name, values):
 
 
 def is_on(alarm, values):
-    """Is this alarm on when every period has these values of each metric?"""
+    """Is this alarm on if every period has these values of each metric?"""
     metric, name, _, text = expected.single_metric(alarm)
     found = values.get(metric["MetricName"])
     if not found:
@@ -58,7 +59,7 @@ def event_file(directory, name, event):
 
 
 def troubles(program, directory):
-    """(what, values, names of the alarms that it sets off)."""
+    """Yield (description, values of each metric, names of the alarms that must go off)."""
     def emitted(*events, options=(), **variables):
         lines, _ = program.run(events, "--retry-ms", "1", *options, **variables)
         return values_of(lines)
@@ -66,7 +67,7 @@ def troubles(program, directory):
     sns = t.ROOT / "tests/events/sns.json"
     texts = {name: event_file(directory, name, {"texts": texts}) for name, texts in {
         "good": GOOD, "praise": GOOD[::2], "dislike": GOOD[1::2], "empty": [""] * 30}.items()}
-    # The window of a process wants twenty texts.
+    # The drift metrics appear after twenty texts of a process.
     texts["praise"] = [texts["praise"]] * 2
     texts["dislike"] = [texts["dislike"]] * 2
     bad = event_file(directory, "bad", {"Records": [{"EventSource": "aws:sns", "Sns": {
@@ -87,7 +88,7 @@ def troubles(program, directory):
     yield "a few slow texts", {"InferenceLatencyMs": [1] * 95 + [SLOW_MS] * 5}, set()
     yield "an invocation killed", {"Errors": [1]}, {"function-errors", "new-version-errors"}
     yield "more than the limit", {"Throttles": [1]}, {"throttles"}
-    yield "an event given up", {"ApproximateNumberOfMessagesVisible": [1]}, {"dead-letters"}
+    yield "a dead letter", {"ApproximateNumberOfMessagesVisible": [1]}, {"dead-letters"}
     yield "an event lost", {"DeadLetterErrors": [1]}, {"dead-letter-errors"}
     yield "nothing at all", {}, set()
     yield "zeros", dict.fromkeys(["Errors", "Throttles", "DeadLetterErrors", "AnalysisErrors",
@@ -95,7 +96,7 @@ def troubles(program, directory):
 
 
 def check(program, deployed, cases):
-    """deployed: alarms as CloudWatch describes them."""
+    """Evaluate the deployed alarms, which are given as CloudWatch describes them."""
     alarms = {a["AlarmName"].removeprefix(expected.FUNCTION + "-"): a for a in deployed}
     seen = set()
     with tempfile.TemporaryDirectory() as directory:

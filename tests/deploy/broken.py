@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Templates with one mistake each, and the rule that must refuse it: proof that the rules can fail.
+"""Templates with one mistake each, and the rule that must refuse it: proof that the rules work.
 
-    broken.py [-v]     cases as stack.py prints them
+    broken.py [-v]     prints cases as stack.py does
 
-An edit is a text that occurs in the template and what takes its place. Every rule has at least one.
+An edit is a text or pattern that occurs in the template, and its replacement. Every rule has at
+least one edit.
 """
 import re
 import sys
@@ -14,13 +15,13 @@ import cases
 import rules
 import template as t
 
-# A resource with all its lines, to take it out.
 def resource(name):
+    """A pattern for a resource with all its lines, to remove it."""
     return re.compile(rf"^  {name}:\n(?:(?:    .*)?\n)*", re.M)
 
 
 EDITS = [
-    # rule, what is broken, text (or pattern), instead
+    # (rule, what is broken, text or pattern, replacement)
     ("metric-exists", "an alarm's metric misspelt", "MetricName: AnalysisErrors",
      "MetricName: AnalysisError"),
     ("metric-exists", "a metric within an expression misspelt", "MetricName: PositiveSharePercent",
@@ -53,7 +54,9 @@ EDITS = [
     ("alarm-is-heard", "an alarm nobody hears",
      "TreatMissingData: notBreaching\n      AlarmActions: [!Ref AlarmTopic]",
      "TreatMissingData: notBreaching\n      AlarmActions: []"),
-    ("alarm-is-heard", "an alarm when nothing comes", "TreatMissingData: notBreaching",
+    ("alarm-is-heard", "an end that nobody hears", "OKActions: [!Ref AlarmTopic]",
+     "OKActions: []"),
+    ("alarm-is-heard", "an alarm when no data comes", "TreatMissingData: notBreaching",
      "TreatMissingData: breaching"),
     ("alarm-topic-open", "alarms encrypted away", 'TopicName: !Sub "${Name}-alarms"',
      'TopicName: !Sub "${Name}-alarms"\n      KmsMasterKeyId: alias/aws/sns'),
@@ -62,6 +65,11 @@ EDITS = [
     ("alarm-topic-open", "open to every account",
      "            Condition:\n              StringEquals: {aws:SourceAccount: "
      "!Ref AWS::AccountId}\n", ""),
+    ("alarm-topic-open", "another protocol than email", "Protocol: email", "Protocol: email-json"),
+    ("dashboard-shows-all", "a metric of AWS that no widget shows",
+     '"AWS/Lambda", "Invocations"', '"AWS/Lambda", "Duration"'),
+    ("dashboard-shows-all", "a line at another threshold", '"value": ${MinConfidence}',
+     '"value": 0.5'),
     ("dashboard-shows-all", "a metric that no widget shows",
      ',\n              [".", "NegativeSharePercent", ".", "."]', ""),
     ("dashboard-shows-all", "a dashboard that is no JSON", '{"start": "-PT3H", ', '{"start": ,'),
@@ -82,6 +90,12 @@ EDITS = [
      "      Policies:\n        - PolicyName: function",
      "      ManagedPolicyArns: [arn:aws:iam::aws:policy/AdministratorAccess]\n"
      "      Policies:\n        - PolicyName: function"),
+    ("role-is-policy", "a role for another service",
+     'Principal: {Service: lambda.amazonaws.com}\n            Action: "sts:AssumeRole"',
+     'Principal: {Service: ec2.amazonaws.com}\n            Action: "sts:AssumeRole"'),
+    ("role-is-policy", "a wider policy for CodeDeploy", "AWSCodeDeployRoleForLambdaLimited",
+     "AWSCodeDeployRoleForLambda"),
+    ("function-as-promised", "another variable", 'Default: "0.6"', 'Default: "0.7"'),
     ("function-as-promised", "another size", "Default: 1024", "Default: 10240"),
     ("function-as-promised", "no limit", re.compile(r"      ReservedConcurrentExecutions: .*\n"),
      ""),
@@ -95,6 +109,9 @@ EDITS = [
     ("version-follows-function", "a setting that no version follows", " ${MaxChars} ", " "),
     ("version-follows-function", "no way to publish the same image again",
      ", attempt ${Attempt}\"", "\""),
+    ("version-follows-function", "a description that does not begin with the digest",
+     'Description: !Sub "${ImageDigest} ${ModelVersion} ',
+     'Description: !Sub "${ModelVersion} ${ImageDigest} '),
     ("version-follows-function", "a description too long", "${TimeoutSeconds}s ",
      "${TimeoutSeconds} seconds at most "),
     ("logs-are-deleted", "logs kept for ever", "      RetentionInDays: !Ref LogDays\n", ""),
@@ -105,6 +122,14 @@ EDITS = [
      "      DeadLetterConfig: {TargetArn: !GetAtt DeadLetters.Arn}\n", ""),
     ("dead-letters", "kept four days", "      MessageRetentionPeriod: 1209600\n", ""),
     ("dead-letters", "no second try", "MaximumRetryAttempts: 2", "MaximumRetryAttempts: 0"),
+    ("dead-letters", "events that wait an hour only", "MaximumEventAgeInSeconds: 21600",
+     "MaximumEventAgeInSeconds: 3600"),
+    ("dead-letters", "a queue that is not encrypted", "SqsManagedSseEnabled: true",
+     "SqsManagedSseEnabled: false"),
+    ("topic-invokes-alias", "every action on the function", 'Action: "lambda:InvokeFunction"',
+     'Action: "lambda:*"'),
+    ("topic-invokes-alias", "a topic that is not encrypted",
+     "      KmsMasterKeyId: alias/aws/sns\n", ""),
     ("topic-invokes-alias", "around the canary", "Endpoint: !Ref Alias",
      "Endpoint: !GetAtt Function.Arn"),
     ("topic-invokes-alias", "no permission", "Principal: sns.amazonaws.com",
@@ -113,14 +138,28 @@ EDITS = [
     ("canary", "alarms off", "Enabled: !If [IsCanary, true, false]", "Enabled: false"),
     ("canary", "no rollback on alarm", "DEPLOYMENT_STOP_ON_ALARM, ", ""),
     ("canary", "an alarm missing", "          - {Name: !Ref NewVersionErrorsAlarm}\n", ""),
+    ("canary", "alarms whose state is unknown", "IgnorePollAlarmFailure: false",
+     "IgnorePollAlarmFailure: true"),
+    ("canary", "another role", "ServiceRoleArn: !GetAtt CanaryRole.Arn",
+     "ServiceRoleArn: !GetAtt FunctionRole.Arn"),
+    ("canary", "one alarm more", "          - {Name: !Ref LatencyAlarm}\n",
+     "          - {Name: !Ref LatencyAlarm}\n          - {Name: !Ref DuplicatesAlarm}\n"),
+    ("canary", "the alarm of a fixed version",
+     "{Name: ExecutedVersion, Value: !GetAtt Version.Version}",
+     '{Name: ExecutedVersion, Value: "1"}'),
+    ("canary", "an alias of another name", "      Name: live\n", "      Name: current\n"),
     ("canary", "an alias that jumps", re.compile(
         r"    UpdatePolicy:\n      CodeDeployLambdaAliasUpdate:\n(?:        .*\n)*"), ""),
     ("warm-up", "an event that is classified", """'{"warmup": true}'""",
      """'{"warmup": "true"}'"""),
+    ("warm-up", "every minute", "rate(5 minutes)", "rate(1 minute)"),
+    ("warm-up", "a rule that is off", "State: ENABLED", "State: DISABLED"),
+    ("warm-up", "no permission", "Principal: events.amazonaws.com", "Principal: s3.amazonaws.com"),
     ("warm-up", "not by choice", "    Condition: WarmsUp\n    Properties:\n      Name:",
      "    Condition: HasImage\n    Properties:\n      Name:"),
     ("repository", "tags that move", "ImageTagMutability: IMMUTABLE",
      "ImageTagMutability: MUTABLE"),
+    ("repository", "functions of other accounts", "${AWS::AccountId}:function:*", "*:function:*"),
     ("repository", "no scan", "{ScanOnPush: true}", "{ScanOnPush: false}"),
     ("repository", "images for ever", re.compile(r"      LifecyclePolicy:\n(?:        .*\n)*"), ""),
     ("repository", "signatures that expire", '"tagged", "tagPatternList": ["*"]', '"untagged"'),
@@ -130,6 +169,12 @@ EDITS = [
      "{AttributeName: created, KeyType: RANGE}"),
     ("table-key", "a number as key", "{AttributeName: timestamp, AttributeType: S}",
      "{AttributeName: timestamp, AttributeType: N}"),
+    ("table-key", "capacity that is paid for in advance", "BillingMode: PAY_PER_REQUEST",
+     "BillingMode: PROVISIONED"),
+    ("table-key", "a table that can be deleted", "DeletionProtectionEnabled: true",
+     "DeletionProtectionEnabled: false"),
+    ("table-key", "no recovery", "{PointInTimeRecoveryEnabled: true}",
+     "{PointInTimeRecoveryEnabled: false}"),
     ("table-key", "another table", "DATABASE_TABLE: !Ref TableName", "DATABASE_TABLE: items"),
     ("what-is-kept", "a table that goes with its stack",
      "Condition: MakesTable\n    DeletionPolicy: Retain", "Condition: MakesTable\n"
@@ -141,6 +186,10 @@ EDITS = [
      "      FunctionName", "DeletionPolicy: Retain\n    UpdateReplacePolicy: Retain\n"
      "    Properties:\n      FunctionName"),
     ("budget", "another sum", "Default: 20\n", "Default: 2000\n"),
+    ("budget", "a budget for each day", "TimeUnit: MONTHLY", "TimeUnit: DAILY"),
+    ("budget", "another recipient",
+     "Subscribers: [{SubscriptionType: SNS, Address: !Ref AlarmTopic}]",
+     "Subscribers: [{SubscriptionType: EMAIL, Address: a@b.example}]"),
     ("budget", "no first notice", "Threshold: 80", "Threshold: 90"),
     ("budget", "of forecasts", "NotificationType: ACTUAL", "NotificationType: FORECASTED"),
     ("names-begin-with-name", "a name that two stacks share", "DashboardName: !Ref Name",
@@ -158,7 +207,7 @@ EDITS = [
      "Parameters:\n  More: {Type: String, Default: x}\n  Name:\n"),
     ("guide-is-right", "a default that the guide lacks", "Default: 1024", "Default: 512"),
 ]
-# What cfn-lint must refuse: names and types of AWS, which the rules above do not know.
+# Mistakes that cfn-lint must refuse: it knows the names and types of AWS, which the rules do not.
 LINT_EDITS = [
     ("E3002", "a property misspelt", "MessageRetentionPeriod: ", "MessageRetentionPeriods: "),
     ("E3006", "a type misspelt", "Type: AWS::SNS::Subscription", "Type: AWS::SNS::Subscriptions"),
@@ -173,7 +222,7 @@ LINT_EDITS = [
 
 
 def edited(text, old, new):
-    """Of several places the first; none is a mistake in the list above."""
+    """The text with the first occurrence replaced. An edit that does not occur is an error."""
     if isinstance(old, re.Pattern):
         result, places = old.subn(new, text, count=1)
     else:

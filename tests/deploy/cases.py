@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cases that are counted and, where they fail, shown."""
+"""Test cases that are counted, and shown if they fail."""
 import traceback
 
 
@@ -26,7 +26,8 @@ class Cases:
     def guard(self, name, function, *arguments):
         try:
             function(*arguments)
-        except Exception:  # one part that ends early must not hide the others
+        # An exception in one part counts as a failure and must not prevent the other parts.
+        except Exception:
             self.that(name, False, traceback.format_exc(limit=-3))
 
     def note(self, text):

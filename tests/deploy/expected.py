@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was promised about alarms, written down once more: the template is held against this table,
-so that no alarm changes by an edit that nobody meant."""
+"""The alarms as they are meant to be. The template is compared with this table, so that an
+unintended edit of the template cannot change an alarm."""
 
 FUNCTION = "sentiment-analyzer"
 OURS = ("SentimentAnalyzer", {"Environment": "dev"})
@@ -9,8 +9,8 @@ QUEUE = ("AWS/SQS", {"QueueName": FUNCTION + "-dead-letters"})
 VERSION = ("AWS/Lambda", {"FunctionName": FUNCTION, "Resource": FUNCTION + ":live",
                           "ExecutedVersion": "*"})
 
-# name: (namespace and dimensions), metric, statistic, seconds, periods, of those, comparison,
-# threshold
+# name: (namespace and dimensions, metric, statistic, seconds of a period, periods, how many of them
+#        must exceed the threshold, comparison, threshold)
 ALARMS = {
     "latency-p95": (OURS, "InferenceLatencyMs", "p95", 60, 5, 3, ">", 500),
     "analysis-errors": (OURS, "AnalysisErrors", "Sum", 60, 1, 1, ">", 0),
@@ -40,8 +40,8 @@ def expected(name):
 
 
 def single_metric(alarm):
-    """The metric of an alarm, its statistic and period, and how the alarm writes it: with an
-    expression over one metric, that expression with the metric's name in it."""
+    """The metric of an alarm, its statistic, its period, and its name. The name of an alarm on an
+    expression over one metric is that expression with the metric's name in it."""
     if not alarm.get("Metrics"):
         statistic = alarm.get("Statistic") or alarm.get("ExtendedStatistic")
         return alarm, statistic, alarm["Period"], alarm["MetricName"]
@@ -56,7 +56,7 @@ def single_metric(alarm):
 
 
 def described(alarm):
-    """The same fields of an alarm as CloudFormation and CloudWatch both write it."""
+    """The fields of an alarm in the form that CloudFormation and CloudWatch share."""
     metric, statistic, period, text = single_metric(alarm)
     dimensions = {d["Name"]: d["Value"] for d in metric.get("Dimensions", [])}
     if "ExecutedVersion" in dimensions:

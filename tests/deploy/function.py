@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The real program with what the template gives it: variables, role, topic, table.
+"""Run the real program with what the template creates for it: variables, role, topic and table.
 
-    function.py DISTIL BOOTSTRAP BLOB [-v]     cases as stack.py prints them
+    function.py DISTIL BOOTSTRAP BLOB [-v]     prints cases as stack.py does
 
-moto checks signatures and permissions here: the program signs with the keys of the stack's role.
+The program signs its requests with keys of the stack's role, and moto checks the signatures and the
+permissions.
 """
 import json
 import os
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import urllib.request
 
-import stack  # first: it sets what moto reads when it is imported
+import stack  # Imported first: it sets variables that moto reads when it is imported.
 import alarms
 import cases
 import lessons
@@ -23,14 +24,14 @@ EVENTS = t.ROOT / "tests/events"
 
 
 def authenticate(calls):
-    """From the next calls on, moto checks keys and policies."""
+    """Let moto accept this number of calls ("inf": all) without checking keys and policies."""
     urllib.request.urlopen(urllib.request.Request(
         lessons.endpoint + "/moto-api/reset-auth", method="POST", data=str(calls).encode(),
         headers={"Content-Type": "text/plain"}))
 
 
 class Program:
-    """distil serve --local -- bootstrap, with the variables of the deployed function."""
+    """`distil serve --local -- bootstrap` with the variables of the deployed function."""
 
     def __init__(self, distil, bootstrap, blob):
         self.distil, self.bootstrap, self.blob = distil, bootstrap, blob
@@ -40,7 +41,7 @@ class Program:
                           "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration["MemorySize"])}
 
     def run(self, events, *options, **variables):
-        """Lines that it wrote, answers among them, and the exit status."""
+        """Send the events; return the JSON lines of the output, answers included, and the status."""
         kept = {k: v for k, v in os.environ.items()
                 if k == "PATH" or k.endswith("SAN_OPTIONS")}
         given = [x for e in events for x in ("--event", str(e))]
@@ -55,12 +56,12 @@ class Program:
             try:
                 lines.append(json.loads(line))
             except json.JSONDecodeError:
-                pass  # a report of the sanitizers, say
+                pass  # Other programs, such as a sanitizer, may write lines that are not JSON.
         return lines, run.returncode
 
 
 def role_keys(d):
-    """Keys of the function's role, as Lambda gets them."""
+    """Temporary keys of the function's role, as Lambda would get them."""
     role = lessons.client("iam").get_role(RoleName=d.id("FunctionRole"))["Role"]
     c = lessons.client("sts").assume_role(RoleArn=role["Arn"],
                                           RoleSessionName="function")["Credentials"]
@@ -88,14 +89,14 @@ def allowed(call, **parameters):
 
 
 def check_role(d, keys, check):
-    """What the role may do, tried: the three calls of policy.json, and their neighbours."""
+    """Try the three calls that policy.json allows, and similar calls that it does not."""
     db, logs, sqs = (lessons.client(s, **keys) for s in ("dynamodb", "logs", "sqs"))
     key = {"source_id": {"S": "x"}, "timestamp": {"S": "y"}}
     update = {"Key": key, "UpdateExpression": "SET a = :a",
               "ExpressionAttributeValues": {":a": {"S": "b"}}}
     table, group = "sentiment-items", f"/aws/lambda/{stack.NAME}"
     queue = d.id("DeadLetters")
-    refused = ("403", "AccessDenied", "AccessDeniedException")  # moto's has no code in JSON
+    refused = ("403", "AccessDenied", "AccessDeniedException")  # moto gives "403" for some calls
     for name, call, parameters, wanted in [
             ("update an item", db.update_item, {"TableName": table, **update}, ("allowed",)),
             ("read an item", db.get_item, {"TableName": table, "Key": key}, refused),
@@ -115,7 +116,7 @@ def check_role(d, keys, check):
 
 
 def check_event(d, program, keys, user, check):
-    """An event of the stack's topic, an item in its table, keys of its role."""
+    """An event of the stack's topic updates an item in its table with the keys of its role."""
     event = json.loads((EVENTS / "sns.json").read_text())
     message = json.loads(event["Records"][0]["Sns"]["Message"])
     event["Records"][0]["Sns"]["TopicArn"] = d.outputs["Topic"]
@@ -140,7 +141,7 @@ def check_event(d, program, keys, user, check):
 
 
 def emitted(lines):
-    """(namespace, dimensions, values of these, name, unit) of each metric in the lines."""
+    """(namespace, dimensions, their values, name, unit) of each metric in the lines."""
     return {(m["Namespace"], tuple(m["Dimensions"][0]),
              tuple(line[d] for d in m["Dimensions"][0]), x["Name"], x["Unit"])
             for line in lines if isinstance(line, dict) and "_aws" in line
@@ -148,7 +149,7 @@ def emitted(lines):
 
 
 def emit_all(program):
-    """Events that make the program emit the metrics that a good event does not."""
+    """Send events that make the program emit the metrics that a good event does not."""
     with tempfile.TemporaryDirectory() as directory:
         many, bad = directory + "/many.json", directory + "/bad.json"
         texts = ["a gorgeous film", "a dreadful film", ""] * 10
@@ -206,7 +207,8 @@ def main():
                      check)
         found = emit_all(program)
         user = administrator()
-        keys = role_keys(d)  # before moto checks who asks: only the service Lambda may
+        # Only the service Lambda may assume the role, so the keys are made before moto checks that.
+        keys = role_keys(d)
         authenticate(0)
         check_role(d, keys, check)
         found |= check_event(d, program, keys, user, check)

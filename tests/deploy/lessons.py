@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What moto's CloudFormation lacks: resource types it does not know, and types of which it drops
-properties. Each is created by the service's own API instead, with the resolved properties as they
-are, so that the SDK's model of the service refuses names and types that do not exist, and moto's
-model of the service what makes no sense.
+"""Teach moto's CloudFormation the resource types that it does not know or of which it ignores
+properties. A lesson creates such a resource by the API of its service, with the resolved properties
+unchanged. The SDK's model of the service then refuses names and types that do not exist, and moto's
+implementation of the service refuses values that make no sense.
 
-Every call is kept in `sent`, as some properties moto takes and never shows again.
+`sent` records every call, because moto accepts some properties that it never shows again.
 """
 import boto3
-import moto.cloudformation.parsing  # first: of two classes for one type the later counts
+import moto.cloudformation.parsing  # Imported first: the class defined last for a type wins.
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
@@ -18,18 +18,20 @@ from moto.logs.responses import LogsResponse
 
 import template as t
 
-# Of AWS's own policies moto need not read all 1,300 at every reset.
+# moto reads AWS's managed policies at every reset. Only the one that the template uses is kept.
 iam_models.aws_managed_policies_data = t.json.dumps({
     name: policy for name, policy in t.json.loads(iam_models.aws_managed_policies_data).items()
     if "CodeDeploy" in name})
-# Before any lesson.
+# The types that moto knows without these lessons.
 KNOWN = {c.cloudformation_type() for c in CloudFormationModel.__subclasses__()}
-UNKNOWN = {}  # types that moto's CloudFormation does not know: the operation used instead
-PARTLY = {}   # types of which it drops properties
+UNKNOWN = {}  # type that moto's CloudFormation does not know: operation that creates it
+PARTLY = {}   # type of which it ignores properties: what it ignores
 sent = {}     # logical id: [(operation, parameters)]
-# A call refused by moto, or within moto by the SDK, which makes it answer 500 in HTML.
+resolved = {} # logical id: properties as moto's CloudFormation has resolved them
+# A call that moto refuses raises the first. The second is raised when the SDK refuses a call that
+# a lesson makes inside moto, because moto then answers with an HTML page.
 REFUSALS = (ClientError, ResponseParserError)
-on_repository = []  # called with a repository's name when there is one
+on_repository = []  # functions that are called with the name of each new repository
 endpoint = None
 
 
@@ -40,8 +42,8 @@ def client(service, **options):
 
 
 def cast(value, shape):
-    """As CloudFormation does: numbers and texts become what the service's model wants, members
-    are found whatever the case of their first letter."""
+    """Convert a value to the shape of the service's model, as CloudFormation does. It converts
+    numbers and texts into each other and ignores the case of a member's first letter."""
     if shape.type_name == "structure":
         names = {name.lower(): name for name in shape.members}
         unknown = [key for key in value if key.lower() not in names]
@@ -69,9 +71,9 @@ def send(logical_id, service, operation, parameters):
 
 
 class Lesson(CloudFormationModel):
-    """Created by API; create() returns what Ref gives."""
+    """A resource that a lesson has created. `name` is the value of Ref."""
 
-    __module__ = "deploy.lessons"  # moto wants a dot in it
+    __module__ = "deploy.lessons"  # moto requires a dot in this name.
 
     def __init__(self, name, attributes):
         self.name, self.attributes = name, attributes
@@ -97,16 +99,18 @@ class Lesson(CloudFormationModel):
 
 
 def lesson(kind, note, into=UNKNOWN):
-    """Decorates create(logical id, properties): (what Ref gives, attributes)."""
+    """Register a function (logical id, properties) -> (value of Ref, attributes) for a type."""
     into[kind] = note
 
     def register(create):
         def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id,
                                             region_name, **kwargs):
-            name, attributes = create(kwargs["LogicalId"], cloudformation_json["Properties"])
+            properties = cloudformation_json["Properties"]
+            resolved[kwargs["LogicalId"]] = properties
+            name, attributes = create(kwargs["LogicalId"], properties)
             return cls(name, attributes)
 
-        # moto takes direct subclasses only.
+        # moto looks only at direct subclasses of CloudFormationModel, so the members are copied.
         members = {k: v for k, v in vars(Lesson).items() if k not in ("__dict__", "__weakref__")}
         members["cloudformation_type"] = staticmethod(lambda: kind)
         members["create_from_cloudformation_json"] = classmethod(create_from_cloudformation_json)
@@ -143,7 +147,7 @@ def alias(logical_id, p):
 
 @lesson("AWS::Lambda::EventInvokeConfig", "PutFunctionEventInvokeConfig")
 def event_invoke_config(logical_id, p):
-    # moto keeps it for the function, whatever the qualifier.
+    # moto stores this configuration for the function and ignores the qualifier.
     send(logical_id, "lambda", "PutFunctionEventInvokeConfig", p)
     return logical_id, {}
 
@@ -225,14 +229,15 @@ def version(logical_id, p):
 
 @lesson("AWS::Lambda::Permission", "the alias", PARTLY)
 def permission(logical_id, p):
-    # moto finds a function, not its alias, by ARN.
+    # moto finds a function by its ARN, but not an alias.
     name, _, qualifier = p["FunctionName"].split(":function:")[-1].partition(":")
     send(logical_id, "lambda", "AddPermission",
          {**p, "FunctionName": name, "Qualifier": qualifier, "StatementId": logical_id})
     return logical_id, {}
 
 
-# moto tells the policies which queue or role a call is about, but of tables and log groups "*".
+# For policies moto determines the queue or role that a call concerns, but not the table or log
+# group, for which it uses "*". These functions determine them.
 
 def table_of(call):
     return f"arn:aws:dynamodb:{t.REGION}:{t.ACCOUNT}:table/{call.body.get('TableName')}"

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules for the template, each with a name and one thing that it refuses.
+"""The rules that the template must keep.
 
-    rules.py [FILE]    findings as "RULE: WHAT", exit status 1 if there are any
+    rules.py [FILE]    prints findings as "RULE: WHAT"; exit status 1 if there are any
 
-A rule is a function of a Stack that yields what is wrong. broken.py has an edit for each.
+A rule is a function that takes a Stack and yields a text for everything that is wrong. broken.py
+has at least one broken template for each rule.
 """
 import json
 import re
@@ -18,15 +19,19 @@ AWS_METRICS = {
                    "DeadLetterErrors"},
     "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
 }
-# What is kept when it is deleted from the stack. What has names of its own and is still empty must
-# not be kept when its creation is rolled back: the next try would find it there.
+# The DeletionPolicy of the resources that a deletion of the stack keeps. A resource with a fixed
+# name that is still empty must not be kept when its creation is rolled back, because the next
+# attempt to create the stack would find it.
 KEPT = {"AWS::DynamoDB::Table": "Retain", "AWS::SQS::Queue": "RetainExceptOnCreate",
         "AWS::ECR::Repository": "RetainExceptOnCreate",
         "AWS::Lambda::Version": "RetainExceptOnCreate"}
+# Metrics of AWS that the dashboard shows beside those of the function.
+PLATFORM_METRICS = {"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions",
+                    "ApproximateNumberOfMessagesVisible"}
 
 
 class Stack:
-    """The template with an image and everything optional, and without."""
+    """The template, and its resources when all optional ones are created."""
 
     def __init__(self, text):
         self.text = text
@@ -41,14 +46,14 @@ class Stack:
                 if body["Type"] == kind}
 
     def one(self, kind, name=None):
-        """Properties of the one resource of this type, or of that name."""
+        """The properties of the only resource of this type, or of the one with this name."""
         found = self.of(kind)
         if name:
             return found.get(name, {})
         return next(iter(found.values())) if len(found) == 1 else {}
 
     def metrics(self):
-        """(where, namespace, metric, dimensions' names) of every alarm and widget."""
+        """(resource, namespace, metric, names of dimensions) of every alarm and widget."""
         for name, alarm in self.of("AWS::CloudWatch::Alarm").items():
             queries = [q["MetricStat"]["Metric"] for q in alarm.get("Metrics", [])
                        if "MetricStat" in q]
@@ -61,7 +66,7 @@ class Stack:
 
 
 def widget_metrics(body):
-    """The rows of a dashboard's widgets, "." and "..." written out."""
+    """The rows of a dashboard's widgets, with the abbreviations "." and "..." expanded."""
     for widget in json.loads(body)["widgets"]:
         before = []
         for row in widget["properties"].get("metrics", []):
@@ -105,9 +110,9 @@ def metric_exists(s):
     for where, namespace, metric, _ in s.metrics():
         known = s.source.units if namespace == s.source.namespace else AWS_METRICS.get(namespace)
         if known is None:
-            yield f"{where}: nobody emits into namespace {namespace}"
+            yield f"{where}: nothing emits into namespace {namespace}"
         elif metric not in known:
-            yield f"{where}: nobody emits {namespace} {metric}"
+            yield f"{where}: nothing emits {namespace} {metric}"
 
 
 @rule("metric-dimension")
@@ -119,7 +124,7 @@ def metric_dimension(s):
 
 @rule("metric-environment")
 def metric_environment(s):
-    """The dimension's value is the variable that the function takes it from."""
+    """The value of the dimension is the variable from which the function takes it."""
     value = s.one("AWS::Lambda::Function").get("Environment", {}).get("Variables", {}).get(
         "ENVIRONMENT")
     for name, alarm in s.of("AWS::CloudWatch::Alarm").items():
@@ -143,7 +148,8 @@ def alarm_is_heard(s):
     topic = s.full.ref("AlarmTopic")
     for name, alarm in s.of("AWS::CloudWatch::Alarm").items():
         if topic not in alarm.get("AlarmActions", []):
-            yield f"{name}: no action tells the alarm topic"
+            yield f"{name}: no action notifies the alarm topic"
+        yield from wrong(f"{name}: OKActions", alarm.get("OKActions"), [topic])
         yield from wrong(f"{name}: TreatMissingData", alarm.get("TreatMissingData"),
                          "notBreaching")
 
@@ -152,6 +158,9 @@ def alarm_is_heard(s):
 def alarm_topic_open(s):
     if "KmsMasterKeyId" in s.one("AWS::SNS::Topic", "AlarmTopic"):
         yield "AlarmTopic: alarms may not use the key that encrypts it"
+    email = s.one("AWS::SNS::Subscription", "AlarmEmailSubscription")
+    yield from wrong("AlarmEmailSubscription", email, {
+        "TopicArn": s.full.ref("AlarmTopic"), "Protocol": "email", "Endpoint": "ops@example.com"})
     services = set()
     for policy in s.of("AWS::SNS::TopicPolicy").values():
         for statement in policy["PolicyDocument"]["Statement"]:
@@ -167,8 +176,14 @@ def alarm_topic_open(s):
 def dashboard_shows_all(s):
     shown = {row[1] for d in s.of("AWS::CloudWatch::Dashboard").values()
              for row in widget_metrics(d["DashboardBody"])}
-    for metric in s.source.units.keys() - shown:
+    for metric in (s.source.units.keys() | PLATFORM_METRICS) - shown:
         yield f"no widget shows {metric}"
+    widgets = [w for d in s.of("AWS::CloudWatch::Dashboard").values()
+               for w in json.loads(d["DashboardBody"])["widgets"]]
+    lines = [line["value"] for w in widgets
+             for line in w["properties"].get("annotations", {}).get("horizontal", [])]
+    yield from wrong("Dashboard: lines at thresholds", lines, [
+        expected.ALARMS["latency-p95"][-1], expected.ALARMS["drift-confidence"][-1]])
 
 
 # ---- permissions --------------------------------------------------------------------------------
@@ -201,7 +216,7 @@ def no_wildcard(s):
 
 @rule("role-is-policy")
 def role_is_policy(s):
-    """The function's role has the statements of policy.json, and nothing else."""
+    """The function's role has exactly the statements of policy.json."""
     role = s.one("AWS::IAM::Role", "FunctionRole")
     names = {"REGION": t.REGION, "ACCOUNT": t.ACCOUNT, "TABLE": s.full.values["TableName"],
              "FUNCTION": expected.FUNCTION,
@@ -220,6 +235,13 @@ def role_is_policy(s):
         yield f"FunctionRole: managed policies {role['ManagedPolicyArns']}"
     yield from wrong("Function: Role", s.one("AWS::Lambda::Function").get("Role"),
                      "<FunctionRole.Arn>")
+    for name, service in {"FunctionRole": "lambda", "CanaryRole": "codedeploy"}.items():
+        trust = s.one("AWS::IAM::Role", name)["AssumeRolePolicyDocument"]["Statement"]
+        yield from wrong(f"{name}: who may assume it", [x["Principal"] for x in trust],
+                         [{"Service": f"{service}.amazonaws.com"}])
+    yield from wrong("CanaryRole: policies",
+                     s.one("AWS::IAM::Role", "CanaryRole").get("ManagedPolicyArns"),
+                     ["arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"])
 
 
 # ---- function -----------------------------------------------------------------------------------
@@ -230,6 +252,9 @@ def function_as_promised(s):
     for key, value in {"PackageType": "Image", "MemorySize": 1024, "Timeout": 30,
                        "Architectures": ["x86_64"], "ReservedConcurrentExecutions": 10}.items():
         yield from wrong(f"Function: {key}", f.get(key), value)
+    yield from wrong("Function: variables", f.get("Environment", {}).get("Variables"), {
+        "ENVIRONMENT": "dev", "DATABASE_TABLE": "sentiment-items",
+        "DISTIL_NEUTRAL_THRESHOLD": "0.6", "DISTIL_MAX_CHARS": 512})
     if not f.get("Code", {}).get("ImageUri", "").endswith("@" + t.DIGEST):
         yield "Function: its image is not named by digest"
 
@@ -256,15 +281,18 @@ def longest(parameter):
 
 @rule("version-follows-function")
 def version_follows_function(s):
-    """A parameter that changes the function and not the version would change what nobody calls."""
+    """Every parameter that changes the function also changes the version. Events reach only
+    published versions, so they would not see another change."""
     body = s.template["Resources"]
     names = s.template["Parameters"].keys()
     function = {a or b for a, b in parameters_in(body["Function"]["Properties"])} & names
     version = {a or b for a, b in parameters_in(body["Version"]["Properties"])}
     for name in function - version - {"Name", "ReservedConcurrency"}:
         yield f"Version: no new one when {name} changes"
+    if not body["Version"]["Properties"]["Description"]["Fn::Sub"].startswith("${ImageDigest} "):
+        yield "Version: its description does not begin with the digest"
     if "Attempt" not in function:
-        yield "Function: the same after a failed canary, so that no new version is published"
+        yield "Function: without Attempt no version is published after a failed canary"
     slots = s.template["Parameters"]
     text = re.sub(r"\$\{(\w+)\}", lambda m: "x" * longest(slots[m[1]]),
                   body["Version"]["Properties"]["Description"]["Fn::Sub"])
@@ -290,12 +318,13 @@ def dead_letters(s):
         yield "no queue DeadLetters"
     yield from wrong("DeadLetters: MessageRetentionPeriod", queue.get("MessageRetentionPeriod"),
                      14 * 24 * 3600)
+    yield from wrong("DeadLetters: encrypted", queue.get("SqsManagedSseEnabled"), True)
     yield from wrong("Function: DeadLetterConfig",
                      s.one("AWS::Lambda::Function").get("DeadLetterConfig"),
                      {"TargetArn": "<DeadLetters.Arn>"})
     retries = s.one("AWS::Lambda::EventInvokeConfig")
     for key, value in {"FunctionName": expected.FUNCTION, "Qualifier": "live",
-                       "MaximumRetryAttempts": 2}.items():
+                       "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 21600}.items():
         yield from wrong(f"Retries: {key}", retries.get(key), value)
 
 
@@ -309,8 +338,11 @@ def topic_invokes_alias(s):
             ("Subscription: Protocol", subscription.get("Protocol"), "lambda"),
             ("Subscription: Endpoint", subscription.get("Endpoint"), "<Alias>"),
             ("MayBeInvoked: FunctionName", permission.get("FunctionName"), "<Alias>"),
+            ("MayBeInvoked: Action", permission.get("Action"), "lambda:InvokeFunction"),
             ("MayBeInvoked: Principal", permission.get("Principal"), "sns.amazonaws.com"),
-            ("MayBeInvoked: SourceArn", permission.get("SourceArn"), topic)]:
+            ("MayBeInvoked: SourceArn", permission.get("SourceArn"), topic),
+            ("Topic: KmsMasterKeyId", s.one("AWS::SNS::Topic", "Topic").get("KmsMasterKeyId"),
+             "alias/aws/sns")]:
         yield from wrong(what, found, wanted)
 
 
@@ -324,6 +356,12 @@ def canary(s):
     for name in expected.CANARY:
         if f"{expected.FUNCTION}-{name}" not in names:
             yield f"Canary: alarm {name} does not stop it"
+    yield from wrong("Canary: number of alarms", len(names), len(expected.CANARY))
+    yield from wrong("Canary: IgnorePollAlarmFailure", alarms.get("IgnorePollAlarmFailure"), False)
+    yield from wrong("Canary: ServiceRoleArn", group.get("ServiceRoleArn"), "<CanaryRole.Arn>")
+    newest = s.one("AWS::CloudWatch::Alarm", "NewVersionErrorsAlarm").get("Dimensions", [])
+    yield from wrong("NewVersionErrorsAlarm: version", [x["Value"] for x in newest
+                     if x["Name"] == "ExecutedVersion"], ["<Version.Version>"])
     rollback = group.get("AutoRollbackConfiguration", {})
     if not alarms.get("Enabled") or not rollback.get("Enabled") or \
             "DEPLOYMENT_STOP_ON_ALARM" not in rollback.get("Events", []):
@@ -332,8 +370,9 @@ def canary(s):
     yield from wrong("Alias: UpdatePolicy", update.get("CodeDeployLambdaAliasUpdate"),
                      {"ApplicationName": group.get("ApplicationName"),
                       "DeploymentGroupName": group.get("DeploymentGroupName")})
-    yield from wrong("Alias: FunctionVersion", s.one("AWS::Lambda::Alias").get("FunctionVersion"),
-                     "<Version.Version>")
+    alias = s.one("AWS::Lambda::Alias")
+    yield from wrong("Alias: Name", alias.get("Name"), "live")
+    yield from wrong("Alias: FunctionVersion", alias.get("FunctionVersion"), "<Version.Version>")
 
 
 @rule("warm-up")
@@ -346,8 +385,14 @@ def warm_up(s):
     except json.JSONDecodeError:
         event = None
     yield from wrong("WarmUpRule: Input", event, {"warmup": True})
+    yield from wrong("WarmUpRule: ScheduleExpression", rules.get("ScheduleExpression"),
+                     "rate(5 minutes)")
+    yield from wrong("WarmUpRule: State", rules.get("State"), "ENABLED")
+    yield from wrong("MayBeWarmed", s.one("AWS::Lambda::Permission", "MayBeWarmed"), {
+        "FunctionName": "<Alias>", "Action": "lambda:InvokeFunction",
+        "Principal": "events.amazonaws.com", "SourceArn": "<WarmUpRule.Arn>"})
     if "WarmUpRule" in t.Resolver(s.template, ImageDigest=t.DIGEST).resources:
-        yield "WarmUpRule: there without being asked for"
+        yield "WarmUpRule: created although WarmUp is no"
 
 
 # ---- the rest -----------------------------------------------------------------------------------
@@ -358,13 +403,17 @@ def repository(s):
     yield from wrong("Repository: ImageTagMutability", r.get("ImageTagMutability"), "IMMUTABLE")
     yield from wrong("Repository: scan on push",
                      r.get("ImageScanningConfiguration", {}).get("ScanOnPush"), True)
+    yield from wrong("Repository: who pulls", [
+        (x["Principal"], x.get("Condition")) for x in r["RepositoryPolicyText"]["Statement"]], [
+        ({"Service": "lambda.amazonaws.com"}, {"StringLike": {
+            "aws:SourceArn": f"arn:aws:lambda:{t.REGION}:{t.ACCOUNT}:function:*"}})])
     try:
         policy = json.loads(r.get("LifecyclePolicy", {}).get("LifecyclePolicyText", ""))
     except json.JSONDecodeError as error:
         yield f"Repository: no lifecycle policy: {error}"
         return
     if not policy["rules"]:
-        yield "Repository: images for ever"
+        yield "Repository: images are kept for ever"
     for x in policy["rules"]:
         if x["selection"]["tagStatus"] != "tagged":
             yield "Repository: signatures, which have no tag, are counted or expire"
@@ -384,6 +433,9 @@ def table_key(s):
         "Environment", {}).get("Variables", {}).get("DATABASE_TABLE"), table.get("TableName"))
     if not table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
         yield "Table: no point-in-time recovery"
+    yield from wrong("Table: BillingMode", table.get("BillingMode"), "PAY_PER_REQUEST")
+    yield from wrong("Table: DeletionProtectionEnabled", table.get("DeletionProtectionEnabled"),
+                     True)
 
 
 @rule("what-is-kept")
@@ -400,7 +452,8 @@ def what_is_kept(s):
 def budget(s):
     properties = s.one("AWS::Budgets::Budget")
     b = properties.get("Budget", {})
-    for key, value in {"BudgetType": "COST", "TimeUnit": "MONTHLY",
+    for key, value in {"BudgetName": expected.FUNCTION + "-monthly", "BudgetType": "COST",
+                       "TimeUnit": "MONTHLY",
                        "BudgetLimit": {"Amount": 20, "Unit": "USD"}}.items():
         yield from wrong(f"Budget: {key}", b.get(key), value)
     notices = {}
@@ -415,7 +468,7 @@ def budget(s):
 
 @rule("names-begin-with-name")
 def names_begin_with_name(s):
-    """Two stacks with two names do not meet."""
+    """All names change with Name, so stacks with different names do not collide."""
     other = t.Resolver(s.template, lenient=True, ImageDigest=t.DIGEST, WarmUp="yes",
                        Name="another").all()
     for name, body in other.items():
@@ -426,7 +479,7 @@ def names_begin_with_name(s):
 
 @rule("every-choice-resolves")
 def every_choice_resolves(s):
-    """No reference to what a condition leaves out."""
+    """No resource refers to one whose condition is false, whatever the parameters are."""
     for choice in [{}, {"ImageDigest": t.DIGEST}, {"WarmUp": "yes"},
                    {"ImageDigest": t.DIGEST, "WarmUp": "yes", "ReservedConcurrency": "none",
                     "TopicArn": f"arn:aws:sns:{t.REGION}:{t.ACCOUNT}:events",
@@ -441,14 +494,14 @@ def every_choice_resolves(s):
 
 @rule("template-fits")
 def template_fits(s):
-    """Larger ones must go through S3."""
+    """CloudFormation accepts a template in a call up to this size; larger ones need S3."""
     if len(s.text.encode()) > 51200:
-        yield f"{len(s.text.encode())} bytes, 51200 are sent as they are"
+        yield f"{len(s.text.encode())} bytes, more than 51200"
 
 
 @rule("guide-is-right")
 def guide_is_right(s):
-    """docs/deploy.md has every parameter with its default, and every alarm."""
+    """docs/deploy.md lists every parameter with its default, and every alarm with its mark."""
     guide = (t.ROOT / "docs/deploy.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| (?:`([^`]*)`)? ?\|", guide, re.M))
     defaults = {name: str(slot["Default"]) for name, slot in s.template["Parameters"].items()}
@@ -461,7 +514,7 @@ def guide_is_right(s):
 
 
 def findings(text):
-    """(rule, what) for each thing that is wrong."""
+    """A pair (rule, finding) for everything that is wrong."""
     try:
         stack = Stack(text)
     except t.Broken as error:

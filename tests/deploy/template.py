@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The template as plain values, and what the function's source says about itself.
+"""Read the template as plain values, and read metrics and variables from the function's source.
 
-Only the functions that the template uses are resolved; any other, and a reference to what is not
-there, raises Broken: CloudFormation would refuse it too.
+The resolver knows only the intrinsic functions that the template uses. Any other function, and a
+reference to something that does not exist, raises Broken; CloudFormation would refuse it too.
 """
 import json
 import pathlib
@@ -20,11 +20,11 @@ NOTHING = object()  # AWS::NoValue
 
 
 class Broken(Exception):
-    """The template does not make sense."""
+    """CloudFormation would refuse the template."""
 
 
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """YAML in which !Ref and the like are read as their long forms."""
+    """A YAML loader that reads short forms such as !Ref as their long forms."""
 
 
 def read_tag(loader, tag, node):
@@ -48,11 +48,12 @@ def load(text):
 
 
 class Resolver:
-    """One deployment: the template with these parameters, the others at their defaults."""
+    """The template with these parameters, and defaults for all others. A lenient resolver replaces
+    a reference to something that does not exist by a text that equals nothing."""
 
     def __init__(self, template, lenient=False, **parameters):
         self.template = template
-        self.lenient = lenient  # a reference to nothing is a text that equals nothing
+        self.lenient = lenient
         self.values = {name: slot.get("Default") for name, slot in template["Parameters"].items()}
         unknown = set(parameters) - set(self.values)
         if unknown:
@@ -141,7 +142,7 @@ class Resolver:
                 if "Condition" not in body or self.holds(body["Condition"])}
 
 
-# What Ref gives for a resource with a name of its own.
+# The property that is the value of Ref, for types whose resources have names in the template.
 NAME_OF = {
     "AWS::ECR::Repository": ["RepositoryName"],
     "AWS::Lambda::Function": ["FunctionName"],
@@ -162,7 +163,7 @@ def search(path, pattern):
 
 
 class Source:
-    """What the function emits and reads, out of its C source."""
+    """The metrics that the function emits and the variables that it reads, from its C source."""
 
     def __init__(self):
         self.units = dict(search("lambda/metrics.h", r'METRIC\(\w+, "(\w+)", "(\w+)"\)'))

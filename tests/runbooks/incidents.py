@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What has happened before a runbook is opened, and what must be so when its commands have run.
+"""The incident that each runbook is about, and the state that its commands must lead to.
 
-before_PAGE(stage) makes the incident; after_PAGE(stage, output) returns "" or what is wrong."""
+before_PAGE(stage) creates the incident. after_PAGE(stage, output) checks the state after the
+commands of the page have run, and returns what is wrong or "".
+"""
 
 import datetime
 import json
@@ -33,7 +35,7 @@ def item(stage, source_id):
 
 
 def publish(stage):
-    """The function's lines so far go where Lambda takes them: metrics, log group."""
+    """Send the lines that the function has written to CloudWatch, as Lambda would."""
     logs, lines = stage.client("logs"), stage.lines()
     stream = f"stream-{time.monotonic_ns()}"
     logs.create_log_stream(logGroupName=GROUP, logStreamName=stream)
@@ -41,7 +43,8 @@ def publish(stage):
     report = ("REPORT RequestId: 8476a536 Duration: 2.10 ms Billed Duration: 45 ms "
               "Memory Size: 1024 MB Max Memory Used: 42 MB Init Duration: 42.1 ms")
     logs.put_log_events(logGroupName=GROUP, logStreamName=stream, logEvents=[
-        {"timestamp": now, "message": line} for line in [*lines, report] if line.startswith(("{", "R"))])
+        {"timestamp": now, "message": line} for line in [*lines, report]
+        if line.startswith(("{", "R"))])
     for line in lines:
         if not line.startswith('{"_aws"'):
             continue
@@ -102,10 +105,11 @@ def before_dlq_redrive(stage):
             (sns("review#dead-1", "so good"), "1 of 1 records failed, first: no connection"),
             (bad, "1 of 1 records failed, first: the message is not JSON"),
             (sns("review#dead-2", "so bad\n\t\"quoted\""), "Task timed out after 30.00 seconds")]):
-        stage.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(event),
-                                         MessageAttributes={
-            key: {"DataType": "String", "StringValue": value} for key, value in {
-                "RequestID": f"request-{number}", "ErrorCode": "200", "ErrorMessage": error}.items()})
+        attributes = {"RequestID": f"request-{number}", "ErrorCode": "200", "ErrorMessage": error}
+        stage.client("sqs").send_message(
+            QueueUrl=queue, MessageBody=json.dumps(event), MessageAttributes={
+                key: {"DataType": "String", "StringValue": value}
+                for key, value in attributes.items()})
     for path in stage.tree.glob("failed-*"):
         path.unlink()
 
@@ -135,7 +139,7 @@ def after_image_pull_failure(stage, output):
 
 
 def before_model_change_with_canary(stage):
-    stage.environment["SOURCE_DATE_EPOCH"] = "1700000001"  # so that the image is another
+    stage.environment["SOURCE_DATE_EPOCH"] = "1700000001"  # gives the image another digest
 
 
 def after_model_change_with_canary(stage, output):
@@ -182,8 +186,8 @@ def after_vulnerability_found(stage, output):
 
 def before_shadow(stage):
     stage.serve_old()
-    subprocess.run([sys.executable, stage.root / "tests/runbooks/make_answers.py", stage.root, "100",
-                    stage.tree], check=True)
+    subprocess.run([sys.executable, stage.root / "tests/runbooks/make_answers.py", stage.root,
+                    "100", stage.tree], check=True)
     (stage.tree / "event-00.json").rename(stage.tree / "events.jsonl")
     return {}
 
@@ -193,7 +197,7 @@ def after_shadow(_, run):
 
 
 def before_table(stage):
-    """What the old function has stored is what it has answered; nothing else is in the table."""
+    """Replace the items of the table by those that the old function would have stored."""
     db = stage.client("dynamodb")
     for found in db.scan(TableName=TABLE)["Items"]:
         db.delete_item(TableName=TABLE, Key={k: found[k] for k in ("source_id", "timestamp")})
@@ -247,7 +251,7 @@ def status(run):
 MIGRATION = {"shadow": (before_shadow, after_shadow), "table": (before_table, after_shadow),
              "destination": (before_destination, after_destination)}
 
-# ---- broken pages: (page, text, what it becomes, words of the refusal) ---------------------------
+# ---- broken pages: (page, text, replacement, words of the refusal) ------------------------------
 
 BROKEN = [
     ("cold-starts", "--statistics Maximum", "--stats Maximum", "ends with an error"),
@@ -264,7 +268,7 @@ BROKEN = [
     ("dlq-redrive", "--message-attribute-names All", "", "the output lacks"),
     ("dlq-redrive", "--wait-time-seconds 2 >", ">", "only some of the queue's servers"),
     ("dlq-redrive", "ls failed", "aws sqs purge-queue --queue-url \"$QUEUE\"\nls failed",
-     "takes events that came meanwhile"),
+     "deletes events that came meanwhile"),
     ("dlq-redrive", "ls failed", "# no stand-in: somebody was in a hurry\nls failed",
      "without a stand-in"),
     ("image-pull-failure", "tools/image/check_image --no", "tools/check_images --no",

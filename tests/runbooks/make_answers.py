@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Events for two functions, and the answers of the one that is replaced.
+"""Make events for a comparison of two functions, and the answers of the old function to them.
 
     make_answers.py ROOT ROWS DIRECTORY
 
-Of the first ROWS sentences of SST-2's development set: DIRECTORY/event-NN.json, SNS events of up to
-100 records each, and DIRECTORY/old.jsonl, what the original framework (its logits are in
-tests/golden) answers in the form of the Python function.
+The events contain the first ROWS sentences of SST-2's development set. The script writes them to
+DIRECTORY/event-NN.json, SNS events of up to 100 records each. DIRECTORY/old.jsonl gets the answers
+of the original framework, whose logits are in tests/golden, in the form of the Python function.
 """
 
 import csv

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runbooks taken apart: sections, blocks, stanzas."""
+"""Parse runbooks into sections, fenced blocks and stanzas (commands between blank lines)."""
 
 import re
 from dataclasses import dataclass
@@ -9,31 +9,31 @@ EXCUSE = "# no stand-in: "
 
 
 class Wrong(Exception):
-    """A page that is not as a runbook has to be."""
+    """The page breaks a rule for runbooks."""
 
 
 @dataclass
 class Stanza:
-    """Commands between blank lines."""
+    """Commands between two blank lines of a block."""
 
     line: int
     text: str
 
     @property
     def excuse(self):
-        """Why it is not executed, or ""."""
+        """The reason why the stanza is not executed, or ""."""
         first = self.text.split("\n", 1)[0]
         return first.removeprefix(EXCUSE).strip() if first.startswith(EXCUSE) else ""
 
     @property
     def name(self):
-        """The words that say what it calls: up to the first option."""
+        """The first words of its command, up to the first option."""
         lines = [x for x in self.text.split("\n") if not x.startswith("#")]
         return " ".join(re.split(r" -|=| \"", lines[0])[0].split()[:3])
 
 
 def blocks_of(text):
-    """(line, mark of the fence, comment before it, content) of every fenced block."""
+    """(line, language, line before the fence, content) of every fenced block."""
     found, start, mark, before = [], None, "", ""
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
@@ -61,19 +61,19 @@ def stanzas_of(line, content):
 
 
 def check_queues(stanzas):
-    """What a stand-in forgives and SQS does not. Raises Wrong."""
+    """Refuse commands that work with moto but not with SQS."""
     for stanza in stanzas:
         command = stanza.text.replace("\\\n", " ")
         for call in re.findall(r"aws sqs receive-message[^\n]*", command):
             if "--wait-time-seconds" not in call:
-                raise Wrong(f"line {stanza.line}: without --wait-time-seconds only some of the "
-                            "queue's servers are asked, and there seems to be nothing")
+                raise Wrong(f"line {stanza.line}: without --wait-time-seconds SQS asks only some "
+                            "of the queue's servers and may return nothing")
         if "purge-queue" in command:
-            raise Wrong(f"line {stanza.line}: purge-queue takes events that came meanwhile")
+            raise Wrong(f"line {stanza.line}: purge-queue deletes events that came meanwhile")
 
 
 def runbook(text):
-    """All stanzas of a page. Raises Wrong."""
+    """All stanzas of a page; Wrong if the page breaks a rule."""
     sections = re.findall(r"^## (.*)$", text, re.MULTILINE)
     if sections != SECTIONS:
         raise Wrong(f"sections {sections}, not {SECTIONS}")
@@ -83,7 +83,8 @@ def runbook(text):
     found = []
     for line, mark, _, content in blocks_of(text):
         if mark != "sh":
-            raise Wrong(f"line {line - 1}: a block of {mark or 'no kind'}, not sh: is it executed?")
+            raise Wrong(f"line {line - 1}: a block of {mark or 'no kind'}, not sh, "
+                        "would not be executed")
         found += stanzas_of(line, content)
     if not found:
         raise Wrong("no commands")
@@ -95,7 +96,7 @@ def runbook(text):
 
 
 def marked(text, mark):
-    """The stanzas of the block behind the line <!-- run: MARK -->."""
+    """The stanzas of the block after the line <!-- run: MARK -->."""
     for line, _, before, content in blocks_of(text):
         if before.strip() == f"<!-- run: {mark} -->":
             stanzas = stanzas_of(line, content)

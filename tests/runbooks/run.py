@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Execute every command of the runbooks against local stand-ins.
+"""Execute every command of the runbooks against local stand-ins for AWS.
 
-    run.py ROOT BUILD [-v]      cases as "ok NAME" (-v) and "not ok NAME: WHY", last the numbers
+    run.py ROOT BUILD [-v]      prints failed cases, with -v every case, and last the counts
 
 A block of a page in lambda/runbooks is a bash script of stanzas, which blank lines separate. All
-stanzas of a page run in one shell, one after the other, until one fails, in an environment in which
-what the page is about has happened (incidents.py). A stanza that begins with "# no stand-in: REASON"
-is not executed; NO_STAND_IN lists them all, so that there is never one more by accident.
+stanzas of a page run in one shell, in order, until one fails. Before that, incidents.py creates the
+incident that the page is about. A stanza that begins with "# no stand-in: REASON" is not executed.
+NO_STAND_IN lists all of these, so that none is added by accident.
 """
 
 import re
@@ -33,7 +33,7 @@ MARK = "@@@ "
 
 
 def execute(stage, setup, stanzas):
-    """What the shell wrote, and the stanza that failed or None."""
+    """Run the stanzas; return the output of the shell and the stanza that failed, or None."""
     script = ["set -euo pipefail", *(s.text for s in setup)]
     done = []
     for number, stanza in enumerate(stanzas):
@@ -51,7 +51,7 @@ def execute(stage, setup, stanzas):
 
 
 def try_page(stage, name, text, setup):
-    """"" or why the page is refused, and the stanzas that were executed."""
+    """Run a page; return "" or why it is refused, and the stanzas that were executed."""
     try:
         stanzas = pages.runbook(text)
     except pages.Wrong as wrong:
@@ -70,7 +70,7 @@ def try_page(stage, name, text, setup):
 
 
 def check_broken(stage, check, texts, setup):
-    """Each of these must be refused, and for the reason given."""
+    """Each broken page must be refused, for the reason given."""
     for name, old, new, why in incidents.BROKEN:
         text = texts[name]
         check.that(f"broken: {name}: there is {old!r}", old in text)
@@ -80,7 +80,7 @@ def check_broken(stage, check, texts, setup):
 
 
 def check_migration(stage, check, setup, mark, before, after):
-    """A block of docs/migration.md as it stands, but for its two ports."""
+    """Run a block of docs/migration.md as it stands, except for its two ports."""
     text = (ROOT / "docs/migration.md").read_text(encoding="utf-8")
     script = stage.with_ports("\n".join(s.text for s in setup + pages.marked(text, mark)))
     variables = before(stage)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stands in for a vulnerability scanner: reads a CycloneDX bill of materials, whose libraries
-must have names and versions, and knows of no vulnerability."""
+"""A stand-in for a vulnerability scanner. It reads a CycloneDX bill of materials, requires that
+libraries have names and versions, and knows no vulnerability."""
 
 import json
 import sys

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands in for AWS, a registry and Lambda while runbooks are executed.
+"""The stand-ins for AWS, a registry and Lambda with which runbooks are executed.
 
-    moto       with the stack of lambda/deploy/template.yaml in it
-    gateway    what the AWS CLI talks to: Invoke goes on to `distil serve` with the real program,
-               whose table is moto's, everything else to moto; names of ECR become the registry's
-    registry   docker-registry on the loopback
-    tree       a working directory with everything of the repository, and a `make` that takes program
-               and model as they are built
+    moto       has the stack of lambda/deploy/template.yaml
+    gateway    is the endpoint of the AWS CLI. It forwards Invoke to `distil serve`, which runs the
+               real program with moto's table, and everything else to moto. It replaces the host
+               name of ECR by that of the registry.
+    registry   is docker-registry on the loopback interface
+    tree       is a working directory with links to the repository, and a `make` that does not
+               rebuild the program and the model
 """
 
 import hashlib
@@ -23,7 +24,7 @@ import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import stack  # of tests/deploy; first: it sets what moto reads when it is imported
+import stack  # Imported first: it sets variables that moto reads when it is imported.
 import lessons
 import template as t
 from moto.cloudformation import models, parsing
@@ -43,7 +44,7 @@ def free_port():
 
 
 def wait_for(url, process):
-    """Until something answers there, whatever it says."""
+    """Wait until something answers at the URL, with any status."""
     for _ in range(300):
         try:
             return urllib.request.urlopen(url, timeout=5)
@@ -61,9 +62,9 @@ def digest_of(manifest):
 
 
 def teach_updates(stage):
-    """moto's CloudFormation does not update what tests/deploy/lessons.py teaches it to create, and
-    sees no parameter within !Sub. An update whose ImageDigest or ModelVersion differs updates the
-    function, as CloudFormation would after the canary."""
+    """Let moto's CloudFormation update the function. By itself it does not update the types that
+    tests/deploy/lessons.py adds, and does not see parameters inside !Sub. An update with another
+    ImageDigest or ModelVersion now updates the function, as CloudFormation does after a canary."""
 
     def update(cls, original_resource, cloudformation_json, **_):
         properties = cloudformation_json["Properties"]
@@ -86,14 +87,14 @@ def teach_updates(stage):
 
     def remember(self):
         apply(self)
-        self.stack.parameters = self.parameters  # which moto forgets
+        self.stack.parameters = self.parameters  # moto itself does not store them
 
     parsing.ResourceMap.build_resource_diff = with_function
     models.ChangeSet.apply = remember
 
 
 class Gateway:
-    """Listens on `address`; `registry` is the host that ECR's name becomes."""
+    """A server at `address`. `registry` is the host name that replaces that of ECR."""
 
     def __init__(self, moto, serve, registry):
         gateway = self
@@ -110,7 +111,7 @@ class Gateway:
                     body = body.replace(registry.encode(), ECR.encode())
                 headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP}
                 if not invoke:
-                    headers["Host"] = self.headers["Host"]  # of it moto makes queues' addresses
+                    headers["Host"] = self.headers["Host"]  # moto makes the queues' URLs from it
                 request = urllib.request.Request(
                     url, data=body if self.command in ("POST", "PUT") else None,
                     headers=headers, method=self.command)
@@ -141,7 +142,7 @@ class Gateway:
 
 
 class Stage:
-    """Everything, as a context. `run(script)` executes bash in the tree."""
+    """All stand-ins, for a `with` statement. `bash(script)` executes a script in the tree."""
 
     def __init__(self, root, build, work):
         self.root, self.build, self.work = root, build, work
@@ -175,8 +176,8 @@ class Stage:
 
     @staticmethod
     def plain():
-        """The environment without anybody's AWS, make or distil settings: make hands what was set
-        on its command line to those that it runs."""
+        """The environment without settings of AWS, make and distil. `make check` exports the
+        settings of its command line, which must not reach the commands of the runbooks."""
         settings = "|".join(["AWS_", "MAKE", "MFLAGS", "DISTIL", "https?_proxy", "HTTPS?_PROXY",
                              "MODEL", "TLS", "CI$", "BUILD$", "CC$", "OPT$", "V$", "EMBED$",
                              "[A-Z]*FLAGS$", "WERROR$", "SANITIZE$", "DEBUG$"])
@@ -224,7 +225,8 @@ class Stage:
         return f"127.0.0.1:{port}"
 
     def make_tree(self):
-        """Links to what is tracked, copies of what is built, models/mine, and bin/make."""
+        """Make a tree with links to the sources, copies of the built files, models/mine, and a bin
+        directory with make and aws."""
         self.tree.mkdir()
         for entry in self.root.iterdir():
             if entry.name not in ("build", "distil", "bootstrap", ".git", "models"):
@@ -240,12 +242,13 @@ class Stage:
         shutil.copy(self.root / "lambda/Dockerfile", self.work / "Dockerfile")
         binaries = self.work / "bin"
         binaries.mkdir()
-        # -o: what is built is taken as it is, whatever compiler and flags it was built with.
-        old = " ".join(f"-o build/{name}" for name in ("distil", "distil-serve", "bootstrap", "sst2.distil"))
+        # With -o make does not rebuild a file, whatever compiler and flags it was built with.
+        kept = ("distil", "distil-serve", "bootstrap", "sst2.distil")
+        old = " ".join(f"-o build/{name}" for name in kept)
         make = binaries / "make"
         make.write_text(f'#!/bin/sh\nexec {shutil.which("make")} {old} "$@" TLS=none\n')
         make.chmod(0o755)
-        # Version 1 of the CLI, unlike 2, does not take SQS's endpoint from the environment.
+        # Version 1 of the AWS CLI does not read SQS's endpoint from the environment.
         aws = binaries / "aws"
         aws.write_text(
             f'#!/bin/sh\nexec {shutil.which("aws")} --endpoint-url "$AWS_ENDPOINT_URL" "$@"\n')
@@ -267,7 +270,7 @@ class Stage:
         self.manifest = (self.tree / "manifest.json").read_text()
 
     def put_image(self, repository):
-        """moto's repository has the same image: its manifest is what digests are of."""
+        """Put the manifest of the image into moto's repository."""
         lessons.client("ecr").put_image(
             repositoryName=repository, imageManifest=self.manifest, imageTag="v1",
             imageDigest=self.digest)
@@ -286,7 +289,8 @@ class Stage:
             raise RuntimeError(f"stack: {status}")
 
     def release(self, image, variables):
-        """What an update of the stack does at last: another image, a version of it, the alias."""
+        """Deploy an image as an update of the stack does: update the function, publish a version,
+        and point the alias to it."""
         digest = image.rpartition("@")[2]
         variables = {key: str(value) for key, value in variables.items()}
         api = lessons.client("lambda")
@@ -310,7 +314,7 @@ class Stage:
         return version
 
     def with_ports(self, script):
-        """docs/migration.md's two ports, free ones instead."""
+        """Replace the two ports of docs/migration.md by free ones."""
         self.old, self.new = getattr(self, "old", free_port()), getattr(self, "new", free_port())
         return script.replace("9001", str(self.old)).replace("9000", str(self.new))
 
@@ -329,5 +333,5 @@ class Stage:
         return json.load(urllib.request.urlopen(request, timeout=60))
 
     def lines(self):
-        """What the function has written so far."""
+        """The lines that the function has written so far."""
         return (self.work / "distil.log").read_text(errors="replace").splitlines()
