@@ -16,7 +16,7 @@ import urllib.request
 import stack  # Imported first: it sets variables that moto reads when it is imported.
 import alarms
 import cases
-import lessons
+import moto_types
 import rules
 import template as t
 
@@ -26,7 +26,7 @@ EVENTS = t.ROOT / "tests/events"
 def authenticate(calls):
     """Let moto accept this number of calls ("inf": all) without checking keys and policies."""
     urllib.request.urlopen(urllib.request.Request(
-        lessons.endpoint + "/moto-api/reset-auth", method="POST", data=str(calls).encode(),
+        moto_types.endpoint + "/moto-api/reset-auth", method="POST", data=str(calls).encode(),
         headers={"Content-Type": "text/plain"}))
 
 
@@ -35,13 +35,13 @@ class Program:
 
     def __init__(self, distil, bootstrap, blob):
         self.distil, self.bootstrap, self.blob = distil, bootstrap, blob
-        configuration = lessons.client("lambda").get_function_configuration(
+        configuration = moto_types.client("lambda").get_function_configuration(
             FunctionName=stack.NAME)
         self.variables = {**configuration["Environment"]["Variables"], "AWS_REGION": t.REGION,
                           "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(configuration["MemorySize"])}
 
     def run(self, events, *options, **variables):
-        """Send the events; return the JSON lines of the output, answers included, and the status."""
+        """Send the events; return the JSON lines of the output (with answers) and the status."""
         kept = {k: v for k, v in os.environ.items()
                 if k == "PATH" or k.endswith("SAN_OPTIONS")}
         given = [x for e in events for x in ("--event", str(e))]
@@ -62,15 +62,15 @@ class Program:
 
 def role_keys(d):
     """Temporary keys of the function's role, as Lambda would get them."""
-    role = lessons.client("iam").get_role(RoleName=d.id("FunctionRole"))["Role"]
-    c = lessons.client("sts").assume_role(RoleArn=role["Arn"],
+    role = moto_types.client("iam").get_role(RoleName=d.id("FunctionRole"))["Role"]
+    c = moto_types.client("sts").assume_role(RoleArn=role["Arn"],
                                           RoleSessionName="function")["Credentials"]
     return {"aws_access_key_id": c["AccessKeyId"], "aws_secret_access_key": c["SecretAccessKey"],
             "aws_session_token": c["SessionToken"]}
 
 
 def administrator():
-    iam = lessons.client("iam")
+    iam = moto_types.client("iam")
     iam.create_user(UserName="administrator")
     iam.put_user_policy(UserName="administrator", PolicyName="all", PolicyDocument=json.dumps(
         {"Version": "2012-10-17",
@@ -84,13 +84,13 @@ def allowed(call, **parameters):
     try:
         call(**parameters)
         return "allowed"
-    except lessons.client("sts").exceptions.ClientError as error:
+    except moto_types.client("sts").exceptions.ClientError as error:
         return error.response["Error"]["Code"]
 
 
 def check_role(d, keys, check):
     """Try the three calls that policy.json allows, and similar calls that it does not."""
-    db, logs, sqs = (lessons.client(s, **keys) for s in ("dynamodb", "logs", "sqs"))
+    db, logs, sqs = (moto_types.client(s, **keys) for s in ("dynamodb", "logs", "sqs"))
     key = {"source_id": {"S": "x"}, "timestamp": {"S": "y"}}
     update = {"Key": key, "UpdateExpression": "SET a = :a",
               "ExpressionAttributeValues": {":a": {"S": "b"}}}
@@ -109,7 +109,7 @@ def check_role(d, keys, check):
             ("send to the dead letters", sqs.send_message,
              {"QueueUrl": queue, "MessageBody": "x"}, ("allowed",)),
             ("receive from there", sqs.receive_message, {"QueueUrl": queue}, refused),
-            ("list functions", lessons.client("lambda", **keys).list_functions, {}, refused)]:
+            ("list functions", moto_types.client("lambda", **keys).list_functions, {}, refused)]:
         found = allowed(call, **parameters)
         check.that(f"role: {name}: {'allowed' if 'allowed' in wanted else 'refused'}",
                    found in wanted, found)
@@ -120,14 +120,14 @@ def check_event(d, program, keys, user, check):
     event = json.loads((EVENTS / "sns.json").read_text())
     message = json.loads(event["Records"][0]["Sns"]["Message"])
     event["Records"][0]["Sns"]["TopicArn"] = d.outputs["Topic"]
-    db = lessons.client("dynamodb", **user)
+    db = moto_types.client("dynamodb", **user)
     key = {"source_id": {"S": message["source_id"]}, "timestamp": {"S": message["timestamp"]}}
     db.put_item(TableName="sentiment-items", Item={**key, "status": {"S": "pending"}})
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(event, file)
         file.flush()
         lines, status = program.run(
-            [file.name, file.name], "--store", lessons.endpoint,
+            [file.name, file.name], "--store", moto_types.endpoint,
             AWS_ACCESS_KEY_ID=keys["aws_access_key_id"],
             AWS_SECRET_ACCESS_KEY=keys["aws_secret_access_key"],
             AWS_SESSION_TOKEN=keys["aws_session_token"])
@@ -168,7 +168,7 @@ def check_metrics(found, check):
                 set(source.units.items()))
     have = {(x[0], x[3], x[1], x[2]) for x in found}
     s = rules.Stack(t.TEMPLATE.read_text(encoding="utf-8"))
-    for alarm in lessons.client("cloudwatch").describe_alarms()["MetricAlarms"]:
+    for alarm in moto_types.client("cloudwatch").describe_alarms()["MetricAlarms"]:
         metric, *_ = stack.expected.single_metric(alarm)
         if metric["Namespace"] != source.namespace:
             continue
@@ -183,7 +183,7 @@ def check_metrics(found, check):
 
 
 def check_warm_up(program, check):
-    target = lessons.client("events").list_targets_by_rule(
+    target = moto_types.client("events").list_targets_by_rule(
         Rule=f"{stack.NAME}-warm-up")["Targets"][0]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         file.write(target["Input"])
@@ -197,13 +197,13 @@ def check_warm_up(program, check):
 def main():
     check = cases.Cases(sys.argv[4:])
     server = stack.start()
-    lessons.on_repository.append(stack.push_image)
+    moto_types.on_repository.append(stack.push_image)
     try:
         d = stack.Deployment(t.TEMPLATE.read_text(encoding="utf-8"), ImageDigest=stack.DIGEST,
                              WarmUp="yes")
         program = Program(*sys.argv[1:4])
         check_warm_up(program, check)
-        alarms.check(program, lessons.client("cloudwatch").describe_alarms()["MetricAlarms"],
+        alarms.check(program, moto_types.client("cloudwatch").describe_alarms()["MetricAlarms"],
                      check)
         found = emit_all(program)
         user = administrator()

@@ -23,7 +23,7 @@ from moto.server import ThreadedMotoServer
 
 import cases
 import expected
-import lessons
+import moto_types
 import template as t
 
 NAME = expected.FUNCTION
@@ -34,15 +34,15 @@ MANIFEST = json.dumps({
     "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "size": 30000000,
                 "digest": "sha256:" + "2" * 64}]})
 DIGEST = "sha256:" + hashlib.sha256(MANIFEST.encode()).hexdigest()
-# The types that moto's CloudFormation creates itself; lessons.py creates all others. check_native
-# compares these through the APIs of their services.
+# The types that moto's CloudFormation creates itself, which check_native compares through the APIs
+# of their services. moto_types.py creates all others.
 NATIVE = {"AWS::CloudWatch::Dashboard", "AWS::Events::Rule", "AWS::Logs::LogGroup",
           "AWS::SNS::Topic", "AWS::SQS::Queue"}
 EVERYTHING = {"ImageDigest": DIGEST, "WarmUp": "yes", "AlarmEmail": "ops@example.com"}
 
 
 def push_image(repository):
-    lessons.client("ecr").put_image(repositoryName=repository, imageManifest=MANIFEST,
+    moto_types.client("ecr").put_image(repositoryName=repository, imageManifest=MANIFEST,
                                     imageTag="v1", imageDigest=DIGEST)
 
 
@@ -50,11 +50,11 @@ class Deployment:
     """A stack deployed into an empty moto, and the resources and outputs that it has."""
 
     def __init__(self, text, **parameters):
-        lessons.sent.clear()
-        lessons.resolved.clear()
+        moto_types.sent.clear()
+        moto_types.resolved.clear()
         urllib.request.urlopen(urllib.request.Request(
-            lessons.endpoint + "/moto-api/reset", method="POST"))
-        api = lessons.client("cloudformation")
+            moto_types.endpoint + "/moto-api/reset", method="POST"))
+        api = moto_types.client("cloudformation")
         api.create_stack(StackName="stack", TemplateBody=text,
                          Capabilities=["CAPABILITY_IAM"],
                          Parameters=[{"ParameterKey": k, "ParameterValue": v}
@@ -107,38 +107,38 @@ def check_resources(d, check):
         check.equal(f"{name} is complete", found.get("ResourceStatus"), "CREATE_COMPLETE")
     check.equal("nothing else is created", sorted(d.resources), sorted(d.wanted.resources))
     types = {body["Type"] for body in d.wanted.resources.values()}
-    check.equal("types that moto does not know", types - lessons.KNOWN, set(lessons.UNKNOWN))
+    check.equal("types that moto does not know", types - moto_types.KNOWN, set(moto_types.UNKNOWN))
     check.equal("types that moto creates itself",
-                types - lessons.UNKNOWN.keys() - lessons.PARTLY.keys(), NATIVE)
+                types - moto_types.UNKNOWN.keys() - moto_types.PARTLY.keys(), NATIVE)
 
 
 def check_properties(d, check):
     """moto has resolved the properties of each resource as template.py does."""
     for name, body in d.wanted.all().items():
         if body["Type"] not in NATIVE:
-            found, wanted = lessons.resolved.get(name), body.get("Properties", {})
+            found, wanted = moto_types.resolved.get(name), body.get("Properties", {})
             check.that(f"{name}: properties", matches(found, wanted), f"{found}, not {wanted}")
 
 
 def check_outputs(d, check):
-    alias = lessons.client("lambda").get_alias(FunctionName=NAME, Name="live")
+    alias = moto_types.client("lambda").get_alias(FunctionName=NAME, Name="live")
     check.equal("output: the alias", d.outputs["Function"], alias["AliasArn"])
     check.equal("output: the topic", d.outputs["Topic"], d.id("Topic"))
-    image = lessons.client("lambda").get_function(FunctionName=NAME)["Code"]["ImageUri"]
+    image = moto_types.client("lambda").get_function(FunctionName=NAME)["Code"]["ImageUri"]
     check.equal("output: the repository", image.split("@"), [d.outputs["RepositoryUri"], DIGEST])
     try:
-        lessons.client("ecr").put_image(repositoryName=NAME, imageTag="v1",
+        moto_types.client("ecr").put_image(repositoryName=NAME, imageTag="v1",
                                         imageManifest=MANIFEST.replace("300", "301"))
         code = "accepted"
-    except lessons.REFUSALS as error:
+    except moto_types.REFUSALS as error:
         code = error.response["Error"]["Code"]
     check.that("a tag of the repository cannot move", "AlreadyExists" in code, code)
 
 
 def check_native(d, check):
-    """The resources that moto creates without lessons.py, as the services show them."""
-    sns, sqs = lessons.client("sns"), lessons.client("sqs")
-    events, logs = lessons.client("events"), lessons.client("logs")
+    """The resources that moto creates without moto_types.py, as the services show them."""
+    sns, sqs = moto_types.client("sns"), moto_types.client("sqs")
+    events, logs = moto_types.client("events"), moto_types.client("logs")
     wanted = {name: body["Properties"] for name, body in d.wanted.all().items()}
     for name in "Topic", "AlarmTopic":
         key = sns.get_topic_attributes(TopicArn=d.id(name))["Attributes"].get("KmsMasterKeyId")
@@ -157,37 +157,37 @@ def check_native(d, check):
     targets = events.list_targets_by_rule(Rule=f"{NAME}-warm-up")["Targets"]
     check.equal("WarmUpRule: target", [(x["Arn"], x["Input"]) for x in targets],
                 [(d.outputs["Function"], wanted["WarmUpRule"]["Targets"][0]["Input"])])
-    body = lessons.client("cloudwatch").get_dashboard(DashboardName=NAME)["DashboardBody"]
+    body = moto_types.client("cloudwatch").get_dashboard(DashboardName=NAME)["DashboardBody"]
     check.equal("Dashboard", json.loads(body), json.loads(wanted["Dashboard"]["DashboardBody"]))
 
 
 def check_choices(text, check):
     """Parameters that differ from their defaults reach the resources."""
     topic = f"arn:aws:sns:{t.REGION}:{t.ACCOUNT}:{NAME}-given"
-    lessons.on_repository.append(lambda _: lessons.client("sns").create_topic(
+    moto_types.on_repository.append(lambda _: moto_types.client("sns").create_topic(
         Name=f"{NAME}-given"))
     d = Deployment(text, ImageDigest=DIGEST, ReservedConcurrency="none", CreateTable="no",
                    TopicArn=topic, ModelVersion="v2", MemoryMb="1769", LatencyP95Ms="250",
                    EnvironmentName="prod", LogDays="7", BudgetUsd="5", Rollout="at-once")
-    lessons.on_repository.pop()
+    moto_types.on_repository.pop()
     check.equal("choices: resources", sorted(d.resources), sorted(d.wanted.resources))
     for name in ["Table", "Topic", "WarmUpRule", "AlarmEmailSubscription"]:
         check.that(f"choices: no {name}", name not in d.resources)
     check_properties(d, check)
-    function = lessons.resolved["Function"]
+    function = moto_types.resolved["Function"]
     check.that("choices: no limit", "ReservedConcurrentExecutions" not in function)
     for key, value in {"MemorySize": "1769", "Environment": {"Variables": {
             "ENVIRONMENT": "prod", "DATABASE_TABLE": "sentiment-items", "MODEL_VERSION": "v2",
             "DISTIL_NEUTRAL_THRESHOLD": "0.6", "DISTIL_MAX_CHARS": "512"}}}.items():
         check.that(f"choices: {key}", matches(function[key], value), function[key])
-    alarm = lessons.resolved["LatencyAlarm"]
+    alarm = moto_types.resolved["LatencyAlarm"]
     check.equal("choices: latency", (float(alarm["Threshold"]), alarm["Dimensions"]),
                 (250, [{"Name": "Environment", "Value": "prod"}]))
-    group = dict(lessons.sent["Canary"])["CreateDeploymentGroup"]
+    group = dict(moto_types.sent["Canary"])["CreateDeploymentGroup"]
     check.equal("choices: at once", (group["deploymentConfigName"],
                                      group["alarmConfiguration"]["enabled"]),
                 ("CodeDeployDefault.LambdaAllAtOnce", False))
-    subscriptions = lessons.client("sns").list_subscriptions_by_topic(
+    subscriptions = moto_types.client("sns").list_subscriptions_by_topic(
         TopicArn=topic)["Subscriptions"]
     check.equal("choices: topic", [s["Endpoint"] for s in subscriptions],
                 [d.outputs["Function"]])
@@ -246,7 +246,7 @@ def check_sdk_refuses(text, check):
             if old in text:
                 Deployment(text.replace(old, new, 1), **EVERYTHING)
             check.that(f"stops the stack: {new}", False)
-        except lessons.REFUSALS:
+        except moto_types.REFUSALS:
             check.that(f"stops the stack: {new}", True)
 
 
@@ -254,7 +254,7 @@ PARTS = [check_resources, check_properties, check_outputs, check_native]
 
 
 def start():
-    """Start a moto server in this process and return it; its address is lessons.endpoint."""
+    """Start a moto server in this process and return it; its address is moto_types.endpoint."""
     warnings.simplefilter("error")  # moto warns about properties that it ignores
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     warnings.filterwarnings("ignore", category=PendingDeprecationWarning)
@@ -262,7 +262,7 @@ def start():
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    lessons.endpoint = f"http://{host}:{port}"
+    moto_types.endpoint = f"http://{host}:{port}"
     return server
 
 
@@ -271,12 +271,12 @@ def main():
     text = t.TEMPLATE.read_text(encoding="utf-8")
     server = start()
     try:
-        for kind, operation in lessons.UNKNOWN.items():
+        for kind, operation in moto_types.UNKNOWN.items():
             check.note(f"moto's CloudFormation does not know {kind}: created by {operation}")
-        for kind, what in lessons.PARTLY.items():
+        for kind, what in moto_types.PARTLY.items():
             check.note(f"moto's CloudFormation ignores of {kind}: {what}; created by its API")
         first = check_without_image(text, check)
-        lessons.on_repository.append(push_image)
+        moto_types.on_repository.append(push_image)
         d = Deployment(text, **EVERYTHING)
         for part in PARTS:
             check.guard(part.__name__, part, d, check)

@@ -11,15 +11,13 @@ cyclonedx-python-lib[json-validation] and in-toto-attestation, are not installed
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import json
 import sys
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from fuzz_check_image import load_check_image
 
 try:
     from cyclonedx.schema import SchemaVersion
@@ -35,20 +33,10 @@ except ImportError as error:
 
 def files_of(layout: Path) -> dict[str, str]:
     """The SHA-256 of every file in the image, and of its manifest under the key 'manifest'."""
-    blobs = layout / "blobs/sha256"
-
-    def blob(descriptor: dict[str, Any]) -> bytes:
-        return (blobs / descriptor["digest"].removeprefix("sha256:")).read_bytes()
-
-    manifest = blob(json.loads((layout / "index.json").read_bytes())["manifests"][0])
-    found = {"manifest": hashlib.sha256(manifest).hexdigest()}
-    for layer in json.loads(manifest)["layers"]:
-        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(blob(layer)))) as archive:
-            for member in archive:
-                if member.isfile():
-                    content = archive.extractfile(member).read()
-                    found[member.name] = hashlib.sha256(content).hexdigest()
-    return found
+    image = load_check_image().read_image(layout)
+    contents = {entry.path: entry.content for entry in image.entries if entry.content is not None}
+    contents["manifest"] = image.manifest_bytes
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
 
 def check_sbom(text: str, files: dict[str, str]) -> None:

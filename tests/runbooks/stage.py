@@ -25,7 +25,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import stack  # Imported first: it sets variables that moto reads when it is imported.
-import lessons
+import moto_types
 import template as t
 from moto.cloudformation import models, parsing
 from moto.core.common_models import CloudFormationModel
@@ -63,7 +63,7 @@ def digest_of(manifest):
 
 def teach_updates(stage):
     """Let moto's CloudFormation update the function. By itself it does not update the types that
-    tests/deploy/lessons.py adds, and does not see parameters inside !Sub. An update with another
+    tests/deploy/moto_types.py adds, and does not see parameters inside !Sub. An update with another
     ImageDigest or ModelVersion now updates the function, as CloudFormation does after a canary."""
 
     def update(cls, original_resource, cloudformation_json, **_):
@@ -188,7 +188,7 @@ class Stage:
         self.registry = self.start_registry()
         port = free_port()
         self.serve = f"http://127.0.0.1:{port}"
-        self.gateway = Gateway(lessons.endpoint, self.serve, self.registry)
+        self.gateway = Gateway(moto_types.endpoint, self.serve, self.registry)
         self.make_tree()
         self.environment = {
             **self.plain(), "PATH": f"{self.work / 'bin'}:{os.environ['PATH']}",
@@ -203,11 +203,11 @@ class Stage:
         }
         self.push_first_image()
         self.deploy()
-        variables = lessons.client("lambda").get_function_configuration(
+        variables = moto_types.client("lambda").get_function_configuration(
             FunctionName=stack.NAME)["Environment"]["Variables"]
         process = self.launch(
             self.build / "distil", "serve", "--local", "--raw", "--retry-ms", "10", "--port", port,
-            "-m", self.build / "sst2.distil", "--store", lessons.endpoint, "--",
+            "-m", self.build / "sst2.distil", "--store", moto_types.endpoint, "--",
             self.build / "bootstrap", **variables, AWS_REGION=t.REGION,
             AWS_ACCESS_KEY_ID="anybody", AWS_SECRET_ACCESS_KEY="anything")
         wait_for(self.serve + "/serve/state", process)
@@ -271,15 +271,15 @@ class Stage:
 
     def put_image(self, repository):
         """Put the manifest of the image into moto's repository."""
-        lessons.client("ecr").put_image(
+        moto_types.client("ecr").put_image(
             repositoryName=repository, imageManifest=self.manifest, imageTag="v1",
             imageDigest=self.digest)
 
     def deploy(self):
         self.digest = digest_of(self.manifest)
-        lessons.on_repository.append(self.put_image)
+        moto_types.on_repository.append(self.put_image)
         teach_updates(self)
-        api = lessons.client("cloudformation")
+        api = moto_types.client("cloudformation")
         api.create_stack(
             StackName=stack.NAME, TemplateBody=t.TEMPLATE.read_text(encoding="utf-8"),
             Capabilities=["CAPABILITY_IAM"],
@@ -293,16 +293,16 @@ class Stage:
         and point the alias to it."""
         digest = image.rpartition("@")[2]
         variables = {key: str(value) for key, value in variables.items()}
-        api = lessons.client("lambda")
+        api = moto_types.client("lambda")
         if digest != self.digest:
             request = urllib.request.Request(
                 f"http://{self.registry}/v2/{stack.NAME}/manifests/{digest}",
                 headers={"Accept": "application/vnd.oci.image.manifest.v1+json"})
             manifest = urllib.request.urlopen(request).read().decode()
             try:
-                lessons.client("ecr").put_image(
+                moto_types.client("ecr").put_image(
                     repositoryName=stack.NAME, imageManifest=manifest, imageDigest=digest)
-            except lessons.client("ecr").exceptions.ImageAlreadyExistsException:
+            except moto_types.client("ecr").exceptions.ImageAlreadyExistsException:
                 pass
         api.update_function_code(FunctionName=stack.NAME, ImageUri=image)
         api.update_function_configuration(
@@ -325,7 +325,7 @@ class Stage:
         wait_for(f"http://127.0.0.1:{self.old}/serve/state", process)
 
     def client(self, service):
-        return lessons.client(service)
+        return moto_types.client(service)
 
     def invoke(self, event):
         request = urllib.request.Request(

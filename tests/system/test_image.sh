@@ -9,7 +9,7 @@
 # shellcheck source=tests/support/support_cli.sh
 . "$(dirname "$0")/../support/support_cli.sh"
 image=$root/tools/image
-gate=$root/tools/image/check_image
+check_image=$root/tools/image/check_image
 breaker=$root/tests/image/break_image.py
 export PYTHONDONTWRITEBYTECODE=1
 # These values of the labels are fixed because the tree under test need not be a git clone.
@@ -74,27 +74,27 @@ command_of "$image/assemble.sh" -b model.blob -m model.blob -o third
 check "a program that is none" ended 1
 check "says what" says err 'strip'
 
-# ---- the gate, reading ----------------------------------------------------------------------
+# ---- the rules that read --------------------------------------------------------------------
 
-command_of "$gate" --no-start --release first.tar
-check "the gate takes the archive" ended 0
+command_of "$check_image" --no-start --release first.tar
+check "check_image accepts the archive" ended 0
 check "every rule holds" says out ', 0 failed, 0 skipped'
-command_of "$gate" --no-start first
+command_of "$check_image" --no-start first
 check "and the layout" ended 0
-command_of "$gate" --no-start model.blob
+command_of "$check_image" --no-start model.blob
 check "no image" ended 2
 tar -C first -cf docker.tar manifest.json blobs
-command_of "$gate" --no-start docker.tar
+command_of "$check_image" --no-start docker.tar
 check "Docker's old archive" ended 2
 check "names the way out" says err 'skopeo copy docker-archive:'
-command_of "$gate"
+command_of "$check_image"
 check "no argument" ended 2
 
 refused() { # BREAKAGE RULE OPTIONS...: check_image refuses the image and names the rule
     breakage=$1
     rule=$2
     shift 2
-    command_of "$gate" "$@" "broken/$breakage"
+    command_of "$check_image" "$@" "broken/$breakage"
     check "$breakage is refused" ended 1
     check "$breakage: names $rule" matches_one out "FAIL  $rule: .*"
 }
@@ -105,7 +105,7 @@ matches_one() { # FILE EXTENDED-REGEX: exactly one whole line of the file matche
 python3 "$breaker" --list >breakages
 command_of python3 "$breaker" first broken
 check "images are broken" ended 0
-"$gate" --rules | sed 's/ .*//' | sort >rules
+"$check_image" --rules | sed 's/ .*//' | sort >rules
 sed 's/.* //' breakages | sort -u | cmp -s - rules
 rc=$?
 check "every rule has an image that breaks it" ended 0
@@ -114,28 +114,28 @@ grep -vE " ($starting)\$" breakages >reading
 while read -r breakage rule; do
     refused "$breakage" "$rule" --no-start
 done <reading
-command_of "$gate" --no-start broken/none
+command_of "$check_image" --no-start broken/none
 check "what the breaker writes unbroken is taken" ended 0
 REVISION=$REVISION-dirty "$image/assemble.sh" -b stand_in -m model.blob -o dirty >/dev/null
-command_of "$gate" --no-start dirty
+command_of "$check_image" --no-start dirty
 check "an image of uncommitted work" ended 0
-command_of "$gate" --no-start --release dirty
+command_of "$check_image" --no-start --release dirty
 check "is not for release" matches_one out 'FAIL  labels: .*'
-command_of python3 "$root/tests/image/fuzz_gate.py" first "${DISTIL_TEST_FULL:+3}200"
+command_of python3 "$root/tests/image/fuzz_check_image.py" first "${DISTIL_TEST_FULL:+3}200"
 check "nonsense is judged or refused" ended 0
 if echo 'int main(void) { return 0; }' | ${CC:-cc} -x c -o dynamic -; then
     "$image/assemble.sh" -b dynamic -m model.blob -o interpreted >/dev/null
-    command_of "$gate" --no-start interpreted
+    command_of "$check_image" --no-start interpreted
     check "a dynamic program" matches_one out 'FAIL  static-program: .*interpreter.*'
 fi
 
-# ---- the gate, starting ---------------------------------------------------------------------
+# ---- the rules that start the image ---------------------------------------------------------
 
-command_of "$gate" first.tar
+command_of "$check_image" first.tar
 if grep -q '^SKIP' out; then
     skip start "$(sed -n 's/^SKIP  [^:]*: //p' out | head -n 1)"
 else
-    check "the gate starts it" ended 0
+    check "check_image starts it" ended 0
     grep -E " ($starting)\$" breakages >starts
     while read -r breakage rule; do
         refused "$breakage" "$rule" --seconds 1 --distil "$distil"
@@ -161,10 +161,10 @@ if have zip; then
     (umask 077 && TZ=Asia/Kathmandu "$image/zip.sh" -b elsewhere/stand_in -m model.blob \
         -o second.zip)
     check "the same zip twice" same first.zip second.zip
-    command_of "$gate" first.zip
-    check "the gate takes it" ended 0
+    command_of "$check_image" first.zip
+    check "check_image accepts it" ended 0
     zip_refused() { # RULE: check_image refuses broken.zip and names the rule
-        command_of "$gate" broken.zip
+        command_of "$check_image" broken.zip
         check "a zip against $1" matches_one out "FAIL  $1: .*"
         rm broken.zip
     }
@@ -271,10 +271,10 @@ check "the development container is of the same file" says "$root/.devcontainer/
 
 command_of "$image/assemble.sh" -b "$build/bootstrap" -m "$blob" -o real
 check "the function's image" ended 0
-command_of "$gate" --max-mb 30 --expect positive --distil "$distil" real.tar
-cp out gate
-reason=$(sed -n 's/^SKIP  [^:]*: //p' gate | head -n 1)
+command_of "$check_image" --max-mb 30 --expect positive --distil "$distil" real.tar
+cp out report
+reason=$(sed -n 's/^SKIP  [^:]*: //p' report | head -n 1)
 [ -z "$reason" ] || skip real "$reason"
-check "passes the gate" ended 0
+check "passes check_image" ended 0
 
 finish test_image

@@ -124,7 +124,7 @@ check "a module without a version is refused" refuses modules_pinned release.yml
     's/\(cosign@\).*/\1latest/'
 check "another cosign than the documented one is refused" refuses cosign_as_documented \
     release.yml 's/cosign@v3.*/cosign@v2.4.1/'
-check "a gate that starts nothing is refused" refuses may_start_images ci.yml '/--privileged/d'
+check "a check that starts no image is refused" refuses may_start_images ci.yml '/--privileged/d'
 check "a workflow with all rights is refused" refuses least_permissions ci.yml '/^permissions:/d'
 check "a job that may write is refused" refuses least_permissions release.yml \
     's/contents: read/contents: write/'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fuzz check_image: it must judge or refuse every damaged image, and never raise another exception.
 
-    fuzz_gate.py LAYOUT [COUNT [SEED]]
+    fuzz_check_image.py LAYOUT [COUNT [SEED]]
 
 Starting from a good image, the script replaces values in its documents by values of any type, drops
 members and changes bytes of layers. If check_image raises anything but NoImage, the script prints
@@ -25,12 +25,13 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-GATE = Path(__file__).resolve().parents[2] / "tools/image/check_image"
+CHECK_IMAGE = Path(__file__).resolve().parents[2] / "tools/image/check_image"
 VALUES: list[Any] = [None, True, -1, 1e300, "", "x", "sha256:", "/", [], {}, [None], {"a": 1}, [[]]]
 
 
-def load_gate() -> Any:
-    loader = importlib.machinery.SourceFileLoader("check_image", str(GATE))
+def load_check_image() -> Any:
+    """Import the script as a module, which needs a loader because its name has no suffix."""
+    loader = importlib.machinery.SourceFileLoader("check_image", str(CHECK_IMAGE))
     spec = importlib.util.spec_from_loader("check_image", loader)
     module = importlib.util.module_from_spec(spec)
     sys.modules["check_image"] = module
@@ -92,18 +93,18 @@ def damaged(store: dict[str, bytes], rng: random.Random, out: Path) -> None:
 def main() -> int:
     layout = Path(sys.argv[1])
     count, seed = (int(word) for word in (sys.argv[2:] + ["200", "1"][len(sys.argv) - 2 :]))
-    gate = load_gate()
-    store = gate.read_store(layout)
+    check_image = load_check_image()
+    store = check_image.read_store(layout)
     refused = judged = 0
     for number in range(seed, seed + count):
         folder = Path(tempfile.mkdtemp())
         try:
             damaged(store, random.Random(number), folder)
             with contextlib.redirect_stdout(io.StringIO()):
-                report = gate.Report()
-                gate.judge(gate.read_image(folder), report)
+                report = check_image.Report()
+                check_image.judge(check_image.read_image(folder), report)
             judged += 1
-        except gate.NoImage:
+        except check_image.NoImage:
             refused += 1
         except Exception:  # every other exception is a defect of check_image
             traceback.print_exc()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Teach moto's CloudFormation the resource types that it does not know or of which it ignores
-properties. A lesson creates such a resource by the API of its service, with the resolved properties
-unchanged. The SDK's model of the service then refuses names and types that do not exist, and moto's
-implementation of the service refuses values that make no sense.
+properties. The functions below create such a resource by the API of its service, with the resolved
+properties unchanged. The SDK's model of the service then refuses names and types that do not exist,
+and moto's implementation of the service refuses values that make no sense.
 
 `sent` records every call, because moto accepts some properties that it never shows again.
 """
@@ -22,14 +22,14 @@ import template as t
 iam_models.aws_managed_policies_data = t.json.dumps({
     name: policy for name, policy in t.json.loads(iam_models.aws_managed_policies_data).items()
     if "CodeDeploy" in name})
-# The types that moto knows without these lessons.
+# The types that moto knows without this module.
 KNOWN = {c.cloudformation_type() for c in CloudFormationModel.__subclasses__()}
 UNKNOWN = {}  # type that moto's CloudFormation does not know: operation that creates it
 PARTLY = {}   # type of which it ignores properties: what it ignores
 sent = {}     # logical id: [(operation, parameters)]
 resolved = {} # logical id: properties as moto's CloudFormation has resolved them
 # A call that moto refuses raises the first. The second is raised when the SDK refuses a call that
-# a lesson makes inside moto, because moto then answers with an HTML page.
+# this module makes inside moto, because moto then answers with an HTML page.
 REFUSALS = (ClientError, ResponseParserError)
 on_repository = []  # functions that are called with the name of each new repository
 endpoint = None
@@ -70,10 +70,10 @@ def send(logical_id, service, operation, parameters):
     return getattr(client(service), method)(**parameters)
 
 
-class Lesson(CloudFormationModel):
-    """A resource that a lesson has created. `name` is the value of Ref."""
+class CreatedByApi(CloudFormationModel):
+    """A resource that one of the functions below has created. `name` is the value of Ref."""
 
-    __module__ = "deploy.lessons"  # moto requires a dot in this name.
+    __module__ = "deploy.moto_types"  # moto requires a dot in this name.
 
     def __init__(self, name, attributes):
         self.name, self.attributes = name, attributes
@@ -95,10 +95,10 @@ class Lesson(CloudFormationModel):
 
     @staticmethod
     def cloudformation_type():
-        return "Lesson"
+        return "CreatedByApi"
 
 
-def lesson(kind, note, into=UNKNOWN):
+def creates(kind, note, into=UNKNOWN):
     """Register a function (logical id, properties) -> (value of Ref, attributes) for a type."""
     into[kind] = note
 
@@ -111,7 +111,8 @@ def lesson(kind, note, into=UNKNOWN):
             return cls(name, attributes)
 
         # moto looks only at direct subclasses of CloudFormationModel, so the members are copied.
-        members = {k: v for k, v in vars(Lesson).items() if k not in ("__dict__", "__weakref__")}
+        members = {k: v for k, v in vars(CreatedByApi).items()
+                   if k not in ("__dict__", "__weakref__")}
         members["cloudformation_type"] = staticmethod(lambda: kind)
         members["create_from_cloudformation_json"] = classmethod(create_from_cloudformation_json)
         type(kind.replace("::", ""), (CloudFormationModel,), members)
@@ -119,19 +120,19 @@ def lesson(kind, note, into=UNKNOWN):
     return register
 
 
-@lesson("AWS::CloudWatch::Alarm", "PutMetricAlarm")
+@creates("AWS::CloudWatch::Alarm", "PutMetricAlarm")
 def alarm(logical_id, p):
     send(logical_id, "cloudwatch", "PutMetricAlarm", p)
     return p["AlarmName"], {}
 
 
-@lesson("AWS::SNS::Subscription", "Subscribe")
+@creates("AWS::SNS::Subscription", "Subscribe")
 def subscription(logical_id, p):
     return send(logical_id, "sns", "Subscribe",
                 {**p, "ReturnSubscriptionArn": True})["SubscriptionArn"], {}
 
 
-@lesson("AWS::SNS::TopicPolicy", "SetTopicAttributes")
+@creates("AWS::SNS::TopicPolicy", "SetTopicAttributes")
 def topic_policy(logical_id, p):
     for topic in p["Topics"]:
         send(logical_id, "sns", "SetTopicAttributes",
@@ -140,37 +141,37 @@ def topic_policy(logical_id, p):
     return logical_id, {}
 
 
-@lesson("AWS::Lambda::Alias", "CreateAlias")
+@creates("AWS::Lambda::Alias", "CreateAlias")
 def alias(logical_id, p):
     return send(logical_id, "lambda", "CreateAlias", p)["AliasArn"], {}
 
 
-@lesson("AWS::Lambda::EventInvokeConfig", "PutFunctionEventInvokeConfig")
+@creates("AWS::Lambda::EventInvokeConfig", "PutFunctionEventInvokeConfig")
 def event_invoke_config(logical_id, p):
     # moto stores this configuration for the function and ignores the qualifier.
     send(logical_id, "lambda", "PutFunctionEventInvokeConfig", p)
     return logical_id, {}
 
 
-@lesson("AWS::CodeDeploy::Application", "CreateApplication")
+@creates("AWS::CodeDeploy::Application", "CreateApplication")
 def application(logical_id, p):
     send(logical_id, "codedeploy", "CreateApplication", p)
     return p["ApplicationName"], {}
 
 
-@lesson("AWS::CodeDeploy::DeploymentGroup", "CreateDeploymentGroup")
+@creates("AWS::CodeDeploy::DeploymentGroup", "CreateDeploymentGroup")
 def deployment_group(logical_id, p):
     send(logical_id, "codedeploy", "CreateDeploymentGroup", p)
     return p["DeploymentGroupName"], {}
 
 
-@lesson("AWS::Budgets::Budget", "CreateBudget")
+@creates("AWS::Budgets::Budget", "CreateBudget")
 def budget(logical_id, p):
     send(logical_id, "budgets", "CreateBudget", {"AccountId": t.ACCOUNT, **p})
     return p["Budget"]["BudgetName"], {}
 
 
-@lesson("AWS::ECR::Repository", "its policies", PARTLY)
+@creates("AWS::ECR::Repository", "its policies", PARTLY)
 def repository(logical_id, p):
     p = dict(p)
     policy, life = p.pop("RepositoryPolicyText"), p.pop("LifecyclePolicy")
@@ -185,7 +186,7 @@ def repository(logical_id, p):
     return name, {"RepositoryUri": made["repositoryUri"], "Arn": made["repositoryArn"]}
 
 
-@lesson("AWS::IAM::Role", "its policies", PARTLY)
+@creates("AWS::IAM::Role", "its policies", PARTLY)
 def role(logical_id, p):
     name = "stack-" + logical_id
     made = send(logical_id, "iam", "CreateRole",
@@ -200,7 +201,7 @@ def role(logical_id, p):
     return name, {"Arn": made["Role"]["Arn"]}
 
 
-@lesson("AWS::DynamoDB::Table", "point-in-time recovery", PARTLY)
+@creates("AWS::DynamoDB::Table", "point-in-time recovery", PARTLY)
 def table(logical_id, p):
     p = dict(p)
     recovery = p.pop("PointInTimeRecoverySpecification")
@@ -210,7 +211,7 @@ def table(logical_id, p):
     return p["TableName"], {"Arn": made["TableDescription"]["TableArn"]}
 
 
-@lesson("AWS::Lambda::Function", "package type, architecture, dead letters, log group", PARTLY)
+@creates("AWS::Lambda::Function", "package type, architecture, dead letters, log group", PARTLY)
 def function(logical_id, p):
     p = dict(p)
     limit = p.pop("ReservedConcurrentExecutions", None)
@@ -221,13 +222,13 @@ def function(logical_id, p):
     return p["FunctionName"], {"Arn": made["FunctionArn"]}
 
 
-@lesson("AWS::Lambda::Version", "its description", PARTLY)
+@creates("AWS::Lambda::Version", "its description", PARTLY)
 def version(logical_id, p):
     made = send(logical_id, "lambda", "PublishVersion", p)
     return f"{made['FunctionArn']}", {"Version": made["Version"]}
 
 
-@lesson("AWS::Lambda::Permission", "the alias", PARTLY)
+@creates("AWS::Lambda::Permission", "the alias", PARTLY)
 def permission(logical_id, p):
     # moto finds a function by its ARN, but not an alias.
     name, _, qualifier = p["FunctionName"].split(":function:")[-1].partition(":")
