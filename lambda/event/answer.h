@@ -2,7 +2,7 @@
 /*
  * The answer to an event. Its form depends on who waits for it; docs/lambda.md has examples.
  *
- *     asynchronous, direct   {"statusCode":200,"body":{...}}; for several records "body":[{...},...]
+ *     asynchronous, direct   {"statusCode":200,"body":{...}}; for several records "body":[{...}]
  *     SQS                    {"batchItemFailures":[{"itemIdentifier":"..."},...]}
  *     HTTP                   {"statusCode":...,"headers":{...},"body":"<JSON as text>",...}
  *
