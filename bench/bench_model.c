@@ -16,6 +16,7 @@
 #include "bench/clock.h"
 #include "kernels/kernels.h"
 #include "model/blob.h"
+#include "runtime/base/random.h"
 #include "runtime/encoder.h"
 #include "runtime/pool.h"
 
@@ -125,10 +126,8 @@ static void fill_ids(bench *b, size_t n)
 {
     uint64_t state = 1;
 
-    for (size_t i = 0; i < n; i++) {
-        state = state * UINT64_C(6364136223846793005) + 1;
-        b->ids[i] = (int32_t)((state >> 33) % b->weights.vocab_size);
-    }
+    for (size_t i = 0; i < n; i++)
+        b->ids[i] = (int32_t)(splitmix64(&state) % b->weights.vocab_size);
 }
 
 static double time_pass(bench *b, const distil_encoder *encoder, distil_scratch *scratch)

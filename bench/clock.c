@@ -5,25 +5,18 @@
 
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-static double read_clock(clockid_t clock)
-{
-    struct timespec t;
-
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
+#include "runtime/base/clock.h"
 
 double bench_now_ns(void)
 {
-    return read_clock(CLOCK_MONOTONIC);
+    return (double)clock_now_ns();
 }
 
 double bench_thread_ns(void)
 {
-    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+    return (double)clock_thread_ns();
 }
 
 int bench_pin(int cpu)

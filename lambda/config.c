@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "lambda/net/url.h"
+#include "runtime/base/hex.h"
 
 enum { MAX_CONCURRENCY = 64, MAX_THREADS = 64, MB_OF_A_CPU = 1769, MAX_THREADS_OF_MEMORY = 6 };
 
@@ -120,14 +121,6 @@ static int read_log(const reader *r, config *c)
 
 /* ---- model ---------------------------------------------------------------------------------- */
 
-static int hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-    const char *at = c ? strchr(digits, c) : NULL;
-
-    return at ? (int)((at - digits) % 16) : -1;
-}
-
 static int read_hash(const reader *r, config *c)
 {
     const char *text = variable("DISTIL_MODEL_SHA256");
@@ -136,8 +129,8 @@ static int read_hash(const reader *r, config *c)
     if (!text)
         return 0;
     for (size_t i = 0; i < sizeof c->model_sha256; i++) {
-        int high = strlen(text) == 64 ? hex_digit(text[2 * i]) : -1;
-        int low = high >= 0 ? hex_digit(text[2 * i + 1]) : -1;
+        int high = strlen(text) == 64 ? hex_digit_value(text[2 * i]) : -1;
+        int low = high >= 0 ? hex_digit_value(text[2 * i + 1]) : -1;
 
         if (low < 0)
             return refuse(r,

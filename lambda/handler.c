@@ -9,6 +9,7 @@
 #include "lambda/log.h"
 #include "lambda/records.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/hex.h"
 
 #define MAX_LEFT_MS INT64_C(1000000000000) /* This is 31 years. */
 
@@ -27,8 +28,7 @@ static void set_model_version(handler *h, const distil_model *model)
     if (h->config->model_version)
         snprintf(h->model_version, sizeof h->model_version, "%s", h->config->model_version);
     else if (distil_model_get_info(model, &info) == DISTIL_OK)
-        for (size_t i = 0; i < 6; i++)
-            snprintf(h->model_version + 2 * i, 3, "%02x", (unsigned)info.sha256[i]);
+        hex_string(h->model_version, info.sha256, 6);
 }
 
 int handler_init(handler *h, const config *c, const distil_model *model, distil_context *context,

@@ -22,6 +22,7 @@
 #include "lambda/start_error.h"
 #include "lambda/stop.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/hex.h"
 #include "runtime/distil.h"
 
 static const char usage[] =
@@ -130,7 +131,7 @@ static void log_ready(process *p)
     log_line line;
     char hash[65];
 
-    served_model_format_hash(hash, p->model.info.sha256);
+    hex_string(hash, p->model.info.sha256, 32);
     log_begin(&line, &p->config.log, LOG_INFO, NULL, "ready");
     log_text(&line, "version", distil_version());
     log_text(&line, "modelSha256", hash);

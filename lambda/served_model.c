@@ -6,12 +6,7 @@
 #include <string.h>
 
 #include "lambda/embed.h"
-
-void served_model_format_hash(char out[65], const uint8_t hash[32])
-{
-    for (size_t i = 0; i < 32; i++)
-        snprintf(out + 2 * i, 3, "%02x", hash[i]);
-}
+#include "runtime/base/hex.h"
 
 /* Open the blob at `path`, or the embedded one if `path` is NULL. */
 static int open_blob(served_model *m, const config *c, const char *path, char *why,
@@ -48,8 +43,8 @@ static int check_model(const served_model *m, const config *c, char *why, size_t
     char found[65], expected[65];
 
     if (c->expect_sha256 && memcmp(c->model_sha256, m->info.sha256, 32) != 0) {
-        served_model_format_hash(found, m->info.sha256);
-        served_model_format_hash(expected, c->model_sha256);
+        hex_string(found, m->info.sha256, 32);
+        hex_string(expected, c->model_sha256, 32);
         snprintf(why, why_bytes,
                  "the model's SHA-256 is %s, DISTIL_MODEL_SHA256 says %s: deploy the model that "
                  "was meant, or correct the variable",

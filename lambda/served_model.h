@@ -26,7 +26,4 @@ int served_model_open(served_model *m, const config *c, char *why, size_t why_by
 /* Close the model if it is open. No context may use it any more. */
 void served_model_close(served_model *m);
 
-/* Write the 32 bytes of a SHA-256 as 64 hexadecimal digits and a NUL. */
-void served_model_format_hash(char out[65], const uint8_t hash[32]);
-
 #endif

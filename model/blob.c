@@ -15,6 +15,7 @@
 
 #include "model/blob_layout.h"
 #include "runtime/base/checksum.h"
+#include "runtime/base/utf8.h"
 
 #if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "A blob is used in place: this reader needs a little-endian machine."
@@ -269,44 +270,12 @@ static distil_blob_code check_table(const distil_blob *blob, distil_blob_error *
 
 /* ---- structure: texts and vocabulary ------------------------------------------------------- */
 
-/* Bytes of the character at p, of at most size bytes; 0 if it is not UTF-8 (Unicode 15, table 3-7)
- * or is U+0000, which would end a C string. */
-static size_t utf8_char(const uint8_t *p, size_t size)
+/* The length of the well-formed UTF-8 at the start of a text, up to its first zero byte. */
+static size_t valid_bytes(const uint8_t *text, size_t size)
 {
-    static const uint32_t least[] = {0, 1, 0x80, 0x800, 0x10000};
-    size_t bytes = p[0] < 0x80                   ? 1
-                   : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
-                   : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-                   : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
-                                                 : 0;
-    uint32_t c;
+    const uint8_t *zero = size > 0 ? memchr(text, 0, size) : NULL;
 
-    if (bytes == 0 || bytes > size)
-        return 0;
-    c = bytes == 1 ? p[0] : p[0] & (0x7fU >> bytes);
-    for (size_t i = 1; i < bytes; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (p[i] & 0x3f);
-    }
-    if (c < least[bytes] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-        return 0;
-    return bytes;
-}
-
-/* Length of the valid part; size if all of it is. */
-static size_t utf8_prefix(const uint8_t *text, size_t size)
-{
-    size_t at = 0;
-
-    while (at < size) {
-        size_t bytes = utf8_char(text + at, size - at);
-
-        if (bytes == 0)
-            break;
-        at += bytes;
-    }
-    return at;
+    return distil_utf8_valid_bytes(text, zero ? (size_t)(zero - text) : size);
 }
 
 static uint64_t offset_of(const distil_blob *blob, const void *p)
@@ -324,7 +293,7 @@ static distil_blob_code check_names(const distil_blob *blob, distil_blob_error *
     uint32_t n_labels = blob->header->n_labels;
     uint32_t begin = 0;
 
-    valid = utf8_prefix(text, bytes);
+    valid = valid_bytes(text, bytes);
     if (valid != bytes)
         return bad_structure(error, offset_of(blob, text + valid),
                              "provenance: expected UTF-8 without zero bytes");
@@ -343,7 +312,7 @@ static distil_blob_code check_names(const distil_blob *blob, distil_blob_error *
     for (uint32_t i = 0; i < n_labels; i++) {
         const uint8_t *name = (const uint8_t *)distil_blob_label(blob, i, &bytes);
 
-        valid = utf8_prefix(name, bytes);
+        valid = valid_bytes(name, bytes);
         if (valid != bytes)
             return bad_structure(error, offset_of(blob, name + valid),
                                  "labels: expected UTF-8 without zero bytes");

@@ -7,25 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* splitmix64 (Steele, Lea and Flood 2014). */
-static uint64_t next(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
+#include "runtime/base/random.h"
 
 size_t stats_random(uint64_t *state, size_t n)
 {
     /* 32 random bits: the bias is below n / 2^32 */
-    return (size_t)((next(state) >> 32) * n >> 32);
+    return (size_t)((splitmix64(state) >> 32) * n >> 32);
 }
 
 double stats_uniform(uint64_t *state)
 {
-    return ((double)(next(state) >> 12) + 0.5) * 0x1p-52;
+    return ((double)(splitmix64(state) >> 12) + 0.5) * 0x1p-52;
 }
 
 static int ascending(const void *a, const void *b)

@@ -16,6 +16,7 @@
 #include "lambda/aws/sigv4.h"
 #include "lambda/net/tls.h"
 #include "lambda/net/url.h"
+#include "runtime/base/random.h"
 
 enum {
     CONNECT_MS = 1000,
@@ -73,15 +74,12 @@ static void real_pause(void *user_data, double ms, int64_t until_ns)
     clock_sleep_until(until_ns);
 }
 
-/* xorshift64*. Jitter needs a generator of no better quality. */
+/* A chance for jitter: functions that failed together must not try again together. */
 static double real_chance(void *user_data)
 {
     store *s = user_data;
 
-    s->random ^= s->random >> 12;
-    s->random ^= s->random << 25;
-    s->random ^= s->random >> 27;
-    return (double)((s->random * 0x2545f4914f6cdd1dU) >> 11) * 0x1p-53;
+    return splitmix64_fraction(&s->random);
 }
 
 static void seed_random(store *s)
@@ -90,8 +88,7 @@ static void seed_random(store *s)
 
     if (getrandom(&bytes, sizeof bytes, GRND_NONBLOCK) != (ssize_t)sizeof bytes)
         bytes = (uint64_t)clock_now_ns();
-    /* A state of 0 would stay 0 for ever. */
-    s->random = bytes | 1;
+    s->random = bytes;
 }
 
 void store_set_world(store *s, const store_world *world)

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "runtime/base/hex.h"
+
 /* ---- bytes ---------------------------------------------------------------------------------- */
 
 static int is_digit(char c)
@@ -31,17 +33,6 @@ static int is_token(char c)
     if (is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
         return 1;
     return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
-}
-
-static int hex_digit(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 static http_slice trim(http_slice s)
@@ -414,7 +405,7 @@ static int reject_body(http_body *body, const char *what)
  * state. */
 static int parse_size_byte(http_body *body, char c)
 {
-    int digit = hex_digit(c);
+    int digit = hex_digit_value(c);
 
     if (body->state <= BODY_SIZE && digit >= 0) {
         if (body->left > UINT64_MAX >> 4)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/base/hex.h"
 #include "runtime/base/json.h"
 
 void buffer_init(buffer *b, char *memory, size_t capacity)
@@ -85,14 +86,10 @@ void buffer_json_text(buffer *b, const char *text)
 
 void buffer_hex(buffer *b, const uint8_t *bytes, size_t size)
 {
-    static const char digits[] = "0123456789abcdef";
-
     if (b->overflow || size > (b->capacity - b->size) / 2) {
         b->overflow = 1;
         return;
     }
-    for (size_t i = 0; i < size; i++) {
-        b->data[b->size++] = digits[bytes[i] >> 4];
-        b->data[b->size++] = digits[bytes[i] & 15];
-    }
+    hex_encode(b->data + b->size, bytes, size);
+    b->size += 2 * size;
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of small parts of the command: numbers, tab-separated fields, UTF-8, escapes, floats. */
+/* Tests of small parts of the command: numbers, tab-separated fields, escapes, floats. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/base/utf8.h"
 #include "tests/support/harness.h"
 #include "tools/command/cmd_number.h"
 #include "tools/command/cmd_output.h"
@@ -118,44 +117,6 @@ static void test_field_numbers(void)
     }
 }
 
-static void test_utf8(void)
-{
-    static const struct {
-        const char *bytes;
-        size_t size;
-        int valid;
-    } cases[] = {
-        {"", 0, 1},
-        {"a\0b", 3, 1},
-        {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, 1},
-        {"\xef\xbf\xbd", 3, 1}, /* U+FFFD itself */
-        {"\xef\xbf\xbf\xf4\x8f\xbf\xbf", 7, 1},
-        {"\x80", 1, 0},
-        {"a\xff", 2, 0},
-        {"\xc0\x80", 2, 0},         /* overlong */
-        {"\xe0\x9f\xbf", 3, 0},     /* overlong */
-        {"\xf0\x8f\xbf\xbf", 4, 0}, /* overlong */
-        {"\xed\xa0\x80", 3, 0},     /* surrogate */
-        {"\xf4\x90\x80\x80", 4, 0}, /* beyond U+10FFFF */
-        {"\xe2\x82", 2, 0},         /* cut after two of three bytes */
-        {"\xf0\x9f\x98", 3, 0},     /* cut after three bytes, which U+FFFD has too */
-        {"\xef\xbf", 2, 0},
-        {"\xef\xbf\xbd\xef", 4, 0},
-    };
-
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        harness_guard guard;
-
-        if (!harness_case("UTF-8 case %zu", i))
-            continue;
-        guard = harness_guard_new(cases[i].size, 1, 1);
-        memcpy(guard.data, cases[i].bytes, cases[i].size);
-        CHECK((distil_utf8_valid_bytes(guard.data, cases[i].size) == cases[i].size) ==
-              cases[i].valid);
-        harness_guard_free(&guard);
-    }
-}
-
 /* Returns what a writer wrote, as a string for the caller to free. */
 static char *written_by(void (*write)(FILE *, const char *, size_t), const char *bytes, size_t size)
 {
@@ -237,7 +198,6 @@ int main(int argc, char **argv)
     test_counts();
     test_fields();
     test_field_numbers();
-    test_utf8();
     test_writers();
     test_floats();
     return harness_finish();

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "runtime/base/json.h"
-#include "tools/convert/conv_random.h"
+#include "runtime/base/random.h"
 
 const checkpoint_spec checkpoint_base = {.dim = 768,
                                          .hidden_dim = 3072,
@@ -122,13 +122,13 @@ static void list_tensors(checkpoint *c)
 }
 
 /* About normal, variance 1: the sum of four uniform numbers, one in 64 stretched by 3. */
-static float draw(conv_random *random)
+static float draw(xorshift64 *random)
 {
     int32_t sum = 0;
 
     for (int i = 0; i < 4; i++)
-        sum += (int32_t)(conv_random_next(random) >> 16) - 32768;
-    return (float)sum * (1.0f / 37837.0f) * (conv_random_below(random, 64) == 0 ? 3.0f : 1.0f);
+        sum += (int32_t)(xorshift64_next(random) >> 16) - 32768;
+    return (float)sum * (1.0f / 37837.0f) * (xorshift64_below(random, 64) == 0 ? 3.0f : 1.0f);
 }
 
 /* Round to nearest even by the lowest `drop` bits of x. */
@@ -177,14 +177,14 @@ static void store(unsigned char *out, float value, checkpoint_dtype dtype)
 static int write_values(FILE *file, const checkpoint *c, size_t index)
 {
     const tensor *t = &c->tensors[index];
-    conv_random random = conv_random_seed(c->spec->seed * 1000 + index);
+    xorshift64 random = xorshift64_seed(c->spec->seed * 1000 + index);
     uint64_t cols = t->cols ? t->cols : t->rows, rows = t->cols ? t->rows : 1;
     unsigned char *line = malloc(cols * 4);
     size_t bytes = cols * element_bytes(c->spec);
     int failed = line == NULL;
 
     for (uint64_t r = 0; r < rows && !failed; r++) {
-        float spread = 0.5f + (float)conv_random_below(&random, 1000) * 0.001f;
+        float spread = 0.5f + (float)xorshift64_below(&random, 1000) * 0.001f;
 
         for (uint64_t i = 0; i < cols; i++) {
             float x = draw(&random);

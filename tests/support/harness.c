@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "runtime/base/random.h"
+
 enum {
     NAME_BYTES = 256,
     SHOWN_FAILURES = 8, /* The harness prints so many failures of a case and counts the others. */
@@ -29,7 +31,7 @@ static struct {
     int verbose;
     int list;
     uint64_t seed;
-    uint64_t random[4];
+    uint64_t random; /* the state of splitmix64 */
     char case_name[NAME_BYTES];
     case_state state;
     size_t failures; /* of the current case */
@@ -192,43 +194,14 @@ int harness_finish(void)
 
 /* ---- random numbers ----------------------------------------------------------------------- */
 
-/* splitmix64 (Steele, Lea, Flood 2014). It spreads a seed over the state of the generator below. */
-static uint64_t split_mix(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-static uint64_t rotate_left(uint64_t x, int bits)
-{
-    return (x << bits) | (x >> (64 - bits));
-}
-
 void harness_reseed(uint64_t salt)
 {
-    uint64_t state = run.seed ^ rotate_left(salt, 32);
-
-    for (int i = 0; i < 4; i++)
-        run.random[i] = split_mix(&state);
+    run.random = run.seed ^ (salt << 32 | salt >> 32);
 }
 
-/* The generator is xoshiro256** (Blackman, Vigna 2018). */
 uint64_t harness_random(void)
 {
-    uint64_t *s = run.random;
-    uint64_t result = rotate_left(s[1] * 5, 7) * 9;
-    uint64_t shifted = s[1] << 17;
-
-    s[2] ^= s[0];
-    s[3] ^= s[1];
-    s[1] ^= s[2];
-    s[0] ^= s[3];
-    s[2] ^= shifted;
-    s[3] = rotate_left(s[3], 45);
-    return result;
+    return splitmix64(&run.random);
 }
 
 float harness_uniform(float lo, float hi)

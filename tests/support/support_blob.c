@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "runtime/base/checksum.h"
+#include "runtime/base/random.h"
 #include "tests/support/harness.h"
 
 const support_blob_shape support_blob_tiny = {.dim = 32,
@@ -54,23 +55,14 @@ static void *allocate(support_blob *blob, size_t bytes)
     return b->data;
 }
 
-/* splitmix64: a sequence of its own, so that a blob does not depend on the test's --seed. */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-/* lo .. hi by exact steps of (hi - lo) / 2^20. */
+/* Random floats from lo to hi in exact steps of (hi - lo) / 2^20. The callers' state, not the test's
+ * --seed, decides the sequence: a blob is the same in every run. */
 static float *random_floats(support_blob *blob, uint64_t *state, size_t count, float lo, float hi)
 {
     float *x = allocate(blob, count * sizeof *x);
 
     for (size_t i = 0; i < count; i++)
-        x[i] = lo + (hi - lo) * ((float)(next_random(state) >> 44) * 0x1p-20f);
+        x[i] = lo + (hi - lo) * ((float)(splitmix64(state) >> 44) * 0x1p-20f);
     return x;
 }
 
@@ -79,7 +71,7 @@ static void shuffle_u16(uint64_t *state, uint16_t *x, size_t count)
     for (size_t i = 0; i < count; i++)
         x[i] = (uint16_t)i;
     for (size_t i = count; i > 1; i--) {
-        size_t j = next_random(state) % i;
+        size_t j = splitmix64(state) % i;
         uint16_t t = x[i - 1];
 
         x[i - 1] = x[j];
@@ -160,16 +152,16 @@ static conv_matrix make_matrix(support_blob *blob, uint64_t *state, size_t depth
     for (size_t pair = 0; pair < pairs; pair++) {
         uint16_t *table = order + pair * quads;
 
-        groups[pair] = (uint8_t)(group != 0 ? group : 1u << next_random(state) % 3);
+        groups[pair] = (uint8_t)(group != 0 ? group : 1u << splitmix64(state) % 3);
         shuffle_u16(state, table, quads);
         for (size_t col = 32 * pair; col < 32 * (pair + 1); col++) {
             int limit = 64 / groups[pair];
-            size_t full = next_random(state) % (quads / groups[pair]) * groups[pair];
+            size_t full = splitmix64(state) % (quads / groups[pair]) * groups[pair];
             int sign = col % 2 == 0 ? 1 : -1;
 
             for (size_t k = 0; k < depth; k++)
                 weights[col * depth + k] =
-                    (int8_t)((int)(next_random(state) % (2 * (unsigned)limit + 1)) - limit);
+                    (int8_t)((int)(splitmix64(state) % (2 * (unsigned)limit + 1)) - limit);
             for (size_t i = full; i < full + groups[pair]; i++)
                 memset(weights + col * depth + 4 * table[i], sign * limit, 4);
         }
@@ -195,7 +187,7 @@ static void make_embeddings(support_blob *blob, uint64_t *state)
     int8_t *word = allocate(blob, bytes);
 
     for (size_t i = 0; i < bytes; i++)
-        word[i] = (int8_t)((int)(next_random(state) % 255) - 127);
+        word[i] = (int8_t)((int)(splitmix64(state) % 255) - 127);
     model->embed_word = word;
     model->embed_scale = random_floats(blob, state, model->vocab_size, 0x1p-8f, 0x1p-7f);
     model->embed_position = random_floats(blob, state, model->max_positions * dim, -0.5f, 0.5f);

@@ -6,6 +6,7 @@
 
 #include "model/blob.h"
 #include "model/vocab.h"
+#include "runtime/base/hex.h"
 #include "tools/command/cmd_blob.h"
 #include "tools/command/cmd_message.h"
 #include "tools/command/cmd_model.h"
@@ -62,8 +63,10 @@ static int is_per_layer(uint32_t kind)
 
 static void print_sha256(const distil_blob *blob)
 {
-    for (size_t i = 0; i < 32; i++)
-        (void)printf("%02x", blob->header->sha256[i]);
+    char digits[65];
+
+    hex_string(digits, blob->header->sha256, sizeof blob->header->sha256);
+    (void)fputs(digits, stdout);
 }
 
 /* ---- JSON ----------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "model/blob.h"
 #include "model/vocab.h"
 #include "runtime/base/checksum.h"
+#include "runtime/base/hex.h"
 #include "runtime/base/utf8.h"
 #include "tools/command/cmd_blob.h"
 #include "tools/command/cmd_message.h"
@@ -72,8 +73,7 @@ static int check_sha256(const distil_blob *blob)
     distil_blob again;
     char hex[65];
 
-    for (size_t i = 0; i < 32; i++)
-        (void)snprintf(hex + 2 * i, 3, "%02x", blob->header->sha256[i]);
+    hex_string(hex, blob->header->sha256, sizeof blob->header->sha256);
     if (distil_blob_open_memory(&again, blob->bytes, blob->size, DISTIL_BLOB_VERIFY_SHA256,
                                 &error) != DISTIL_BLOB_OK)
         return print_failed("SHA-256", blob, error.offset, error.what);

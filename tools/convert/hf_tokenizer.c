@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/json.h"
+#include "runtime/base/utf8.h"
 #include "tools/convert/hf_json.h"
 #include "tools/convert/source_file.h"
 
@@ -93,31 +94,16 @@ static int take_vocab_lines(hf_tokenizer *t, const char *text, size_t size, conv
     return 0;
 }
 
-/* Well-formed by the JSON module's rules: the text as one JSON string would be. */
 static int check_utf8(const char *path, const char *text, size_t size, conv_error *error)
 {
-    size_t line = 1;
-    const unsigned char *p = (const unsigned char *)text;
+    size_t line = 1, valid = distil_utf8_valid_bytes(text, size);
 
-    for (size_t i = 0; i < size;) {
-        unsigned lead = p[i];
-        size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-        size_t good = 1;
-        unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-        unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-
-        while (good < length && i + good < size && p[i + good] >= low && p[i + good] <= high) {
-            low = 0x80;
-            high = 0xbf;
-            good++;
-        }
-        if (good < length || (lead >= 0x80 && lead < 0xc2) || lead > 0xf4)
-            return conv_fail(error, "%s: line %zu: expected UTF-8, found byte 0x%02x at offset %zu",
-                             path, line, lead, i);
-        line += lead == '\n';
-        i += length;
-    }
-    return 0;
+    if (valid == size)
+        return 0;
+    for (size_t i = 0; i < valid; i++)
+        line += text[i] == '\n';
+    return conv_fail(error, "%s: line %zu: expected UTF-8, found byte 0x%02x at offset %zu", path,
+                     line, (unsigned char)text[valid], valid);
 }
 
 static int read_vocab_text(hf_tokenizer *t, const folder *f)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/random.h"
+
 _Static_assert(CONV_PAIR_LOADS % 16 == 0, "whole SSE2 registers");
 
 int conv_lanes_init(conv_lanes *lanes, size_t quads)
@@ -37,10 +39,10 @@ void conv_lanes_free(conv_lanes *lanes)
     memset(lanes, 0, sizeof *lanes);
 }
 
-void conv_lanes_shuffle(conv_lanes *lanes, conv_random *random)
+void conv_lanes_shuffle(conv_lanes *lanes, xorshift64 *random)
 {
     for (size_t i = lanes->quads - 1; i > 0; i--) {
-        size_t j = conv_random_below(random, (uint32_t)i + 1);
+        size_t j = xorshift64_below(random, (uint32_t)i + 1);
         uint16_t quad = lanes->order[i];
 
         lanes->order[i] = lanes->order[j];
@@ -131,7 +133,7 @@ static int64_t try_swap(conv_lanes *lanes, size_t i, size_t j, uint32_t slack)
     return (int64_t)after - (int64_t)before;
 }
 
-uint64_t conv_lanes_search(conv_lanes *lanes, conv_random *random, uint64_t trials, uint32_t slack)
+uint64_t conv_lanes_search(conv_lanes *lanes, xorshift64 *random, uint64_t trials, uint32_t slack)
 {
     uint32_t groups = (uint32_t)(lanes->quads / CONV_GROUP_QUADS);
     int64_t total = 0;
@@ -142,16 +144,16 @@ uint64_t conv_lanes_search(conv_lanes *lanes, conv_random *random, uint64_t tria
     }
     for (uint64_t trial = 0; trial < trials && total > 0; trial++) {
         uint32_t allowed = (uint32_t)(slack * (trials - trial) / trials);
-        uint32_t group = conv_random_below(random, groups);
+        uint32_t group = xorshift64_below(random, groups);
         uint32_t other, members;
 
         /* One side has something to gain: a few draws find a group with excess, if there are. */
         for (int draw = 0; draw < 8 && lanes->excess[group] == 0; draw++)
-            group = conv_random_below(random, groups);
-        other = conv_random_below(random, groups);
+            group = xorshift64_below(random, groups);
+        other = xorshift64_below(random, groups);
         if (other == group)
             continue;
-        members = conv_random_next(random);
+        members = xorshift64_next(random);
         total += try_swap(lanes, CONV_GROUP_QUADS * group + members % 4,
                           CONV_GROUP_QUADS * other + members / 4 % 4, allowed);
     }

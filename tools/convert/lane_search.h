@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tools/convert/conv_random.h"
+#include "runtime/base/random.h"
 
 enum {
     CONV_PAIR_COLS = 32,
@@ -38,7 +38,7 @@ int conv_lanes_init(conv_lanes *lanes, size_t quads);
 void conv_lanes_free(conv_lanes *lanes);
 
 /* Shuffle the order. */
-void conv_lanes_shuffle(conv_lanes *lanes, conv_random *random);
+void conv_lanes_shuffle(conv_lanes *lanes, xorshift64 *random);
 
 /* Set the loads from quantised weights, (32, 4 * quads) row-major. */
 void conv_lanes_load(conv_lanes *lanes, const int8_t *weights);
@@ -48,6 +48,6 @@ void conv_lanes_load(conv_lanes *lanes, const int8_t *weights);
  * raises the excess by at most a slack that falls from `slack` to 0 (threshold accepting, Dueck and
  * Scheuer 1990). Returns the excess that is left. The same arguments give the same order.
  */
-uint64_t conv_lanes_search(conv_lanes *lanes, conv_random *random, uint64_t trials, uint32_t slack);
+uint64_t conv_lanes_search(conv_lanes *lanes, xorshift64 *random, uint64_t trials, uint32_t slack);
 
 #endif

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/random.h"
 #include "tools/convert/column_fit.h"
-#include "tools/convert/conv_random.h"
 #include "tools/convert/lane_search.h"
 
 /* Found by experiment on the shipped model: ten times the trials make weights 2 % finer. */
@@ -108,7 +108,7 @@ static void round_freely(pair_state *pair, const float *w)
 }
 
 /* The order and scales of a pair. */
-static void solve_pair(pair_state *pair, const float *w, conv_random *random)
+static void solve_pair(pair_state *pair, const float *w, xorshift64 *random)
 {
     uint64_t trials = TRIALS_PER_QUAD * (uint64_t)pair->lanes.quads;
 
@@ -182,7 +182,7 @@ int conv_quantize(conv_matrix *matrix, conv_memory *memory, const float *weights
         return conv_fail(error, "out of memory");
     for (size_t p = 0; p < matrix->cols / CONV_PAIR_COLS; p++) {
         size_t first = p * CONV_PAIR_COLS;
-        conv_random random = conv_random_seed(seed << 32 | p);
+        xorshift64 random = xorshift64_seed(seed << 32 | p);
 
         solve_pair(&pair, weights + first * depth, &random);
         memcpy(out.order + p * (depth / 4), pair.lanes.order, depth / 4 * sizeof out.order[0]);

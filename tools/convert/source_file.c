@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/base/checksum.h"
+#include "runtime/base/hex.h"
 
 enum { HASH_CHUNK = 1 << 16 };
 
@@ -138,8 +139,7 @@ int conv_source_sha256(const conv_source *source, char hex[65], conv_error *erro
         done += bytes;
     }
     distil_sha256_final(&sha, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    hex_string(hex, digest, sizeof digest);
     free(chunk);
     return failed;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "runtime/base/checksum.h"
+#include "runtime/base/hex.h"
 
 int conv_record_line(conv_record *record, conv_error *error, const char *name, const char *format,
                      ...)
@@ -37,8 +38,7 @@ void conv_sha256_hex(char hex[65], const void *bytes, size_t size)
     distil_sha256_init(&sha);
     distil_sha256_update(&sha, bytes, size);
     distil_sha256_final(&sha, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    hex_string(hex, digest, sizeof digest);
 }
 
 int conv_record_source(conv_record *record, const char *content, size_t bytes, const char *name,

@@ -14,6 +14,7 @@
 #include "runtime/base/buffer.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/json.h"
+#include "runtime/base/random.h"
 #include "tools/command/commands.h"
 #include "tools/serve/serve_environment.h"
 #include "tools/serve/serve_faults.h"
@@ -55,7 +56,7 @@ typedef struct serve {
 /* Make a UUID of version 4 from the seeded generator. */
 static void make_id(serve *s, char *id)
 {
-    uint64_t a = serve_faults_random(&s->faults), b = serve_faults_random(&s->faults);
+    uint64_t a = splitmix64(&s->faults.random), b = splitmix64(&s->faults.random);
 
     (void)snprintf(id, SERVE_ID_BYTES, "%08x-%04x-4%03x-%04x-%04x%08x", (unsigned)(a >> 32),
                    (unsigned)(a >> 16) & 0xffffU, (unsigned)a & 0xfffU,

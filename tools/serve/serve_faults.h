@@ -21,15 +21,12 @@ typedef enum serve_fault {
 } serve_fault;
 
 typedef struct serve_faults {
-    double rate;    /* share of replies with a fault, 0 to 1 */
-    uint64_t state; /* of the generator */
-    uint64_t count; /* faults so far, without SERVE_FAULT_NONE */
+    double rate;     /* share of replies with a fault, 0 to 1 */
+    uint64_t random; /* state of splitmix64; request ids are drawn from it too */
+    uint64_t count;  /* faults so far, without SERVE_FAULT_NONE */
 } serve_faults;
 
 void serve_faults_init(serve_faults *f, double rate, uint64_t seed);
-
-/* Returns the next 64 bits of the generator. Request ids are made of them too. */
-uint64_t serve_faults_random(serve_faults *f);
 
 /* Choose the fault of the next reply of the store or of the Runtime API. The latter never
  * throttles, and its status 500 always means that nothing was done. */

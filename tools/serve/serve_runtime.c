@@ -8,6 +8,7 @@
 
 #include "runtime/base/buffer.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/random.h"
 #include "tools/serve/serve_show.h"
 
 enum {
@@ -102,9 +103,9 @@ static void finish_invocation(serve_runtime *r)
 /* ---- events ---------------------------------------------------------------------------------- */
 
 /* Append the header with a trace id, as Lambda sends it. */
-static void add_trace(buffer *headers, serve_faults *random)
+static void add_trace(buffer *headers, uint64_t *random)
 {
-    uint64_t a = serve_faults_random(random), b = serve_faults_random(random);
+    uint64_t a = splitmix64(random), b = splitmix64(random);
 
     buffer_format(headers, "Lambda-Runtime-Trace-Id: Root=1-%08x-%08x%016llx;",
                   (unsigned)(clock_unix_ms() / 1000), (unsigned)a, (unsigned long long)b);
@@ -130,7 +131,7 @@ static void send_event(serve_runtime *r, serve_conn *conn)
     buffer_format(&headers, "Lambda-Runtime-Deadline-Ms: %lld\r\n",
                   (long long)(clock_unix_ms() + left_ms));
     buffer_text(&headers, "Lambda-Runtime-Invoked-Function-Arn: " FUNCTION_ARN "\r\n");
-    add_trace(&headers, r->faults);
+    add_trace(&headers, &r->faults->random);
     text[headers.size] = '\0';
     reply.headers = text;
     reply.body = (http_slice){i->event, i->event_size};

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/base/checksum.h"
+#include "runtime/base/hex.h"
 #include "tests/support/harness.h"
 
 /* The definition: reflected polynomial 0x1EDC6F41, register starting at and leaving as ones. */
@@ -78,14 +79,12 @@ static void sha_of(uint8_t digest[32], const void *bytes, size_t size)
     distil_sha256_final(&sha, digest);
 }
 
-static int equals_hex(const uint8_t digest[32], const char *hex)
+static int equals_hex(const uint8_t digest[32], const char *expected)
 {
-    static const char digits[] = "0123456789abcdef";
+    char digits[65];
 
-    for (size_t i = 0; i < 32; i++)
-        if (hex[2 * i] != digits[digest[i] >> 4] || hex[2 * i + 1] != digits[digest[i] & 15])
-            return 0;
-    return hex[64] == '\0';
+    hex_string(digits, digest, 32);
+    return strcmp(digits, expected) == 0;
 }
 
 static void sha_vectors(void)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/base/checksum.h"
+#include "runtime/base/hex.h"
 #include "runtime/base/utf8.h"
 #include "tests/support/harness.h"
 
@@ -42,8 +43,7 @@ static void hash_family(char hex[17], const uint8_t *alphabet, uint32_t letters,
         distil_sha256_update(&sha, points, n * sizeof points[0]);
     }
     distil_sha256_final(&sha, digest);
-    for (int i = 0; i < 8; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    hex_string(hex, digest, 8);
     harness_guard_free(&guard);
 }
 
@@ -99,11 +99,49 @@ static void test_encode(void)
     }
 }
 
+static void test_valid_bytes(void)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        size_t valid; /* bytes before the first ill-formed sequence */
+    } cases[] = {
+        {"", 0, 0},
+        {"a\0b", 3, 3},
+        {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, 9},
+        {"\xef\xbf\xbd", 3, 3}, /* U+FFFD itself */
+        {"\xef\xbf\xbf\xf4\x8f\xbf\xbf", 7, 7},
+        {"\x80", 1, 0},
+        {"a\xff", 2, 1},
+        {"\xc0\x80", 2, 0},         /* overlong */
+        {"\xe0\x9f\xbf", 3, 0},     /* overlong */
+        {"\xf0\x8f\xbf\xbf", 4, 0}, /* overlong */
+        {"\xed\xa0\x80", 3, 0},     /* surrogate */
+        {"\xf4\x90\x80\x80", 4, 0}, /* beyond U+10FFFF */
+        {"\xe2\x82", 2, 0},         /* cut */
+        {"\xf0\x9f\x98", 3, 0},     /* cut, three bytes like U+FFFD's */
+        {"\xef\xbf", 2, 0},
+        {"\xef\xbf\xbd\xef", 4, 3},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        harness_guard guard;
+
+        if (!harness_case("valid bytes, case %zu", i))
+            continue;
+        guard = harness_guard_new(cases[i].size, 1, 1);
+        memcpy(guard.data, cases[i].bytes, cases[i].size);
+        CHECK(distil_utf8_valid_bytes(guard.data, cases[i].size) == cases[i].valid);
+        harness_guard_free(&guard);
+    }
+}
+
 int main(int argc, char **argv)
 {
     harness_init("test_utf8", argc, argv);
     test_golden();
     if (harness_case("encode and decode every code point"))
         test_encode();
+    test_valid_bytes();
     return harness_finish();
 }

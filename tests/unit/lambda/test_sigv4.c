@@ -12,6 +12,7 @@
 #include "runtime/base/crc32.h"
 #include "lambda/aws/sigv4.h"
 #include "runtime/base/checksum.h"
+#include "runtime/base/hex.h"
 #include "tests/support/harness.h"
 #include "tests/support/support_sigv4.h"
 
@@ -19,12 +20,6 @@ enum { TEXT_BYTES = 16384, SUITE_CASES = 34, LINES = 64 };
 
 #define SUITE "tests/data/sigv4"
 #define SECRET "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-
-static void hex(char *out, const uint8_t *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
 
 static http_slice slice(const char *text)
 {
@@ -185,7 +180,7 @@ static void run_vector(const vector *v)
     }
     sigv4_signing_key(key, SECRET, &scope);
     sigv4_signature(signature, key, v->sts, strlen(v->sts));
-    hex(digits, signature, sizeof signature);
+    hex_string(digits, signature, sizeof signature);
     if (harness_case("%s: signature", v->name))
         CHECKF(strstr(v->authz, digits) != NULL, "%s, expected %s", digits, v->authz);
     buffer_clear(&text);
@@ -249,7 +244,7 @@ static void check_digest(const char *what, const uint8_t *digest, const char *ex
 {
     char digits[65];
 
-    hex(digits, digest, 32);
+    hex_string(digits, digest, 32);
     CHECKF(strcmp(digits, expected) == 0, "%s: %s", what, digits);
 }
 
@@ -353,7 +348,7 @@ static void test_hmac(void)
         if (!harness_case("HMAC, case %zu", i + 1))
             continue;
         sigv4_hmac(mac, c->key, c->key_bytes, c->message, c->message_bytes);
-        hex(digits, mac, sizeof mac);
+        hex_string(digits, mac, sizeof mac);
         CHECKF(memcmp(digits, c->mac, strlen(c->mac)) == 0, "%s", digits);
     }
 }

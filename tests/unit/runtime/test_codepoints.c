@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/base/checksum.h"
+#include "runtime/base/hex.h"
 #include "runtime/base/utf8.h"
 #include "tests/support/harness.h"
 #include "tests/support/support_vocab.h"
@@ -97,8 +98,7 @@ static void hash_block(char hex[HASH_DIGITS + 1], const support_vocab *vocab, co
                   (const char *)text + !c->between, c->between ? n + 1 : n - 1);
     }
     distil_sha256_final(&sha, digest);
-    for (int i = 0; i < HASH_DIGITS / 2; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    hex_string(hex, digest, HASH_DIGITS / 2);
 }
 
 static void check_column(support_vocab *vocab, const column *c)
@@ -110,7 +110,8 @@ static void check_column(support_vocab *vocab, const column *c)
         hash_block(hex, vocab, c, block * BLOCK);
         CHECKF(c->hash[block] && strcmp(hex, c->hash[block]) == 0,
                "U+%04X .. U+%04X differ from the reference; to see which: "
-               "tools/generate/make_token_golden.py --codepoints build/tests/unit/runtime/test_tokenizer",
+               "tools/generate/make_token_golden.py --codepoints "
+               "build/tests/unit/runtime/test_tokenizer",
                block * BLOCK, block * BLOCK + BLOCK - 1);
     }
 }

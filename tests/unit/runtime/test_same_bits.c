@@ -14,6 +14,7 @@
 
 #include "kernels/kernels.h"
 #include "runtime/base/checksum.h"
+#include "runtime/base/hex.h"
 #include "runtime/distil.h"
 #include "tests/support/harness.h"
 #include "tests/support/sanitized.h"
@@ -148,8 +149,7 @@ static void test_golden(const support_sentences *sentences, const logits_row *ex
     distil_sha256_init(&sha);
     distil_sha256_update(&sha, expected, sentences->count * sizeof *expected);
     distil_sha256_final(&sha, digest);
-    for (int i = 0; i < 32; i++)
-        snprintf(hex + 2 * i, 3, "%02x", (unsigned)digest[i]);
+    hex_string(hex, digest, 32);
     golden = harness_read_file(harness_path("tests/golden/logits.sha256"), &bytes);
     CHECKF(golden && strncmp(golden, hex, 64) == 0,
            "SHA-256 of the logits is %s, tests/golden/logits.sha256 says %.64s", hex,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/base/checksum.h"
+#include "runtime/base/hex.h"
 #include "tests/support/harness.h"
 #include "tests/support/support_vocab.h"
 #include "tests/support/support_words.h"
@@ -153,8 +154,7 @@ static void check_words(const golden_case *c, size_t line)
     distil_sha256_init(&sha);
     distil_sha256_update(&sha, words, n);
     distil_sha256_final(&sha, digest);
-    for (int i = 0; i < 8; i++)
-        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    hex_string(hex, digest, 8);
     CHECKF(strcmp(hex, c->words) == 0, "line %zu: words \"%.*s\" are not the reference's", line,
            (int)n, words);
     free(words);
