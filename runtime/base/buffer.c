@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bounded text: every function writes its piece whole or sets overflow. */
+/* A bounded text: every function appends its whole piece or sets overflow. */
 #include "runtime/base/buffer.h"
 
 #include <stdarg.h>
@@ -45,7 +45,8 @@ void buffer_char(buffer *b, char c)
 
 void buffer_format(buffer *b, const char *format, ...)
 {
-    char piece[256]; /* vsnprintf wants room for a NUL that the buffer does not keep */
+    char
+        piece[256]; /* room for the terminator that vsnprintf writes and the buffer does not keep */
     va_list arguments;
     int size;
 

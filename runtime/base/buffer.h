@@ -1,43 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A text under construction in memory that somebody else owns: requests, answers, log lines.
+ * A bounded text that is built piece by piece in the caller's memory: requests, answers, log lines.
  *
- * Nothing is allocated. A piece is written whole or not at all: the first that does not fit sets
- * `overflow`, and nothing is added from then on, so that a writer checks once, at the end. A buffer
- * that has overflowed must not be sent; putting an earlier `size` and overflow = 0 back undoes it.
+ * No function allocates. Each appends its piece whole or not at all. The first piece that does not
+ * fit sets `overflow`, and all later pieces are ignored, so a writer needs one check at its end. A
+ * text that has overflowed is incomplete and must not be sent. A caller can undo the last pieces by
+ * restoring an earlier `size` and setting overflow to 0.
  */
-#ifndef DISTIL_LAMBDA_BUFFER_H
-#define DISTIL_LAMBDA_BUFFER_H
+#ifndef DISTIL_BASE_BUFFER_H
+#define DISTIL_BASE_BUFFER_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct buffer {
     char *data;
-    size_t size; /* bytes written, at most capacity; no NUL is kept after them */
+    size_t size; /* bytes written, at most capacity; no terminator follows them */
     size_t capacity;
-    int overflow; /* 1: something did not fit */
+    int overflow; /* 1 if a piece did not fit */
 } buffer;
 
-/* Empty, over `capacity` bytes that outlive it. */
+/* Start an empty text in `capacity` bytes of memory, which must outlive the buffer. */
 void buffer_init(buffer *b, char *memory, size_t capacity);
 
-/* Empty again, overflow forgotten. */
+/* Make the text empty and clear `overflow`. */
 void buffer_clear(buffer *b);
 
+/* Append bytes, a NUL-terminated text or one character. */
 void buffer_add(buffer *b, const char *bytes, size_t size);
-void buffer_text(buffer *b, const char *text); /* NUL-terminated */
+void buffer_text(buffer *b, const char *text);
 void buffer_char(buffer *b, char c);
 
-/* printf into the buffer. No locale is ever set in these programs, so numbers have a point. A piece
- * of 256 bytes or more needs room for one byte more than it is. */
+/* Append what printf would print. No program of the project sets a locale, so the decimal point is
+ * '.'. A piece of 256 bytes or more needs one byte of room beyond its own length. */
 void buffer_format(buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A JSON string with its quotes, by the rules of json_quote. */
+/* Append bytes, or a NUL-terminated text, as a JSON string with its quotes (see json_quote). */
 void buffer_json(buffer *b, const char *bytes, size_t size);
-void buffer_json_text(buffer *b, const char *text); /* NUL-terminated */
+void buffer_json_text(buffer *b, const char *text);
 
-/* Bytes as lower-case hexadecimal digits. */
+/* Append bytes as lower-case hexadecimal digits. */
 void buffer_hex(buffer *b, const uint8_t *bytes, size_t size);
 
 #endif

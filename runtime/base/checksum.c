@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CRC-32C by slicing (Kounavis and Berry 2005), sixteen bytes a step, and SHA-256 as the standard
- * writes it. No instruction-set variants: both run over a blob only when verification is asked for.
+ * CRC-32C uses the slicing method (Kounavis and Berry 2005): sixteen bytes per iteration, one table
+ * for each. SHA-256 follows the standard's text. Neither has variants for instruction sets, because
+ * both run over a blob only if the caller asks for verification.
  */
 #include "runtime/base/checksum.h"
 
@@ -9,7 +10,7 @@
 
 #include "runtime/base/crc32c_tables.h"
 
-/* Little-endian loads; compilers make one move of each. */
+/* Compilers turn each of these byte-wise loads and stores into a single instruction or two. */
 static uint32_t load_le32(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
@@ -28,7 +29,8 @@ static void store_be32(uint8_t *p, uint32_t x)
     p[3] = (uint8_t)x;
 }
 
-/* What four bytes leave in the register when `after` bytes of a step follow them. */
+/* The contribution of four input bytes to the CRC register at the end of an iteration in which
+ * `after` more bytes follow them. */
 static uint32_t tables_4(size_t after, uint32_t bytes)
 {
     return crc32c_tables[after + 3][bytes & 0xff] ^ crc32c_tables[after + 2][bytes >> 8 & 0xff] ^
@@ -48,7 +50,7 @@ uint32_t distil_crc32c(uint32_t crc, const void *bytes, size_t size)
     return ~crc;
 }
 
-/* FIPS 180-4, 4.2.2: the fractional parts of the cube roots of the first 64 primes. */
+/* FIPS 180-4, 4.2.2: 32 bits of the fractional parts of the cube roots of the first 64 primes. */
 static const uint32_t sha256_k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -65,7 +67,7 @@ static uint32_t rotate_right(uint32_t x, unsigned n)
     return x >> n | x << (32 - n);
 }
 
-/* Names as in FIPS 180-4, 6.2.2. */
+/* Add one block to the state. The variables have the names of FIPS 180-4, 6.2.2. */
 static void sha256_block(uint32_t state[8], const uint8_t *block)
 {
     uint32_t w[64];
@@ -111,7 +113,8 @@ static void sha256_block(uint32_t state[8], const uint8_t *block)
 
 void distil_sha256_init(distil_sha256 *sha)
 {
-    /* FIPS 180-4, 5.3.3: the fractional parts of the square roots of the first 8 primes. */
+    /* FIPS 180-4, 5.3.3: 32 bits of the fractional parts of the square roots of the first 8
+     * primes. */
     static const uint32_t initial[8] = {
         0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
@@ -131,14 +134,14 @@ void distil_sha256_update(distil_sha256 *sha, const void *bytes, size_t size)
     sha->total_bytes += size;
     if (held > 0) {
         size_t room = sizeof sha->block - held;
-        size_t take = size < room ? size : room;
+        size_t copied = size < room ? size : room;
 
-        memcpy(sha->block + held, p, take);
-        if (take < room)
+        memcpy(sha->block + held, p, copied);
+        if (copied < room)
             return;
         sha256_block(sha->state, sha->block);
-        p += take;
-        size -= take;
+        p += copied;
+        size -= copied;
     }
     for (; size >= sizeof sha->block; p += sizeof sha->block, size -= sizeof sha->block)
         sha256_block(sha->state, p);
@@ -152,7 +155,7 @@ void distil_sha256_final(distil_sha256 *sha, uint8_t digest[32])
     size_t held = (size_t)(sha->total_bytes % 64);
     uint8_t length[8];
 
-    /* 0x80, zeros, and the length in the last 8 bytes of a block. */
+    /* The padding is 0x80 and zeros up to the last 8 bytes of a block, which hold the length. */
     distil_sha256_update(sha, padding, held < 56 ? 56 - held : 120 - held);
     store_be32(length, (uint32_t)(bits >> 32));
     store_be32(length + 4, (uint32_t)bits);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Four bits at a time: answers of the store are small. */
+/* CRC-32 four bits at a time. A table of 16 entries is enough: the store's answers, which are its
+ * only input, are small. */
 #include "runtime/base/crc32.h"
 
 uint32_t crc32_ieee(const void *bytes, size_t size)
 {
-    /* table[i]: the remainder of i times x^32, bits reflected, polynomial 0xedb88320 */
+    /* Entry i is the CRC register after the four bits i, from a register of 0. The polynomial is
+     * 0xedb88320, bits reflected. */
     static const uint32_t table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac,
                                        0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
                                        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CRC-32 of IEEE 802.3, the one of gzip and of the header X-Amz-Crc32. */
-#ifndef DISTIL_LAMBDA_CRC32_H
-#define DISTIL_LAMBDA_CRC32_H
+/* CRC-32 of IEEE 802.3, which gzip and the HTTP header X-Amz-Crc32 use. */
+#ifndef DISTIL_BASE_CRC32_H
+#define DISTIL_BASE_CRC32_H
 
 #include <stddef.h>
 #include <stdint.h>

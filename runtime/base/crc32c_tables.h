@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CRC-32C tables for sixteen bytes a step; printed by tools/generate/make_crc32c_tables.py.
- * Table t, entry b: the register after byte b and t zero bytes, from a register of 0.
+ * CRC-32C tables for sixteen bytes per iteration. tools/generate/make_crc32c_tables.py
+ * prints this file. Entry b of table t is the CRC register after the byte b and t zero
+ * bytes, from a register of 0.
  */
-#ifndef DISTIL_MODEL_CRC32C_TABLES_H
-#define DISTIL_MODEL_CRC32C_TABLES_H
+#ifndef DISTIL_BASE_CRC32C_TABLES_H
+#define DISTIL_BASE_CRC32C_TABLES_H
 
 #include <stdint.h>
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Print runtime/base/crc32c_tables.h: CRC-32C of every byte followed by 0 .. 15 zero bytes.
+"""Print runtime/base/crc32c_tables.h, the tables for CRC-32C over sixteen bytes per iteration.
 
     python3 tools/generate/make_crc32c_tables.py > runtime/base/crc32c_tables.h
 """
@@ -22,11 +22,12 @@ def main():
 
     print("/* SPDX-License-Identifier: Apache-2.0 */")
     print("/*")
-    print(" * CRC-32C tables for sixteen bytes a step; printed by tools/generate/make_crc32c_tables.py.")
-    print(" * Table t, entry b: the register after byte b and t zero bytes, from a register of 0.")
+    print(" * CRC-32C tables for sixteen bytes per iteration. tools/generate/make_crc32c_tables.py")
+    print(" * prints this file. Entry b of table t is the CRC register after the byte b and t zero")
+    print(" * bytes, from a register of 0.")
     print(" */")
-    print("#ifndef DISTIL_MODEL_CRC32C_TABLES_H")
-    print("#define DISTIL_MODEL_CRC32C_TABLES_H")
+    print("#ifndef DISTIL_BASE_CRC32C_TABLES_H")
+    print("#define DISTIL_BASE_CRC32C_TABLES_H")
     print()
     print("#include <stdint.h>")
     print()
