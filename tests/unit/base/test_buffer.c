@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bounded texts and the two clocks: every writer at every capacity around what it writes, at the
- * end of a page.
+ * Bounded texts. Every function that appends is tested with every capacity around the length of its
+ * piece, in memory that ends right before an unmapped page.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/buffer.h"
-#include "runtime/base/clock.h"
 #include "tests/support/harness.h"
 
 static void write_add(buffer *b)
@@ -62,7 +61,7 @@ typedef struct writer {
     const char *name;
     void (*write)(buffer *b);
     const char *expected;
-    size_t size; /* 0: up to its NUL */
+    size_t size; /* length of `expected`; 0 means up to its NUL */
 } writer;
 
 static const writer writers[] = {
@@ -76,7 +75,8 @@ static const writer writers[] = {
     {"hex", write_hex, "009fff", 0},
 };
 
-/* Whole where it fits behind what is there, else nothing of it and nothing after it. */
+/* A piece that fits after what is there is appended whole. Of a piece that does not fit nothing is
+ * appended, and nothing after it either. */
 static void check_writer(const writer *w, const char *expected, size_t size, size_t capacity)
 {
     harness_guard guard = harness_guard_new(capacity > 0 ? capacity : 1, 1, 1);
@@ -90,7 +90,7 @@ static void check_writer(const writer *w, const char *expected, size_t size, siz
     CHECKF(b.overflow == !fits, "capacity %zu", capacity);
     CHECKF(b.size == (fits ? size + 1 : capacity > 0), "capacity %zu: %zu bytes", capacity, b.size);
     CHECK(!fits || memcmp(memory + 1, expected, size) == 0);
-    if (!fits) { /* even what would fit */
+    if (!fits) { /* a piece that would fit is ignored too */
         size_t before = b.size;
 
         buffer_char(&b, 'x');
@@ -125,7 +125,7 @@ static void test_long_format(void)
     memset(expected, ' ', sizeof expected);
     memcpy(expected + 299, "7|", 2);
     for (size_t capacity = 295; capacity < 310; capacity++) {
-        /* vsnprintf needs a byte for its NUL: one more than what is kept */
+        /* With 302 bytes the piece fits exactly, but the terminator of vsnprintf does not. */
         if (capacity != 302)
             check_writer(&w, expected, 301, capacity);
     }
@@ -135,7 +135,8 @@ static void test_long_format(void)
     CHECK(b.overflow && b.size == 1);
 }
 
-/* An earlier size put back: what log lines do with a field that does not fit. */
+/* Restoring an earlier size removes the pieces since. Log lines drop a field that does not fit this
+ * way. */
 static void test_undo(void)
 {
     char memory[8];
@@ -156,27 +157,6 @@ static void test_undo(void)
     CHECK(!b.overflow && b.size == 8 && memcmp(memory, "12345abc", 8) == 0);
 }
 
-static void test_clock(void)
-{
-    int64_t begun = clock_now_ns(), deadline;
-
-    if (!harness_case("deadlines"))
-        return;
-    deadline = clock_after_ms(20);
-    CHECK(deadline >= begun + 20000000 && deadline < begun + 2000000000);
-    clock_sleep_until(deadline);
-    CHECK(clock_now_ns() >= deadline);
-    begun = clock_now_ns();
-    clock_sleep_until(begun - 1);
-    clock_sleep_until(0);
-    clock_sleep_until(INT64_MIN);
-    CHECK(clock_now_ns() - begun < 15000000);
-    CHECK(clock_after_ms(0) <= clock_now_ns() && clock_after_ms(-5) <= clock_now_ns());
-    CHECK(clock_after_ms(INT64_MAX) == CLOCK_NEVER);
-    CHECK(clock_after_ms(INT64_MAX / 1000000) == CLOCK_NEVER);
-    CHECK(clock_unix_ms() > 1700000000000 && clock_unix_ms() < 10000000000000);
-}
-
 int main(int argc, char **argv)
 {
     harness_init("test_buffer", argc, argv);
@@ -184,6 +164,5 @@ int main(int argc, char **argv)
         test_writer(&writers[i]);
     test_long_format();
     test_undo();
-    test_clock();
     return harness_finish();
 }

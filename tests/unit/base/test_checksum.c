@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CRC-32C and SHA-256 against published vectors, against a bit-by-bit definition, and against
- * themselves when the input comes in pieces.
+ * CRC-32C and SHA-256 must give the published test vectors. CRC-32C must agree with a bit-by-bit
+ * definition, and both must give the same result when the input comes in pieces.
  */
 #include <string.h>
 
@@ -9,7 +9,8 @@
 #include "runtime/base/hex.h"
 #include "tests/support/harness.h"
 
-/* The definition: reflected polynomial 0x1EDC6F41, register starting at and leaving as ones. */
+/* The definition of CRC-32C: the polynomial 0x1EDC6F41 with its bits reflected, a register that
+ * starts with all bits set, and an inverted result. */
 static uint32_t crc32c_by_bits(const uint8_t *bytes, size_t size)
 {
     uint32_t crc = 0xffffffff;
@@ -24,7 +25,7 @@ static uint32_t crc32c_by_bits(const uint8_t *bytes, size_t size)
 
 static void crc_vectors(void)
 {
-    /* RFC 3720, B.4: the last one is an iSCSI SCSI Read (10) command PDU. */
+    /* The iSCSI SCSI Read (10) command PDU of RFC 3720, B.4. */
     static const uint8_t read_command[48] = {
         0x01, 0xc0, 0, 0,    0, 0, 0, 0,    0,    0, 0, 0, 0, 0, 0, 0, 0x14, 0, 0, 0, 0, 0, 0x04, 0,
         0,    0,    0, 0x14, 0, 0, 0, 0x18, 0x28, 0, 0, 0, 0, 0, 0, 0, 0x02, 0, 0, 0, 0, 0, 0,    0,
@@ -89,7 +90,7 @@ static int equals_hex(const uint8_t digest[32], const char *expected)
 
 static void sha_vectors(void)
 {
-    /* FIPS 180-2 appendix B and NIST's example values. */
+    /* The examples of FIPS 180-2, appendix B, and of NIST's example values. */
     static const struct {
         const char *text, *digest;
     } vectors[] = {
@@ -119,8 +120,8 @@ static void sha_vectors(void)
     CHECK(equals_hex(digest, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"));
 }
 
-/* The digests of the first 0 .. 299 bytes of a pattern, hashed together; the expected value is
- * Python's hashlib's. */
+/* Hash the first n bytes of a pattern for every n from 0 to 299, and then all those digests. The
+ * expected value is from Python's hashlib. */
 static void sha_lengths(void)
 {
     uint8_t pattern[300], digest[32];
@@ -154,11 +155,11 @@ static void sha_pieces(void)
 
         distil_sha256_init(&sha);
         while (at < sizeof text) {
-            size_t take = harness_random() % (round % 2 ? 9 : 150);
+            size_t piece = harness_random() % (round % 2 ? 9 : 150);
 
-            take = take < sizeof text - at ? take : sizeof text - at;
-            distil_sha256_update(&sha, text + at, take);
-            at += take;
+            piece = piece < sizeof text - at ? piece : sizeof text - at;
+            distil_sha256_update(&sha, text + at, piece);
+            at += piece;
         }
         distil_sha256_final(&sha, pieces);
         CHECKF(memcmp(whole, pieces, sizeof whole) == 0, "round %d", round);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The clocks under a hail of signals, as a profiler sends them: no pause ends early, no line is
- * lost or torn on a pipe that is full; and times that do not fit.
+ * The clocks, also while signals interrupt every system call, as a profiler's do: no pause may end
+ * early, and no log line may be lost or torn on a pipe that is full.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -14,7 +14,7 @@
 #include "lambda/log.h"
 #include "tests/support/harness.h"
 
-enum { HAIL_US = 300, PAUSE_MS = 40, LINES = 400, LINE_BYTES = 3000 };
+enum { SIGNAL_US = 300, PAUSE_MS = 40, LINES = 400, LINE_BYTES = 3000 };
 
 static volatile sig_atomic_t hits;
 
@@ -24,13 +24,14 @@ static void hit(int number)
     hits++;
 }
 
-/* A signal every so often, which interrupts system calls; 0: no more. */
-static void hail(int us)
+/* Have the system send SIGALRM every `us` microseconds, or stop it with 0. The signal interrupts
+ * system calls. */
+static void send_signals(int us)
 {
     const struct itimerval timer = {{0, us}, {0, us}};
     struct sigaction action;
 
-    memset(&action, 0, sizeof action); /* no SA_RESTART */
+    memset(&action, 0, sizeof action); /* without SA_RESTART */
     action.sa_handler = hit;
     if (sigaction(SIGALRM, &action, NULL) != 0 || setitimer(ITIMER_REAL, &timer, NULL) != 0)
         abort();
@@ -43,9 +44,9 @@ static void test_pause(void)
     if (!harness_case("a pause is not cut short by signals"))
         return;
     hits = 0;
-    hail(HAIL_US);
+    send_signals(SIGNAL_US);
     clock_sleep_until(clock_after_ms(PAUSE_MS));
-    hail(0);
+    send_signals(0);
     CHECKF(clock_now_ns() - begun >= PAUSE_MS * INT64_C(1000000), "%lld ns, %d signals",
            (long long)(clock_now_ns() - begun), (int)hits);
     CHECK(hits > 0);
@@ -53,15 +54,36 @@ static void test_pause(void)
 
 static void test_limits(void)
 {
-    if (!harness_case("times that do not fit")) {
+    if (!harness_case("times beyond the range")) {
         return;
     }
     CHECK(clock_after_ms(INT64_MAX) == CLOCK_NEVER);
     CHECK(clock_after_ms(CLOCK_NEVER / 1000000) == CLOCK_NEVER);
     CHECK(clock_after_ms(-5) <= clock_now_ns());
-    clock_sleep_until(0); /* is over */
+    clock_sleep_until(0); /* times in the past */
     clock_sleep_until(-1);
     clock_sleep_until(clock_now_ns() - 1);
+}
+
+static void test_deadlines(void)
+{
+    int64_t begun = clock_now_ns(), deadline;
+
+    if (!harness_case("deadlines"))
+        return;
+    deadline = clock_after_ms(20);
+    CHECK(deadline >= begun + 20000000 && deadline < begun + 2000000000);
+    clock_sleep_until(deadline);
+    CHECK(clock_now_ns() >= deadline);
+    begun = clock_now_ns();
+    clock_sleep_until(begun - 1);
+    clock_sleep_until(0);
+    clock_sleep_until(INT64_MIN);
+    CHECK(clock_now_ns() - begun < 15000000);
+    CHECK(clock_after_ms(0) <= clock_now_ns() && clock_after_ms(-5) <= clock_now_ns());
+    CHECK(clock_after_ms(INT64_MAX) == CLOCK_NEVER);
+    CHECK(clock_after_ms(INT64_MAX / 1000000) == CLOCK_NEVER);
+    CHECK(clock_unix_ms() > 1700000000000 && clock_unix_ms() < 10000000000000);
 }
 
 typedef struct reading {
@@ -69,7 +91,7 @@ typedef struct reading {
     size_t bytes, lines, torn;
 } reading;
 
-/* Slowly, so that the pipe is full. */
+/* Read the pipe with pauses, so that it is full most of the time, and count lines. */
 static void *read_slowly(void *argument)
 {
     reading *r = argument;
@@ -109,16 +131,16 @@ static void test_write(void)
     if (pipe(ends) != 0)
         abort();
     r.fd = ends[0];
-    /* the reader is not hit */
+    /* The reading thread inherits a mask that blocks the signal. */
     if (pthread_sigmask(SIG_BLOCK, &alarms, NULL) != 0 ||
         pthread_create(&thread, NULL, read_slowly, &r) != 0 ||
         pthread_sigmask(SIG_UNBLOCK, &alarms, NULL) != 0)
         abort();
     hits = 0;
-    hail(HAIL_US);
+    send_signals(SIGNAL_US);
     for (int i = 0; i < LINES; i++)
         log_write(ends[1], line, sizeof line);
-    hail(0);
+    send_signals(0);
     close(ends[1]);
     pthread_join(thread, NULL);
     close(ends[0]);
@@ -130,6 +152,7 @@ static void test_write(void)
 int main(int argc, char **argv)
 {
     harness_init("test_clock", argc, argv);
+    test_deadlines();
     test_pause();
     test_limits();
     test_write();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The JSON reader: RFC 8259 to the letter, each document at the end of a page so that reading one
- * byte too far is a crash; decisions of runtime/base/json.h; values, look-ups, numbers, quoting.
+ * The JSON reader must follow RFC 8259 and the decisions that runtime/base/json.h lists. Documents
+ * end right before an unmapped page, so reading one byte too far is a crash. The tests also cover
+ * look-ups, the index of long values, numbers and quoting.
  */
 #include <float.h>
 #include <math.h>
@@ -14,7 +15,7 @@
 #include "runtime/base/json.h"
 #include "tests/support/harness.h"
 
-/* Parse a copy that ends where readable memory ends. */
+/* Parse a copy of the text that ends right before an unmapped page. */
 static int parse_guarded(const char *text, size_t bytes, json_error *error)
 {
     harness_guard guard = harness_guard_new(bytes > 0 ? bytes : 1, 1, 1);
@@ -31,7 +32,7 @@ static int parse_guarded(const char *text, size_t bytes, json_error *error)
 
 typedef struct document {
     const char *text;
-    size_t bytes; /* 0: up to its NUL */
+    size_t bytes; /* length of the text; 0 means up to its NUL */
 } document;
 
 static const document valid[] = {
@@ -43,7 +44,7 @@ static const document valid[] = {
     {"\"\"", 0},
     {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"", 0},
     {"\"\\ud83d\\ude00\"", 0},
-    {"\"\\ud83d\"", 0}, /* half a pair is legal by the grammar */
+    {"\"\\ud83d\"", 0}, /* half a surrogate pair is legal by the grammar */
     {"\"\\u0000\"", 0},
     {"\"\xc3\xa9\xf0\x9f\x98\x80\x7f\"", 0},
     {"true", 0},
@@ -99,12 +100,12 @@ static const document invalid[] = {
     {"\"\x01\"", 0},
     {"\"a\0b\"", 5},
     {"1\0", 2},
-    {"\xef\xbb\xbf{}", 0},       /* byte order mark */
-    {"\"\xff\"", 0},             /* no UTF-8 */
-    {"\"\xc0\xaf\"", 0},         /* overlong */
-    {"\"\xed\xa0\x80\"", 0},     /* surrogate */
+    {"\xef\xbb\xbf{}", 0},       /* a byte order mark */
+    {"\"\xff\"", 0},             /* a byte that UTF-8 never has */
+    {"\"\xc0\xaf\"", 0},         /* an overlong form */
+    {"\"\xed\xa0\x80\"", 0},     /* a surrogate */
     {"\"\xf4\x90\x80\x80\"", 0}, /* above U+10FFFF */
-    {"\"\xe2\x82\"", 0},         /* cut */
+    {"\"\xe2\x82\"", 0},         /* the last byte is missing */
     {"[1]//", 0},
     {"/**/1", 0},
     {"\v1", 0},
@@ -137,7 +138,7 @@ static void test_documents(void)
     }
 }
 
-/* Every beginning of a document that is none itself is refused. */
+/* No proper prefix of this document is a document. */
 static void test_prefixes(void)
 {
     static const char text[] = "{\"k\":[1.5e3,\"\\u00e9\\ud83d\\ude00x\",true,null,{\"n\":-0}]}";
@@ -145,7 +146,7 @@ static void test_prefixes(void)
     if (!harness_case("every prefix is refused"))
         return;
     for (size_t n = 0; n < sizeof text - 1; n++)
-        CHECKF(parse_guarded(text, n, NULL) == -1, "%zu bytes were taken", n);
+        CHECKF(parse_guarded(text, n, NULL) == -1, "%zu bytes were accepted", n);
     CHECK(parse_guarded(text, sizeof text - 1, NULL) == 0);
 }
 
@@ -183,13 +184,15 @@ static void test_values(void)
         return;
     CHECK(json_parse(&root, text, sizeof text - 1, NULL) == 0 && root.type == JSON_OBJECT);
     CHECK(json_get(root, "a", &value) && json_int64(value, &number) == 0 && number == 2);
-    CHECK(json_get(root, "k", &value) && value.type == JSON_TRUE); /* the key was escaped */
+    CHECK(json_get(root, "k", &value) &&
+          value.type == JSON_TRUE); /* this name has an escape in the text */
     CHECK(!json_get(root, "none", &value) && !json_get(value, "a", &value));
     CHECK(json_get(root, "list", &value));
     for (json_iter_init(&iter, value); json_iter_next(&iter); n++)
         CHECK(iter.value.type == (n == 0 ? JSON_NUMBER : n == 1 ? JSON_STRING : JSON_OBJECT));
     CHECK(n == 3);
-    json_iter_init(&iter, iter.value); /* exhausted iterators and scalars have no elements */
+    json_iter_init(&iter,
+                   iter.value); /* the iterator is exhausted: its value is the last element */
     CHECK(json_get(root, "s", &value));
     n = json_string(value, out, sizeof out);
     CHECK(n == 10 && memcmp(out, "q\0\xf0\x9f\x98\x80\xef\xbf\xbd!", 10) == 0);
@@ -251,7 +254,7 @@ static void test_index_skips(void)
         size = write_long_member(text, in_array);
         json_index_init(&index, entries, 4);
         CHECK(json_parse_indexed(&root, &index, text, size, NULL) == 0);
-        CHECK(index.count == (in_array ? 3 : 2)); /* the object is long itself */
+        CHECK(index.count == (in_array ? 3 : 2)); /* the whole object has an entry too */
         CHECK(mprotect(text + PAGE, PAGE, PROT_NONE) == 0);
         CHECK(json_get(root, "last", &last) && json_int64(last, &number) == 0 && number == 7);
         CHECK(json_get(root, "long", &value) &&

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# The JSON reader against JSONTestSuite (tests/data/json): y_ files are documents, n_ files are not.
-# Of the i_ files, which RFC 8259 leaves open, those that this reader takes are listed here.
+# The JSON reader against JSONTestSuite (tests/data/json). It must accept the files y_* and refuse
+# the files n_*. RFC 8259 leaves open what to do with the files i_*; this script lists those that
+# the reader accepts.
 
 set -u
 LC_ALL=C
@@ -12,9 +13,10 @@ check=${DISTIL_BUILD:-$root/build}/json_check
 passed=0
 failed=0
 
-# Numbers are kept as text, so their size is nobody's concern; escaped halves of surrogate pairs
-# decode to U+FFFD; ill-formed UTF-8, a byte order mark and depth beyond 64 are refused.
-taken='
+# The reader keeps numbers as text, so it accepts numbers of any size. It accepts escaped halves of
+# surrogate pairs, which decode to U+FFFD. It refuses ill-formed UTF-8, a byte order mark and
+# nesting deeper than 64.
+accepted='
 i_number_double_huge_neg_exp i_number_huge_exp i_number_neg_int_huge_exp
 i_number_pos_double_huge_exp i_number_real_neg_overflow i_number_real_pos_overflow
 i_number_real_underflow i_number_too_big_neg_int i_number_too_big_pos_int
@@ -32,7 +34,7 @@ for file in "$root"/tests/data/json/[yni]_*; do
     case $name in
     y_*) wanted=0 ;;
     n_*) wanted=1 ;;
-    *) case " $(printf %s "$taken" | tr '\n' ' ') " in
+    *) case " $(printf %s "$accepted" | tr '\n' ' ') " in
         *" $name "*) wanted=0 ;;
         *) wanted=1 ;;
         esac ;;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The UTF-8 decoder against Python's bytes.decode("utf-8", errors="replace"): every string of one,
- * two and three bytes, and every string of four bytes out of those that a decoder can tell apart.
- * tests/golden/utf8.tsv holds a hash for each family of strings, written by
- * tools/generate/make_token_golden.py.
+ * The UTF-8 decoder must agree with Python's bytes.decode("utf-8", errors="replace"). The tests
+ * decode every string of one, two and three bytes, and every string of four bytes that consists of
+ * the byte values in `kinds`: for each class of bytes that a decoder can tell apart, its bounds.
+ * tests/golden/utf8.tsv, which tools/generate/make_token_golden.py wrote, has a hash of what Python
+ * decodes for each such family of strings.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +19,8 @@ static const uint8_t kinds[] = {0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 
                                 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee,
                                 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff};
 
-/* Hash of what strings of `length` bytes decode to: each byte from the alphabet, the last one
- * changing fastest. Each string ends right before an unmapped page. */
+/* Decode all strings of `length` letters in the alphabet's order and hash the code points. Every
+ * string ends right before an unmapped page, so a decoder that reads past its end crashes. */
 static void hash_family(char hex[17], const uint8_t *alphabet, uint32_t letters, unsigned length)
 {
     harness_guard guard = harness_guard_new(length, 1, 1);
@@ -83,7 +84,7 @@ static void test_golden(void)
     free(text);
 }
 
-/* Encoding is the decoder's inverse on every code point that is not a surrogate. */
+/* The decoder must return every code point but the surrogates from its encoding. */
 static void test_encode(void)
 {
     for (uint32_t c = 0; c < 0x110000; c++) {
@@ -109,17 +110,17 @@ static void test_valid_bytes(void)
         {"", 0, 0},
         {"a\0b", 3, 3},
         {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, 9},
-        {"\xef\xbf\xbd", 3, 3}, /* U+FFFD itself */
+        {"\xef\xbf\xbd", 3, 3}, /* the encoding of U+FFFD is well-formed */
         {"\xef\xbf\xbf\xf4\x8f\xbf\xbf", 7, 7},
         {"\x80", 1, 0},
         {"a\xff", 2, 1},
-        {"\xc0\x80", 2, 0},         /* overlong */
-        {"\xe0\x9f\xbf", 3, 0},     /* overlong */
-        {"\xf0\x8f\xbf\xbf", 4, 0}, /* overlong */
-        {"\xed\xa0\x80", 3, 0},     /* surrogate */
-        {"\xf4\x90\x80\x80", 4, 0}, /* beyond U+10FFFF */
-        {"\xe2\x82", 2, 0},         /* cut */
-        {"\xf0\x9f\x98", 3, 0},     /* cut, three bytes like U+FFFD's */
+        {"\xc0\x80", 2, 0},         /* an overlong form */
+        {"\xe0\x9f\xbf", 3, 0},     /* an overlong form */
+        {"\xf0\x8f\xbf\xbf", 4, 0}, /* an overlong form */
+        {"\xed\xa0\x80", 3, 0},     /* a surrogate */
+        {"\xf4\x90\x80\x80", 4, 0}, /* above U+10FFFF */
+        {"\xe2\x82", 2, 0},         /* the last byte is missing */
+        {"\xf0\x9f\x98", 3, 0},     /* as many bytes as U+FFFD has */
         {"\xef\xbf", 2, 0},
         {"\xef\xbf\xbd\xef", 4, 3},
     };
