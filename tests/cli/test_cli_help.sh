@@ -120,9 +120,18 @@ for options in "DISTIL_ISA=scalar isa" "DISTIL_ISA=avx512vnni isa --isa scalar";
     check "$options: status" ended 0
     check "$options: chosen" count 1 out '^scalar +yes +<- chosen'
 done
+# What the CPU runs beyond the cap is disabled, what it lacks is not; all levels are compiled.
+"$distil" isa >before
+DISTIL_ISA=scalar "$distil" isa >out 2>err
+for level in avx2 avxvnni avx512 avx512vnni; do
+    reason=$(sed -n "s/^$level  *yes.*/yes, disabled by DISTIL_ISA=scalar/p; s/^$level  *\(no, .*\)/\1/p" before)
+    check "isa with a cap: $level" count 1 out "^$level +$reason\$"
+done
+check "isa: compiled" count 1 out '^compiled  scalar:7 avx2:7 avxvnni:2 avx512:7 avx512vnni:2$'
 DISTIL_ISA=scalar "$distil" isa --json >out 2>err
 check "isa --json: cap" says out '"cap":"scalar","cap_from":"DISTIL_ISA","chosen":"scalar"'
 check "isa --json: kernels" says out '"qgemm":"scalar"'
+check "isa --json: a level" says out '{"level":"scalar","runs":true,"disabled":false,"compiled":7}'
 run isa --json
 if have python3; then
     check "isa --json: parses" python3 -c 'import json; json.load(open("out"))'

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# What check_kernels says about a broken kernel and about levels. The script links check_kernels with
-# a scalar embedding kernel that is wrong at 96 dimensions, and expects that
+# What check_kernels says about a broken kernel and about levels. The script links check_kernels
+# with a scalar embedding kernel that is wrong at 96 dimensions, and expects that
 #   - exactly the cases of that shape fail;
 #   - the line "rerun: COMMAND" after a failure runs just that case, which fails in the same way;
 #   - the lines "level NAME: ..." count the variants of kernels/kernels.inc, and give as the reason for

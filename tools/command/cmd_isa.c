@@ -73,20 +73,46 @@ static int has_zmm(const distil_cpuid *cpu)
     return (cpu->xcr0 & 0xe6) == 0xe6;
 }
 
+/* Returns the number of variants of a level that are compiled into this program. */
+static size_t count_variants(distil_level level)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < VARIANT_COUNT; i++)
+        count += strcmp(variants[i].level, distil_level_name(level)) == 0;
+    return count;
+}
+
+/* Returns 1 if the CPU runs the level, but the user's cap excludes it. */
+static int is_disabled(const isa_report *r, distil_level level)
+{
+    return r->cap_source != NULL && (int)level > (int)r->cap &&
+           distil_cpuid_has(&r->cpu, level, NULL);
+}
+
+/* Prints one line for a level: whether it runs here, and if it is not available, why not. */
+static void print_level(const isa_report *r, distil_level level)
+{
+    const char *missing = NULL;
+
+    (void)printf("%-10s  ", distil_level_name(level));
+    if (!distil_cpuid_has(&r->cpu, level, &missing))
+        (void)printf("no, lacks %s", missing);
+    else if (is_disabled(r, level))
+        (void)printf("yes, disabled by %s=%s", r->cap_source, distil_isa_name(r->cap));
+    else
+        (void)printf("yes%s", level == r->chosen ? "   <- chosen" : "");
+    (void)putchar('\n');
+}
+
 static void print_text(const isa_report *r)
 {
     (void)printf("CPU       %s\n", r->cpu.brand[0] != '\0' ? r->cpu.brand : "unnamed");
     (void)printf("registers enabled by the operating system: ymm %s, zmm %s\n\n",
                  yes_no(has_ymm(&r->cpu)), yes_no(has_zmm(&r->cpu)));
     (void)printf("level       runs here\n");
-    for (int l = 0; l < DISTIL_LEVEL_COUNT; l++) {
-        const char *missing = NULL;
-        int can = distil_cpuid_has(&r->cpu, (distil_level)l, &missing);
-
-        (void)printf("%-10s  %s%s%s%s\n", distil_level_name((distil_level)l), yes_no(can),
-                     can ? "" : ", lacks ", can ? "" : missing,
-                     (distil_level)l == r->chosen ? "   <- chosen" : "");
-    }
+    for (int l = 0; l < DISTIL_LEVEL_COUNT; l++)
+        print_level(r, (distil_level)l);
     (void)printf("\nchosen    %s: ", distil_level_name(r->chosen));
     if (r->chosen == r->best)
         (void)printf("the highest that runs here\n");
@@ -96,6 +122,10 @@ static void print_text(const isa_report *r)
     (void)printf("kernels  ");
     for (size_t i = 0; i < OPERATION_COUNT; i++)
         (void)printf(" %s:%s", operations[i], variant_of(operations[i], r->chosen));
+    (void)printf("\ncompiled ");
+    for (int l = 0; l < DISTIL_LEVEL_COUNT; l++)
+        (void)printf(" %s:%zu", distil_level_name((distil_level)l),
+                     count_variants((distil_level)l));
     (void)putchar('\n');
 }
 
@@ -113,7 +143,9 @@ static void print_json(const isa_report *r)
                      distil_level_name((distil_level)l), can ? "true" : "false");
         if (!can)
             (void)printf(",\"lacks\":\"%s\"", missing);
-        (void)putchar('}');
+        (void)printf(",\"disabled\":%s,\"compiled\":%zu}",
+                     is_disabled(r, (distil_level)l) ? "true" : "false",
+                     count_variants((distil_level)l));
     }
     (void)printf("],\"best\":\"%s\",\"cap\":", distil_level_name(r->best));
     if (r->cap_source != NULL)
