@@ -36,77 +36,79 @@ is_ready() {
 
 check "the server starts" start_server run_server is_ready
 create_table $table
-check "a table" begins out "200 "
+check "a table is created" begins out "200 "
 
 # ---- one item -----------------------------------------------------------------------------------
 put one pending '"text":{"S":"kept"}'
-check "an item" begins out "200 "
+check "an item is put" begins out "200 "
 update one writer-1
-check "an update" line_is 1 out updated
-check "an update: no retry" empty err
+check "an update succeeds" line_is 1 out updated
+check "the update needs no retry" empty err
 get one
-check "sentiment" holds sentiment S positive
-check "score, four decimals" holds score N 0.9877
-check "model version" holds model_version S v1
-check "status" holds status S analyzed
-check "writer" holds analyzed_by S writer-1
-check "what else the item has" holds text S kept
+check "the sentiment is stored" holds sentiment S positive
+check "the score is stored with four decimals" holds score N 0.9877
+check "the model version is stored" holds model_version S v1
+check "the status is stored" holds status S analyzed
+check "the writer is stored" holds analyzed_by S writer-1
+check "other members of the item are kept" holds text S kept
 update one writer-1
-check "the same writer again: its own write" line_is 1 out updated
+check "the same writer again is not a duplicate" line_is 1 out updated
 update one writer-2
-check "another writer: a duplicate" begins out "duplicate: analyzed before, by another writer"
+check "an update by another writer is a duplicate" begins out \
+    "duplicate: analyzed before, by another writer"
 get one
-check "which changes nothing" holds analyzed_by S writer-1
+check "a duplicate changes nothing" holds analyzed_by S writer-1
 
 put failed failed
 update failed writer-1
-check "an item that is not pending" begins out "duplicate: the item is neither pending nor analyzed"
+check "an item that is not pending is a duplicate" begins out \
+    "duplicate: the item is neither pending nor analyzed"
 update missing writer-1
-check "no such item" begins out "duplicate: there is no such item"
+check "an update of a missing item is a duplicate" begins out "duplicate: there is no such item"
 get missing
-check "which is not made" line_is 1 out "200 {}"
+check "an update does not create a missing item" line_is 1 out "200 {}"
 
 big=$(head -c 30000 /dev/zero | tr '\0' 'x')
 put big analyzed "\"a\":{\"S\":\"$big\"},\"b\":{\"S\":\"$big\"},\"c\":{\"S\":\"$big\"}"
-check "a large item" begins out "200 "
+check "a large item is put" begins out "200 "
 update big writer-1
-check "a duplicate of a large item" begins out "duplicate: the item is not pending"
+check "an update of a large item is a duplicate" begins out "duplicate: the item is not pending"
 
 hostile='a\"b\\c\u0001\u00e9\ud83d\ude00#:{}'
 put "$hostile" pending
-check "a hostile key" begins out "200 "
+check "an item with a hostile key is put" begins out "200 "
 update "$(printf 'a"b\\c\001\303\251\360\237\230\200#:{}')" writer-1
-check "an update of it" line_is 1 out updated
+check "an update of the hostile key succeeds" line_is 1 out updated
 get "$hostile"
-check "which is stored" holds analyzed_by S writer-1
+check "the update of the hostile key is stored" holds analyzed_by S writer-1
 
 # ---- refusals -----------------------------------------------------------------------------------
 update '' writer-1
-check "an empty key" begins out "refused: ValidationException"
+check "an empty key is refused" begins out "refused: ValidationException"
 table=nowhere
 update one writer-1
-check "no such table" begins out "refused: ResourceNotFoundException"
+check "a missing table is refused" begins out "refused: ResourceNotFoundException"
 table=other
 call CreateTable '{"TableName":"other","BillingMode":"PAY_PER_REQUEST","KeySchema":[
     {"AttributeName":"pk","KeyType":"HASH"}],"AttributeDefinitions":[
     {"AttributeName":"pk","AttributeType":"S"}]}'
 update one writer-1
-check "a table with another key" begins out "refused: ValidationException"
+check "a table with another key is refused" begins out "refused: ValidationException"
 table=results
 
 # ---- many writers at once -----------------------------------------------------------------------
 for round in 1 2 3 4 5; do
     put "race-$round" pending
     race "race-$round" 20
-    check "20 writers, round $round: one update" matches out \
+    check "20 writers, round $round: one updates, 19 are duplicates" matches out \
         'writer-[0-9]+ updated 1, duplicate 19, refused 0, unavailable 0, credentials 0'
     winner=$(cut -d ' ' -f 1 out)
     get "race-$round"
-    check "20 writers, round $round: the winner's" holds analyzed_by S "$winner"
+    check "20 writers, round $round: the item has the winner" holds analyzed_by S "$winner"
 done
 
 stop_server
 update one writer-1
-check "no server: unavailable after four attempts" matches out \
+check "without a server the store is unavailable after four attempts" matches out \
     'unavailable: no connection, attempt 4: .*'
 finish test_dynamodb_local

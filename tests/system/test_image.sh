@@ -44,8 +44,8 @@ command_of() { # COMMAND...: runs it; sets rc and writes its output to the files
 
 seq 1000 >model.blob
 command_of "$image/assemble.sh" -b stand_in -m model.blob -o first
-check "assembles" ended 0
-check "prints the digest" matches out 'sha256:[0-9a-f]{64}'
+check "assemble.sh succeeds" ended 0
+check "assemble.sh prints the digest" matches out 'sha256:[0-9a-f]{64}'
 cp out digest
 mkdir elsewhere
 cp stand_in model.blob elsewhere/
@@ -56,39 +56,39 @@ chmod 700 elsewhere/*
     cd elsewhere && TZ=Asia/Kathmandu HOME=/nonexistent "$image/assemble.sh" -b stand_in \
         -m model.blob -o ../second >../out 2>../err
 )
-check "same digest from other place, time, mode, umask" same out digest
-check "same archive, bit for bit" same first.tar second.tar
+check "another directory, time, mode and umask give the same digest" same out digest
+check "both archives are equal bit for bit" same first.tar second.tar
 SOURCE_DATE_EPOCH=1700000001 command_of "$image/assemble.sh" -b stand_in -m model.blob -o second
-check "another commit, another digest" eval '! same out digest'
+check "another commit gives another digest" eval '! same out digest'
 layers_of() { # LAYOUT
     sed -n 's/.*tar+gzip","digest":"\([^"]*\)".*/\1/p' "$1"/blobs/sha256/* | sort
 }
 layers_of first >layers
 layers_of second >out
-check "the same layers though" same out layers
-check "two of them" lines 2 layers
+check "another commit gives the same layers" same out layers
+check "the image has two layers" lines 2 layers
 command_of "$image/assemble.sh" -b absent -m model.blob -o third
-check "no program" ended 1
-check "says which" says err 'absent: no such file'
+check "assemble.sh fails without the program" ended 1
+check "the message names the missing file" says err 'absent: no such file'
 command_of "$image/assemble.sh" -b model.blob -m model.blob -o third
-check "a program that is none" ended 1
-check "says what" says err 'strip'
+check "assemble.sh fails if the program is not an ELF file" ended 1
+check "the message names strip" says err 'strip'
 
 # ---- the rules that read --------------------------------------------------------------------
 
 command_of "$check_image" --no-start --release first.tar
 check "check_image accepts the archive" ended 0
-check "every rule holds" says out ', 0 failed, 0 skipped'
+check "the image keeps every rule" says out ', 0 failed, 0 skipped'
 command_of "$check_image" --no-start first
-check "and the layout" ended 0
+check "check_image accepts the layout directory" ended 0
 command_of "$check_image" --no-start model.blob
-check "no image" ended 2
+check "check_image refuses a file that is not an image" ended 2
 tar -C first -cf docker.tar manifest.json blobs
 command_of "$check_image" --no-start docker.tar
-check "Docker's old archive" ended 2
-check "names the way out" says err 'skopeo copy docker-archive:'
+check "check_image refuses Docker's old archive format" ended 2
+check "the message says how to convert it" says err 'skopeo copy docker-archive:'
 command_of "$check_image"
-check "no argument" ended 2
+check "check_image requires an argument" ended 2
 
 refused() { # BREAKAGE RULE OPTIONS...: check_image refuses the image and names the rule
     breakage=$1
@@ -104,7 +104,7 @@ matches_one() { # FILE EXTENDED-REGEX: exactly one whole line of the file matche
 
 python3 "$breaker" --list >breakages
 command_of python3 "$breaker" first broken
-check "images are broken" ended 0
+check "break_image.py succeeds" ended 0
 "$check_image" --rules | sed 's/ .*//' | sort >rules
 sed 's/.* //' breakages | sort -u | cmp -s - rules
 rc=$?
@@ -115,18 +115,19 @@ while read -r breakage rule; do
     refused "$breakage" "$rule" --no-start
 done <reading
 command_of "$check_image" --no-start broken/none
-check "what the breaker writes unbroken is taken" ended 0
+check "check_image accepts the unbroken copy" ended 0
 REVISION=$REVISION-dirty "$image/assemble.sh" -b stand_in -m model.blob -o dirty >/dev/null
 command_of "$check_image" --no-start dirty
-check "an image of uncommitted work" ended 0
+check "check_image accepts an image of uncommitted work" ended 0
 command_of "$check_image" --no-start --release dirty
-check "is not for release" matches_one out 'FAIL  labels: .*'
+check "--release refuses an image of uncommitted work" matches_one out 'FAIL  labels: .*'
 command_of python3 "$root/tests/image/fuzz_check_image.py" first "${DISTIL_TEST_FULL:+3}200"
-check "nonsense is judged or refused" ended 0
+check "check_image survives damaged images" ended 0
 if echo 'int main(void) { return 0; }' | ${CC:-cc} -x c -o dynamic -; then
     "$image/assemble.sh" -b dynamic -m model.blob -o interpreted >/dev/null
     command_of "$check_image" --no-start interpreted
-    check "a dynamic program" matches_one out 'FAIL  static-program: .*interpreter.*'
+    check "check_image refuses a dynamic program" matches_one out \
+        'FAIL  static-program: .*interpreter.*'
 fi
 
 # ---- the rules that start the image ---------------------------------------------------------
@@ -146,9 +147,9 @@ fi
 
 if have skopeo; then
     command_of skopeo inspect --format '{{.Digest}}' oci-archive:first.tar
-    check "skopeo finds the same digest" same out digest
+    check "skopeo computes the same digest" same out digest
     command_of skopeo inspect --config --format '{{.Config.Entrypoint}}' docker-archive:first.tar
-    check "and Docker's archive in it" is out '[/app/bootstrap]\n'
+    check "skopeo reads the archive as one of Docker's" is out '[/app/bootstrap]\n'
 else
     skip skopeo "skopeo is not installed"
 fi
@@ -157,15 +158,15 @@ fi
 
 if have zip; then
     command_of "$image/zip.sh" -b stand_in -m model.blob -o first.zip
-    check "packs" ended 0
+    check "zip.sh succeeds" ended 0
     (umask 077 && TZ=Asia/Kathmandu "$image/zip.sh" -b elsewhere/stand_in -m model.blob \
         -o second.zip)
-    check "the same zip twice" same first.zip second.zip
+    check "zip.sh writes the same bytes twice" same first.zip second.zip
     command_of "$check_image" first.zip
-    check "check_image accepts it" ended 0
+    check "check_image accepts the zip" ended 0
     zip_refused() { # RULE: check_image refuses broken.zip and names the rule
         command_of "$check_image" broken.zip
-        check "a zip against $1" matches_one out "FAIL  $1: .*"
+        check "check_image refuses a zip that breaks $1" matches_one out "FAIL  $1: .*"
         rm broken.zip
     }
     cp first.zip broken.zip && zip -q broken.zip digest
@@ -195,25 +196,27 @@ describe() { # LAYOUT
 }
 command_of "$image/assemble.sh" -b stand_in -m "$blob" -o described
 describe described
-check "describes" ended 0
+check "describe.sh succeeds" ended 0
 mkdir once && cp described.* once/
 describe described
-check "the same twice" same described.sbom.json once/described.sbom.json
-check "provenance too" same described.provenance.json once/described.provenance.json
-check "names the commit" says described.provenance.json "\"gitCommit\": \"$REVISION\""
-check "a model card with the sources' hashes" says described.model-card.md '`model.safetensors`'
+check "the bill of materials is the same twice" same described.sbom.json once/described.sbom.json
+check "the provenance is the same twice" same described.provenance.json \
+    once/described.provenance.json
+check "the provenance names the commit" says described.provenance.json \
+    "\"gitCommit\": \"$REVISION\""
+check "the model card lists the source files" says described.model-card.md '`model.safetensors`'
 command_of python3 "$root/tests/image/validate.py" described
 if [ "$rc" -eq 77 ]; then
     skip validators "$(sed -n 's/^skip validators: //p' out)"
 else
-    check "valid, true, and every damage is seen" ended 0
+    check "the documents are valid and true, and every damage is noticed" ended 0
 fi
 SCANNER=true command_of "$image/scan.sh" described.sbom.json
-check "a scanner that finds nothing" ended 0
+check "scan.sh succeeds if the scanner finds nothing" ended 0
 SCANNER='grep -c glibc' command_of "$image/scan.sh" described.sbom.json
-check "is shown the bill" ended 0
+check "scan.sh gives the scanner the bill of materials" ended 0
 SCANNER=false command_of "$image/scan.sh" described.sbom.json
-check "a scanner that finds something" ended 1
+check "scan.sh fails if the scanner finds something" ended 1
 
 # ---- pins -----------------------------------------------------------------------------------
 
@@ -221,7 +224,7 @@ cp "$root/lambda/Dockerfile" Dockerfile
 export DOCKERFILE=Dockerfile
 pins=$root/tools/image/pin_images
 command_of "$pins" --show
-check "pins: an image and packages" matches_one out 'gcc-12 [0-9].*'
+check "pin_images --show prints the pinned packages" matches_one out 'gcc-12 [0-9].*'
 sed -n 1p out >builder
 if have skopeo && have docker-registry; then
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
@@ -243,38 +246,40 @@ END
         sleep 0.1
     done
     command_of skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$repository:v1"
-    check "a registry keeps the digest" same out digest
+    check "a registry keeps the digest of a pushed image" same out digest
     command_of "$pins" --tls-verify=false "$repository:v1"
-    check "pins what the registry has" ended 0
+    check "pin_images succeeds with a tag that the registry has" ended 0
     sed "s|^|$repository@|" digest >expected
-    check "by digest" same out expected
+    check "pin_images prints the image with its digest" same out expected
     command_of "$pins" --show
-    check "in the Dockerfile" eval 'sed 1q out | cmp -s - expected'
+    check "pin_images writes the digest into the Dockerfile" eval 'sed 1q out | cmp -s - expected'
     command_of "$pins" --tls-verify=false
-    check "and again by the same name" same out expected
+    check "pin_images looks up the name in the Dockerfile" same out expected
     cp Dockerfile before
     command_of "$pins" --tls-verify=false "$repository:v2"
-    check "no such tag" ended 1
-    check "changes nothing" same Dockerfile before
-    check "says so" says err 'the registry gave no manifest'
+    check "pin_images fails for an unknown tag" ended 1
+    check "a failed look-up leaves the Dockerfile unchanged" same Dockerfile before
+    check "the message says that the registry has no such manifest" says err \
+        'the registry gave no manifest'
     command_of "$pins" "$repository@$(cat digest)"
-    check "a digest is not looked up" ended 1
+    check "pin_images refuses a name with a digest" ended 1
     kill $registry
 else
     skip registry "skopeo or docker-registry is not installed"
 fi
 unset DOCKERFILE
-check "the development container is of the same file" says "$root/.devcontainer/devcontainer.json" \
+check "the development container uses lambda/Dockerfile" says \
+    "$root/.devcontainer/devcontainer.json" \
     '"dockerfile": "../lambda/Dockerfile"'
 
 # ---- the image of this build ----------------------------------------------------------------
 
 command_of "$image/assemble.sh" -b "$build/bootstrap" -m "$blob" -o real
-check "the function's image" ended 0
+check "assemble.sh succeeds with the real program and model" ended 0
 command_of "$check_image" --max-mb 30 --expect positive --distil "$distil" real.tar
 cp out report
 reason=$(sed -n 's/^SKIP  [^:]*: //p' report | head -n 1)
 [ -z "$reason" ] || skip real "$reason"
-check "passes check_image" ended 0
+check "check_image accepts the image of the function" ended 0
 
 finish test_image

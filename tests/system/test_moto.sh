@@ -61,7 +61,7 @@ END
 
 check "the server starts" start_server run_server is_ready
 make_keys >keys 2>err
-check "keys" lines 2 keys
+check "moto issues keys of a user and a role" lines 2 keys
 read -r AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY <keys
 export AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY
 key=$AWS_ACCESS_KEY_ID
@@ -73,14 +73,15 @@ put one pending
 update one writer-1
 check "a signed update is accepted" line_is 1 out updated
 update one writer-1
-check "the same writer again: its own write" line_is 1 out updated
+check "the same writer again is not a duplicate" line_is 1 out updated
 update one writer-2
-check "another writer: a duplicate" begins out "duplicate: analyzed before, by another writer"
+check "an update by another writer is a duplicate" begins out \
+    "duplicate: analyzed before, by another writer"
 update missing writer-1
-check "no such item" begins out "duplicate: there is no such item"
+check "an update of a missing item is a duplicate" begins out "duplicate: there is no such item"
 get one
-check "the update is stored" holds analyzed_by S writer-1
-check "score, four decimals" holds score N 0.9877
+check "the update is stored with its writer" holds analyzed_by S writer-1
+check "the score is stored with four decimals" holds score N 0.9877
 
 put two pending
 AWS_SECRET_ACCESS_KEY=${secret}x
@@ -96,7 +97,7 @@ update two writer-1
 check "another region has no such table" begins out "refused: ResourceNotFoundException"
 AWS_REGION=us-east-1
 get two
-check "nothing of that was written" holds status S pending
+check "the refused updates have written nothing" holds status S pending
 
 read -r AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN <<END
 $(sed -n 2p keys)
@@ -131,17 +132,17 @@ if says err "has no TLS"; then # a build without TLS refuses before it sends any
     check "a program without TLS refuses" ended 2
     finish test_moto
 fi
-check "a call over TLS" begins out "200 "
+check "a call over TLS is accepted" begins out "200 "
 put one pending
 update one first
-check "an update over TLS" line_is 1 out updated
+check "an update over TLS is accepted" line_is 1 out updated
 race one 10
-check "duplicates over TLS" says out "duplicate 10,"
+check "ten more updates over TLS are duplicates" says out "duplicate 10,"
 put two pending
 AWS_CA_BUNDLE=$dir/other.pem
 update two writer-1
-check "a server that is not trusted" begins out "unavailable: server not trusted"
+check "a server that is not trusted is unavailable" begins out "unavailable: server not trusted"
 AWS_CA_BUNDLE=$dir/server.pem
 get two
-check "is sent nothing" holds status S pending
+check "a server that is not trusted is sent nothing" holds status S pending
 finish test_moto

@@ -118,33 +118,38 @@ done
 check "a secret is refused" refuses no_secrets release.yml \
     's/vars.AWS_PUSH_ROLE/secrets.AWS_PUSH_ROLE/'
 check "a key is refused" refuses no_secrets release.yml 's/role-to-assume:/aws-access-key-id:/'
-check "a branch is refused" refuses pinned release.yml 's/checkout@v4/checkout@main/'
-check "a short commit is refused" refuses pinned ci.yml 's/checkout@v4/checkout@11bd719/'
+check "an action pinned to a branch is refused" refuses pinned release.yml \
+    's/checkout@v4/checkout@main/'
+check "an action pinned to a short commit is refused" refuses pinned ci.yml \
+    's/checkout@v4/checkout@11bd719/'
 check "a module without a version is refused" refuses modules_pinned release.yml \
     's/\(cosign@\).*/\1latest/'
 check "another cosign than the documented one is refused" refuses cosign_as_documented \
     release.yml 's/cosign@v3.*/cosign@v2.4.1/'
-check "a check that starts no image is refused" refuses may_start_images ci.yml '/--privileged/d'
+check "a container that cannot start images is refused" refuses may_start_images ci.yml \
+    '/--privileged/d'
 check "a workflow with all rights is refused" refuses least_permissions ci.yml '/^permissions:/d'
-check "a job that may write is refused" refuses least_permissions release.yml \
+check "a job with write permission is refused" refuses least_permissions release.yml \
     's/contents: read/contents: write/'
-check "a token for another job is refused" refuses least_permissions release.yml \
+check "a token for AWS in another job is refused" refuses least_permissions release.yml \
     '/^  scan:/,/^  push:/s/contents: read/id-token: write/'
-check "a pull request from outside is refused" refuses no_foreign_code ci.yml \
+check "a trigger by pull requests of strangers is refused" refuses no_foreign_code ci.yml \
     's/pull_request:/pull_request_target:/'
-check "somebody's text in a command is refused" refuses no_foreign_code release.yml \
+check "text of a commit message in a command is refused" refuses no_foreign_code release.yml \
     's/github.sha/github.event.head_commit.message/'
 check "a push before the scan is refused" refuses in_order release.yml \
     's/needs: \[image, scan\]/needs: [image]/'
 check "an image before the test is refused" refuses in_order release.yml '/needs: test/d'
-check "a deployment at once is refused" refuses canary release.yml 's/"Rollout=canary" //'
-check "one that cannot be tried again is refused" refuses canary release.yml 's/"Attempt=/"Other=/'
+check "a deployment without a canary is refused" refuses canary release.yml 's/"Rollout=canary" //'
+check "a deployment that cannot be repeated is refused" refuses canary release.yml \
+    's/"Attempt=/"Other=/'
 check "a file that does not exist is refused" refuses files_exist release.yml \
     's|tools/image/scan.sh|tools/scan.sh|'
 if [ -f "$template" ]; then
     check "a parameter that does not exist is refused" refuses of_the_template release.yml \
         's/ImageDigest=/Image=/'
-    check "nor a second one" refuses of_the_template release.yml 's/"Rollout=/"Rolout=/'
+    check "another parameter that does not exist is refused" refuses of_the_template release.yml \
+        's/"Rollout=/"Rolout=/'
     check "an output that does not exist is refused" refuses of_the_template release.yml \
         "s/=='Function'/=='Alias'/"
 fi
@@ -160,21 +165,25 @@ lints() { # runs actionlint; sets rc and writes its output to the file out
     rc=$?
 }
 lints
-check "actionlint" ended 0
+check "actionlint finds nothing" ended 0
 broken() { # FILE SED-EXPRESSION WORDS: actionlint prints the words for the edited workflow
     sed "$2" "$root/.github/workflows/$1" >"$workflows/$1"
     lints
     cp "$root/.github/workflows/$1" "$workflows/$1"
     [ $rc -eq 1 ] && says out "$3"
 }
-check "refuses a job that does not exist" broken release.yml 's/needs: test/needs: tests/' \
+check "actionlint refuses a job that does not exist" broken release.yml \
+    's/needs: test/needs: tests/' \
     'needs job "tests" which does not exist'
-check "refuses an output that does not exist" broken release.yml 's/outputs.digest/outputs.hash/' \
+check "actionlint refuses an output that does not exist" broken release.yml \
+    's/outputs.digest/outputs.hash/' \
     'property "hash" is not defined'
-check "refuses a permission that does not exist" broken ci.yml 's/contents: read/content: read/' \
+check "actionlint refuses a permission that does not exist" broken ci.yml \
+    's/contents: read/content: read/' \
     'unknown permission scope "content"'
 if have shellcheck; then
-    check "refuses a command that shellcheck refuses" broken release.yml 's/"\$STACK"/$STACK/' \
+    check "actionlint refuses a command that shellcheck refuses" broken release.yml \
+        's/"\$STACK"/$STACK/' \
         SC2086
 fi
 finish test_workflows
