@@ -8,6 +8,7 @@
  * pinned CPU, so that clock changes and other programs affect both. It prints the median and the
  * minimum.
  */
+#include "kernels/cpu.h"
 #include "bench/ceiling.h"
 #include "bench/clock.h"
 #include "tests/support/kernel_cases.h"

@@ -14,6 +14,7 @@
 
 #include "bench/ceiling.h"
 #include "bench/clock.h"
+#include "kernels/cpu.h"
 #include "kernels/kernels.h"
 #include "model/blob.h"
 #include "runtime/base/random.h"

@@ -5,6 +5,7 @@
  * A program may use an instruction set only if the CPU has it and the operating system saves its
  * registers (XCR0). Both are checked for every level above scalar.
  */
+#include "kernels/cpu.h"
 #include "kernels/kernels.h"
 
 #include <cpuid.h>

@@ -340,30 +340,4 @@ typedef struct distil_kernels {
  * is undefined. */
 void distil_kernels_fill(distil_kernels *table, distil_level level);
 
-/* ---- CPU ------------------------------------------------------------------------------------ */
-
-/* The CPUID leaves and the XCR0 value that decide which levels a CPU can run. */
-typedef struct distil_cpuid {
-    uint32_t max_leaf;
-    uint32_t leaf1_ecx;
-    uint32_t leaf7_ebx;
-    uint32_t leaf7_ecx;
-    uint32_t leaf7_1_eax;
-    uint64_t xcr0; /* 0 where OSXSAVE is clear */
-    char brand[49];
-} distil_cpuid;
-
-/* Read the registers of the CPU that runs this. */
-void distil_cpuid_read(distil_cpuid *out);
-
-/* Return 1 if the described CPU can run the level. Otherwise return 0 and let *missing point to a
- * static string that names the first missing feature. missing may be NULL. */
-int distil_cpuid_has(const distil_cpuid *cpu, distil_level level, const char **missing);
-
-/* The highest level, at most cap, that the described CPU can run. */
-distil_level distil_cpuid_best(const distil_cpuid *cpu, distil_level cap);
-
-/* "scalar", "avx2", "avxvnni", "avx512" or "avx512vnni"; "unknown" for any other number. */
-const char *distil_level_name(distil_level level);
-
 #endif

@@ -2,6 +2,7 @@
 /*
  * Opening, describing and closing a model.
  */
+#include "kernels/cpu.h"
 #include "runtime/model.h"
 
 #include <stdio.h>

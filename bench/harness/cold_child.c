@@ -9,6 +9,7 @@
 
 #include "bench/clock.h"
 #include "bench/harness/cold.h"
+#include "kernels/cpu.h"
 #include "kernels/kernels.h"
 #include "model/blob.h"
 #include "runtime/encoder.h"

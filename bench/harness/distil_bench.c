@@ -18,6 +18,7 @@
 #include "bench/harness/load.h"
 #include "bench/harness/result.h"
 #include "bench/sandbox.h"
+#include "kernels/cpu.h"
 #include "kernels/kernels.h"
 #include "runtime/distil.h"
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernels/cpu.h"
 #include "kernels/kernels.h"
 #include "tools/command/cmd_message.h"
 #include "tools/command/cmd_model.h"

@@ -3,6 +3,7 @@
  * fp32 encoder for calibration. Products are the converter's own (dense_math.h); normalisation and
  * attention, in integers, are the engine's kernels, which give the same bits on every CPU.
  */
+#include "kernels/cpu.h"
 #include "tools/convert/forward.h"
 
 #include <math.h>

@@ -6,6 +6,7 @@
  * crashes fails its case, and the run continues. Last come one line for each level, which says how
  * many variants are compiled and why none of them ran if so, and the harness's closing line.
  */
+#include "kernels/cpu.h"
 #include "tests/support/kernel_cases.h"
 #include "tests/support/support_naive.h"
 

@@ -6,6 +6,7 @@
  * The rows marked "recorded" have the registers that such a CPU returned. The others have only the
  * bits that the detection reads, as the manuals document them for that CPU.
  */
+#include "kernels/cpu.h"
 #include "kernels/kernels.h"
 #include "tests/support/harness.h"
 

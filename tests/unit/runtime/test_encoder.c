@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/cpu.h"
 #include "model/blob.h"
 #include "runtime/encoder.h"
 #include "tests/support/harness.h"
