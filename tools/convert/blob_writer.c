@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A quantised model to the bytes of a blob: the whole file is made in memory, sealed with its
- * checksums, read back by the reader itself, and only then written.
+ * The blob is assembled in memory, gets its checksums, and is opened by the library's own reader
+ * before it is written to disk.
  */
 #include "tools/convert/blob_writer.h"
 
@@ -15,9 +15,9 @@
 #include "model/vocab.h"
 #include "tools/convert/file_replace.h"
 
-/* The file being made. */
+/* The blob in memory. */
 typedef struct image {
-    uint8_t *bytes; /* zeroed before anything is put */
+    uint8_t *bytes; /* all zeros at first, so that padding is zero */
     size_t size;
     const conv_model *model;
     distil_blob_header *header;
@@ -59,7 +59,8 @@ static distil_blob_header make_header(const conv_model *model, uint32_t longest_
     return h;
 }
 
-/* Sizes of the texts and the longest token's; -1 for one that no blob can hold. */
+/* Compute the sizes of the blob's texts and the length of the longest token. Returns -1 with *error
+ * filled if one is too large for a blob. */
 static int measure_texts(distil_blob_texts *texts, uint32_t *longest_token, const conv_model *model,
                          conv_error *error)
 {
@@ -93,7 +94,7 @@ static int check_matrix_shape(const conv_matrix *matrix, const char *name, size_
                      matrix->depth, matrix->cols, depth, cols);
 }
 
-/* Everything that the size of the file and the loops below depend on. */
+/* Check all counts and shapes, on which the size of the file and the loops of this file depend. */
 static int check_shape(const conv_model *model, const distil_blob_header *header, conv_error *error)
 {
     size_t dim = model->dim, hidden = model->hidden_dim;
@@ -129,7 +130,7 @@ static int create_image(image *out, const conv_model *model, conv_error *error)
     distil_blob_texts texts;
     uint32_t longest_token = 1;
 
-    /* The counts first: the texts are measured in loops over them. */
+    /* The counts are checked first, because measure_texts loops over them. */
     header = make_header(model, longest_token);
     if (check_shape(model, &header, error) != 0 ||
         measure_texts(&texts, &longest_token, model, error) != 0)
@@ -141,7 +142,7 @@ static int create_image(image *out, const conv_model *model, conv_error *error)
 
     out->model = model;
     out->size = (size_t)header.file_bytes;
-    out->bytes = aligned_alloc(DISTIL_BLOB_ALIGN, out->size); /* a multiple of 64 */
+    out->bytes = aligned_alloc(DISTIL_BLOB_ALIGN, out->size); /* size is a multiple of 64 */
     if (out->bytes == NULL)
         return conv_fail(error, "no memory for a blob of %zu bytes", out->size);
     memset(out->bytes, 0, out->size);
@@ -161,9 +162,9 @@ static void *section(const image *out, distil_section_kind kind, uint32_t layer)
     return out->bytes + out->sections[index].offset;
 }
 
-/* Copy floats, refusing what arithmetic cannot recover from. */
-static int put_floats(float *to, const float *from, size_t count, distil_section_kind kind,
-                      size_t layer, const char *what, conv_error *error)
+/* Copy floats; a NaN or an infinity is refused. */
+static int write_floats(float *to, const float *from, size_t count, distil_section_kind kind,
+                        size_t layer, const char *what, conv_error *error)
 {
     for (size_t i = 0; i < count; i++) {
         if (!isfinite(from[i]))
@@ -174,10 +175,10 @@ static int put_floats(float *to, const float *from, size_t count, distil_section
     return 0;
 }
 
-static int put_scales(float *to, const float *from, size_t count, distil_section_kind kind,
-                      size_t layer, conv_error *error)
+static int write_scales(float *to, const float *from, size_t count, distil_section_kind kind,
+                        size_t layer, conv_error *error)
 {
-    if (put_floats(to, from, count, kind, layer, "scale", error) != 0)
+    if (write_floats(to, from, count, kind, layer, "scale", error) != 0)
         return -1;
     for (size_t i = 0; i < count; i++)
         if (from[i] <= 0)
@@ -186,18 +187,18 @@ static int put_scales(float *to, const float *from, size_t count, distil_section
     return 0;
 }
 
-static int put_norm(const image *out, const conv_norm *norm, distil_section_kind kind,
-                    uint32_t layer, conv_error *error)
+static int write_norm(const image *out, const conv_norm *norm, distil_section_kind kind,
+                      uint32_t layer, conv_error *error)
 {
     size_t dim = out->model->dim;
     float *to = section(out, kind, layer);
 
-    if (put_floats(to, norm->gamma, dim, kind, layer, "gamma", error) != 0)
+    if (write_floats(to, norm->gamma, dim, kind, layer, "gamma", error) != 0)
         return -1;
-    return put_floats(to + dim, norm->beta, dim, kind, layer, "beta", error);
+    return write_floats(to + dim, norm->beta, dim, kind, layer, "beta", error);
 }
 
-static void put_labels(const image *out)
+static void write_labels(const image *out)
 {
     const conv_model *model = out->model;
     uint32_t *end = section(out, DISTIL_SECTION_LABELS, 0);
@@ -213,8 +214,8 @@ static void put_labels(const image *out)
     }
 }
 
-/* Enter a token; an equal one that stands there already gives way to the later id. */
-static void put_slot(const image *out, distil_vocab_slot *slots, uint32_t id)
+/* Add a token to the hash table. If an equal token is there, the later id replaces it. */
+static void write_slot(const image *out, distil_vocab_slot *slots, uint32_t id)
 {
     const conv_model *model = out->model;
     const char *bytes = model->tokens[id];
@@ -235,7 +236,7 @@ static void put_slot(const image *out, distil_vocab_slot *slots, uint32_t id)
     slots[at].id = id;
 }
 
-static void put_vocabulary(const image *out)
+static void write_vocabulary(const image *out)
 {
     const conv_model *model = out->model;
     distil_vocab_slot *slots = section(out, DISTIL_SECTION_VOCAB_SLOTS, 0);
@@ -250,7 +251,7 @@ static void put_vocabulary(const image *out)
 
         if (size > 0) {
             memcpy(bytes + at, model->tokens[id], size);
-            put_slot(out, slots, id);
+            write_slot(out, slots, id);
         }
         at += (uint32_t)size;
         end[id] = at;
@@ -273,7 +274,7 @@ static int check_permutation(const uint32_t *row, size_t count, conv_error *erro
                      (unsigned)row[i], i, count);
 }
 
-static int put_embeddings(const image *out, conv_error *error)
+static int write_embeddings(const image *out, conv_error *error)
 {
     const conv_model *model = out->model;
     size_t vocab = model->vocab_size, dim = model->dim;
@@ -282,16 +283,16 @@ static int put_embeddings(const image *out, conv_error *error)
         return -1;
     memcpy(section(out, DISTIL_SECTION_EMBED_ROW, 0), model->embed_row, vocab * sizeof(uint32_t));
     memcpy(section(out, DISTIL_SECTION_EMBED_WORD, 0), model->embed_word, vocab * dim);
-    if (put_scales(section(out, DISTIL_SECTION_EMBED_SCALE, 0), model->embed_scale, vocab,
-                   DISTIL_SECTION_EMBED_SCALE, 0, error) != 0 ||
-        put_floats(section(out, DISTIL_SECTION_EMBED_POSITION, 0), model->embed_position,
-                   model->max_positions * dim, DISTIL_SECTION_EMBED_POSITION, 0, "position",
-                   error) != 0)
+    if (write_scales(section(out, DISTIL_SECTION_EMBED_SCALE, 0), model->embed_scale, vocab,
+                     DISTIL_SECTION_EMBED_SCALE, 0, error) != 0 ||
+        write_floats(section(out, DISTIL_SECTION_EMBED_POSITION, 0), model->embed_position,
+                     model->max_positions * dim, DISTIL_SECTION_EMBED_POSITION, 0, "position",
+                     error) != 0)
         return -1;
-    return put_norm(out, &model->embed_norm, DISTIL_SECTION_EMBED_NORM, 0, error);
+    return write_norm(out, &model->embed_norm, DISTIL_SECTION_EMBED_NORM, 0, error);
 }
 
-/* One panel of 16 columns: its quads in the pair's order, its column sums. */
+/* Write one panel of 16 columns in the order of its pair's quads, and the sums of its columns. */
 static void pack_panel(int8_t *to, int32_t *col_sum, const conv_matrix *matrix, size_t first_col,
                        const uint16_t *order)
 {
@@ -307,8 +308,8 @@ static void pack_panel(int8_t *to, int32_t *col_sum, const conv_matrix *matrix, 
     }
 }
 
-static int put_matrix(const image *out, const conv_matrix *matrix, distil_section_kind kind,
-                      uint32_t layer, conv_error *error)
+static int write_matrix(const image *out, const conv_matrix *matrix, distil_section_kind kind,
+                        uint32_t layer, conv_error *error)
 {
     size_t cols = matrix->cols, depth = matrix->depth;
     size_t pairs = cols / DISTIL_PAIR_COLS, quads = depth / DISTIL_QUAD;
@@ -328,23 +329,23 @@ static int put_matrix(const image *out, const conv_matrix *matrix, distil_sectio
     for (size_t col = 0; col < cols; col += DISTIL_PANEL_COLS)
         pack_panel(panels + col * depth, col_sum + col, matrix, col,
                    matrix->order + col / DISTIL_PAIR_COLS * quads);
-    if (put_scales(scale, matrix->scale, cols, kind, layer, error) != 0)
+    if (write_scales(scale, matrix->scale, cols, kind, layer, error) != 0)
         return -1;
-    return put_floats(scale + cols, matrix->bias, cols, kind, layer, "bias", error);
+    return write_floats(scale + cols, matrix->bias, cols, kind, layer, "bias", error);
 }
 
-static int put_layer(const image *out, const conv_layer *layer, uint32_t i, conv_error *error)
+static int write_layer(const image *out, const conv_layer *layer, uint32_t i, conv_error *error)
 {
-    if (put_matrix(out, &layer->qkv, DISTIL_SECTION_QKV, i, error) != 0 ||
-        put_matrix(out, &layer->attention_out, DISTIL_SECTION_ATTENTION_OUT, i, error) != 0 ||
-        put_norm(out, &layer->attention_norm, DISTIL_SECTION_ATTENTION_NORM, i, error) != 0 ||
-        put_matrix(out, &layer->ffn_in, DISTIL_SECTION_FFN_IN, i, error) != 0 ||
-        put_matrix(out, &layer->ffn_out, DISTIL_SECTION_FFN_OUT, i, error) != 0)
+    if (write_matrix(out, &layer->qkv, DISTIL_SECTION_QKV, i, error) != 0 ||
+        write_matrix(out, &layer->attention_out, DISTIL_SECTION_ATTENTION_OUT, i, error) != 0 ||
+        write_norm(out, &layer->attention_norm, DISTIL_SECTION_ATTENTION_NORM, i, error) != 0 ||
+        write_matrix(out, &layer->ffn_in, DISTIL_SECTION_FFN_IN, i, error) != 0 ||
+        write_matrix(out, &layer->ffn_out, DISTIL_SECTION_FFN_OUT, i, error) != 0)
         return -1;
-    return put_norm(out, &layer->ffn_norm, DISTIL_SECTION_FFN_NORM, i, error);
+    return write_norm(out, &layer->ffn_norm, DISTIL_SECTION_FFN_NORM, i, error);
 }
 
-static int put_head(const image *out, conv_error *error)
+static int write_head(const image *out, conv_error *error)
 {
     const conv_model *model = out->model;
     size_t dim = model->dim, labels = model->n_labels;
@@ -353,20 +354,20 @@ static int put_head(const image *out, conv_error *error)
     float *dense = section(out, DISTIL_SECTION_HEAD_DENSE, 0);
     float *last = section(out, DISTIL_SECTION_HEAD_OUT, 0);
 
-    if (put_floats(dense, model->dense_weight, dim * dim, DISTIL_SECTION_HEAD_DENSE, 0, "weight",
-                   error) != 0 ||
-        put_floats(dense + dim * dim, model->dense_bias, dim, DISTIL_SECTION_HEAD_DENSE, 0, "bias",
-                   error) != 0)
+    if (write_floats(dense, model->dense_weight, dim * dim, DISTIL_SECTION_HEAD_DENSE, 0, "weight",
+                     error) != 0 ||
+        write_floats(dense + dim * dim, model->dense_bias, dim, DISTIL_SECTION_HEAD_DENSE, 0,
+                     "bias", error) != 0)
         return -1;
     for (size_t k = 0; k < dim; k++)
-        if (put_floats(last + k * label_cols, model->out_weight + k * labels, labels,
-                       DISTIL_SECTION_HEAD_OUT, 0, "weight", error) != 0)
+        if (write_floats(last + k * label_cols, model->out_weight + k * labels, labels,
+                         DISTIL_SECTION_HEAD_OUT, 0, "weight", error) != 0)
             return -1;
-    return put_floats(last + dim * label_cols, model->out_bias, labels, DISTIL_SECTION_HEAD_OUT, 0,
-                      "bias", error);
+    return write_floats(last + dim * label_cols, model->out_bias, labels, DISTIL_SECTION_HEAD_OUT,
+                        0, "bias", error);
 }
 
-static int put_content(const image *out, conv_error *error)
+static int write_content(const image *out, conv_error *error)
 {
     const conv_model *model = out->model;
 
@@ -375,20 +376,21 @@ static int put_content(const image *out, conv_error *error)
     if (model->special_count > 0)
         memcpy(section(out, DISTIL_SECTION_SPECIALS, 0), model->specials,
                model->special_count * sizeof(uint32_t));
-    put_labels(out);
-    put_vocabulary(out);
-    if (put_embeddings(out, error) != 0)
+    write_labels(out);
+    write_vocabulary(out);
+    if (write_embeddings(out, error) != 0)
         return -1;
     for (uint32_t i = 0; i < model->n_layers; i++)
-        if (put_layer(out, &model->layers[i], i, error) != 0)
+        if (write_layer(out, &model->layers[i], i, error) != 0)
             return -1;
-    return put_head(out, error);
+    return write_head(out, error);
 }
 
 /* ---- checksums ------------------------------------------------------------------------------ */
 
-/* Sections first, then the SHA-256 with both header checksums still zero, then the header's CRC. */
-static void seal(image *out)
+/* Compute the CRC of each section, then the SHA-256 of the file while both checksums of the header
+ * are zero, then the CRC of the header. */
+static void write_checksums(image *out)
 {
     size_t first_section = (size_t)out->sections[0].offset;
     distil_sha256 sha;
@@ -408,7 +410,8 @@ static void seal(image *out)
                                                first_section - DISTIL_BLOB_HEADER_BYTES);
 }
 
-/* What the reader refuses must never be written. */
+/* Open the image with the library's reader and check its proof, so that no blob is written that the
+ * library would refuse. */
 static int check_image(const image *out, conv_error *error)
 {
     distil_blob blob;
@@ -436,9 +439,9 @@ int conv_blob_write(const char *path, const conv_model *model, conv_error *error
 
     if (create_image(&out, model, error) != 0)
         return -1;
-    status = put_content(&out, error);
+    status = write_content(&out, error);
     if (status == 0) {
-        seal(&out);
+        write_checksums(&out);
         status = check_image(&out, error);
     }
     if (status == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A quantised model in memory to a blob on disk (docs/blob-format.md): packing, checksums, and a
- * rename at the end, so that a reader never sees half a file.
+ * Write a quantised model as a blob (docs/blob-format.md). The blob is written to a temporary file
+ * and renamed at the end, so that no reader ever sees half of it.
  */
 #ifndef DISTIL_TOOLS_CONVERT_BLOB_WRITER_H
 #define DISTIL_TOOLS_CONVERT_BLOB_WRITER_H
@@ -12,13 +12,13 @@
 #include "model/format.h"
 #include "tools/convert/conv_error.h"
 
-/* One linear layer, quantised and ordered, not yet packed: weight = int8 * scale[col]. */
+/* The quantised weights of one matrix product before packing: weight = int8 * scale[column]. */
 typedef struct conv_matrix {
     size_t depth, cols;
     const int8_t *weights; /* (cols, depth) row-major */
-    const uint16_t *order; /* (cols / 32, depth / 4) quads in the order they are packed */
-    const uint8_t *group;  /* (cols / 32) 4, 2 or 1; the weights must satisfy it */
-    const float *scale;    /* (cols) finite, > 0 */
+    const uint16_t *order; /* (cols / 32, depth / 4) order table: the quads of each pair */
+    const uint8_t *group;  /* (cols / 32) quads in a lane group, 4, 2 or 1, which fit 16 bits */
+    const float *scale;    /* (cols) finite and above 0 */
     const float *bias;     /* (cols) finite */
 } conv_matrix;
 
@@ -34,7 +34,7 @@ typedef struct conv_layer {
     conv_norm attention_norm, ffn_norm;
 } conv_layer;
 
-/* Everything a blob holds, borrowed from the caller. */
+/* The content of a blob. The caller owns everything that the pointers refer to. */
 typedef struct conv_model {
     uint32_t dim, hidden_dim, n_layers, n_heads;
     uint32_t vocab_size, max_positions, n_labels;
@@ -45,34 +45,35 @@ typedef struct conv_model {
 
     const char *const *labels; /* (n_labels) NUL-terminated UTF-8 */
 
-    /* (vocab_size) by id. A token of 0 bytes is an id without a token: it is found by no lookup.
-     * Of equal tokens the last id wins, as in a vocabulary read line by line into a map. */
+    /* (vocab_size) the token of each id. An id whose token has 0 bytes has no token, and no look-up
+     * finds it. Of equal tokens the greatest id is found, as if a vocabulary file were read line by
+     * line into a map. */
     const char *const *tokens;
     const size_t *token_bytes;
-    const uint32_t *specials; /* (special_count) ids recognised in raw text */
+    const uint32_t *specials; /* (special_count) ids of tokens that are recognised in raw text */
     size_t special_count;
 
-    const uint32_t *embed_row;   /* (vocab_size) row of each id, a permutation */
-    const float *embed_scale;    /* (vocab_size) by row; finite, > 0, also of a row of zeros */
-    const int8_t *embed_word;    /* (vocab_size, dim) by row */
+    const uint32_t *embed_row;   /* (vocab_size) the row of each id; a permutation */
+    const float *embed_scale;    /* (vocab_size) scale of each row, finite and above 0 */
+    const int8_t *embed_word;    /* (vocab_size, dim) in the order of rows */
     const float *embed_position; /* (max_positions, dim) */
     conv_norm embed_norm;
 
     conv_layer layers[DISTIL_BLOB_MAX_LAYERS];
 
-    const float *dense_weight; /* (dim, dim) [in][out] */
+    const float *dense_weight; /* (dim, dim) as [input][output] */
     const float *dense_bias;   /* (dim) */
-    const float *out_weight;   /* (dim, n_labels) [in][out], unpadded */
+    const float *out_weight;   /* (dim, n_labels) as [input][output], without padding */
     const float *out_bias;     /* (n_labels) */
 
-    const char *provenance; /* UTF-8, "name value" a line: docs/blob-format.md, 4.1 */
+    const char *provenance; /* lines "name value" in UTF-8 (docs/blob-format.md, 4.1) */
 } conv_model;
 
 /*
- * Write the blob: aside in the directory of path, synced, then renamed over path. The bytes depend
- * on the model alone. 0, or -1 with *error filled; then an older file at path is as it was and
- * nothing is left behind. Refuses whatever a reader would refuse, and weights that break the
- * int16-lane bound of their group.
+ * Write the blob to a temporary file in the directory of path, sync it and rename it to path. The
+ * bytes depend only on the model. A model is refused if the library would refuse its blob, or if
+ * its weights could overflow an int16 lane. Returns 0; or -1 with *error filled, in which case an
+ * older file at path is unchanged and no temporary file is left.
  */
 int conv_blob_write(const char *path, const conv_model *model, conv_error *error);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sentences to token ids, by the engine's own tokenizer over a vocabulary in memory. */
+/* Sentences are tokenised by the library's tokenizer, for which this file builds the vocabulary's
+ * lookup table in memory. */
 #include "tools/convert/calibration.h"
 
 #include <stdlib.h>
@@ -12,9 +13,10 @@
 
 enum { MAX_TEXT_BYTES = 1 << 30 };
 
-/* ---- vocabulary as the tokenizer wants it --------------------------------------------------- */
+/* ---- vocabulary ----------------------------------------------------------------------------- */
 
-/* Slots, ends and bytes as a blob has them (model/format.h); of equal tokens the last id wins. */
+/* Build the hash table and the token bytes in the form that a blob has (model/format.h). Of equal
+ * tokens the table has the greatest id. */
 static int make_vocab(distil_vocab *vocab, const hf_tokenizer *t, conv_memory *memory,
                       conv_error *error)
 {
@@ -88,11 +90,11 @@ static int make_tokenizer(distil_tokenizer *tokenizer, const hf_tokenizer *t, co
 
 typedef struct line_reader {
     const char *at, *end;
-    size_t column; /* of the sentence in a table */
-    int table;
+    size_t column; /* number of the column with the text; unused without a table */
+    int table;     /* 1 if lines have columns divided by tabs */
 } line_reader;
 
-/* The next line without its end. 1, or 0 at the end of the text. */
+/* Set *line and *bytes to the next line without its line end. Returns 1, or 0 at the end. */
 static int next_line(line_reader *reader, const char **line, size_t *bytes)
 {
     const char *stop;
@@ -108,8 +110,8 @@ static int next_line(line_reader *reader, const char **line, size_t *bytes)
     return 1;
 }
 
-/* Cut a line down to one of its columns; empty if it has fewer. */
-static void take_column(const char **line, size_t *bytes, size_t column)
+/* Reduce a line to one of its columns, or to nothing if it has fewer. */
+static void select_column(const char **line, size_t *bytes, size_t column)
 {
     const char *end = *line + *bytes;
     const char *at = *line;
@@ -124,7 +126,7 @@ static void take_column(const char **line, size_t *bytes, size_t column)
     *bytes = (size_t)((tab ? tab : end) - at);
 }
 
-/* Begin, past the header if there is one. */
+/* Start reading at the first line, or after the header line if there is one. */
 static void begin_lines(line_reader *reader, const char *text, size_t size)
 {
     line_reader first = {text, text + size, 0, 0};
@@ -138,7 +140,7 @@ static void begin_lines(line_reader *reader, const char *text, size_t size)
         const char *field = line;
         size_t length = bytes;
 
-        take_column(&field, &length, column);
+        select_column(&field, &length, column);
         if (length == 8 && strncasecmp(field, "sentence", 8) == 0) {
             *reader = first;
             reader->table = 1;
@@ -150,12 +152,12 @@ static void begin_lines(line_reader *reader, const char *text, size_t size)
     }
 }
 
-/* The next text that is not empty. */
+/* Set *text and *bytes to the next text that is not empty. Returns 1, or 0 at the end. */
 static int next_text(line_reader *reader, const char **text, size_t *bytes)
 {
     while (next_line(reader, text, bytes)) {
         if (reader->table)
-            take_column(text, bytes, reader->column);
+            select_column(text, bytes, reader->column);
         if (*bytes > 0)
             return 1;
     }
@@ -164,9 +166,9 @@ static int next_text(line_reader *reader, const char **text, size_t *bytes)
 
 /* ---- texts ---------------------------------------------------------------------------------- */
 
-/* Ids of one text, cut to `capacity` with [SEP] kept. */
-static size_t encode(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
-                     const char *text, size_t bytes)
+/* Tokenise one text into at most `capacity` ids; a longer text is cut and still ends with [SEP]. */
+static size_t tokenize_text(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
+                            const char *text, size_t bytes)
 {
     size_t count = distil_tok_encode(tokenizer, ids, capacity, capacity, text, bytes, 0);
 
@@ -177,9 +179,10 @@ static size_t encode(const distil_tokenizer *tokenizer, int32_t *ids, size_t cap
     return count;
 }
 
-/* One pass over the texts: count, or (with texts->ids) keep every stride-th. */
-static void pass(conv_texts *texts, const distil_tokenizer *tokenizer, line_reader reader,
-                 int32_t *scratch, size_t capacity, size_t stride)
+/* Tokenise every stride-th text of the file. Without texts->ids, only count the tokens of each id;
+ * with it, keep the ids. Sets texts->count and texts->tokens. */
+static void scan_texts(conv_texts *texts, const distil_tokenizer *tokenizer, line_reader reader,
+                       int32_t *scratch, size_t capacity, size_t stride)
 {
     const char *text;
     size_t bytes;
@@ -191,7 +194,7 @@ static void pass(conv_texts *texts, const distil_tokenizer *tokenizer, line_read
 
         if (i % stride != 0)
             continue;
-        length = encode(tokenizer, scratch, capacity, text, bytes);
+        length = tokenize_text(tokenizer, scratch, capacity, text, bytes);
         if (texts->ids) {
             memcpy(texts->ids + texts->tokens, scratch, length * sizeof scratch[0]);
             texts->lengths[texts->count] = length;
@@ -204,9 +207,9 @@ static void pass(conv_texts *texts, const distil_tokenizer *tokenizer, line_read
     }
 }
 
-static int take_texts(conv_texts *texts, const char *path, const char *text, size_t size,
-                      const hf_tokenizer *t, uint32_t max_positions, conv_memory *memory,
-                      conv_error *error)
+static int tokenize_texts(conv_texts *texts, const char *path, const char *text, size_t size,
+                          const hf_tokenizer *t, uint32_t max_positions, conv_memory *memory,
+                          conv_error *error)
 {
     distil_tokenizer tokenizer;
     line_reader reader;
@@ -217,7 +220,7 @@ static int take_texts(conv_texts *texts, const char *path, const char *text, siz
     if (!scratch || !texts->frequency || make_tokenizer(&tokenizer, t, memory, error))
         return -1;
     begin_lines(&reader, text, size);
-    pass(texts, &tokenizer, reader, scratch, max_positions, 1);
+    scan_texts(texts, &tokenizer, reader, scratch, max_positions, 1);
     if (texts->count == 0)
         return conv_fail(error, "%s: expected texts, one a line, found none", path);
     stride = (texts->tokens + CONV_MAX_CALIBRATION_TOKENS - 1) / CONV_MAX_CALIBRATION_TOKENS;
@@ -225,7 +228,7 @@ static int take_texts(conv_texts *texts, const char *path, const char *text, siz
     texts->ids = conv_new(memory, texts->tokens, sizeof texts->ids[0], error);
     if (!texts->lengths || !texts->ids)
         return -1;
-    pass(texts, &tokenizer, reader, scratch, max_positions, stride);
+    scan_texts(texts, &tokenizer, reader, scratch, max_positions, stride);
     return 0;
 }
 
@@ -244,8 +247,8 @@ int conv_texts_read(conv_texts *texts, const char *path, const hf_tokenizer *tok
     text = conv_source_read_all(&source, MAX_TEXT_BYTES, error);
     if (text) {
         conv_sha256_hex(hex, text, (size_t)source.bytes);
-        result = take_texts(texts, path, text, (size_t)source.bytes, tokenizer, max_positions,
-                            memory, error);
+        result = tokenize_texts(texts, path, text, (size_t)source.bytes, tokenizer, max_positions,
+                                memory, error);
         if (!result)
             result = conv_record_line(record, error, "calibration", "%s %zu", hex, texts->count);
     }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Sentences for calibration: read, tokenised, counted.
- */
+/* The sentences of a calibration: reading and tokenising them, and counting their tokens. */
 #ifndef DISTIL_TOOLS_CONVERT_CALIBRATION_H
 #define DISTIL_TOOLS_CONVERT_CALIBRATION_H
 
@@ -13,20 +11,21 @@
 #include "tools/convert/hf_tokenizer.h"
 #include "tools/convert/source_record.h"
 
-/* More tokens make conversion longer and the weights hardly better. */
+/* A limit on tokens: with more, conversion takes longer and the weights hardly improve. */
 enum { CONV_MAX_CALIBRATION_TOKENS = 16384 };
 
 typedef struct conv_texts {
-    int32_t *ids;    /* (tokens) of the texts used, one after the other */
-    size_t *lengths; /* (count) each 2 .. max_positions */
+    int32_t *ids;    /* (tokens) the ids of the texts, one text after the other */
+    size_t *lengths; /* (count) tokens of each text, from 2 to max_positions */
     size_t count, tokens;
-    uint64_t *frequency; /* (vocab_size) of each id in all texts of the file */
+    uint64_t *frequency; /* (vocab_size) occurrences of each id in all texts of the file */
 } conv_texts;
 
 /*
- * Read a file of texts, one a line, empty lines left out; or a table with a header line that has a
- * column "sentence", divided by tabs. Of a file with more than CONV_MAX_CALIBRATION_TOKENS tokens,
- * texts at even distances are used. Adds "calibration" to the record. 0, or -1 with *error filled.
+ * Read a file of texts. It has either one text per line, where empty lines do not count, or columns
+ * divided by tabs and a header line that names one of them "sentence". If the file has more than
+ * CONV_MAX_CALIBRATION_TOKENS tokens, only every n-th text is used. Adds a line "calibration" to
+ * the record. The arrays belong to memory. Returns 0, or -1 with *error filled.
  */
 int conv_texts_read(conv_texts *texts, const char *path, const hf_tokenizer *tokenizer,
                     uint32_t max_positions, conv_memory *memory, conv_record *record,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rounding within lanes, and the scale that makes it least costly. The converter spends half of its
- * time here, so that the inner loop uses SSE2, which every x86-64 compiler has by default.
+ * Rounding within the limits of int16 lanes, and the search for a scale. The converter spends half
+ * of its time here, so the inner loop uses SSE2, which every x86-64 CPU has.
  */
 #include "tools/convert/column_fit.h"
 
@@ -10,6 +10,7 @@
 
 #include "tools/convert/lane_search.h"
 
+/* Scales that the search tries in one direction after the last improvement. */
 enum { FIT_PATIENCE = 3 };
 
 void conv_packed_positions(uint16_t *k_of, const uint16_t *order, size_t depth)
@@ -23,7 +24,7 @@ void conv_packed_positions(uint16_t *k_of, const uint16_t *order, size_t depth)
                     (uint16_t)(4 * order[CONV_GROUP_QUADS * group + i / 2] + 2 * half + i % 2);
 }
 
-void conv_lane_lower(float *rounded, const float *value, const float *cost, size_t count, int limit)
+void conv_reduce_sum(float *rounded, const float *value, const float *cost, size_t count, int limit)
 {
     int sum = 0;
 
@@ -33,7 +34,7 @@ void conv_lane_lower(float *rounded, const float *value, const float *cost, size
         size_t best = 0;
         float least = INFINITY;
 
-        /* (e + 1)^2 - e^2 for the error e = value - rounded */
+        /* Lowering the integer raises its squared error from e^2 to (e + 1)^2. */
         for (size_t i = 0; i < count; i++) {
             float rise = (2 * (value[i] - rounded[i]) + 1) * cost[i];
 
@@ -46,8 +47,8 @@ void conv_lane_lower(float *rounded, const float *value, const float *cost, size
     }
 }
 
-/* Lower the integers of one sign of a lane. */
-static void lower_sign(float *r, const float *v, float sign)
+/* Reduce the integers r of one sign (+1 or -1) in a lane to their limit; v has the exact values. */
+static void reduce_sign(float *r, const float *v, float sign)
 {
     static const float even[CONV_LANE_WEIGHTS] = {1, 1, 1, 1, 1, 1, 1, 1};
     float value[CONV_LANE_WEIGHTS], rounded[CONV_LANE_WEIGHTS];
@@ -58,15 +59,16 @@ static void lower_sign(float *r, const float *v, float sign)
         value[i] = mine ? v[i] * sign : 0;
         rounded[i] = mine ? r[i] * sign : 0;
     }
-    conv_lane_lower(rounded, value, even, CONV_LANE_WEIGHTS, CONV_LANE_LIMIT);
+    conv_reduce_sum(rounded, value, even, CONV_LANE_WEIGHTS, CONV_LANE_LIMIT);
     for (size_t i = 0; i < CONV_LANE_WEIGHTS; i++)
         if (r[i] * sign > 0)
             r[i] = rounded[i] * sign;
 }
 
 /*
- * Both sums of a lane at once: nonzero if one exceeds the limit. r holds its eight integers in
- * -127 .. 127; saturation to u8 keeps either the positive ones or the negated negative ones.
+ * Check both sums of a lane: nonzero if one exceeds the limit. The arguments are the lane's eight
+ * integers, from -127 to 127. Saturation to unsigned bytes leaves the positive ones of the integers
+ * and of their negatives, so one instruction sums each kind.
  */
 static int exceeds(__m128i r_low, __m128i r_high)
 {
@@ -78,7 +80,7 @@ static int exceeds(__m128i r_low, __m128i r_high)
     return _mm_movemask_epi8(_mm_cmpgt_epi32(sums, _mm_set1_epi32(CONV_LANE_LIMIT)));
 }
 
-double conv_column_round(int8_t *q, const float *w, size_t depth, float scale)
+double conv_round_column(int8_t *q, const float *w, size_t depth, float scale)
 {
     const __m128 max = _mm_set1_ps(CONV_WEIGHT_MAX);
     const __m128 min = _mm_set1_ps(-CONV_WEIGHT_MAX);
@@ -103,8 +105,8 @@ double conv_column_round(int8_t *q, const float *w, size_t depth, float scale)
                 _mm_storeu_ps(value + 4 * i, v[i]);
                 _mm_storeu_ps(rounded + 4 * i, r[i]);
             }
-            lower_sign(rounded, value, 1);
-            lower_sign(rounded, value, -1);
+            reduce_sign(rounded, value, 1);
+            reduce_sign(rounded, value, -1);
             for (size_t i = 0; i < 2; i++)
                 r[i] = _mm_loadu_ps(rounded + 4 * i);
         }
@@ -129,27 +131,29 @@ double conv_column_round(int8_t *q, const float *w, size_t depth, float scale)
     return total;
 }
 
-static double loss(const float *w, size_t depth, float scale)
+/* The squared error of a column after rounding with a scale. */
+static double squared_error(const float *w, size_t depth, float scale)
 {
-    double units = conv_column_round(NULL, w, depth, scale);
+    double units = conv_round_column(NULL, w, depth, scale);
 
     return units * (double)scale * (double)scale;
 }
 
-float conv_column_fit(const float *w, size_t depth, float scale, float step)
+float conv_fit_scale(const float *w, size_t depth, float scale, float factor)
 {
-    double least = loss(w, depth, scale);
+    double least = squared_error(w, depth, scale);
     float best = scale;
 
-    /* The error is not smooth: a direction is given up after some steps without gain. */
+    /* The error is not a smooth function of the scale, so the search goes on for a few scales that
+     * do not improve it. */
     for (int up = 1; up >= 0; up--) {
         float next = scale;
 
         for (int left = FIT_PATIENCE; left > 0; left--) {
             double error;
 
-            next = up ? next * step : next / step;
-            error = loss(w, depth, next);
+            next = up ? next * factor : next / factor;
+            error = squared_error(w, depth, next);
             if (error < least) {
                 least = error;
                 best = next;

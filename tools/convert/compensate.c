@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Moments of inputs, their factors, and rounding by them within int16 lanes. */
+/* Gathering the covariance of inputs, factoring it, and rounding with compensation within the
+ * limits of int16 lanes. */
 #include "tools/convert/compensate.h"
 
 #include <math.h>
@@ -11,8 +12,8 @@
 #include "tools/convert/dense_math.h"
 #include "tools/convert/lane_search.h"
 
-/* Added to every variance, as a part of their mean: a few hundred sentences do not tell small
- * variances from none. */
+/* This part of the mean variance is added to every variance. A few hundred sentences are not enough
+ * to tell a small variance from zero. */
 #define DAMPING 0.01
 
 int conv_inputs_init(conv_inputs *inputs, size_t depth, conv_error *error)
@@ -52,6 +53,7 @@ void conv_inputs_reset(conv_inputs *inputs)
     memset(inputs->factor, 0, inputs->depth * inputs->depth * sizeof inputs->factor[0]);
 }
 
+/* Add at most CONV_INPUT_ROWS inputs. */
 static void add_block(conv_inputs *inputs, const float *x, size_t rows)
 {
     size_t depth = inputs->depth;
@@ -83,7 +85,7 @@ typedef struct ranked {
     uint16_t weight;
 } ranked;
 
-/* Ascending: rounding goes from the last row to the first. */
+/* Sort by ascending variance, since rounding goes from the last row to the first. */
 static int by_variance(const void *a, const void *b)
 {
     const ranked *x = a;
@@ -94,7 +96,7 @@ static int by_variance(const void *a, const void *b)
     return x->weight > y->weight ? -1 : x->weight < y->weight;
 }
 
-/* Covariance of inputs i and j from the sums, of which one triangle is kept. */
+/* The covariance of inputs i and j, from the sums, of which only the lower triangle is stored. */
 static double covariance(const conv_inputs *inputs, size_t i, size_t j)
 {
     size_t high = i > j ? i : j;
@@ -106,7 +108,7 @@ static double covariance(const conv_inputs *inputs, size_t i, size_t j)
     return (double)inputs->factor[high * inputs->depth + low] / n - a * b;
 }
 
-/* Which weight is rounded at which row. Returns the mean variance. */
+/* Assign weights to rows by their variance. Returns the mean variance. */
 static double rank_weights(conv_inputs *inputs, ranked *rank)
 {
     size_t depth = inputs->depth;
@@ -140,7 +142,7 @@ int conv_inputs_factor(conv_inputs *inputs, conv_error *error)
         return conv_fail(error, "out of memory for factoring the covariance of %zu inputs", depth);
     }
     damping = DAMPING * rank_weights(inputs, rank);
-    damping = damping > 0 ? damping : 1; /* inputs that never change: any order is right */
+    damping = damping > 0 ? damping : 1; /* constant inputs: any positive number will do */
     for (size_t r = 0; r < depth; r++) {
         for (size_t s = 0; s <= r; s++)
             a[r * depth + s] = covariance(inputs, inputs->weight[r], inputs->weight[s]);
@@ -162,9 +164,9 @@ int conv_inputs_factor(conv_inputs *inputs, conv_error *error)
 
 /* ---- rounding ------------------------------------------------------------------------------- */
 
-/* What the lanes of a column have used up so far. */
+/* For each int16 lane of a column, the sums of the integers chosen so far. */
 typedef struct lane_use {
-    uint8_t used[DISTIL_BLOB_MAX_HIDDEN / 16][2][2]; /* group, half, negative */
+    uint8_t used[DISTIL_BLOB_MAX_HIDDEN / 16][2][2]; /* [lane group][half of a quad][is negative] */
 } lane_use;
 
 static float clamp_rounded(float x)
@@ -175,8 +177,9 @@ static float clamp_rounded(float x)
 }
 
 /*
- * The integer of the weight at row r. If those of its lane that have its sign, rounded as they are
- * now, would not fit into what is left of the lane, it bears its share of what has to go.
+ * Choose the integer of the weight at row r. The weights of its lane that have its sign and are not
+ * yet rounded share what the lane's limit leaves. If their nearest integers exceed that together,
+ * all of them are reduced by conv_reduce_sum, and this weight gets its reduced integer.
  */
 static float round_in_lane(lane_use *use, const float *x, size_t r, const conv_inputs *inputs,
                            const uint16_t *order, const uint16_t *position_of)
@@ -208,7 +211,7 @@ static float round_in_lane(lane_use *use, const float *x, size_t r, const conv_i
         count++;
     }
     if (sum > (float)(CONV_LANE_LIMIT - *used)) {
-        conv_lane_lower(rounded, value, cost, count, CONV_LANE_LIMIT - *used);
+        conv_reduce_sum(rounded, value, cost, count, CONV_LANE_LIMIT - *used);
         result = rounded[mine] * sign;
     }
     *used = (uint8_t)(*used + (int)fabsf(result));

@@ -3,13 +3,14 @@
  * Rounding with error compensation (GPTQ, Frantar et al. 2022, in the form of LDLQ, Chee et al.
  * 2023, which gives the same weights).
  *
- * What counts is not the error of each weight but that of each output over typical inputs x:
- * e^T C e for a column's errors e, where C is the covariance of the inputs. (Their mean is not part
- * of it: what errors do to the mean output goes into the bias.) Weights are rounded one after the
- * other, those of the liveliest inputs first, and each first takes up what the errors before it
- * have done as far as its input is correlated with theirs: with C = U D U^T, U unit upper
- * triangular in the order of rounding, weight k is rounded from w_k + sum over j before k of
- * U_jk e_j.
+ * Rounding a column of weights with errors e changes the output for an input x by e^T x. The goal
+ * is a small mean square of that change over typical inputs: a small e^T C e, where C is the
+ * covariance of the inputs. The mean of the inputs is left out, because the change of the mean
+ * output is corrected in the bias. Weights are rounded one after the other, those of the inputs
+ * with the largest variance first. The error of each is passed on to the weights not yet rounded,
+ * in proportion to the correlation of their inputs: with C = U D U^T, where U is unit upper
+ * triangular in the order of rounding, weight k is rounded from w_k + (sum over all j before k of
+ * U_jk e_j).
  */
 #ifndef DISTIL_TOOLS_CONVERT_COMPENSATE_H
 #define DISTIL_TOOLS_CONVERT_COMPENSATE_H
@@ -19,39 +20,43 @@
 
 #include "tools/convert/conv_error.h"
 
-/* What is known of a layer's inputs: moments while they are gathered, then their factors. */
+/* Statistics of the inputs of one weight matrix. While inputs are added, the structure holds their
+ * moments; conv_inputs_factor replaces them by the factors of the covariance. */
 typedef struct conv_inputs {
     size_t depth;
-    size_t rows;      /* inputs seen */
-    double *sum;      /* (depth) of the inputs; then their mean */
-    float *origin;    /* (depth) taken from inputs first: the mean of the first ones */
-    float *centred;   /* (CONV_INPUT_ROWS, depth) scratch */
-    float *factor;    /* (depth, depth), lower triangle: sums of squares; then in row r, [0 .. r),
-                         what an error at r passes on to the rows below it, which come later */
-    double *variance; /* (depth) D at each row: what an error there costs */
-    uint16_t *weight; /* (depth) the weight that is rounded at each row, the last row first */
-    uint16_t *row;    /* (depth) the inverse */
+    size_t rows;      /* inputs added */
+    double *sum;      /* (depth) sum of the inputs; after factoring, their mean */
+    float *origin;    /* (depth) mean of the first block of inputs, subtracted for precision */
+    float *centred;   /* (CONV_INPUT_ROWS, depth) scratch: a block of inputs minus origin */
+    float *factor;    /* (depth, depth) lower triangle: sums of products of centred inputs; after
+                         factoring, factor[r][s] for s < r is the share of the error at row r that
+                         is passed on to row s. Rows are rounded from the last to the first. */
+    double *variance; /* (depth) the diagonal D: the cost of a squared error at each row */
+    uint16_t *weight; /* (depth) the position in the depth of the weight at each row */
+    uint16_t *row;    /* (depth) the inverse of weight */
 } conv_inputs;
 
-enum { CONV_INPUT_ROWS = 64 };
+enum { CONV_INPUT_ROWS = 64 }; /* inputs in one block */
 
-/* Begin with no inputs; depth a multiple of 32. 0, or -1 with *error filled (no memory). */
+/* Allocate for inputs of `depth` elements, a multiple of 32. Returns 0, or -1 with *error filled
+ * without memory. */
 int conv_inputs_init(conv_inputs *inputs, size_t depth, conv_error *error);
 void conv_inputs_free(conv_inputs *inputs);
 
-/* Forget what was seen, to be used again. */
+/* Discard all inputs, so that others can be added. */
 void conv_inputs_reset(conv_inputs *inputs);
 
-/* Add (rows, depth) inputs. */
+/* Add inputs (rows, depth), row-major. */
 void conv_inputs_add(conv_inputs *inputs, const float *x, size_t rows);
 
-/* All inputs seen (at least one): make the factors. 0, or -1 with *error filled (no memory). */
+/* Factor the covariance of all inputs added, of which there is at least one. Returns 0, or -1 with
+ * *error filled without memory. */
 int conv_inputs_factor(conv_inputs *inputs, conv_error *error);
 
 /*
- * Round one column w (depth) for a scale and a quad order; position_of[quad] is the order's
- * inverse. q (depth) gets integers that satisfy every lane. scratch (depth) floats. Returns what
- * to add to the bias.
+ * Round the column w (depth) for a scale and an order table, whose inverse is position_of. q
+ * (depth) gets integers with which no int16 lane can overflow. scratch has room for depth floats.
+ * Returns the number to add to the column's bias.
  */
 float conv_compensate_column(int8_t *q, const float *w, float scale, const conv_inputs *inputs,
                              const uint16_t *order, const uint16_t *position_of, float *scratch);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The message of a refused conversion. */
+/* Formatting an error message. */
 #include "tools/convert/conv_error.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A list of allocations. */
+/* A growing array of allocated blocks. */
 #include "tools/convert/conv_memory.h"
 
 #include <stdint.h>

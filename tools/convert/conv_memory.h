@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Memory that a conversion holds until its end, released in one call.
- */
+/* Memory that a conversion keeps until its end and frees in one call. */
 #ifndef DISTIL_TOOLS_CONVERT_CONV_MEMORY_H
 #define DISTIL_TOOLS_CONVERT_CONV_MEMORY_H
 
@@ -9,18 +7,20 @@
 
 #include "tools/convert/conv_error.h"
 
-/* Zero-initialise. */
+/* A list of allocations. A zeroed structure is an empty list. */
 typedef struct conv_memory {
     void **blocks;
     size_t count, capacity;
 } conv_memory;
 
-/* count * size zeroed bytes, 64-byte aligned; NULL with *error filled. */
+/* Allocate count * size zeroed bytes, aligned to 64 bytes. Returns NULL with *error filled without
+ * memory. */
 void *conv_new(conv_memory *memory, size_t count, size_t size, conv_error *error);
 
-/* A copy of bytes with a NUL after it; NULL with *error filled. */
+/* Copy bytes and append a NUL. Returns NULL with *error filled without memory. */
 char *conv_copy_text(conv_memory *memory, const char *text, size_t bytes, conv_error *error);
 
+/* Free all allocations of the list. */
 void conv_memory_free(conv_memory *memory);
 
 #endif

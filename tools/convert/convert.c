@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The conversion, step by step: read, embed, quantise layer by layer, write. */
+/* The stages of a conversion: read the folder, quantise the embeddings, quantise layer by layer,
+ * read the classification head, write the blob. */
 #include "tools/convert/convert.h"
 
 #include <stdlib.h>
@@ -18,7 +19,8 @@
 #include "tools/convert/quantizer.h"
 #include "tools/convert/source_record.h"
 
-/* DistilBERT's: the reference has it in its code, not in its configuration. */
+/* The epsilon of layer normalisation. The reference implementation of DistilBERT has it as a
+ * constant in its code, not in the configuration. */
 #define LAYER_NORM_EPS 1e-12f
 
 typedef struct conversion {
@@ -30,16 +32,16 @@ typedef struct conversion {
     hf_tokenizer tokenizer;
     hf_weights weights;
     conv_model model;
-    conv_texts texts; /* with options->calibrate */
+    conv_texts texts; /* filled only if options->calibrate is set */
     conv_forward forward;
     conv_inputs inputs[CONV_LAYER_MATRICES];
     conv_layer_weights layer;
-    conv_fineness fineness;
-    float *word; /* embeddings as they are in the checkpoint; freed when quantised and looked up */
-    double work, work_done; /* in weights of layers */
+    conv_ranges ranges;
+    float *word;            /* word embeddings of the checkpoint; freed after their last use */
+    double work, work_done; /* weights of layers to quantise, and quantised so far */
 } conversion;
 
-static void report(const conversion *c, const char *what)
+static void call_progress(const conversion *c, const char *what)
 {
     if (c->options->progress)
         c->options->progress(c->options->user, what, c->work > 0 ? c->work_done / c->work : 0);
@@ -52,7 +54,7 @@ static float *new_floats(conversion *c, size_t count)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-/* The output must not be one of the files that are read. */
+/* Refuse an output path that names one of the files that the conversion reads. */
 static int check_output(const conversion *c)
 {
     const st_checkpoint *checkpoint = &c->weights.checkpoint;
@@ -88,7 +90,7 @@ static int read_folder(conversion *c)
 {
     const char *directory = c->options->directory;
 
-    report(c, "reading");
+    call_progress(c, "reading");
     if (conv_record_line(&c->record, c->error, "converter", "distil %s", distil_version()) ||
         hf_config_read(&c->config, directory, &c->memory, &c->record, c->error) ||
         hf_tokenizer_read(&c->tokenizer, directory, c->config.vocab_size, &c->memory, &c->record,
@@ -104,7 +106,8 @@ static int read_folder(conversion *c)
                            &c->memory, &c->record, c->error);
 }
 
-static void describe(conversion *c)
+/* Copy the configuration and the tokenizer into the model, and compute the amount of work. */
+static void set_model_fields(conversion *c)
 {
     conv_model *m = &c->model;
     const hf_config *config = &c->config;
@@ -151,8 +154,9 @@ static int by_frequency(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* Rows in the order of use, so that the embeddings of one text lie on few pages: by count where
- * there are texts, else by id (a WordPiece vocabulary is written from frequent to rare). */
+/* Choose the row of each id in the embedding table. Frequent tokens come first, so that the rows of
+ * one text lie on few pages. Without calibration texts the order is that of the ids, since a
+ * WordPiece vocabulary goes from frequent to rare tokens. Returns NULL without memory. */
 static uint32_t *order_rows(conversion *c)
 {
     uint32_t size = c->config.vocab_size;
@@ -171,6 +175,7 @@ static uint32_t *order_rows(conversion *c)
     return row;
 }
 
+/* Read the embeddings, quantise them, and look up those of the calibration texts in float. */
 static int read_embeddings(conversion *c)
 {
     size_t size = c->config.vocab_size, dim = c->config.dim, positions = c->config.max_positions;
@@ -219,7 +224,7 @@ static int quantize_matrix(conversion *c, conv_matrix *matrix, size_t layer, siz
     matrix->cols = linear->cols;
     matrix->depth = linear->depth;
     if (conv_quantize(matrix, &c->memory, linear->weights, linear->bias, inputs,
-                      layer * CONV_LAYER_MATRICES + index, &c->fineness, c->error))
+                      layer * CONV_LAYER_MATRICES + index, &c->ranges, c->error))
         return -1;
     c->work_done += (double)linear->cols * (double)linear->depth;
     return 0;
@@ -234,15 +239,15 @@ static int convert_layer(conversion *c, size_t index)
                                                            "feed-forward", "feed-forward output"};
     float *norms = new_floats(c, 4 * (size_t)c->config.dim);
 
-    report(c, "reading weights");
+    call_progress(c, "reading weights");
     if (!norms || hf_layer_read(&c->layer, norms, &c->weights, index, c->error))
         return -1;
     if (c->options->calibrate) {
-        report(c, "running the sentences");
-        conv_forward_layer(&c->forward, &c->layer, c->inputs);
+        call_progress(c, "running the sentences");
+        conv_forward_run_layer(&c->forward, &c->layer, c->inputs);
     }
     for (size_t i = 0; i < CONV_LAYER_MATRICES; i++) {
-        report(c, names[i]);
+        call_progress(c, names[i]);
         if (quantize_matrix(c, matrices[i], index, i))
             return -1;
     }
@@ -266,7 +271,7 @@ static int convert_layers(conversion *c)
 
 /* ---- head ----------------------------------------------------------------------------------- */
 
-/* Read (rows, cols), which maps cols inputs to rows outputs, as [in][out]. */
+/* Read a weight matrix, stored as (outputs, inputs), and return it as (inputs, outputs). */
 static float *read_transposed(conversion *c, const char *name, size_t rows, size_t cols)
 {
     float *stored = new_floats(c, rows * cols);
@@ -299,16 +304,16 @@ static int read_head(conversion *c)
     return 0;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------ */
+/* ---- conversion ----------------------------------------------------------------------------- */
 
-static int run(conversion *c)
+static int convert_folder(conversion *c)
 {
     if (read_folder(c))
         return -1;
-    describe(c);
+    set_model_fields(c);
     if (read_embeddings(c) || convert_layers(c) || read_head(c))
         return -1;
-    report(c, "writing");
+    call_progress(c, "writing");
     return conv_blob_write(c->options->output, &c->model, c->error);
 }
 
@@ -325,7 +330,7 @@ static void summarise(conv_summary *summary, const conversion *c)
     summary->n_heads = c->config.n_heads;
     summary->vocab_size = c->config.vocab_size;
     summary->n_labels = c->config.n_labels;
-    summary->mean_range = c->fineness.range_sum / (double)c->fineness.columns;
+    summary->mean_range = c->ranges.sum / (double)c->ranges.columns;
     summary->texts = c->texts.count;
     summary->tokens = c->texts.tokens;
 }
@@ -339,7 +344,7 @@ int conv_convert(const conv_options *options, conv_summary *summary, conv_error 
         return conv_fail(error, "out of memory");
     c->options = options;
     c->error = error;
-    failed = run(c);
+    failed = convert_folder(c);
     if (!failed && summary)
         summarise(summary, c);
     for (size_t i = 0; i < CONV_LAYER_MATRICES; i++)

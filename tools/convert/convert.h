@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A Hugging Face folder to a blob.
- */
+/* Convert a Hugging Face checkpoint folder into a blob. */
 #ifndef DISTIL_TOOLS_CONVERT_CONVERT_H
 #define DISTIL_TOOLS_CONVERT_CONVERT_H
 
@@ -10,29 +8,30 @@
 
 #include "tools/convert/conv_error.h"
 
-/* Told what is being done and how much of the whole is: 0 .. 1, never falling. */
+/* Called during a conversion with the name of the current stage and the fraction of the work that
+ * is done, from 0 to 1, which never decreases. */
 typedef void conv_progress_fn(void *user, const char *what, double done);
 
 typedef struct conv_options {
-    const char *directory;      /* the Hugging Face folder */
-    const char *output;         /* the blob */
-    const char *calibrate;      /* a file of sentences (calibration.h), or NULL */
-    conv_progress_fn *progress; /* or NULL */
-    void *user;
+    const char *directory;      /* the folder that is converted */
+    const char *output;         /* path of the blob */
+    const char *calibrate;      /* path of a file of sentences (calibration.h), or NULL */
+    conv_progress_fn *progress; /* may be NULL */
+    void *user;                 /* first argument of progress */
 } conv_options;
 
-/* What came out. */
+/* Facts about the blob, for the line that the command prints. */
 typedef struct conv_summary {
     uint64_t blob_bytes;
     uint32_t dim, hidden_dim, n_layers, n_heads, vocab_size, n_labels;
-    double mean_range; /* of the weight columns: largest weight in units of the scale, up to 127 */
-    size_t texts, tokens; /* used for calibration */
+    double mean_range;    /* mean over weight columns of the largest weight / scale; at most 127 */
+    size_t texts, tokens; /* that calibration used */
 } conv_summary;
 
 /*
- * Convert. The blob's bytes depend on the folder's files, the sentences and this program's version,
- * on nothing else. 0 with *summary filled (may be NULL), or -1 with *error filled, and then nothing
- * is written and an older blob is as it was.
+ * Convert a folder. The blob's bytes depend only on the folder's files, the sentences and this
+ * program's version. Returns 0 with *summary filled (summary may be NULL); or -1 with *error
+ * filled, in which case nothing was written and an older blob at the output's path is unchanged.
  */
 int conv_convert(const conv_options *options, conv_summary *summary, conv_error *error);
 

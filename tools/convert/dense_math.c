@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Register tiles of 4 x 8 floats and 4 x 4 doubles over SSE2, which every x86-64 compiler has by
- * default: eight accumulators, two loads and four broadcasts a step.
+ * Products in register tiles of 4 x 8 floats and 4 x 4 doubles with SSE2, which every x86-64 CPU
+ * has. A tile of floats has eight accumulators; an iteration needs two loads and four broadcasts.
  */
 #include "tools/convert/dense_math.h"
 
@@ -11,9 +11,10 @@
 
 enum { TILE_ROWS = 4, SQUARE_ROWS = 64, CHOLESKY_COLS = 16, DOUBLE_COLS = 4 };
 
-/* sum[i][j] += sum over t of a[t * a_step + i * a_row] * b[t * b_step + j], 4 x 8. */
-static void tile(float sum[TILE_ROWS][CONV_PANEL], const float *a, size_t a_step, size_t a_row,
-                 const float *b, size_t b_step, size_t count)
+/* Add to each element of a 4 x 8 tile: sum[i][j] += the sum over t < count of
+ * a[t * a_stride + i * a_row] * b[t * b_stride + j]. */
+static void tile(float sum[TILE_ROWS][CONV_PANEL], const float *a, size_t a_stride, size_t a_row,
+                 const float *b, size_t b_stride, size_t count)
 {
     __m128 s[TILE_ROWS][2];
 
@@ -22,9 +23,9 @@ static void tile(float sum[TILE_ROWS][CONV_PANEL], const float *a, size_t a_step
         s[i][1] = _mm_loadu_ps(sum[i] + 4);
     }
     for (size_t t = 0; t < count; t++) {
-        __m128 b0 = _mm_loadu_ps(b + t * b_step);
-        __m128 b1 = _mm_loadu_ps(b + t * b_step + 4);
-        const float *at = a + t * a_step;
+        __m128 b0 = _mm_loadu_ps(b + t * b_stride);
+        __m128 b1 = _mm_loadu_ps(b + t * b_stride + 4);
+        const float *at = a + t * a_stride;
         __m128 a0 = _mm_set1_ps(at[0]);
         __m128 a1 = _mm_set1_ps(at[a_row]);
         __m128 a2 = _mm_set1_ps(at[2 * a_row]);
@@ -56,7 +57,8 @@ void conv_pack_panels(float *panels, const float *weights, size_t cols, size_t d
 void conv_product(float *out, const float *x, size_t rows, const float *panels, const float *bias,
                   size_t cols, size_t depth)
 {
-    /* A few rows at a time: their inputs stay in the first cache while the panels pass. */
+    /* A few rows at a time are multiplied with all panels, so that their inputs stay in the
+     * first-level cache. */
     for (size_t row = 0; row < rows; row += TILE_ROWS) {
         size_t here = rows - row < TILE_ROWS ? rows - row : TILE_ROWS;
         float sum[TILE_ROWS][CONV_PANEL];
@@ -66,7 +68,7 @@ void conv_product(float *out, const float *x, size_t rows, const float *panels, 
                 memcpy(sum[i], bias + p, sizeof sum[i]);
             if (here == TILE_ROWS) {
                 tile(sum, x + row * depth, 1, depth, panels + p * depth, CONV_PANEL, depth);
-            } else { /* the last row again in place of those that are not there */
+            } else { /* The last tile has fewer rows: each is computed four times over. */
                 for (size_t i = 0; i < here; i++) {
                     float alone[TILE_ROWS][CONV_PANEL];
 
@@ -102,7 +104,8 @@ void conv_add_squares(float *sums, const float *x, size_t rows, size_t depth)
     }
 }
 
-/* a[i][j] -= sum over t < count of a[i][t] * b[t][j]: 4 rows of a, 4 packed columns of b. */
+/* Subtract a product from a 4 x 4 tile: out[i][j] -= the sum over t < count of a[i][t] * b[t][j].
+ * The rows of out and a are `stride` apart, those of b are packed. */
 static void subtract_tile(double *out, size_t stride, const double *a, const double *b,
                           size_t count)
 {
@@ -129,7 +132,8 @@ static void subtract_tile(double *out, size_t stride, const double *a, const dou
     }
 }
 
-/* Columns first .. first + 15, all columns before them already taken off. */
+/* Factor the columns from `first` to first + 15, from which the contribution of all columns before
+ * them is already subtracted. */
 static void factor_columns(double *a, size_t n, size_t first, double least)
 {
     for (size_t s = first; s < first + CHOLESKY_COLS; s++) {
@@ -152,7 +156,7 @@ static void factor_columns(double *a, size_t n, size_t first, double least)
 void conv_cholesky(double *a, size_t n, double least, double *scratch)
 {
     for (size_t first = 0; first < n; first += CHOLESKY_COLS) {
-        /* The rows of L that these columns are multiplied with, four at a time side by side. */
+        /* Pack the rows of L that belong to these columns in groups of four, for subtract_tile. */
         for (size_t j = 0; j < CHOLESKY_COLS; j++)
             for (size_t t = 0; t < first; t++)
                 scratch[(j / DOUBLE_COLS * n + t) * DOUBLE_COLS + j % DOUBLE_COLS] =

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Replace a file's content whole or not at all: write aside, sync, rename, sync the directory.
- */
+/* Atomic replacement: write a temporary file, sync it, rename it, sync the directory. */
 #include "tools/convert/file_replace.h"
 
 #include <errno.h>
@@ -15,14 +13,15 @@
 
 enum { NAME_TRIES = 100, WRITE_CHUNK = 1 << 26 };
 
-/* The new file while it is not yet the old one's successor. */
-typedef struct aside {
+/* The new file before the rename. */
+typedef struct temporary_file {
     char *path;
     int fd;
-} aside;
+} temporary_file;
 
-/* Create "<target>.tmp.<pid>.<n>", which did not exist, with the permissions a new file gets. */
-static int create_aside(aside *file, const char *target, conv_error *error)
+/* Create a file "TARGET.tmp.PID.N" that does not exist yet, with the permissions of any new
+ * file. */
+static int create_temporary(temporary_file *file, const char *target, conv_error *error)
 {
     size_t room = strlen(target) + 64;
     int found_errno = EEXIST;
@@ -61,8 +60,9 @@ static int write_all(int fd, const char *bytes, size_t size)
     return 0;
 }
 
-/* Fill, sync and close. Network file systems report a full disk as late as at close. */
-static int finish_aside(aside *file, const void *bytes, size_t size, conv_error *error)
+/* Write, sync and close the file. The result of close counts, because network file systems may
+ * report a full disk only there. */
+static int write_temporary(temporary_file *file, const void *bytes, size_t size, conv_error *error)
 {
     int failed = write_all(file->fd, bytes, size) != 0 || fsync(file->fd) != 0;
     int found_errno = errno;
@@ -77,7 +77,8 @@ static int finish_aside(aside *file, const void *bytes, size_t size, conv_error 
                      strerror(found_errno));
 }
 
-/* Make the rename last. A file system that cannot sync a directory (EINVAL) has no more to give. */
+/* Sync the directory, so that the rename survives a crash. File systems that cannot sync a
+ * directory fail with EINVAL or ENOTSUP, which is no error here. */
 static int sync_directory(const char *target, conv_error *error)
 {
     const char *slash = strrchr(target, '/');
@@ -86,7 +87,7 @@ static int sync_directory(const char *target, conv_error *error)
     int fd = directory != NULL ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     int status = 0;
 
-    /* A directory that may be written but not read (-wx) cannot be opened, which is no failure. */
+    /* A directory without read permission cannot be opened, which is no error either. */
     if (fd >= 0 && fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP)
         status = conv_fail(error, "%s: written, but its directory cannot be synced: %s", target,
                            strerror(errno));
@@ -98,12 +99,12 @@ static int sync_directory(const char *target, conv_error *error)
 
 static int replace(const char *target, const void *bytes, size_t size, conv_error *error)
 {
-    aside file;
+    temporary_file file;
     int status;
 
-    if (create_aside(&file, target, error) != 0)
+    if (create_temporary(&file, target, error) != 0)
         return -1;
-    status = finish_aside(&file, bytes, size, error);
+    status = write_temporary(&file, bytes, size, error);
     if (status == 0 && rename(file.path, target) != 0)
         status = conv_fail(error, "%s: cannot be replaced: %s", target, strerror(errno));
     if (status != 0)
@@ -112,36 +113,38 @@ static int replace(const char *target, const void *bytes, size_t size, conv_erro
     return status == 0 ? sync_directory(target, error) : -1;
 }
 
-/* Signals held back, and those that would kill instead of giving an error code. */
-typedef struct signal_guard {
+/* The signal state to restore after the replacement. */
+typedef struct signal_state {
     sigset_t mask;
-    struct sigaction on_file_limit;
-} signal_guard;
+    struct sigaction on_file_limit; /* the action for SIGXFSZ */
+} signal_state;
 
-static void guard_signals(signal_guard *guard)
+/* Block the signals that end a program, and ignore SIGXFSZ, so that a write beyond the limit on
+ * file sizes fails with EFBIG instead of ending the program. */
+static void block_signals(signal_state *saved)
 {
     struct sigaction ignore;
-    sigset_t held;
+    sigset_t blocked;
 
-    sigemptyset(&held);
-    sigaddset(&held, SIGINT);
-    sigaddset(&held, SIGTERM);
-    sigaddset(&held, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &held, &guard->mask);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &blocked, &saved->mask);
     memset(&ignore, 0, sizeof ignore);
     ignore.sa_handler = SIG_IGN;
-    sigaction(SIGXFSZ, &ignore, &guard->on_file_limit); /* write gives EFBIG instead */
+    sigaction(SIGXFSZ, &ignore, &saved->on_file_limit);
 }
 
-static void release_signals(const signal_guard *guard)
+static void restore_signals(const signal_state *saved)
 {
-    sigaction(SIGXFSZ, &guard->on_file_limit, NULL);
-    pthread_sigmask(SIG_SETMASK, &guard->mask, NULL);
+    sigaction(SIGXFSZ, &saved->on_file_limit, NULL);
+    pthread_sigmask(SIG_SETMASK, &saved->mask, NULL);
 }
 
 int conv_file_replace(const char *path, const void *bytes, size_t size, conv_error *error)
 {
-    signal_guard guard;
+    signal_state saved;
     struct stat info;
     char *target;
     int status;
@@ -156,9 +159,9 @@ int conv_file_replace(const char *path, const void *bytes, size_t size, conv_err
         target = strdup(path);
     if (target == NULL)
         return conv_fail(error, "%s: no memory to write it", path);
-    guard_signals(&guard);
+    block_signals(&saved);
     status = replace(target, bytes, size, error);
-    release_signals(&guard);
+    restore_signals(&saved);
     free(target);
     return status;
 }

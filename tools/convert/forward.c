@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fp32 encoder for calibration. Products are the converter's own (dense_math.h); normalisation and
- * attention, in integers, are the engine's kernels, which give the same bits on every CPU.
+ * The float encoder for calibration. Matrix products are those of dense_math.h. Layer normalisation
+ * and attention are the library's kernels. All of them give the same bits on every CPU.
  */
 #include "kernels/cpu.h"
 #include "tools/convert/forward.h"
@@ -11,7 +11,7 @@
 
 #include "tools/convert/dense_math.h"
 
-/* Rows that pass through a matrix together: wide activations of so many stay in the caches. */
+/* Rows that the feed-forward network processes at a time: their activations fit in the caches. */
 enum { CHUNK_ROWS = 256 };
 
 static size_t larger(size_t a, size_t b)
@@ -20,8 +20,8 @@ static size_t larger(size_t a, size_t b)
 }
 
 /*
- * GELU with erf by Abramowitz and Stegun 7.1.28: 1 - (1 + a1 x + ... + a6 x^6)^-16, error below
- * 3e-7, without a call to libm, whose last bits differ between versions.
+ * GELU with erf(x) = 1 - (1 + a1 x + ... + a6 x^6)^-16 (Abramowitz and Stegun 7.1.28), whose error
+ * is below 3e-7. The erf of libm is not used because its last bits differ between versions.
  */
 static float gelu(float x)
 {
@@ -59,14 +59,14 @@ int conv_forward_init(conv_forward *forward, const conv_texts *texts, const conv
     forward->hidden_dim = model->hidden_dim;
     forward->heads = model->n_heads;
     forward->eps = model->layer_norm_eps;
-    forward->hidden = conv_new(memory, texts->tokens * dim, sizeof(float), error);
-    forward->context = conv_new(memory, texts->tokens * dim, sizeof(float), error);
+    forward->residual = conv_new(memory, texts->tokens * dim, sizeof(float), error);
+    forward->attention_output = conv_new(memory, texts->tokens * dim, sizeof(float), error);
     forward->panels = conv_new(memory, (widest + model->hidden_dim) * dim, sizeof(float), error);
     forward->wide = conv_new(memory, larger(CHUNK_ROWS, longest) * widest, sizeof(float), error);
     forward->narrow = conv_new(memory, CHUNK_ROWS * dim, sizeof(float), error);
     forward->scratch =
         conv_new(memory, distil_attention_scratch(longest, dim / model->n_heads), 1, error);
-    if (!forward->hidden || !forward->context || !forward->panels || !forward->wide ||
+    if (!forward->residual || !forward->attention_output || !forward->panels || !forward->wide ||
         !forward->narrow || !forward->scratch)
         return -1;
     distil_cpuid_read(&cpu);
@@ -75,7 +75,7 @@ int conv_forward_init(conv_forward *forward, const conv_texts *texts, const conv
     for (size_t t = 0; t < texts->count; t++) {
         for (size_t i = 0; i < texts->lengths[t]; i++, row++) {
             const float *w = word + (size_t)texts->ids[row] * dim;
-            float *h = forward->hidden + row * dim;
+            float *h = forward->residual + row * dim;
 
             forward->kernels.layer_norm(h, w, model->embed_position + i * dim,
                                         model->embed_norm.gamma, model->embed_norm.beta, dim,
@@ -85,20 +85,20 @@ int conv_forward_init(conv_forward *forward, const conv_texts *texts, const conv
     return 0;
 }
 
-/* Rows [row, row + count) of x into the residual stream, normalised. */
+/* Add x (count, dim) to the rows of the residual from `row` on, and normalise the sums. */
 static void add_and_norm(conv_forward *forward, size_t row, size_t count, const float *x,
                          const conv_norm *norm)
 {
     for (size_t i = 0; i < count; i++) {
-        float *h = forward->hidden + (row + i) * forward->dim;
+        float *h = forward->residual + (row + i) * forward->dim;
 
         forward->kernels.layer_norm(h, x + i * forward->dim, h, norm->gamma, norm->beta,
                                     forward->dim, forward->eps);
     }
 }
 
-/* q, k, v and attention, text by text, into context. */
-static void attend(conv_forward *forward, const conv_linear *qkv, conv_inputs *inputs)
+/* Compute q, k, v and the attention output, one text after the other. */
+static void run_attention(conv_forward *forward, const conv_linear *qkv, conv_inputs *inputs)
 {
     size_t dim = forward->dim;
     size_t head_dim = dim / forward->heads;
@@ -106,43 +106,44 @@ static void attend(conv_forward *forward, const conv_linear *qkv, conv_inputs *i
     size_t row = 0;
 
     conv_pack_panels(forward->panels, qkv->weights, qkv->cols, qkv->depth);
-    conv_inputs_add(inputs, forward->hidden, forward->texts->tokens);
+    conv_inputs_add(inputs, forward->residual, forward->texts->tokens);
     for (size_t t = 0; t < forward->texts->count; t++) {
         size_t length = forward->texts->lengths[t];
 
-        conv_product(forward->wide, forward->hidden + row * dim, length, forward->panels, qkv->bias,
-                     qkv->cols, qkv->depth);
+        conv_product(forward->wide, forward->residual + row * dim, length, forward->panels,
+                     qkv->bias, qkv->cols, qkv->depth);
         for (size_t head = 0; head < forward->heads; head++) {
             const float *q = forward->wide + head * head_dim;
 
-            forward->kernels.attention(forward->context + row * dim + head * head_dim, dim, q,
-                                       q + dim, q + 2 * dim, 3 * dim, length, length, head_dim,
+            forward->kernels.attention(forward->attention_output + row * dim + head * head_dim, dim,
+                                       q, q + dim, q + 2 * dim, 3 * dim, length, length, head_dim,
                                        scale, forward->scratch);
         }
         row += length;
     }
 }
 
-/* The output projection of attention, added to the residual stream. */
-static void project(conv_forward *forward, const conv_layer_weights *layer, conv_inputs *inputs)
+/* Multiply the attention output with its weights, and add the result to the residual. */
+static void run_attention_out(conv_forward *forward, const conv_layer_weights *layer,
+                              conv_inputs *inputs)
 {
     const conv_linear *out = &layer->matrix[CONV_ATTENTION_OUT];
     size_t tokens = forward->texts->tokens;
 
     conv_pack_panels(forward->panels, out->weights, out->cols, out->depth);
-    conv_inputs_add(inputs, forward->context, tokens);
+    conv_inputs_add(inputs, forward->attention_output, tokens);
     for (size_t row = 0; row < tokens; row += CHUNK_ROWS) {
         size_t rows = tokens - row < CHUNK_ROWS ? tokens - row : CHUNK_ROWS;
 
-        conv_product(forward->narrow, forward->context + row * forward->dim, rows, forward->panels,
-                     out->bias, out->cols, out->depth);
+        conv_product(forward->narrow, forward->attention_output + row * forward->dim, rows,
+                     forward->panels, out->bias, out->cols, out->depth);
         add_and_norm(forward, row, rows, forward->narrow, &layer->attention_norm);
     }
 }
 
-/* The feed-forward block, added to the residual stream. */
-static void feed_forward(conv_forward *forward, const conv_layer_weights *layer,
-                         conv_inputs inputs[CONV_LAYER_MATRICES])
+/* Run the feed-forward network, and add its output to the residual. */
+static void run_ffn(conv_forward *forward, const conv_layer_weights *layer,
+                    conv_inputs inputs[CONV_LAYER_MATRICES])
 {
     const conv_linear *in = &layer->matrix[CONV_FFN_IN];
     const conv_linear *out = &layer->matrix[CONV_FFN_OUT];
@@ -153,10 +154,10 @@ static void feed_forward(conv_forward *forward, const conv_layer_weights *layer,
     conv_pack_panels(out_panels, out->weights, out->cols, out->depth);
     for (size_t row = 0; row < tokens; row += CHUNK_ROWS) {
         size_t rows = tokens - row < CHUNK_ROWS ? tokens - row : CHUNK_ROWS;
-        const float *hidden = forward->hidden + row * forward->dim;
+        const float *x = forward->residual + row * forward->dim;
 
-        conv_inputs_add(&inputs[CONV_FFN_IN], hidden, rows);
-        conv_product(forward->wide, hidden, rows, forward->panels, in->bias, in->cols, in->depth);
+        conv_inputs_add(&inputs[CONV_FFN_IN], x, rows);
+        conv_product(forward->wide, x, rows, forward->panels, in->bias, in->cols, in->depth);
         for (size_t i = 0; i < rows * in->cols; i++)
             forward->wide[i] = gelu(forward->wide[i]);
         conv_inputs_add(&inputs[CONV_FFN_OUT], forward->wide, rows);
@@ -166,12 +167,12 @@ static void feed_forward(conv_forward *forward, const conv_layer_weights *layer,
     }
 }
 
-void conv_forward_layer(conv_forward *forward, const conv_layer_weights *layer,
-                        conv_inputs inputs[CONV_LAYER_MATRICES])
+void conv_forward_run_layer(conv_forward *forward, const conv_layer_weights *layer,
+                            conv_inputs inputs[CONV_LAYER_MATRICES])
 {
     for (size_t i = 0; i < CONV_LAYER_MATRICES; i++)
         conv_inputs_reset(&inputs[i]);
-    attend(forward, &layer->matrix[CONV_QKV], &inputs[CONV_QKV]);
-    project(forward, layer, &inputs[CONV_ATTENTION_OUT]);
-    feed_forward(forward, layer, inputs);
+    run_attention(forward, &layer->matrix[CONV_QKV], &inputs[CONV_QKV]);
+    run_attention_out(forward, layer, &inputs[CONV_ATTENTION_OUT]);
+    run_ffn(forward, layer, inputs);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The model in fp32, as it was trained, layer by layer over the calibration sentences: what each
- * weight matrix gets to see.
+ * A forward pass of the checkpoint's float model over the calibration sentences, one layer at a
+ * time, to gather the inputs of each weight matrix.
  */
 #ifndef DISTIL_TOOLS_CONVERT_FORWARD_H
 #define DISTIL_TOOLS_CONVERT_FORWARD_H
@@ -16,17 +16,17 @@
 #include "tools/convert/conv_error.h"
 #include "tools/convert/conv_memory.h"
 
-/* One linear layer of the checkpoint: weights (cols, depth) row-major. */
+/* The float weights of one matrix product. */
 typedef struct conv_linear {
-    float *weights;
-    float *bias; /* (cols) */
+    float *weights; /* (cols, depth) row-major */
+    float *bias;    /* (cols) */
     size_t cols, depth;
 } conv_linear;
 
-/* The matrices of a layer, in the order of the blob. */
+/* The weight matrices of a layer in the order of the blob. */
 enum { CONV_QKV, CONV_ATTENTION_OUT, CONV_FFN_IN, CONV_FFN_OUT, CONV_LAYER_MATRICES };
 
-/* One layer as the checkpoint has it. */
+/* The float weights of one layer. */
 typedef struct conv_layer_weights {
     conv_linear matrix[CONV_LAYER_MATRICES];
     conv_norm attention_norm, ffn_norm;
@@ -37,21 +37,23 @@ typedef struct conv_forward {
     size_t dim, hidden_dim, heads;
     float eps;
     distil_kernels kernels;
-    float *hidden;  /* (tokens, dim) */
-    float *panels;  /* matrices packed: of attention, or both of the feed-forward block */
-    float *wide;    /* (chunk, max(3 dim, hidden_dim)) */
-    float *narrow;  /* (chunk, dim) */
-    void *scratch;  /* of attention */
-    float *context; /* (tokens, dim) */
+    float *residual;         /* (tokens, dim) */
+    float *attention_output; /* (tokens, dim) */
+    float *panels; /* the packed weights of one attention matrix or of both feed-forward matrices */
+    float *wide;   /* (rows at a time, max(3 * dim, hidden_dim)) scratch */
+    float *narrow; /* (rows at a time, dim) scratch */
+    void *scratch; /* of the attention kernel */
 } conv_forward;
 
-/* Prepare buffers, and set the hidden states to the embeddings: word (vocab, dim) and position
- * (positions, dim) rows as in the checkpoint. 0, or -1 with *error filled. */
+/* Allocate the buffers from memory and set the residual to the normalised embeddings of the texts.
+ * word (vocab_size, dim) has the checkpoint's word embeddings by id; position embeddings and norm
+ * are the model's. Returns 0, or -1 with *error filled. */
 int conv_forward_init(conv_forward *forward, const conv_texts *texts, const conv_model *model,
                       const float *word, conv_memory *memory, conv_error *error);
 
-/* One layer over all texts. inputs[i], reset by this, gathers what matrix i gets. */
-void conv_forward_layer(conv_forward *forward, const conv_layer_weights *layer,
-                        conv_inputs inputs[CONV_LAYER_MATRICES]);
+/* Run one layer over all texts. inputs[i] is reset and then gets the inputs of the layer's matrix
+ * i. */
+void conv_forward_run_layer(conv_forward *forward, const conv_layer_weights *layer,
+                            conv_inputs inputs[CONV_LAYER_MATRICES]);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shape and labels from config.json. */
+/* Reading and checking config.json. */
 #include "tools/convert/hf_config.h"
 
 #include <stdio.h>
@@ -8,9 +8,9 @@
 #include "model/format.h"
 #include "tools/convert/hf_json.h"
 
-/* A field must be absent, null, or this string. */
-static int expect_text(const hf_json *json, const char *name, const char *expected,
-                       const char *remedy, conv_error *error)
+/* Check that a field is absent, null or the string `expected`. */
+static int check_text(const hf_json *json, const char *name, const char *expected,
+                      const char *remedy, conv_error *error)
 {
     json_value value;
     char found[64];
@@ -21,8 +21,8 @@ static int expect_text(const hf_json *json, const char *name, const char *expect
                      hf_json_excerpt(found, value), remedy);
 }
 
-/* The kind of model: DistilBERT with a sequence classifier of one label a text. */
-static int check_kind(const hf_json *json, conv_error *error)
+/* Check that the model is a DistilBERT with a classifier that gives each text one label. */
+static int check_model_kind(const hf_json *json, conv_error *error)
 {
     json_value value, first;
     json_iter iter;
@@ -32,8 +32,8 @@ static int check_kind(const hf_json *json, conv_error *error)
     if (!hf_json_member(json->root, "model_type", &value))
         return conv_fail(error, "%s: expected \"distilbert\" as model_type, found none",
                          json->path);
-    if (expect_text(json, "model_type", "distilbert",
-                    ": only DistilBERT can be converted, not its relatives", error))
+    if (check_text(json, "model_type", "distilbert",
+                   ": only DistilBERT can be converted, not its relatives", error))
         return -1;
     if (hf_json_member(json->root, "architectures", &value)) {
         json_iter_init(&iter, value);
@@ -48,15 +48,16 @@ static int check_kind(const hf_json *json, conv_error *error)
                              "found %s: fine-tune it as a sequence classifier first",
                              json->path, hf_json_excerpt(found, first));
     }
-    if (expect_text(json, "activation", "gelu", "", error))
+    if (check_text(json, "activation", "gelu", "", error))
         return -1;
-    return expect_text(json, "problem_type", "single_label_classification",
-                       ": probabilities here are a softmax over labels, one label a text", error);
+    return check_text(json, "problem_type", "single_label_classification",
+                      ": probabilities here are a softmax over labels, one label a text", error);
 }
 
 static int read_shape(hf_config *config, const hf_json *json, conv_error *error)
 {
-    /* DistilBERT's own names, and those common to all models that the library maps to them. */
+    /* DistilBERT's own names, and the names common to all models, which the reference library maps
+     * to them. */
     static const struct {
         const char *name, *alias;
         uint32_t min, max;
@@ -92,7 +93,7 @@ static int read_shape(hf_config *config, const hf_json *json, conv_error *error)
     return 0;
 }
 
-/* id2label: keys 0 .. n - 1, each once. */
+/* Read id2label, an object with the keys 0 to n - 1. */
 static int read_id2label(hf_config *config, const hf_json *json, json_value map,
                          conv_memory *memory, conv_error *error)
 {
@@ -143,7 +144,7 @@ int hf_config_read(hf_config *config, const char *directory, conv_memory *memory
                          "the folder that save_pretrained wrote",
                          directory);
     config->path = json.path;
-    if (check_kind(&json, error) || read_shape(config, &json, error))
+    if (check_model_kind(&json, error) || read_shape(config, &json, error))
         return -1;
     if (hf_json_member(json.root, "id2label", &value))
         return read_id2label(config, &json, value, memory, error);
@@ -153,8 +154,8 @@ int hf_config_read(hf_config *config, const char *directory, conv_memory *memory
     return 0;
 }
 
-int hf_config_settle_labels(hf_config *config, uint64_t classifier_rows, const char *tensor_path,
-                            conv_memory *memory, conv_error *error)
+int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char *tensor_path,
+                         conv_memory *memory, conv_error *error)
 {
     if (config->n_labels == 0 && classifier_rows >= 2 && classifier_rows <= DISTIL_BLOB_MAX_LABELS)
         config->n_labels = (uint32_t)classifier_rows;

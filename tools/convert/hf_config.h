@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config.json of a DistilBertForSequenceClassification: shape and labels, and a refusal of every
- * other model by name.
+ * The model's shape and labels from config.json. Any model but DistilBertForSequenceClassification
+ * is refused with a message that names what was found.
  */
 #ifndef DISTIL_TOOLS_CONVERT_HF_CONFIG_H
 #define DISTIL_TOOLS_CONVERT_HF_CONFIG_H
@@ -13,19 +13,20 @@
 #include "tools/convert/source_record.h"
 
 typedef struct hf_config {
-    const char *path; /* of config.json, for messages */
+    const char *path; /* path of config.json, for messages */
     uint32_t dim, hidden_dim, n_layers, n_heads;
     uint32_t vocab_size, max_positions;
-    uint32_t n_labels;   /* 0: neither id2label nor num_labels, the classifier decides */
-    const char **labels; /* (n_labels) of id2label; NULL: LABEL_0, LABEL_1, ... */
+    uint32_t n_labels;   /* 0 if config.json says nothing: then the classifier's rows count */
+    const char **labels; /* (n_labels) names from id2label; NULL before hf_config_set_labels */
 } hf_config;
 
-/* Read and check. Strings belong to memory. 0, or -1 with *error filled. */
+/* Read and check the file. Strings belong to memory. Returns 0, or -1 with *error filled. */
 int hf_config_read(hf_config *config, const char *directory, conv_memory *memory,
                    conv_record *record, conv_error *error);
 
-/* Settle the labels once the classifier's rows are known. 0, or -1 with *error filled. */
-int hf_config_settle_labels(hf_config *config, uint64_t classifier_rows, const char *tensor_path,
-                            conv_memory *memory, conv_error *error);
+/* Check the number of labels against the rows of the classifier's weights, and name the labels
+ * LABEL_0, LABEL_1 and so on if config.json does not. Returns 0, or -1 with *error filled. */
+int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char *tensor_path,
+                         conv_memory *memory, conv_error *error);
 
 #endif

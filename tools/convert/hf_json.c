@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fields of a Hugging Face folder's JSON files. */
+/* Opening JSON files and converting their values, with error messages. */
 #include "tools/convert/hf_json.h"
 
 #include <stdio.h>
@@ -29,9 +29,10 @@ int hf_json_open(hf_json *json, const char *directory, const char *name, conv_me
         char *copy = conv_copy_text(memory, text, bytes, error);
 
         json->path = path;
+        json_index_init(&json->index, json->entries, HF_JSON_ENTRIES);
         if (!copy)
             result = -1;
-        else if (json_parse(&json->root, copy, bytes, &why))
+        else if (json_parse_indexed(&json->root, &json->index, copy, bytes, &why))
             conv_fail(error, "%s: not JSON: byte %zu: %s", path, why.offset, why.what);
         else if (json->root.type != JSON_OBJECT)
             conv_fail(error, "%s: expected an object, found %s", path,
@@ -113,7 +114,7 @@ const char *hf_json_excerpt(char out[64], json_value value)
     size_t shown = value.bytes < 56 ? value.bytes : 56;
     size_t used = 0;
 
-    /* Not into the middle of a character. */
+    /* The excerpt ends at the end of a character. */
     while (shown < value.bytes && shown > 0 && ((unsigned char)value.text[shown] & 0xc0) == 0x80)
         shown--;
     for (size_t i = 0; i < shown; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The JSON files of a Hugging Face folder: opened, checked, their fields taken with messages that
- * name the file, the field, what was expected and what was found.
+ * Reading the JSON files of a checkpoint. Error messages name the file, the field, what was
+ * expected and what was found.
  */
 #ifndef DISTIL_TOOLS_CONVERT_HF_JSON_H
 #define DISTIL_TOOLS_CONVERT_HF_JSON_H
@@ -14,32 +14,43 @@
 #include "tools/convert/conv_memory.h"
 #include "tools/convert/source_record.h"
 
+enum { HF_JSON_ENTRIES = 256 };
+
+/* A JSON file. Its values refer to the index, so the structure must not be copied while they are
+ * used. */
 typedef struct hf_json {
     const char *path;
     json_value root; /* an object */
+    json_index index;
+    json_index_entry
+        entries[HF_JSON_ENTRIES]; /* enough for the outermost values, as the vocabulary */
 } hf_json;
 
-/* 1 and opened, 0 where there is no such file, -1 with *error filled. Text and path belong to
- * memory; the file goes into the record. */
+/* Read and parse a file of the folder and add it to the record. The text and the path belong to
+ * memory. Returns 1, or 0 if there is no such file, or -1 with *error filled. */
 int hf_json_open(hf_json *json, const char *directory, const char *name, conv_memory *memory,
                  conv_record *record, conv_error *error);
 
-/* A member that is there and not null: 1 and *value set, else 0. */
+/* Look up a member. Returns 1 with *value set; or 0 with *value unchanged if the member is absent
+ * or null. */
 int hf_json_member(json_value object, const char *name, json_value *value);
 
-/* A count within min .. max. 0, or -1 with *error filled, also where it is missing. */
+/* Read a count from min to max. Returns 0; or -1 with *error filled, also if the member is
+ * absent. */
 int hf_json_count(uint32_t *out, const hf_json *json, json_value object, const char *name,
                   uint32_t min, uint32_t max, conv_error *error);
 
-/* true or false, left as it is where missing or null. 0, or -1 with *error filled. */
+/* Read a boolean; *out is unchanged if the member is absent or null. Returns 0, or -1 with *error
+ * filled. */
 int hf_json_flag(int *out, const hf_json *json, json_value object, const char *name,
                  conv_error *error);
 
-/* A string without NUL, copied to memory; NULL with *error filled. */
+/* Decode a string, which must not have a NUL inside, into memory. Returns NULL with *error filled
+ * if it cannot. `name` is what messages call the value. */
 char *hf_json_text(json_value value, const hf_json *json, const char *name, conv_memory *memory,
                    conv_error *error);
 
-/* For messages: the start of a value's text, on one line. */
+/* Write the first 56 bytes or fewer of a value's text on one line, for messages. Returns out. */
 const char *hf_json_excerpt(char out[64], json_value value);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Vocabulary, special tokens and options of a BERT tokenizer. */
+/* Reading a BERT tokenizer from vocab.txt or tokenizer.json, and the files that go with them. */
 #include "tools/convert/hf_tokenizer.h"
 
 #include <stdlib.h>
@@ -12,13 +12,13 @@
 
 enum { MAX_VOCAB_BYTES = 256 << 20, NO_ID = -1 };
 
-/* What stands in the folder besides the vocabulary. */
+/* The files of the folder besides vocab.txt, and where results go. */
 typedef struct folder {
     const char *directory;
-    hf_json config, map, model; /* tokenizer_config, special_tokens_map, tokenizer .json */
+    hf_json config, map, model; /* tokenizer_config.json, special_tokens_map.json, tokenizer.json */
     int has_config, has_map, has_model;
-    json_value unk, cls, sep; /* names in tokenizer.json */
-    int has_unk, has_frame;
+    json_value unk, cls, sep; /* special tokens that tokenizer.json names */
+    int has_unk, has_frame;   /* 1 if unk, or both cls and sep, are set */
     conv_memory *memory;
     conv_record *record;
     conv_error *error;
@@ -26,20 +26,15 @@ typedef struct folder {
 
 /* ---- vocabulary ----------------------------------------------------------------------------- */
 
-/* Code point of the UTF-8 sequence that ends at text[bytes - 1], and its length. */
-static uint32_t last_character(const char *text, size_t bytes, size_t *length)
+/* Decode the last code point of a UTF-8 text that is not empty, and set *length to its bytes. */
+static uint32_t last_code_point(const char *text, size_t bytes, size_t *length)
 {
-    const unsigned char *p = (const unsigned char *)text;
-    size_t start = bytes - 1;
-    uint32_t code;
+    const uint8_t *begin = (const uint8_t *)text, *end = begin + bytes, *at = end - 1;
 
-    while (start > 0 && bytes - start < 4 && (p[start] & 0xc0) == 0x80)
-        start--;
-    *length = bytes - start;
-    code = p[start] < 0x80 ? p[start] : p[start] & (0x7fu >> *length);
-    for (size_t i = start + 1; i < bytes; i++)
-        code = code << 6 | (p[i] & 0x3fu);
-    return code;
+    while (at > begin && end - at < DISTIL_UTF8_MAX_BYTES && (*at & 0xc0) == 0x80)
+        at--;
+    *length = (size_t)(end - at);
+    return distil_utf8_decode(&at, end);
 }
 
 static int is_white_space(uint32_t code)
@@ -53,13 +48,13 @@ size_t hf_trim_end(const char *text, size_t bytes)
 {
     size_t length;
 
-    while (bytes > 0 && is_white_space(last_character(text, bytes, &length)))
+    while (bytes > 0 && is_white_space(last_code_point(text, bytes, &length)))
         bytes -= length;
     return bytes;
 }
 
-/* Give an id its token; both stay the caller's. */
-static int put_token(hf_tokenizer *t, uint64_t id, const char *token, size_t bytes,
+/* Set the token of an id. The text must live as long as the tokenizer. */
+static int set_token(hf_tokenizer *t, uint64_t id, const char *token, size_t bytes,
                      conv_error *error)
 {
     if (id >= t->vocab_size)
@@ -73,8 +68,9 @@ static int put_token(hf_tokenizer *t, uint64_t id, const char *token, size_t byt
     return 0;
 }
 
-/* A token a line, the line's number its id, white space at its end taken away. The text is kept. */
-static int take_vocab_lines(hf_tokenizer *t, const char *text, size_t size, conv_error *error)
+/* Parse vocab.txt: each line is a token without the white space at its end, and the line's number
+ * is its id. The tokens point into the text. */
+static int parse_vocab_lines(hf_tokenizer *t, const char *text, size_t size, conv_error *error)
 {
     const char *at = text;
     const char *end = text + size;
@@ -84,7 +80,7 @@ static int take_vocab_lines(hf_tokenizer *t, const char *text, size_t size, conv
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *stop = newline ? newline : end;
 
-        if (put_token(t, id, at, hf_trim_end(at, (size_t)(stop - at)), error))
+        if (set_token(t, id, at, hf_trim_end(at, (size_t)(stop - at)), error))
             return -1;
         id++;
         at = stop + 1;
@@ -106,6 +102,7 @@ static int check_utf8(const char *path, const char *text, size_t size, conv_erro
                      line, (unsigned char)text[valid], valid);
 }
 
+/* Read vocab.txt. */
 static int read_vocab_text(hf_tokenizer *t, const folder *f)
 {
     conv_source source;
@@ -126,15 +123,15 @@ static int read_vocab_text(hf_tokenizer *t, const folder *f)
         t->path = path;
         if (kept && !check_utf8(path, kept, size, f->error) &&
             !conv_record_source(f->record, kept, size, "vocab.txt", f->error))
-            result = take_vocab_lines(t, kept, size, f->error);
+            result = parse_vocab_lines(t, kept, size, f->error);
     }
     free(text);
     conv_source_close(&source);
     return result;
 }
 
-/* "vocab" of tokenizer.json: token to id. */
-static int take_vocab_map(hf_tokenizer *t, json_value map, const folder *f)
+/* Parse model.vocab of tokenizer.json, an object from token to id. */
+static int parse_vocab_map(hf_tokenizer *t, json_value map, const folder *f)
 {
     json_iter iter;
     char *text;
@@ -142,7 +139,7 @@ static int take_vocab_map(hf_tokenizer *t, json_value map, const folder *f)
     if (map.type != JSON_OBJECT)
         return conv_fail(f->error, "%s: expected an object as model.vocab, found %s", t->path,
                          json_type_name(map.type));
-    /* Decoded, tokens are never longer than their text. */
+    /* Decoded tokens are not longer than their JSON text, so together they fit in as many bytes. */
     text = conv_new(f->memory, map.bytes, 1, f->error);
     if (!text)
         return -1;
@@ -160,7 +157,7 @@ static int take_vocab_map(hf_tokenizer *t, json_value map, const folder *f)
             return conv_fail(f->error, "%s: expected each id once, found %llu for %.64s and %.*s",
                              t->path, (unsigned long long)id, t->tokens[id],
                              bytes < 64 ? (int)bytes : 64, text);
-        if (put_token(t, id, text, bytes, f->error))
+        if (set_token(t, id, text, bytes, f->error))
             return -1;
         text[bytes] = '\0';
         text += bytes + 1;
@@ -170,9 +167,11 @@ static int take_vocab_map(hf_tokenizer *t, json_value map, const folder *f)
 
 /* ---- tokenizer.json ------------------------------------------------------------------------- */
 
-/* A component has to be there with this type. */
-static int expect_type(const hf_tokenizer *t, json_value root, const char *name, const char *first,
-                       const char *second, json_value *component, conv_error *error)
+/* Look up a component of tokenizer.json and check that its type is `first` or, if that is not NULL,
+ * `second`. */
+static int find_component(const hf_tokenizer *t, json_value root, const char *name,
+                          const char *first, const char *second, json_value *component,
+                          conv_error *error)
 {
     json_value type;
     char found[64] = "none";
@@ -186,12 +185,13 @@ static int expect_type(const hf_tokenizer *t, json_value root, const char *name,
                      second ? " or " : "", second ? second : "", found);
 }
 
-static int take_model(hf_tokenizer *t, folder *f)
+/* Parse the model of tokenizer.json, which has to be WordPiece. */
+static int parse_model(hf_tokenizer *t, folder *f)
 {
     json_value model, value;
     char found[64];
 
-    if (expect_type(t, f->model.root, "model", "WordPiece", NULL, &model, f->error))
+    if (find_component(t, f->model.root, "model", "WordPiece", NULL, &model, f->error))
         return -1;
     if (hf_json_member(model, "continuing_subword_prefix", &value) && !json_string_is(value, "##"))
         return conv_fail(f->error, "%s: expected \"##\" as continuing_subword_prefix, found %s",
@@ -203,10 +203,11 @@ static int take_model(hf_tokenizer *t, folder *f)
     f->has_unk = hf_json_member(model, "unk_token", &f->unk);
     if (!hf_json_member(model, "vocab", &value))
         return conv_fail(f->error, "%s: expected a model.vocab, found none", t->path);
-    return take_vocab_map(t, value, f);
+    return parse_vocab_map(t, value, f);
 }
 
-/* The n-th special token of a template, 0 where it is no special token. */
+/* Set *name to the id of the special token that is part n of a template. Returns 0 if that part is
+ * none. */
 static int template_token(json_value parts, size_t n, json_value *name)
 {
     json_value part;
@@ -221,16 +222,16 @@ static int template_token(json_value parts, size_t n, json_value *name)
     return 0;
 }
 
-/* The frame of a text: [CLS], the text, [SEP], as a template or as BertProcessing has it; the names
- * of its tokens. */
-static int take_frame(const hf_tokenizer *t, folder *f)
+/* Parse the post-processor of tokenizer.json, which names the tokens before and after a text ([CLS]
+ * and [SEP]) in the form of a template or of BertProcessing. */
+static int parse_post_processor(const hf_tokenizer *t, folder *f)
 {
     json_value post, parts, part;
     json_iter iter;
     size_t count = 0;
 
-    if (expect_type(t, f->model.root, "post_processor", "TemplateProcessing", "BertProcessing",
-                    &post, f->error))
+    if (find_component(t, f->model.root, "post_processor", "TemplateProcessing", "BertProcessing",
+                       &post, f->error))
         return -1;
     if (hf_json_member(post, "cls", &part) && hf_json_member(post, "sep", &parts)) {
         json_iter_init(&iter, part);
@@ -254,17 +255,21 @@ static int take_frame(const hf_tokenizer *t, folder *f)
     return 0;
 }
 
-/* One of the three options; strip_accents may be null and then follows lowercase. */
+/* The options of the normaliser. */
 typedef struct options {
-    int lowercase, strip_accents, chinese_chars; /* strip_accents -1: null */
+    int lowercase;
+    int strip_accents; /* -1 if the folder does not say: then it is the same as lowercase */
+    int chinese_chars;
 } options;
 
-static int take_normalizer(const hf_tokenizer *t, options *o, const folder *f)
+/* Parse the normaliser of tokenizer.json. */
+static int parse_normalizer(const hf_tokenizer *t, options *o, const folder *f)
 {
     json_value normalizer;
     int clean = 1;
 
-    if (expect_type(t, f->model.root, "normalizer", "BertNormalizer", NULL, &normalizer, f->error))
+    if (find_component(t, f->model.root, "normalizer", "BertNormalizer", NULL, &normalizer,
+                       f->error))
         return -1;
     if (hf_json_flag(&clean, &f->model, normalizer, "clean_text", f->error) ||
         hf_json_flag(&o->lowercase, &f->model, normalizer, "lowercase", f->error) ||
@@ -277,8 +282,8 @@ static int take_normalizer(const hf_tokenizer *t, options *o, const folder *f)
     return 0;
 }
 
-/* tokenizer_config.json wins where it speaks. */
-static int take_options(hf_tokenizer *t, options *o, const folder *f)
+/* Override the options with those of tokenizer_config.json, and set the flags. */
+static int set_flags(hf_tokenizer *t, options *o, const folder *f)
 {
     if (f->has_config &&
         (hf_json_flag(&o->lowercase, &f->config, f->config.root, "do_lower_case", f->error) ||
@@ -296,7 +301,8 @@ static int take_options(hf_tokenizer *t, options *o, const folder *f)
 
 /* ---- special tokens ------------------------------------------------------------------------- */
 
-/* The last id of a token, as a map filled line by line would have it; NO_ID where there is none. */
+/* The greatest id of a token, as if the vocabulary were read line by line into a map; NO_ID if it
+ * has no id. */
 static int64_t find_token(const hf_tokenizer *t, const char *token, size_t bytes)
 {
     for (uint32_t id = t->vocab_size; bytes > 0 && id-- > 0;)
@@ -305,6 +311,7 @@ static int64_t find_token(const hf_tokenizer *t, const char *token, size_t bytes
     return NO_ID;
 }
 
+/* Add an id to the ascending list of special tokens, if it is not in it. */
 static int add_special(hf_tokenizer *t, uint32_t id, conv_error *error)
 {
     size_t at = 0;
@@ -323,7 +330,7 @@ static int add_special(hf_tokenizer *t, uint32_t id, conv_error *error)
     return 0;
 }
 
-/* A special token is a string or an object with its string as content. */
+/* The text of a special token, which is a string or an object with the string as its content. */
 static json_value token_content(json_value value)
 {
     json_value content;
@@ -331,8 +338,9 @@ static json_value token_content(json_value value)
     return hf_json_member(value, "content", &content) ? content : value;
 }
 
-/* Where the folder names a special token of this role; 0 where it does not. What tokenizer.json
- * does with a text counts before what the other files call its tokens. */
+/* Find the token that the folder names for a role, and the file that names it. Returns 0 if none
+ * does. The unknown, first and last tokens that tokenizer.json names have priority over those of
+ * the other files. */
 static int find_role(const folder *f, const char *role, json_value *content, const hf_json **where)
 {
     if (f->has_unk && strcmp(role, "unk_token") == 0) {
@@ -352,9 +360,9 @@ static int find_role(const folder *f, const char *role, json_value *content, con
     return 1;
 }
 
-/* Ids of the five roles. Padding and masking are of no use to a classifier: where the vocabulary
- * lacks the token, [UNK] stands in. */
-static int take_roles(hf_tokenizer *t, const folder *f)
+/* Find the ids of the five roles. A classifier needs neither padding nor masking, so if the
+ * vocabulary lacks one of those tokens, its id is that of [UNK]. */
+static int find_role_ids(hf_tokenizer *t, const folder *f)
 {
     static const struct {
         const char *role, *token;
@@ -388,8 +396,8 @@ static int take_roles(hf_tokenizer *t, const folder *f)
     return 0;
 }
 
-/* additional_special_tokens of a file: names that the vocabulary has. */
-static int take_additional(hf_tokenizer *t, const hf_json *json, const folder *f)
+/* Add the tokens that a file lists as additional_special_tokens, which the vocabulary must have. */
+static int add_additional_specials(hf_tokenizer *t, const hf_json *json, const folder *f)
 {
     json_value list;
     json_iter iter;
@@ -416,11 +424,12 @@ static int take_additional(hf_tokenizer *t, const hf_json *json, const folder *f
 }
 
 /*
- * An added token: it must be a special one that is matched as it is written. One that the
- * vocabulary map leaves out is put there, as the reference library does.
+ * Add a token that a file lists as an added token. It must be a special token that is matched in
+ * the text exactly as it is written. If the vocabulary has no token for its id, it gets this one,
+ * as in the reference library.
  */
-static int take_added(hf_tokenizer *t, const hf_json *json, json_value token, uint64_t id,
-                      const folder *f)
+static int add_added_token(hf_tokenizer *t, const hf_json *json, json_value token, uint64_t id,
+                           const folder *f)
 {
     static const char *const plain[] = {"single_word", "lstrip", "rstrip", "normalized"};
     json_value value;
@@ -447,7 +456,7 @@ static int take_added(hf_tokenizer *t, const hf_json *json, json_value token, ui
                              json->path, content, plain[i]);
     }
     if (id < t->vocab_size && t->token_bytes[id] == 0 &&
-        put_token(t, id, content, strlen(content), f->error))
+        set_token(t, id, content, strlen(content), f->error))
         return -1;
     if (id >= t->vocab_size || t->token_bytes[id] != strlen(content) ||
         memcmp(t->tokens[id], content, strlen(content)) != 0)
@@ -462,8 +471,8 @@ static int take_added(hf_tokenizer *t, const hf_json *json, json_value token, ui
     return add_special(t, (uint32_t)id, f->error);
 }
 
-/* added_tokens of tokenizer.json: a list of objects with their ids. */
-static int take_added_list(hf_tokenizer *t, const folder *f)
+/* Parse added_tokens of tokenizer.json, an array of objects that have an id. */
+static int parse_added_tokens(hf_tokenizer *t, const folder *f)
 {
     json_value list;
     json_iter iter;
@@ -475,14 +484,14 @@ static int take_added_list(hf_tokenizer *t, const folder *f)
         uint32_t id;
 
         if (hf_json_count(&id, &f->model, iter.value, "id", 0, UINT32_MAX, f->error) ||
-            take_added(t, &f->model, iter.value, id, f))
+            add_added_token(t, &f->model, iter.value, id, f))
             return -1;
     }
     return 0;
 }
 
-/* added_tokens_decoder of tokenizer_config.json: id to object. */
-static int take_added_map(hf_tokenizer *t, const folder *f)
+/* Parse added_tokens_decoder of tokenizer_config.json, an object from id to object. */
+static int parse_added_tokens_decoder(hf_tokenizer *t, const folder *f)
 {
     json_value map;
     json_iter iter;
@@ -503,14 +512,15 @@ static int take_added_map(hf_tokenizer *t, const folder *f)
         if (bad)
             return conv_fail(f->error, "%s: expected ids in added_tokens_decoder, found %s",
                              f->config.path, digits);
-        if (take_added(t, &f->config, iter.value, id, f))
+        if (add_added_token(t, &f->config, iter.value, id, f))
             return -1;
     }
     return 0;
 }
 
-/* The old form of added tokens: token to id, nothing else known of them. */
-static int refuse_added_file(const hf_tokenizer *t, const folder *f)
+/* Check added_tokens.json, an older form of added tokens: an object from token to id. The
+ * vocabulary must have every token. */
+static int check_added_tokens_file(const hf_tokenizer *t, const folder *f)
 {
     hf_json json;
     json_iter iter;
@@ -534,22 +544,23 @@ static int refuse_added_file(const hf_tokenizer *t, const folder *f)
     return 0;
 }
 
-static int take_specials(hf_tokenizer *t, const folder *f)
+static int find_specials(hf_tokenizer *t, const folder *f)
 {
-    if (f->has_model && take_added_list(t, f))
+    if (f->has_model && parse_added_tokens(t, f))
         return -1;
-    if (f->has_config && (take_added_map(t, f) || take_additional(t, &f->config, f)))
+    if (f->has_config &&
+        (parse_added_tokens_decoder(t, f) || add_additional_specials(t, &f->config, f)))
         return -1;
-    if (f->has_map && take_additional(t, &f->map, f))
+    if (f->has_map && add_additional_specials(t, &f->map, f))
         return -1;
-    if (!f->has_model && refuse_added_file(t, f))
+    if (!f->has_model && check_added_tokens_file(t, f))
         return -1;
-    return take_roles(t, f);
+    return find_role_ids(t, f);
 }
 
 /* ---- folder --------------------------------------------------------------------------------- */
 
-/* 1 or 0 in *has, or -1. */
+/* Read a file if it exists, which sets *has. Returns 0, or -1 with the error filled. */
 static int open_json(hf_json *json, int *has, const folder *f, const char *name)
 {
     *has = hf_json_open(json, f->directory, name, f->memory, f->record, f->error);
@@ -563,12 +574,12 @@ static int read_vocabulary(hf_tokenizer *t, options *o, folder *f)
     if (!f->has_model)
         return read_vocab_text(t, f);
     t->path = f->model.path;
-    if (take_model(t, f) || take_normalizer(t, o, f))
+    if (parse_model(t, f) || parse_normalizer(t, o, f))
         return -1;
-    if (expect_type(t, f->model.root, "pre_tokenizer", "BertPreTokenizer", NULL, &component,
-                    f->error))
+    if (find_component(t, f->model.root, "pre_tokenizer", "BertPreTokenizer", NULL, &component,
+                       f->error))
         return -1;
-    return take_frame(t, f);
+    return parse_post_processor(t, f);
 }
 
 int hf_tokenizer_read(hf_tokenizer *tokenizer, const char *directory, uint32_t vocab_size,
@@ -590,7 +601,7 @@ int hf_tokenizer_read(hf_tokenizer *tokenizer, const char *directory, uint32_t v
         open_json(&f.config, &f.has_config, &f, "tokenizer_config.json") ||
         open_json(&f.map, &f.has_map, &f, "special_tokens_map.json"))
         return -1;
-    if (read_vocabulary(tokenizer, &o, &f) || take_options(tokenizer, &o, &f))
+    if (read_vocabulary(tokenizer, &o, &f) || set_flags(tokenizer, &o, &f))
         return -1;
-    return take_specials(tokenizer, &f);
+    return find_specials(tokenizer, &f);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The tokenizer of a Hugging Face folder: vocabulary, special tokens, options. What the engine's
- * tokenizer would do otherwise than the folder says is refused by name.
+ * The tokenizer of a checkpoint: vocabulary, special tokens and options. A folder that asks for
+ * something that this project's tokenizer does not do is refused with a message that names it.
  *
- * Sources, as the reference library takes them: tokenizer.json if there is one, else vocab.txt; the
- * options of tokenizer_config.json win over those of tokenizer.json; special tokens come from
- * tokenizer_config.json, else special_tokens_map.json, else they are [PAD] [UNK] [CLS] [SEP]
- * [MASK].
+ * The sources are those of the reference library. The vocabulary comes from tokenizer.json, or from
+ * vocab.txt if there is no such file. Options of tokenizer_config.json override those of
+ * tokenizer.json. Special tokens come from tokenizer_config.json or, if it does not name them, from
+ * special_tokens_map.json; otherwise they are [PAD], [UNK], [CLS], [SEP] and [MASK].
  */
 #ifndef DISTIL_TOOLS_CONVERT_HF_TOKENIZER_H
 #define DISTIL_TOOLS_CONVERT_HF_TOKENIZER_H
@@ -20,24 +20,23 @@
 #include "tools/convert/source_record.h"
 
 typedef struct hf_tokenizer {
-    const char *path;    /* of the vocabulary, for messages */
-    const char **tokens; /* (vocab_size) by id; ids without a token have 0 bytes */
+    const char *path;    /* path of the vocabulary, for messages */
+    const char **tokens; /* (vocab_size) the token of each id; an id without one has 0 bytes */
     size_t *token_bytes; /* (vocab_size) */
-    uint32_t vocab_size; /* that of config.json */
+    uint32_t vocab_size; /* as config.json says */
     uint32_t flags;      /* DISTIL_BLOB_TOK_* */
     uint32_t max_word_chars;
     uint32_t pad_id, unk_id, cls_id, sep_id, mask_id;
-    uint32_t specials[DISTIL_BLOB_MAX_SPECIALS]; /* ascending */
+    uint32_t specials[DISTIL_BLOB_MAX_SPECIALS]; /* ids of special tokens, ascending */
     size_t special_count;
 } hf_tokenizer;
 
-/* Read for a model of vocab_size embedding rows. A vocabulary may have fewer tokens than that, not
- * more. Strings belong to memory. 0, or -1 with *error filled. */
+/* Read the tokenizer of a model with vocab_size embedding rows; the vocabulary may have fewer
+ * tokens but not more. Strings belong to memory. Returns 0, or -1 with *error filled. */
 int hf_tokenizer_read(hf_tokenizer *tokenizer, const char *directory, uint32_t vocab_size,
                       conv_memory *memory, conv_record *record, conv_error *error);
 
-/* Bytes at the start of text[0 .. bytes) that are left once white space (Unicode White_Space) at
- * its end is taken away. text is UTF-8. */
+/* The length of a UTF-8 text without the white space (Unicode White_Space) at its end. */
 size_t hf_trim_end(const char *text, size_t bytes);
 
 #endif

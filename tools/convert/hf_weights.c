@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tensors by name. */
+/* Finding tensors by name and checking their shapes. */
 #include "tools/convert/hf_weights.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 enum { NAME_BYTES = 160 };
 
-/* Where a missing tensor should have been. */
+/* The file in which messages miss a tensor. */
 static const char *checkpoint_path(const st_checkpoint *checkpoint)
 {
     return checkpoint->index_path ? checkpoint->index_path : checkpoint->files[0].source.path;
@@ -47,7 +47,8 @@ int hf_weights_read_head(const hf_weights *weights, float *out, const char *name
     return read_named(&weights->checkpoint, out, name, rows, cols, error);
 }
 
-/* The embeddings tell the prefix, the classifier the labels, and no layer may be left over. */
+/* Find the prefix from the name of the embeddings and the labels from the classifier, and refuse a
+ * checkpoint with more layers than config says. */
 static int check_names(hf_weights *weights, hf_config *config, conv_memory *memory,
                        conv_error *error)
 {
@@ -61,8 +62,8 @@ static int check_names(hf_weights *weights, hf_config *config, conv_memory *memo
                          "%s: tensor classifier.weight: expected it, found none: the checkpoint "
                          "has no classification head; fine-tune it as a sequence classifier first",
                          checkpoint_path(checkpoint));
-    if (hf_config_settle_labels(config, classifier->rank == 2 ? classifier->shape[0] : 0,
-                                st_path(checkpoint, classifier), memory, error))
+    if (hf_config_set_labels(config, classifier->rank == 2 ? classifier->shape[0] : 0,
+                             st_path(checkpoint, classifier), memory, error))
         return -1;
     snprintf(name, sizeof name, "%stransformer.layer.%u.attention.q_lin.weight", weights->prefix,
              config->n_layers);
@@ -115,7 +116,8 @@ int hf_layer_init(conv_layer_weights *layer, const hf_config *config, conv_memor
     return 0;
 }
 
-/* Weight and bias of a linear layer, cols outputs from output `first` on. */
+/* Read the weights and bias of a matrix with `cols` outputs into those of *linear from output
+ * `first` on: q, k and v become one matrix. */
 static int read_linear(const hf_weights *weights, conv_linear *linear, size_t index,
                        const char *name, size_t first, size_t cols, conv_error *error)
 {
@@ -129,7 +131,7 @@ static int read_linear(const hf_weights *weights, conv_linear *linear, size_t in
     return hf_weights_read(weights, linear->bias + first, full, cols, 0, error);
 }
 
-/* Gamma and beta, (2, dim). */
+/* Read gamma and beta into out (2, dim). */
 static int read_norm(const hf_weights *weights, conv_norm *norm, float *out, size_t index,
                      const char *name, conv_error *error)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Random swaps between groups of quads. A trial costs two passes over 128 bytes, some 30 ns: sums
- * of three quads are kept for every position, so that a swap needs one addition on either side.
- * SSE2, which every x86-64 compiler has by default, is used for its saturating byte arithmetic.
+ * Random swaps of quads between lane groups. For every position the sums of the other three quads
+ * of its group are kept, so a trial needs one addition and one comparison of 128 bytes for each of
+ * the two groups, about 30 ns. SSE2, which every x86-64 CPU has, adds bytes with saturation.
  */
 #include "tools/convert/lane_search.h"
 
@@ -12,7 +12,7 @@
 
 #include "runtime/base/random.h"
 
-_Static_assert(CONV_PAIR_LOADS % 16 == 0, "whole SSE2 registers");
+_Static_assert(CONV_PAIR_LOADS % 16 == 0, "the loads fill whole SSE2 registers");
 
 int conv_lanes_init(conv_lanes *lanes, size_t quads)
 {
@@ -61,13 +61,12 @@ void conv_lanes_load(conv_lanes *lanes, const int8_t *weights)
         for (size_t k = 0; k < depth; k++) {
             uint8_t *loads = &lanes->load[k / 4][column * 4 + (k % 4) / 2 * 2];
 
-            /* at most 127 + 127 */
             loads[w[k] < 0] = (uint8_t)(loads[w[k] < 0] + abs(w[k]));
         }
     }
 }
 
-/* Sum over lanes of what a + b has beyond the limit. */
+/* The excess of the loads a + b: the sum of what each has beyond the limit. */
 static uint32_t excess_of(const uint8_t *a, const uint8_t *b)
 {
     const __m128i limit = _mm_set1_epi8((char)CONV_LANE_LIMIT);
@@ -95,8 +94,8 @@ static void add_three(uint8_t *out, const uint8_t *a, const uint8_t *b, const ui
     }
 }
 
-/* A group whose members have changed: its sums and its excess. */
-static void refresh(conv_lanes *lanes, size_t group)
+/* Recompute the sums and the excess of a lane group after a change of its quads. */
+static void update_group(conv_lanes *lanes, size_t group)
 {
     const uint16_t *order = lanes->order + CONV_GROUP_QUADS * group;
     const uint8_t *a = lanes->load[order[0]];
@@ -112,8 +111,8 @@ static void refresh(conv_lanes *lanes, size_t group)
     lanes->excess[group] = excess_of(rest[0], a);
 }
 
-/* Swap positions i and j of two groups if that raises the excess by at most slack. Returns the
- * change. */
+/* Swap the quads at positions i and j, which are in two lane groups, if that raises the excess by
+ * at most slack. Returns the change of the excess. */
 static int64_t try_swap(conv_lanes *lanes, size_t i, size_t j, uint32_t slack)
 {
     uint32_t before = lanes->excess[i / CONV_GROUP_QUADS] + lanes->excess[j / CONV_GROUP_QUADS];
@@ -128,8 +127,8 @@ static int64_t try_swap(conv_lanes *lanes, size_t i, size_t j, uint32_t slack)
         return 0;
     lanes->order[i] = at_j;
     lanes->order[j] = at_i;
-    refresh(lanes, i / CONV_GROUP_QUADS);
-    refresh(lanes, j / CONV_GROUP_QUADS);
+    update_group(lanes, i / CONV_GROUP_QUADS);
+    update_group(lanes, j / CONV_GROUP_QUADS);
     return (int64_t)after - (int64_t)before;
 }
 
@@ -139,7 +138,7 @@ uint64_t conv_lanes_search(conv_lanes *lanes, xorshift64 *random, uint64_t trial
     int64_t total = 0;
 
     for (size_t group = 0; group < groups; group++) {
-        refresh(lanes, group);
+        update_group(lanes, group);
         total += lanes->excess[group];
     }
     for (uint64_t trial = 0; trial < trials && total > 0; trial++) {
@@ -147,7 +146,8 @@ uint64_t conv_lanes_search(conv_lanes *lanes, xorshift64 *random, uint64_t trial
         uint32_t group = xorshift64_below(random, groups);
         uint32_t other, members;
 
-        /* One side has something to gain: a few draws find a group with excess, if there are. */
+        /* Only a group with excess can gain from a swap. A few draws find one, if there are
+         * many. */
         for (int draw = 0; draw < 8 && lanes->excess[group] == 0; draw++)
             group = xorshift64_below(random, groups);
         other = xorshift64_below(random, groups);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A panel pair at a time: order and scales improve each other in turns. For given scales the search
- * makes lanes fit better; for better lanes the fit makes scales finer; and again.
+ * Each pair of panels is quantised by itself. The search for an order of its quads and the search
+ * for the scales of its columns alternate: a better order makes the int16 lanes overflow less,
+ * which allows smaller scales, for which a better order is searched again.
  */
 #include "tools/convert/quantizer.h"
 
@@ -13,22 +14,24 @@
 #include "tools/convert/column_fit.h"
 #include "tools/convert/lane_search.h"
 
-/* Found by experiment on the shipped model: ten times the trials make weights 2 % finer. */
+/* Chosen by experiments with the shipped model: ten times as many trials make scales only 2 %
+ * smaller. */
 enum { ROUNDS = 8, TRIALS_PER_QUAD = 128, SLACK = 12 };
 
-/* Columns without a weight above it are rounded to zeros: the inverse of a scale stays finite. */
+/* Columns whose weights are all smaller are quantised to zeros, so that the inverse of every scale
+ * is finite. */
 #define LEAST_WEIGHT 1e-30f
 
-/* Scratch for one panel pair. */
+/* The state of one pair. */
 typedef struct pair_state {
     size_t depth;
     conv_lanes lanes;
-    uint16_t *k_of;        /* (depth) weight at each packed position */
-    uint16_t *position_of; /* (quads) inverse of the order */
-    float *packed;         /* (depth) one column in packed order */
-    int8_t *rounded;       /* (depth) the same, as integers */
-    int8_t *integers;      /* (32, depth) the pair, row-major */
-    float largest[CONV_PAIR_COLS];
+    uint16_t *k_of;        /* (depth) the position in the depth of each packed position */
+    uint16_t *position_of; /* (quads) the inverse of the order */
+    float *packed;         /* (depth) scratch: a column in packed order */
+    int8_t *rounded;       /* (depth) scratch: the same column as integers */
+    int8_t *integers;      /* (32, depth) the weights of the pair rounded to the nearest integer */
+    float largest[CONV_PAIR_COLS]; /* magnitude of the largest weight of each column */
     float scale[CONV_PAIR_COLS];
 } pair_state;
 
@@ -59,14 +62,15 @@ static int pair_init(pair_state *pair, size_t depth)
     return 0;
 }
 
-static void gather(pair_state *pair, const float *column)
+/* Copy a column into packed order. */
+static void pack_column(pair_state *pair, const float *column)
 {
     for (size_t i = 0; i < pair->depth; i++)
         pair->packed[i] = column[pair->k_of[i]];
 }
 
-/* Largest magnitudes, and the scales to begin with. */
-static void measure(pair_state *pair, const float *w)
+/* Find the largest weight of each column and set a first scale. */
+static void set_first_scales(pair_state *pair, const float *w)
 {
     for (size_t c = 0; c < CONV_PAIR_COLS; c++) {
         const float *column = w + c * pair->depth;
@@ -79,20 +83,21 @@ static void measure(pair_state *pair, const float *w)
     }
 }
 
-/* Scales for the order as it is. */
-static void fit_scales(pair_state *pair, const float *w, float step)
+/* Find better scales for the current order; `factor` is the ratio of neighbouring scales to try. */
+static void fit_scales(pair_state *pair, const float *w, float factor)
 {
     conv_packed_positions(pair->k_of, pair->lanes.order, pair->depth);
     for (size_t c = 0; c < CONV_PAIR_COLS; c++) {
         if (pair->largest[c] < LEAST_WEIGHT)
             continue;
-        gather(pair, w + c * pair->depth);
-        pair->scale[c] = conv_column_fit(pair->packed, pair->depth, pair->scale[c], step);
+        pack_column(pair, w + c * pair->depth);
+        pair->scale[c] = conv_fit_scale(pair->packed, pair->depth, pair->scale[c], factor);
     }
 }
 
-/* What the lanes would have to carry if nothing were lowered for their sake. */
-static void round_freely(pair_state *pair, const float *w)
+/* Round all weights to the nearest integer, whatever the lanes can hold: the search for an order
+ * needs the loads that this gives. */
+static void round_to_nearest(pair_state *pair, const float *w)
 {
     for (size_t c = 0; c < CONV_PAIR_COLS; c++) {
         float inverse = 1 / pair->scale[c];
@@ -107,23 +112,23 @@ static void round_freely(pair_state *pair, const float *w)
     }
 }
 
-/* The order and scales of a pair. */
-static void solve_pair(pair_state *pair, const float *w, xorshift64 *random)
+/* Search for the order and the scales of a pair. */
+static void optimize_pair(pair_state *pair, const float *w, xorshift64 *random)
 {
     uint64_t trials = TRIALS_PER_QUAD * (uint64_t)pair->lanes.quads;
 
-    measure(pair, w);
+    set_first_scales(pair, w);
     conv_lanes_shuffle(&pair->lanes, random);
     for (int round = 0; round < ROUNDS; round++) {
         fit_scales(pair, w, round == 0 ? 1.09f : 1.03f);
-        round_freely(pair, w);
+        round_to_nearest(pair, w);
         conv_lanes_load(&pair->lanes, pair->integers);
         conv_lanes_search(&pair->lanes, random, trials, SLACK);
     }
     fit_scales(pair, w, 1.01f);
 }
 
-/* Final integers of one column of the pair; returns the correction of its bias. */
+/* Choose the final integers of column c of the pair. Returns the number to add to its bias. */
 static float round_column(pair_state *pair, int8_t *q, const float *column, size_t c,
                           const conv_inputs *inputs)
 {
@@ -134,22 +139,23 @@ static float round_column(pair_state *pair, int8_t *q, const float *column, size
     if (inputs)
         return conv_compensate_column(q, column, pair->scale[c], inputs, pair->lanes.order,
                                       pair->position_of, pair->packed);
-    gather(pair, column);
-    conv_column_round(pair->rounded, pair->packed, pair->depth, pair->scale[c]);
+    pack_column(pair, column);
+    conv_round_column(pair->rounded, pair->packed, pair->depth, pair->scale[c]);
     for (size_t i = 0; i < pair->depth; i++)
         q[pair->k_of[i]] = pair->rounded[i];
     return 0;
 }
 
-/* Arrays of the result, writable. */
-typedef struct result {
+/* The arrays of a matrix, which are const there. */
+typedef struct writable_matrix {
     int8_t *weights;
     uint16_t *order;
     uint8_t *group;
     float *scale, *bias;
-} result;
+} writable_matrix;
 
-static int new_result(result *r, conv_matrix *matrix, conv_memory *memory, conv_error *error)
+static int allocate_matrix(writable_matrix *r, conv_matrix *matrix, conv_memory *memory,
+                           conv_error *error)
 {
     size_t pairs = matrix->cols / CONV_PAIR_COLS;
 
@@ -169,14 +175,13 @@ static int new_result(result *r, conv_matrix *matrix, conv_memory *memory, conv_
 }
 
 int conv_quantize(conv_matrix *matrix, conv_memory *memory, const float *weights, const float *bias,
-                  const conv_inputs *inputs, uint64_t seed, conv_fineness *fineness,
-                  conv_error *error)
+                  const conv_inputs *inputs, uint64_t seed, conv_ranges *ranges, conv_error *error)
 {
     size_t depth = matrix->depth;
     pair_state pair;
-    result out;
+    writable_matrix out;
 
-    if (new_result(&out, matrix, memory, error))
+    if (allocate_matrix(&out, matrix, memory, error))
         return -1;
     if (pair_init(&pair, depth))
         return conv_fail(error, "out of memory");
@@ -184,7 +189,7 @@ int conv_quantize(conv_matrix *matrix, conv_memory *memory, const float *weights
         size_t first = p * CONV_PAIR_COLS;
         xorshift64 random = xorshift64_seed(seed << 32 | p);
 
-        solve_pair(&pair, weights + first * depth, &random);
+        optimize_pair(&pair, weights + first * depth, &random);
         memcpy(out.order + p * (depth / 4), pair.lanes.order, depth / 4 * sizeof out.order[0]);
         out.group[p] = CONV_GROUP_QUADS;
         for (size_t i = 0; i < depth / 4; i++)
@@ -194,10 +199,10 @@ int conv_quantize(conv_matrix *matrix, conv_memory *memory, const float *weights
             out.bias[first + c] =
                 bias[first + c] + round_column(&pair, out.weights + (first + c) * depth,
                                                weights + (first + c) * depth, c, inputs);
-            fineness->range_sum += (double)pair.largest[c] / (double)pair.scale[c];
+            ranges->sum += (double)pair.largest[c] / (double)pair.scale[c];
         }
     }
-    fineness->columns += matrix->cols;
+    ranges->columns += matrix->cols;
     pair_free(&pair);
     return 0;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A linear layer's weights as int8: quad orders, column scales, rounding (docs/numerics.md).
- */
+/* Quantise float weights to int8: order tables, column scales, rounding (docs/numerics.md). */
 #ifndef DISTIL_TOOLS_CONVERT_QUANTIZER_H
 #define DISTIL_TOOLS_CONVERT_QUANTIZER_H
 
@@ -13,30 +11,29 @@
 #include "tools/convert/conv_error.h"
 #include "tools/convert/conv_memory.h"
 
-/* How fine the integers came out. */
-typedef struct conv_fineness {
-    double range_sum; /* of each column, its largest weight in units of its scale: up to 127 */
-    size_t columns;
-} conv_fineness;
+/* How much of the range of int8 the columns use, for the summary of a conversion. */
+typedef struct conv_ranges {
+    double sum;     /* over columns, of the largest weight / scale, which is at most 127 */
+    size_t columns; /* columns added so far */
+} conv_ranges;
 
 /*
- * Quantise `matrix->cols` columns of `matrix->depth` weights, (cols, depth) row-major, finite.
- * Sets the matrix's weights, order, group, scale and bias, all in `memory`.
+ * Quantise the weights of a matrix. The caller sets matrix->cols and matrix->depth; this function
+ * sets the other members to arrays that belong to memory.
  *
- * inputs   NULL: to the nearest integers. Else what is known of the layer's inputs: errors of
- *          rounding are then passed on to weights not yet rounded, and to the bias.
- * seed     of the search; one a matrix
- * fineness added to
+ * weights  (cols, depth) row-major, finite inputs   statistics of the matrix's inputs, with which
+ * rounding errors are compensated in other
+ *          weights and in the bias; NULL rounds every weight to the nearest integer
+ * seed     of the random search for an order; another one for each matrix ranges   gets the ranges
+ * of the columns added
  *
- * 0, or -1 with *error filled (no memory).
+ * Returns 0, or -1 with *error filled without memory.
  */
 int conv_quantize(conv_matrix *matrix, conv_memory *memory, const float *weights, const float *bias,
-                  const conv_inputs *inputs, uint64_t seed, conv_fineness *fineness,
-                  conv_error *error);
+                  const conv_inputs *inputs, uint64_t seed, conv_ranges *ranges, conv_error *error);
 
-/*
- * Embedding rows as int8 with a scale each, (rows, dim): out[row_of[i]] is in[i].
- */
+/* Quantise embeddings (rows, dim) to int8 with one scale for each row. Row i of the input becomes
+ * row row_of[i] of the output. */
 void conv_quantize_rows(int8_t *out, float *scale, const float *in, const uint32_t *row_of,
                         size_t rows, size_t dim);
 

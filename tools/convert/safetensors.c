@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* safetensors: header checks, the index over several files, exact reading as float. */
+/* Checking headers, opening the files of an index, and decoding elements. */
 #include "tools/convert/safetensors.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 
 enum { READ_CHUNK = 1 << 16, MAX_INDEX_BYTES = 64 << 20 };
 
-/* Element types of the format, with their size. */
+/* The element types of the format. */
 static const struct {
     const char *name;
     unsigned bits;
@@ -31,7 +31,8 @@ static unsigned dtype_bits(const char *name)
     return 0;
 }
 
-/* A JSON string as malloc'd, NUL-terminated text; NULL without memory or with a NUL inside. */
+/* Decode a JSON string into malloc'd, NUL-terminated text. Returns NULL without memory or if the
+ * string has a NUL. */
 static char *copy_string(json_value value)
 {
     char *text = malloc(value.bytes);
@@ -50,36 +51,37 @@ static char *copy_string(json_value value)
 
 /* ---- header --------------------------------------------------------------------------------- */
 
-typedef struct header_context {
+/* What checking a header needs besides its text. */
+typedef struct header_facts {
     const char *path;
     uint64_t data_bytes;
     conv_error *error;
-} header_context;
+} header_facts;
 
-static int parse_shape(st_tensor *tensor, json_value shape, const header_context *ctx)
+static int parse_shape(st_tensor *tensor, json_value shape, const header_facts *facts)
 {
     json_iter iter;
 
     if (shape.type != JSON_ARRAY)
-        return conv_fail(ctx->error, "%s: tensor %s: expected an array as shape, found %s",
-                         ctx->path, tensor->name, json_type_name(shape.type));
+        return conv_fail(facts->error, "%s: tensor %s: expected an array as shape, found %s",
+                         facts->path, tensor->name, json_type_name(shape.type));
     json_iter_init(&iter, shape);
     while (json_iter_next(&iter)) {
         if (tensor->rank == ST_MAX_RANK)
-            return conv_fail(ctx->error, "%s: tensor %s: expected at most %d dimensions", ctx->path,
-                             tensor->name, ST_MAX_RANK);
+            return conv_fail(facts->error, "%s: tensor %s: expected at most %d dimensions",
+                             facts->path, tensor->name, ST_MAX_RANK);
         if (json_uint64(iter.value, &tensor->shape[tensor->rank]))
-            return conv_fail(ctx->error,
+            return conv_fail(facts->error,
                              "%s: tensor %s: expected a count as dimension %zu of its shape, found "
                              "%.*s",
-                             ctx->path, tensor->name, tensor->rank,
+                             facts->path, tensor->name, tensor->rank,
                              iter.value.bytes < 40 ? (int)iter.value.bytes : 40, iter.value.text);
         tensor->rank++;
     }
     return 0;
 }
 
-static int parse_offsets(st_tensor *tensor, json_value offsets, const header_context *ctx)
+static int parse_offsets(st_tensor *tensor, json_value offsets, const header_facts *facts)
 {
     uint64_t value[2] = {0, 0};
     size_t count = 0;
@@ -92,74 +94,76 @@ static int parse_offsets(st_tensor *tensor, json_value offsets, const header_con
         count++;
     }
     if (bad || count != 2)
-        return conv_fail(ctx->error, "%s: tensor %s: expected [begin, end] as data_offsets",
-                         ctx->path, tensor->name);
-    if (value[0] > value[1] || value[1] > ctx->data_bytes)
-        return conv_fail(ctx->error,
+        return conv_fail(facts->error, "%s: tensor %s: expected [begin, end] as data_offsets",
+                         facts->path, tensor->name);
+    if (value[0] > value[1] || value[1] > facts->data_bytes)
+        return conv_fail(facts->error,
                          "%s: tensor %s: data_offsets [%" PRIu64 ", %" PRIu64
                          "] do not lie within the %" PRIu64 " bytes of data: the file is damaged "
                          "or cut short; copy or download it again",
-                         ctx->path, tensor->name, value[0], value[1], ctx->data_bytes);
+                         facts->path, tensor->name, value[0], value[1], facts->data_bytes);
     tensor->begin = value[0];
     tensor->end = value[1];
     return 0;
 }
 
-/* The tensor's bytes have to be those of its shape and type. */
-static int check_size(const st_tensor *tensor, const header_context *ctx)
+/* Check that a tensor has as many bytes as its shape and type need. */
+static int check_size(const st_tensor *tensor, const header_facts *facts)
 {
     unsigned bits = dtype_bits(tensor->dtype);
     uint64_t total = bits;
     char shape[128];
 
     if (bits == 0)
-        return conv_fail(ctx->error, "%s: tensor %s: unknown dtype %s", ctx->path, tensor->name,
+        return conv_fail(facts->error, "%s: tensor %s: unknown dtype %s", facts->path, tensor->name,
                          tensor->dtype);
     for (size_t i = 0; i < tensor->rank; i++) {
         if (tensor->shape[i] != 0 && total > UINT64_MAX / tensor->shape[i])
-            return conv_fail(ctx->error, "%s: tensor %s: shape %s is beyond any file", ctx->path,
-                             tensor->name,
+            return conv_fail(facts->error, "%s: tensor %s: shape %s is beyond any file",
+                             facts->path, tensor->name,
                              st_shape_text(shape, sizeof shape, tensor->shape, tensor->rank));
         total *= tensor->shape[i];
     }
     if (total % 8 != 0 || total / 8 != tensor->end - tensor->begin)
-        return conv_fail(ctx->error,
+        return conv_fail(facts->error,
                          "%s: tensor %s: expected %" PRIu64 " bytes for shape %s of %s, found "
                          "%" PRIu64,
-                         ctx->path, tensor->name, total / 8,
+                         facts->path, tensor->name, total / 8,
                          st_shape_text(shape, sizeof shape, tensor->shape, tensor->rank),
                          tensor->dtype, tensor->end - tensor->begin);
     return 0;
 }
 
 static int parse_tensor(st_tensor *tensor, json_value name, json_value fields,
-                        const header_context *ctx)
+                        const header_facts *facts)
 {
-    json_value value;
+    json_value dtype, shape, offsets;
+    const json_field members[] = {{"dtype", &dtype}, {"shape", &shape}, {"data_offsets", &offsets}};
     size_t length;
 
     tensor->name = copy_string(name);
     if (!tensor->name)
-        return conv_fail(ctx->error, "%s: a tensor name that cannot be, or out of memory",
-                         ctx->path);
+        return conv_fail(facts->error, "%s: a tensor name that cannot be, or out of memory",
+                         facts->path);
     if (fields.type != JSON_OBJECT)
-        return conv_fail(ctx->error, "%s: tensor %s: expected an object, found %s", ctx->path,
+        return conv_fail(facts->error, "%s: tensor %s: expected an object, found %s", facts->path,
                          tensor->name, json_type_name(fields.type));
-    if (!json_get(fields, "dtype", &value) || value.type != JSON_STRING)
-        return conv_fail(ctx->error, "%s: tensor %s: no dtype", ctx->path, tensor->name);
-    length = json_string(value, tensor->dtype, sizeof tensor->dtype - 1);
+    json_members(fields, members, sizeof members / sizeof members[0]);
+    if (dtype.type != JSON_STRING)
+        return conv_fail(facts->error, "%s: tensor %s: no dtype", facts->path, tensor->name);
+    length = json_string(dtype, tensor->dtype, sizeof tensor->dtype - 1);
     if (length >= sizeof tensor->dtype)
-        return conv_fail(ctx->error, "%s: tensor %s: unknown dtype %s...", ctx->path, tensor->name,
-                         tensor->dtype);
-    if (!json_get(fields, "shape", &value))
-        return conv_fail(ctx->error, "%s: tensor %s: no shape", ctx->path, tensor->name);
-    if (parse_shape(tensor, value, ctx))
+        return conv_fail(facts->error, "%s: tensor %s: unknown dtype %s...", facts->path,
+                         tensor->name, tensor->dtype);
+    if (shape.type == JSON_ABSENT)
+        return conv_fail(facts->error, "%s: tensor %s: no shape", facts->path, tensor->name);
+    if (parse_shape(tensor, shape, facts))
         return -1;
-    if (!json_get(fields, "data_offsets", &value))
-        return conv_fail(ctx->error, "%s: tensor %s: no data_offsets", ctx->path, tensor->name);
-    if (parse_offsets(tensor, value, ctx))
+    if (offsets.type == JSON_ABSENT)
+        return conv_fail(facts->error, "%s: tensor %s: no data_offsets", facts->path, tensor->name);
+    if (parse_offsets(tensor, offsets, facts))
         return -1;
-    return check_size(tensor, ctx);
+    return check_size(tensor, facts);
 }
 
 static int by_begin(const void *a, const void *b)
@@ -177,8 +181,9 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const st_tensor *)a)->name, ((const st_tensor *)b)->name);
 }
 
-/* Tensors cover the data exactly, and no two have one name; leaves them sorted by name. */
-static int check_cover(st_header *header, const header_context *ctx)
+/* Check that the tensors cover the data exactly and that no two have the same name. Leaves them
+ * sorted by name. */
+static int check_cover(st_header *header, const header_facts *facts)
 {
     uint64_t at = 0;
 
@@ -187,21 +192,21 @@ static int check_cover(st_header *header, const header_context *ctx)
         const st_tensor *tensor = &header->tensors[i];
 
         if (tensor->begin != at)
-            return conv_fail(ctx->error,
+            return conv_fail(facts->error,
                              "%s: tensor %s: expected its data at offset %" PRIu64
                              ", where the tensor before it ends, found %" PRIu64 " (%s)",
-                             ctx->path, tensor->name, at, tensor->begin,
+                             facts->path, tensor->name, at, tensor->begin,
                              tensor->begin < at ? "tensors overlap" : "a gap");
         at = tensor->end;
     }
-    if (at != ctx->data_bytes)
-        return conv_fail(ctx->error,
+    if (at != facts->data_bytes)
+        return conv_fail(facts->error,
                          "%s: expected %" PRIu64 " bytes of data for its tensors, found %" PRIu64,
-                         ctx->path, at, ctx->data_bytes);
+                         facts->path, at, facts->data_bytes);
     qsort(header->tensors, header->count, sizeof header->tensors[0], by_name);
     for (size_t i = 1; i < header->count; i++)
         if (strcmp(header->tensors[i - 1].name, header->tensors[i].name) == 0)
-            return conv_fail(ctx->error, "%s: tensor %s: listed twice", ctx->path,
+            return conv_fail(facts->error, "%s: tensor %s: listed twice", facts->path,
                              header->tensors[i].name);
     return 0;
 }
@@ -220,7 +225,7 @@ static size_t count_members(json_value object)
 int st_header_parse(st_header *header, const char *path, const char *text, size_t bytes,
                     uint64_t data_bytes, conv_error *error)
 {
-    header_context ctx = {path, data_bytes, error};
+    header_facts facts = {path, data_bytes, error};
     json_error why;
     json_value root;
     json_iter iter;
@@ -241,10 +246,10 @@ int st_header_parse(st_header *header, const char *path, const char *text, size_
     while (!failed && json_iter_next(&iter)) {
         if (json_string_is(iter.key, "__metadata__"))
             continue;
-        failed = parse_tensor(&header->tensors[header->count++], iter.key, iter.value, &ctx);
+        failed = parse_tensor(&header->tensors[header->count++], iter.key, iter.value, &facts);
     }
     if (!failed)
-        failed = check_cover(header, &ctx);
+        failed = check_cover(header, &facts);
     if (failed)
         st_header_free(header);
     return failed;
@@ -261,6 +266,7 @@ void st_header_free(st_header *header)
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
+/* Read and check the header of an open file. */
 static int read_header(st_file *file, conv_error *error)
 {
     const conv_source *source = &file->source;
@@ -299,7 +305,7 @@ static int read_header(st_file *file, conv_error *error)
     return failed;
 }
 
-/* Open one file as the next of the checkpoint; its name is taken over. */
+/* Open a file and append it to the checkpoint, which then owns the name. */
 static int add_file(st_checkpoint *checkpoint, const char *directory, char *name, conv_error *error)
 {
     st_file *files = realloc(checkpoint->files, (checkpoint->file_count + 1) * sizeof *files);
@@ -317,7 +323,7 @@ static int add_file(st_checkpoint *checkpoint, const char *directory, char *name
         free(name);
         return -1;
     }
-    checkpoint->file_count++; /* from here on st_close releases it */
+    checkpoint->file_count++; /* from here on, st_close closes the file and frees the name */
     if (read_header(file, error))
         return -1;
     for (size_t i = 0; i < file->header.count; i++)
@@ -338,12 +344,13 @@ static const st_tensor *find_in_file(const st_file *file, const char *name)
     st_tensor key;
 
     memset(&key, 0, sizeof key);
-    key.name = (char *)(uintptr_t)name; /* compared, never written */
+    key.name = (char *)(uintptr_t)name; /* bsearch only reads it */
     return bsearch(&key, file->header.tensors, file->header.count, sizeof key, by_name);
 }
 
-/* One entry of the index: the file exists, lies in the folder, and has the tensor. */
-static int take_index_entry(st_checkpoint *checkpoint, const char *directory, json_value name,
+/* Process an entry of the index: check that the file name has no directory, open the file if it is
+ * not open yet, and check that it has the tensor. */
+static int open_index_entry(st_checkpoint *checkpoint, const char *directory, json_value name,
                             json_value value, conv_error *error)
 {
     char *tensor = copy_string(name);
@@ -377,6 +384,7 @@ static int take_index_entry(st_checkpoint *checkpoint, const char *directory, js
     return failed;
 }
 
+/* Open all files that model.safetensors.index.json names. */
 static int open_index(st_checkpoint *checkpoint, const char *directory, conv_error *error)
 {
     conv_source source;
@@ -399,7 +407,7 @@ static int open_index(st_checkpoint *checkpoint, const char *directory, conv_err
     if (!failed) {
         json_iter_init(&iter, map);
         while (!failed && json_iter_next(&iter))
-            failed = take_index_entry(checkpoint, directory, iter.key, iter.value, error);
+            failed = open_index_entry(checkpoint, directory, iter.key, iter.value, error);
     }
     if (!failed && checkpoint->file_count == 0)
         failed = conv_fail(error, "%s: weight_map names no file", source.path);
@@ -408,7 +416,7 @@ static int open_index(st_checkpoint *checkpoint, const char *directory, conv_err
     return failed;
 }
 
-/* Neither form of safetensors is there: say what to do about what is. */
+/* Set the error for a folder without safetensors: what it has instead, and how to convert it. */
 static int refuse_folder(const char *directory, conv_error *error)
 {
     static const char *const others[] = {"pytorch_model.bin", "pytorch_model.bin.index.json",
@@ -496,7 +504,7 @@ static float float_of_bits(uint32_t bits)
     return value;
 }
 
-/* IEEE 754 binary16 to binary32; every value is representable. */
+/* Convert IEEE 754 binary16 to binary32, which represents every value of it. */
 static float float_of_half(uint32_t half)
 {
     uint32_t sign = (half & 0x8000) << 16;
@@ -505,7 +513,7 @@ static float float_of_half(uint32_t half)
 
     if (exponent == 31)
         return float_of_bits(sign | 0x7f800000 | fraction << 13);
-    if (exponent == 0) { /* zero and subnormals: fraction * 2^-24 */
+    if (exponent == 0) { /* Zero and subnormal numbers are fraction * 2^-24. */
         float value = (float)fraction * 0x1p-24f;
 
         return sign ? -value : value;
@@ -513,8 +521,9 @@ static float float_of_half(uint32_t half)
     return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
 }
 
-/* Elements from their little-endian bytes. */
-static void decode(float *out, const unsigned char *raw, size_t count, unsigned bits, int brain)
+/* Decode little-endian elements: F32 if bits is 32, otherwise BF16 if brain is 1, otherwise F16. */
+static void decode_floats(float *out, const unsigned char *raw, size_t count, unsigned bits,
+                          int brain)
 {
     for (size_t i = 0; i < count; i++) {
         if (bits == 32) {
@@ -553,7 +562,7 @@ int st_read(const st_checkpoint *checkpoint, const st_tensor *tensor, float *out
 
         failed = conv_source_read(&file->source, at, raw, bytes, error);
         if (!failed)
-            decode(out + index, raw, count, bits, brain);
+            decode_floats(out + index, raw, count, bits, brain);
         for (size_t i = 0; i < count && !failed; i++)
             if (!isfinite(out[index + i]))
                 failed = conv_fail(error,

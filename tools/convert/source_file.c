@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files read by position, every byte accounted for. */
+/* Reading files with pread, which may return less than asked for. */
 #include "tools/convert/source_file.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ int conv_source_open(conv_source *source, const char *directory, const char *nam
     source->path = conv_join_path(directory, name);
     if (!source->path)
         return conv_fail(error, "%s: out of memory", name);
-    /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
+    /* With O_NONBLOCK, opening a FIFO does not wait for a writer. */
     source->fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (source->fd < 0 || fstat(source->fd, &status)) {
         conv_fail(error, "%s: cannot open: %s", source->path, strerror(errno));

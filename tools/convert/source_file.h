@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file that the conversion reads: opened once, measured once, read by position, hashed for the
- * provenance record.
+ * A file that the conversion reads. It is opened once and read by position, so all reads and the
+ * hash are of the same file even if another takes its name meanwhile.
  */
 #ifndef DISTIL_TOOLS_CONVERT_SOURCE_FILE_H
 #define DISTIL_TOOLS_CONVERT_SOURCE_FILE_H
@@ -12,30 +12,35 @@
 #include "tools/convert/conv_error.h"
 
 typedef struct conv_source {
-    char *path; /* as messages name it */
+    char *path; /* for messages */
     int fd;
-    uint64_t bytes; /* size when opened */
+    uint64_t bytes; /* size at the time of opening */
 } conv_source;
 
-/* directory "/" name, or name alone where directory is NULL; malloc'd, NULL without memory. */
+/* Return "directory/name", or "name" if directory is NULL, in malloc'd memory; NULL without
+ * memory. */
 char *conv_join_path(const char *directory, const char *name);
 
-/* 1 if something is there under this name. */
+/* 1 if a file of any kind has this name. */
 int conv_source_exists(const char *directory, const char *name);
 
-/* Open a regular file; directory as for conv_join_path. 0, or -1 with *error filled. */
+/* Open a regular file; directory may be NULL, as in conv_join_path. Returns 0, or -1 with *error
+ * filled. */
 int conv_source_open(conv_source *source, const char *directory, const char *name,
                      conv_error *error);
 void conv_source_close(conv_source *source);
 
-/* Read exactly [offset, offset + bytes); a file that has become shorter is an error. */
+/* Read exactly `bytes` bytes from `offset` on. Returns 0; or -1 with *error filled, also if the
+ * file has become shorter. */
 int conv_source_read(const conv_source *source, uint64_t offset, void *out, size_t bytes,
                      conv_error *error);
 
-/* The whole file in malloc'd memory with a NUL after it; refused above limit bytes. */
+/* Read the whole file, at most limit bytes, into malloc'd memory and append a NUL. Returns NULL
+ * with *error filled if it cannot. */
 char *conv_source_read_all(const conv_source *source, size_t limit, conv_error *error);
 
-/* SHA-256 of the whole file as 64 hexadecimal digits and a NUL. */
+/* Write the SHA-256 of the whole file as 64 hexadecimal digits and a NUL. Returns 0, or -1 with
+ * *error filled. */
 int conv_source_sha256(const conv_source *source, char hex[65], conv_error *error);
 
 #endif

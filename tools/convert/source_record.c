@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines of provenance. */
+/* Formatting the lines of the provenance section. */
 #include "tools/convert/source_record.h"
 
 #include <stdarg.h>
