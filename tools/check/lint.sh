@@ -58,6 +58,7 @@ shell_syntax() {
 }
 
 gate "rooms and includes" tsort sh tools/check/check_includes.sh
+gate "pages" grep sh tools/check/check_pages.sh
 gate "symbols and imports" nm sh tools/check/check_symbols.sh "$DISTIL_BUILD"
 gate "instructions by file" objdump sh tools/check/check_isa.sh "$DISTIL_BUILD"
 gate "text" grep sh tools/check/check_text.sh
