@@ -36,14 +36,14 @@ int classifier_init(classifier *c, const config *settings, const distil_model *m
 
 /*
  * Classify the texts of up to CLASSIFY_MAX_ITEMS items in one batch. Items whose result has a
- * status other than ITEM_DONE are left alone; a text without characters is neutral with a score of
+ * status other than ITEM_DONE are not classified. A text without characters is neutral with a score of
  * 0.5 and is not given to the model. Each other result gets its label, its score and its share of
  * the time, or the status ITEM_MODEL if inference failed or its output is no distribution.
  */
 void classify_items(const classifier *c, const event_item *items, item_result *results,
                     size_t count);
 
-/* 1 if the n numbers are probabilities: each from 0 to 1, and their sum 1 within 1e-3. */
+/* Returns 1 if the n numbers are probabilities: each from 0 to 1, and their sum 1 within 1e-3. */
 int classify_is_distribution(const float *p, size_t n);
 
 /* The number of bytes that the first max_chars code points of a well-formed UTF-8 text take up: all

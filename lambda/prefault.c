@@ -28,9 +28,9 @@ typedef struct work {
     atomic_size_t read;
 } work;
 
-/* 1 if the page at offset `at` is in the page cache. If the file system cannot tell, the time that
- * reading a byte takes decides. A thread that loses its CPU meanwhile gets 0 for a cached page; the
- * range is then read once without need. */
+/* Returns 1 if the page at offset `at` is in the page cache. If the file system cannot tell, the
+ * time that reading a byte takes decides. A thread that loses its CPU meanwhile gets 0 for a cached
+ * page; the range is then read once without need. */
 static int is_page_cached(int fd, off_t at)
 {
     char byte;
@@ -45,7 +45,7 @@ static int is_page_cached(int fd, off_t at)
     return n == 1 && clock_now_ns() - begin < SLOW_NS;
 }
 
-/* 1 if a page in each PROBE_BYTES of the range is in the page cache. */
+/* Returns 1 if a page in each PROBE_BYTES of the range is in the page cache. */
 static int is_cached(const work *w, size_t range)
 {
     size_t begin = range * PREFAULT_RANGE_BYTES, end = begin + PREFAULT_RANGE_BYTES;

@@ -167,9 +167,9 @@ static void run_chunk(event_progress *p, chunk *c)
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-/* 1 if the rest of the event can fail unread: it is too late for it, its failures get no log lines
- * any more, and no answer names them. An event can have a million records, and reading those would
- * use up the time that is kept for the answer. */
+/* Returns 1 if the rest of the event can fail unread: it is too late for it, its failures get no
+ * log lines any more, and no answer names them. An event can have a million records, and reading
+ * those would use up the time that is kept for the answer. */
 static int may_skip_rest(const event_progress *p)
 {
     return p->failed >= RECORDS_FAILURE_LINES && is_too_late(p) &&

@@ -41,7 +41,8 @@ typedef struct event_progress {
 /* Read, classify, store and answer every record. The answer goes to *to. */
 void records_run(event_progress *p, buffer *to);
 
-/* 1 if a failed record fails the whole invocation, 0 if the answer says which record has failed. */
+/* Returns 1 if a failed record fails the whole invocation, 0 if the answer says which record has
+ * failed. */
 int records_fail_invocation(const event_progress *p);
 
 #endif

@@ -39,7 +39,8 @@ static const char *variable(const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* 1 if the text is visible ASCII, which every credential is made of and which a header may hold. */
+/* Returns 1 if the text is visible ASCII, which every credential is made of and which a header may
+ * hold. */
 static int is_visible(const char *text)
 {
     for (; *text != '\0'; text++)
@@ -235,7 +236,8 @@ static int read_authorization(const char *path, char *out, size_t capacity)
     return 0;
 }
 
-/* 1 if the text can be the value of a header: printable ASCII, with blanks as in "Bearer ...". */
+/* Returns 1 if the text can be the value of a header: printable ASCII, with blanks as in "Bearer
+ * ...". */
 static int is_printable(const char *text)
 {
     for (; *text != '\0'; text++)

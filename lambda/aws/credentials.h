@@ -57,8 +57,8 @@ typedef struct credentials {
  * address, or it needs TLS and this program has none. */
 int credentials_init(credentials *c, char *why, size_t why_bytes);
 
-/* 1 if the environment names an https endpoint for credentials. tls_setup is then to be called
- * before the first credentials_ready. */
+/* Returns 1 if the environment names an https endpoint for credentials. tls_setup is then to be
+ * called before the first credentials_ready. */
 int credentials_want_tls(void);
 
 /* Make sure that c->set is valid at now_ms (milliseconds since 1970), and ask the endpoint before

@@ -88,7 +88,7 @@ static int parse_digits(http_slice text, size_t at, size_t digits)
     return value;
 }
 
-/* 1 if the text has the punctuation of the pattern, in which '*' stands for any byte. */
+/* Returns 1 if the text has the punctuation of the pattern, in which '*' stands for any byte. */
 static int has_form(http_slice text, const char *pattern)
 {
     if (text.size < strlen(pattern))

@@ -183,7 +183,7 @@ static int is_json(http_slice type)
            http_is_nocase(type, "application/json");
 }
 
-/* 1 if the answer has a checksum and its body has another one. */
+/* Returns 1 if the answer has a checksum and its body has another one. */
 static int is_damaged(const http_head *head, http_slice body)
 {
     http_slice sum = http_get(head, "X-Amz-Crc32");

@@ -382,9 +382,9 @@ static void notify_observer(const update *u, int updated, double wait_ms)
         options->on_attempt(options->observer, &attempt);
 }
 
-/* 1 if the attempt is to be repeated immediately. This happens after the clock was corrected, after
- * credentials were renewed, and after a timeout on a connection that may have died while the
- * process was frozen. Such a repetition does not count as an attempt. */
+/* Returns 1 if the attempt is to be repeated immediately. This happens after the clock was
+ * corrected, after credentials were renewed, and after a timeout on a connection that may have died
+ * while the process was frozen. Such a repetition does not count as an attempt. */
 static int retry_at_once(update *u)
 {
     switch (u->reply.verdict) {

@@ -52,9 +52,9 @@ typedef struct answer {
     event_delivery delivery;
     int list;       /* 1: the event has several records, and the body is an array. */
     size_t written; /* The number of records, or for SQS of failures, that were written so far. */
-    item_status
-        first_failure; /* ITEM_DONE: none has failed. It decides the status of an HTTP answer. */
-    buffer body;       /* For HTTP: the body before it becomes a JSON string. Otherwise unused. */
+    /* ITEM_DONE: none has failed. It decides the status of an HTTP answer. */
+    item_status first_failure;
+    buffer body; /* For HTTP: the body before it becomes a JSON string. Otherwise unused. */
     buffer *to;
 } answer;
 

@@ -38,7 +38,7 @@ void event_read_root(event_root *root, json_value value)
                                  {"detail", &root->detail},
                                  {"version", &root->version},
                                  {"httpMethod", &root->http_method},
-                                 {"requestContext", &root->context},
+                                 {"requestContext", &root->request_context},
                                  {"body", &root->body},
                                  {"isBase64Encoded", &root->is_base64},
                                  {"text", &root->text},

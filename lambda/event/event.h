@@ -3,8 +3,8 @@
  * Events: which source an event comes from, and which texts it asks to classify.
  *
  * `event_sources` is the one table. It has a row for each source, with functions that recognise its
- * events and read their records. A row knows nothing but the form of its own events; records.c uses
- * all rows alike.
+ * events and read their records. A row knows nothing but the form of its own events. The handler
+ * uses all rows alike.
  *
  * The message in a record is a JSON object, either in place or as text in a string:
  *     {"source_id": "...", "timestamp": "...", "text_for_analysis": "...", "model_version": "..."}
@@ -77,11 +77,11 @@ typedef struct event_refusal {
 typedef struct event_root {
     json_value value; /* The event itself, which may be of any type. */
     json_value warmup;
-    json_value records;                        /* For SNS and SQS. */
-    json_value detail_type, source, detail;    /* For EventBridge. */
-    json_value version, http_method, context;  /* For HTTP. */
-    json_value body, is_base64;                /* For HTTP. */
-    json_value text, text_for_analysis, texts; /* For direct invocation. */
+    json_value records;                               /* For SNS and SQS. */
+    json_value detail_type, source, detail;           /* For EventBridge. */
+    json_value version, http_method, request_context; /* For HTTP. */
+    json_value body, is_base64;                       /* For HTTP. */
+    json_value text, text_for_analysis, texts;        /* For direct invocation. */
     struct {
         json_value sns_source; /* The member EventSource, as SNS spells it. */
         json_value sqs_source; /* The member eventSource, as SQS spells it. */
@@ -111,7 +111,7 @@ void event_read_root(event_root *root, json_value value);
 /* Returns the first source that recognises the event, or NULL. */
 const event_source *event_recognise(const event_root *root);
 
-/* 1 if the event has "warmup": true, which asks for nothing but a sign of life. */
+/* Returns 1 if the event has "warmup": true, which asks for nothing but a sign of life. */
 int event_is_warmup(const event_root *root);
 
 /* Returns the next record. It may be called `count` times. */

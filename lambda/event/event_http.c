@@ -14,14 +14,14 @@ int event_http_v2_recognise(const event_root *root)
 {
     json_value http, method;
 
-    return json_string_is(root->version, "2.0") && json_get(root->context, "http", &http) &&
+    return json_string_is(root->version, "2.0") && json_get(root->request_context, "http", &http) &&
            json_get(http, "method", &method) && method.type == JSON_STRING;
 }
 
 /* Version 1.0 has httpMethod and requestContext. */
 int event_http_v1_recognise(const event_root *root)
 {
-    return root->http_method.type == JSON_STRING && root->context.type == JSON_OBJECT;
+    return root->http_method.type == JSON_STRING && root->request_context.type == JSON_OBJECT;
 }
 
 /* Returns the value of a digit of base64 (RFC 4648), or -1 for another character. */

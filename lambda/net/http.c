@@ -19,7 +19,8 @@ static int is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* 1 for a byte that may be part of a header's value, a reason phrase or a chunk extension. */
+/* Returns 1 for a byte that may be part of a header's value, a reason phrase or a chunk
+ * extension. */
 static int is_text(char c)
 {
     unsigned char u = (unsigned char)c;
@@ -27,7 +28,7 @@ static int is_text(char c)
     return c == '\t' || (u >= 0x20 && u != 0x7f);
 }
 
-/* 1 for a tchar of RFC 9110, which names of headers and methods are made of. */
+/* Returns 1 for a tchar of RFC 9110, which names of headers and methods are made of. */
 static int is_token(char c)
 {
     if (is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
@@ -158,7 +159,7 @@ http_slice http_get(const http_head *head, const char *name)
 
 /* ---- what the headers mean ------------------------------------------------------------------ */
 
-/* 1 if the token is in the comma-separated list of a header with this name. */
+/* Returns 1 if the token is in the comma-separated list of a header with this name. */
 static int list_has(const http_head *head, const char *name, const char *token)
 {
     for (size_t i = 0; i < head->header_count; i++) {
@@ -264,8 +265,9 @@ static http_progress parse_status_line(http_head *head, http_slice line, int *mi
     return HTTP_DONE;
 }
 
-/* 1 if the bytes can be the beginning of a status line. A server that speaks another protocol is
- * thus refused at its first bytes, instead of being waited for until a line is complete. */
+/* Returns 1 if the bytes can be the beginning of a status line. A server that speaks another
+ * protocol is thus refused at its first bytes, instead of being waited for until a line is
+ * complete. */
 static int may_be_response(const char *bytes, size_t size)
 {
     size_t known = sizeof "HTTP/1." - 1;

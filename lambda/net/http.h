@@ -65,7 +65,7 @@ http_progress http_parse_request(http_head *head, const char *bytes, size_t size
  * empty and its `at` is NULL. */
 http_slice http_get(const http_head *head, const char *name);
 
-/* 1 if the slice is exactly this text; http_is_nocase ignores the case of ASCII letters. */
+/* Returns 1 if the slice is exactly this text; http_is_nocase ignores the case of ASCII letters. */
 int http_is(http_slice slice, const char *text);
 int http_is_nocase(http_slice slice, const char *text);
 

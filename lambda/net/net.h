@@ -49,8 +49,8 @@ net_status net_send(net_stream *s, const char *bytes, size_t size, int64_t deadl
 net_status net_receive(net_stream *s, char *out, size_t capacity, size_t *received,
                        int64_t deadline_ns);
 
-/* 1 if an idle connection cannot be used again: the peer has closed it or has sent something
- * without being asked. A stream that is not connected is stale. */
+/* Returns 1 if an idle connection cannot be used again: the peer has closed it or has sent
+ * something without being asked. A stream that is not connected is stale. */
 int net_stale(net_stream *s);
 
 /* Close the stream if it is connected. */

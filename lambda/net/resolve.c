@@ -37,7 +37,7 @@ const resolve_source resolve_system = {"/etc/hosts", "/etc/resolv.conf", 53};
 
 /* ---- addresses as text ---------------------------------------------------------------------- */
 
-/* 1 if the text is an address; *out is set to it. */
+/* Returns 1 if the text is an address; *out is set to it. */
 static int parse_literal(resolve_address *out, const char *text)
 {
     char plain[INET6_ADDRSTRLEN];
@@ -259,8 +259,8 @@ static int get_name(message *m, uint8_t out[RESOLVE_NAME_BYTES])
     return 0;
 }
 
-/* 1 if two names, given as labels, are equal apart from the case of letters. The size of a label is
- * below 64, so it is never mistaken for a letter. */
+/* Returns 1 if two names, given as labels, are equal apart from the case of letters. The size of a
+ * label is below 64, so it is never mistaken for a letter. */
 static int same_name(const uint8_t *a, const uint8_t *b)
 {
     for (;; a++, b++) {
@@ -323,7 +323,7 @@ static int read_answers(resolve_address *out, size_t *count, message m, unsigned
     return 0;
 }
 
-/* 1 if the message answers the query: it has the same id and repeats the same question. */
+/* Returns 1 if the message answers the query: it has the same id and repeats the same question. */
 static int answers_query(const uint8_t *query, size_t query_bytes, const uint8_t *reply,
                          size_t reply_bytes)
 {

@@ -15,7 +15,7 @@
 
 #include "lambda/net/wait.h"
 
-/* 1 if this program was built with TLS. */
+/* Returns 1 if this program was built with TLS. */
 int tls_available(void);
 
 /* Load the root certificates, once, before any connection is made. `ca_file` is NULL for the
@@ -33,8 +33,8 @@ net_status tls_send(void *tls, int fd, const char *bytes, size_t size, int64_t d
 net_status tls_receive(void *tls, int fd, char *out, size_t capacity, size_t *received,
                        int64_t deadline_ns, char *why, size_t why_bytes);
 
-/* 1 if an idle connection cannot be used again. Records of the protocol itself, such as session
- * tickets, may be waiting to be read and do not make a connection stale. */
+/* Returns 1 if an idle connection cannot be used again. Records of the protocol itself, such as
+ * session tickets, may be waiting to be read and do not make a connection stale. */
 int tls_stale(void *tls, int fd);
 
 /* Send close_notify if that does not block, and release the TLS connection. The caller closes

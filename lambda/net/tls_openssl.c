@@ -20,7 +20,7 @@
 static const char default_roots[] = "/etc/ssl/certs/ca-certificates.crt";
 
 /* tls_setup sets these once, before there are other threads. After that they are only read. */
-static SSL_CTX *context;
+static SSL_CTX *ssl_context;
 static BIO_METHOD *socket_method;
 
 /* ---- reasons --------------------------------------------------------------------------------- */
@@ -140,7 +140,7 @@ int tls_setup(const char *ca_file, char *why, size_t why_bytes)
     const char *roots = ca_file != NULL ? ca_file : default_roots;
     SSL_CTX *made;
 
-    if (context != NULL)
+    if (ssl_context != NULL)
         return 0;
     if (!OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) ||
         (socket_method == NULL && (socket_method = make_socket_method()) == NULL) ||
@@ -156,7 +156,7 @@ int tls_setup(const char *ca_file, char *why, size_t why_bytes)
         SSL_CTX_free(made);
         return -1;
     }
-    context = made;
+    ssl_context = made;
     return 0;
 }
 
@@ -201,8 +201,8 @@ static net_status wait_or_fail(SSL *ssl, int fd, int result, int64_t deadline_ns
     return status;
 }
 
-/* 1 if a handshake failed because the server cannot be trusted, 0 if the connection broke. The
- * certificate was refused, or the protocol itself reported an error other than an early end. */
+/* Returns 1 if a handshake failed because the server cannot be trusted, 0 if the connection broke.
+ * The certificate was refused, or the protocol itself reported an error other than an early end. */
 static int is_distrusted(const SSL *ssl, unsigned long error)
 {
     if (SSL_get_verify_result(ssl) != X509_V_OK)
@@ -237,13 +237,13 @@ static net_status shake_hands(SSL *ssl, int fd, int64_t deadline_ns, char *why, 
 net_status tls_connect(void **tls, int fd, const char *host, int64_t deadline_ns, char *why,
                        size_t why_bytes)
 {
-    SSL *ssl = context != NULL ? SSL_new(context) : NULL;
+    SSL *ssl = ssl_context != NULL ? SSL_new(ssl_context) : NULL;
     BIO *bio = ssl != NULL ? make_socket(fd) : NULL;
     net_status status;
 
     if (bio == NULL) {
         SSL_free(ssl);
-        snprintf(why, why_bytes, "TLS: %s", context == NULL ? "not set up" : "no memory");
+        snprintf(why, why_bytes, "TLS: %s", ssl_context == NULL ? "not set up" : "no memory");
         return NET_FAILED;
     }
     SSL_set_bio(ssl, bio, bio);

@@ -21,7 +21,8 @@ static size_t parse_scheme(int *tls, const char *text)
     return strncasecmp(text, http, sizeof http - 1) == 0 ? sizeof http - 1 : 0;
 }
 
-/* 1 if host[:port] has a port. Colons within the brackets of an IPv6 address do not count. */
+/* Returns 1 if host[:port] has a port. Colons within the brackets of an IPv6 address do not
+ * count. */
 static int has_port(const char *authority, size_t size)
 {
     const char *bracket = memchr(authority, ']', size);

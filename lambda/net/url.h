@@ -21,7 +21,7 @@ enum { URL_HOST_BYTES = NET_HOST_BYTES + 8 };
 /* Format the value of the header Host. It has a port only if that is not the scheme's own. */
 void url_host(char out[URL_HOST_BYTES], const net_endpoint *to);
 
-/* 1 if the endpoint is this machine: "localhost", 127.0.0.0/8 or ::1. */
+/* Returns 1 if the endpoint is this machine: "localhost", 127.0.0.0/8 or ::1. */
 int url_is_local(const net_endpoint *to);
 
 #endif

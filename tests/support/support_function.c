@@ -57,8 +57,9 @@ world_expectation world_expect(const char *text)
     return e;
 }
 
-static int close_to(double a,
-                    double b) /* 1 if two scores differ by at most the last of four decimals. */
+static int
+close_to(double a,
+         double b) /* Returns 1 if two scores differ by at most the last of four decimals. */
 {
     return fabs(a - b) <= 0.00005 + 1e-9;
 }

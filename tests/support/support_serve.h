@@ -99,8 +99,8 @@ const char *serve_error_next(serve_run *run, size_t *size);
  * is none. */
 int serve_json(json_value root, const char *path, json_value *value);
 
-/* 1 if the value at the path is a string with this text, or a number, true, false or null that is
- * written like it. */
+/* Returns 1 if the value at the path is a string with this text, or a number, true, false or null
+ * that is written like it. */
 int serve_json_is(json_value root, const char *path, const char *text);
 
 #endif

@@ -73,27 +73,27 @@ void play_free(play *p)
 
 /* ---- a store of such a server ---------------------------------------------------------------- */
 
-static int64_t fixed_unix_ms(void *context)
+static int64_t fixed_unix_ms(void *user_data)
 {
-    scene *f = context;
+    scene *f = user_data;
 
     if (f->stall_at > 0 && --f->stall_at == 0)
         clock_sleep_until(f->deadline_ns + 1000000);
     return f->unix_ms;
 }
 
-static void record_pause(void *context, double ms, int64_t until_ns)
+static void record_pause(void *user_data, double ms, int64_t until_ns)
 {
-    scene *f = context;
+    scene *f = user_data;
 
     CHECK(until_ns <= f->deadline_ns);
     if (f->pause_count < SCENE_PAUSES)
         f->pauses_ms[f->pause_count++] = ms;
 }
 
-static double fixed_chance(void *context)
+static double fixed_chance(void *user_data)
 {
-    return ((scene *)context)->chance;
+    return ((scene *)user_data)->chance;
 }
 
 void scene_set_world(scene *f, int64_t answer_ms)

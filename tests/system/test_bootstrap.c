@@ -144,8 +144,8 @@ static void end(run *r)
         close(r->err);
 }
 
-/* 1 if the object has the member, and its value is a string or number with this text. NULL stands
- * for any value. */
+/* Returns 1 if the object has the member, and its value is a string or number with this text. NULL
+ * stands for any value. */
 static int has_member(json_value object, const char *name, const char *value)
 {
     json_value member;

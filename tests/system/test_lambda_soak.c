@@ -92,13 +92,13 @@ typedef struct totals {
 } totals;
 
 typedef struct world {
-    serve_run *store_run,
-        *run; /* store_run is another serve that is the store; if it is NULL, run is the store. */
+    /* store_run is another serve that is the store; if it is NULL, run is the store. */
+    serve_run *store_run, *run;
     serve_caller *caller, *store, *admin;
     totals lines;
     size_t items, messages, bad_messages, events;
-    size_t failures,
-        failed_messages; /* Of good events: the number of failed tries, and of messages in them. */
+    /* Of good events: the number of failed tries, and of messages in them. */
+    size_t failures, failed_messages;
     char *event;
 } world;
 
@@ -184,7 +184,7 @@ static void put_pending(world *w, size_t item)
     CHECK(answer.status == 200);
 }
 
-/* 1 if the item holds what its text demands. */
+/* Returns 1 if the item holds what its text demands. */
 static int is_analyzed(world *w, size_t item, const known_text *text)
 {
     serve_answer answer = serve_dynamodb(
@@ -269,7 +269,7 @@ static serve_answer send_event(world *w, const soak_event *e, int asynchronous)
     return serve_invoke(w->caller, event.data, event.size, asynchronous);
 }
 
-/* 1 if the answer reports success for all messages, 0 if it reports a failure of any. */
+/* Returns 1 if the answer reports success for all messages, 0 if it reports a failure of any. */
 static int reports_success(const soak_event *e, const serve_answer *answer)
 {
     events_result result;

@@ -51,7 +51,7 @@ static http_progress parse(parser *of, const char *bytes, size_t size)
 
 typedef struct good_head {
     const char *text;
-    int status; /* 0 for a request. */
+    int status; /* Returns 0 for a request. */
     http_framing framing;
     uint64_t length;
     int keep_alive;

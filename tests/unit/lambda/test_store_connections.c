@@ -206,7 +206,7 @@ static size_t table_reply(const char *request, size_t size, char *out, size_t ca
         abort();
     snprintf(writer, sizeof writer, "%.*s", (int)strcspn(at + sizeof key - 1, "\""),
              at + sizeof key - 1);
-    /* A NUL follows the request. */
+    /* The size is not needed, since a NUL follows the request. */
     (void)size;
     if (table_writer[0] == '\0')
         snprintf(table_writer, sizeof table_writer, "%s", writer);

@@ -265,8 +265,8 @@ static void test_retry(void)
         check_wait(RETRY_TRANSIENT, 1, 0, 700, 700);
         check_wait(RETRY_TRANSIENT, 1, 0, 5000, 5000);
         check_wait(RETRY_TRANSIENT, 1, 0, 5001, 5000);
-        check_wait(RETRY_THROTTLE, 2, 0.5, 999,
-                   1000); /* A wait is never shorter than without the server's request. */
+        /* A wait is never shorter than without the server's request. */
+        check_wait(RETRY_THROTTLE, 2, 0.5, 999, 1000);
         check_wait(RETRY_THROTTLE, 2, 0.5, 4000, 4000);
         check_wait(RETRY_THROTTLE, 2, 0.5, 60000, 6000);
         check_wait(RETRY_TRANSIENT, 1, 0.5, 0, 12.5);
