@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Builds and runs the benchmarks; the Makefile includes it, after tests/tests.mk. A new file needs no
-# edit here:
-#   bench/bench_*.c      one benchmark each; other bench/*.c are shared
-#   bench/harness/*.c    distil-bench, which `distil bench` runs
+# Builds and runs the benchmarks. The Makefile includes this file after tests/tests.mk. New files
+# need no edit here:
+#
+#   bench/bench_*.c      one benchmark each; all of them share the other files bench/*.c
+#   bench/harness/*.c    distil-bench, the program that `distil bench` starts
 
 BENCH_SRC     := $(call src,bench/bench_*.c)
 BENCH_LIB_SRC := $(filter-out $(BENCH_SRC),$(call src,bench/*.c))
@@ -12,8 +13,8 @@ BENCHES := $(call exe,$(BENCH_SRC))
 DEPENDENCIES += $(call obj,$(BENCH_SRC) $(BENCH_LIB_SRC) $(HARNESS_SRC) bench/probes/empty.c)
 
 .PHONY: bench-tools
-## bench-tools: distil-bench, which ./distil bench runs
-bench-tools: $(BUILD)/distil-bench $(BUILD)/bench/empty
+## bench-tools: distil-bench, which ./distil bench starts, and what it needs
+bench-tools: $(BUILD)/distil-bench $(BUILD)/bench/empty $(BUILD)/bench/ceiling.so
 
 $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,$(BENCH_LIB_SRC)) $(TEST_LIBS)
 	$(SAY) "  LD    $@"
@@ -24,6 +25,12 @@ $(BUILD)/distil-bench: $(call obj,$(HARNESS_SRC) $(BENCH_LIB_SRC)) $(PROG_LIBS)
 $(BUILD)/bench/empty: $(call obj,bench/probes/empty.c)
 	$(SAY) "  LD    $@"
 	$(LINK) $(if $(SANITIZE),,-static)
+
+# The ceilings as a library, which bench/peers/run.sh loads into Python.
+CEILING_SRC := bench/ceiling.c bench/clock.c runtime/base/clock.c
+$(BUILD)/bench/ceiling.so: $(CEILING_SRC) $(BUILD)/sources
+	$(SAY) "  LD    $@"
+	$(Q)$(CC) $(COMMON) -shared -fPIC -o $@ $(CEILING_SRC)
 
 .PHONY: bench
 ## bench: build and run every benchmark (BENCH_ARGS= for their options)

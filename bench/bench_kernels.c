@@ -11,6 +11,7 @@
 #include "kernels/cpu.h"
 #include "bench/ceiling.h"
 #include "bench/clock.h"
+#include "bench/stats.h"
 #include "tests/support/kernel_cases.h"
 
 #include <errno.h>

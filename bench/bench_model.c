@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Latency of the whole forward pass by number of tokens, one thread, pinned, or several; with
- * --profile also each operation's share of the time, with --cold from weights that no cache has,
- * beside the time of reading them.
+ * Latency of the whole forward pass by number of tokens, on one thread that is pinned to a CPU or
+ * on several that are free to move. With --profile the program also prints each operation's share
+ * of the time. With --cold it times passes whose weights no cache holds, and reading those weights
+ * alone.
  *
- * The profile costs the product nothing: it is a table of kernels whose entries read the clock
- * around the real ones, given to the same encoder.
+ * The profile costs the product nothing. The encoder calls its kernels through a table, and the
+ * profile gives it a table whose functions read the clock around the real ones.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 
 #include "bench/ceiling.h"
 #include "bench/clock.h"
+#include "bench/stats.h"
 #include "kernels/cpu.h"
 #include "kernels/kernels.h"
 #include "model/blob.h"
@@ -40,7 +42,8 @@ static const char usage[] =
 
 enum { MAX_SAMPLES = 400, MIN_SAMPLES = 15, COLD_SAMPLES = 60, OPS = 7 };
 static const char default_blob[] = "build/sst2.distil";
-static const double budget_ns = 1.5e9; /* for each number of tokens */
+/* Longest time for one number of tokens, unless MIN_SAMPLES take longer. */
+static const double budget_ns = 1.5e9;
 
 static const char *const op_name[OPS] = {"embed",     "layer_norm", "quantize", "qgemm",
                                          "attention", "dense",      "softmax"};
@@ -114,7 +117,7 @@ typedef struct settings {
 typedef struct bench {
     settings settings;
     distil_weights weights;
-    void *displacing; /* with --cold, else NULL */
+    void *displacing; /* memory to read between passes with --cold, otherwise NULL */
     size_t displacing_bytes;
     distil_kernels kernels, timed;
     int32_t *ids;
@@ -122,7 +125,7 @@ typedef struct bench {
     float *logits;
 } bench;
 
-/* Word tokens, seeded: same ids each run. */
+/* Fills in pseudo-random token ids, which are the same in every run. */
 static void fill_ids(bench *b, size_t n)
 {
     uint64_t state = 1;
@@ -139,8 +142,9 @@ static double time_pass(bench *b, const distil_encoder *encoder, distil_scratch 
     return bench_now_ns() - start;
 }
 
-/* The layers' and the head's dense weights, all that few tokens take long to read: one run of
- * bytes, since a blob's sections lie in the order of a pass. */
+/* Bytes of the layers' matrices and of the classification head's dense weights, which is what a
+ * pass of few tokens spends most of its time on reading. They are one range of the blob, because
+ * its sections lie in the order in which a pass uses them. */
 static size_t weight_bytes(const distil_weights *w)
 {
     return (size_t)((const int8_t *)w->dense_bias - w->layers[0].qkv.panels) / 256 * 256;
@@ -168,7 +172,8 @@ static bench_stats measure(bench *b, const distil_encoder *encoder, distil_scrat
     return bench_summarize(samples, n);
 }
 
-/* Passes and, in turn with them, reading the weights; the caches are displaced before each. */
+/* Times passes and reads of the weights in turn. Before each, reading other memory displaces the
+ * weights from the caches. */
 static bench_stats measure_cold(bench *b, const distil_encoder *encoder, distil_scratch *scratch,
                                 bench_stats *read)
 {
@@ -292,7 +297,7 @@ static int parse_level(distil_level *level, const char *name)
     return -1;
 }
 
-/* Index of the first TOKENS argument, or -1. */
+/* Parses the options and returns the index of the first TOKENS argument, or -1 after a message. */
 static int parse(settings *s, int argc, char **argv)
 {
     int i = 1;
@@ -334,7 +339,7 @@ static int parse(settings *s, int argc, char **argv)
     return i;
 }
 
-/* Whether all are numbers of tokens that the model takes; says which is not. */
+/* Whether each argument is a number of tokens from 1 to `most`. Prints the first that is not. */
 static int lengths_fit(const char *const *lengths, size_t most)
 {
     for (; *lengths != NULL; lengths++) {

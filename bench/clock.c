@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Time for benchmarks: see clock.h. */
-#define _GNU_SOURCE /* sched_setaffinity */
+/* The functions of clock.h. */
+#define _GNU_SOURCE /* glibc declares sched_setaffinity only with this macro. */
 #include "bench/clock.h"
 
 #include <sched.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "runtime/base/clock.h"
@@ -44,18 +43,4 @@ size_t bench_cache_bytes(void)
     long most = l3 > l2 ? l3 : l2;
 
     return most > 0 ? (size_t)most : 0;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-bench_stats bench_summarize(double *samples, size_t n)
-{
-    qsort(samples, n, sizeof *samples, ascending);
-    return (bench_stats){.min = samples[0], .median = samples[n / 2]};
 }

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other forms of what `distil bench` measured.
+"""Turn what `distil bench` measured into other forms.
 
     python3 bench/report.py results.json --markdown comment.md --junit junit.xml --github bench.json
     python3 bench/report.py results.json --html report.html --cold cold.json --load load.json \
         --compare compare.json --history DIRECTORY --peers build/peers/results.jsonl
 
-Nothing but Python 3.9 is needed. The HTML report is one file with its charts inside.
+The script needs nothing but Python 3.9. The HTML report is one file that contains its charts.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ HEAD = ["verdict", "budget", "measured", "99 % interval", "allowed", "headroom",
 
 
 def _compared(compare: Run) -> list[str]:
-    """Two builds, for Markdown."""
+    """The comparison of two builds as lines of Markdown."""
     lines = [f"### New build against old: {compare['verdict']}", ""]
     lines += [
         "| | old ms | new ms | new / old | 99 % interval | verdict |",
@@ -83,7 +83,7 @@ def _compared(compare: Run) -> list[str]:
 
 
 def markdown(run: Run, compare: Run | None = None) -> str:
-    """A comment for a pull request."""
+    """The run as Markdown, for a comment on a pull request."""
     bad = [r for r in run["results"] if _verdict(r) in ("fail", "failed")]
     lines = [f"### Benchmarks: {_counts(run)}", ""]
     for r in bad:
@@ -104,7 +104,7 @@ def _case(name: str, body: str) -> str:
 
 
 def _compared_case(one: Run) -> str:
-    """A line of a comparison: slower fails, inconclusive is skipped."""
+    """One line of a comparison as a test case. "slower" is a failure, "inconclusive" is skipped."""
     text = f"new / old {one['ratio']:.3f}, {one['ratio_low']:.3f} to {one['ratio_high']:.3f}"
     kind = {"slower": "failure", "inconclusive": "skipped"}.get(one["verdict"])
     body = f"<{kind} message={quoteattr(one['verdict'] + ': ' + text)}/>" if kind else ""
@@ -112,7 +112,9 @@ def _compared_case(one: Run) -> str:
 
 
 def junit(run: Run, compare: Run | None = None) -> str:
-    """A test case for each budget and each line of a comparison; what is not judged is skipped."""
+    """The run as JUnit XML: one test case for each budget and each line of a comparison. Cases
+    without a verdict are skipped.
+    """
     lines = compare["lines"] if compare else []
     cases = [_compared_case(one) for one in lines]
     failures = sum(one["verdict"] == "slower" for one in lines)
@@ -139,7 +141,7 @@ def junit(run: Run, compare: Run | None = None) -> str:
 
 
 def github(run: Run) -> str:
-    """customSmallerIsBetter of github-action-benchmark."""
+    """The run in the format customSmallerIsBetter of github-action-benchmark."""
     entries = [
         {
             "name": r["name"],

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Charts of bench/report.py as SVG, written directly: no library, no network, sharp at any size.
+"""The charts of bench/report.py. They are SVG that this module writes by itself, so they need no
+library and no network, and are sharp at any size.
 
-Each function returns an <svg> element, or "" where there is nothing to draw. Colours of text and
-lines come from the page's style sheet (classes), those of data are given.
+Each function returns an <svg> element, or "" where there is nothing to draw. The colours of text
+and axes come from classes in the page's style sheet; callers give the colours of data.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ Point = tuple[float, float]
 
 
 class Series:
-    """A line of a chart: its points, and how it is drawn."""
+    """One line of a chart: its points and how it is drawn."""
 
     def __init__(self, label: str, points: Sequence[Point], colour: str, **form: bool) -> None:
         self.label, self.points, self.colour = label, sorted(points), colour
@@ -24,7 +25,7 @@ class Series:
 
 
 class Svg:
-    """Elements of a picture; y grows downwards."""
+    """The elements of one picture. y grows downwards."""
 
     def __init__(self, height: float, label: str, width: float = WIDTH) -> None:
         self.parts: list[str] = []
@@ -69,12 +70,12 @@ class Svg:
 
 
 def number(value: float) -> str:
-    """Three digits at most, without an exponent."""
+    """A number with at most three digits and without an exponent."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def time(ms: float) -> str:
-    """With a unit that suits it."""
+    """A duration in milliseconds or, if it is short, in microseconds."""
     ms = max(ms, 0)
     return f"{number(ms)} ms" if ms >= 0.1 else f"{1000 * ms:.0f} µs"
 
@@ -93,7 +94,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
 
 
 class Log:
-    """A logarithmic axis from a range of values to one of the picture."""
+    """A logarithmic axis, which maps a range of values to a range of the picture."""
 
     def __init__(self, low: float, high: float, begin: float, end: float) -> None:
         self.low, self.high = low, high
@@ -118,7 +119,9 @@ def legend(series: Sequence[Series]) -> str:
 
 
 def lines(series: Sequence[Series], x_label: str, y_label: str) -> str:
-    """Both axes logarithmic; the strong series' points say their values."""
+    """A line chart with two logarithmic axes. The points of strong series are labelled with their
+    values.
+    """
     points = [p for s in series for p in s.points]
     if not points:
         return ""
@@ -149,7 +152,7 @@ def lines(series: Sequence[Series], x_label: str, y_label: str) -> str:
 def timeline(
     phases: Sequence[dict[str, Any]], meaning: dict[str, str], total: float, colours: Sequence[str]
 ) -> str:
-    """One bar a phase, from left to right as time passes."""
+    """A timeline with one bar for each phase, from left to right."""
     left, row, right = 306.0, 22.0, WIDTH - 16
     bottom = 8 + row * len(phases)
     ticks = _linear_ticks(total)
@@ -187,7 +190,7 @@ def timeline(
 
 
 def _bins(buckets: Sequence[dict[str, Any]], parts: int) -> dict[int, int]:
-    """Counts by bins of equal width on a logarithmic axis, `parts` to a doubling."""
+    """The counts in bins of equal width on a logarithmic axis, `parts` bins for each doubling."""
     counts: dict[int, int] = {}
     for b in buckets:
         middle = (max(b["from_ms"], 1e-3) + b["to_ms"]) / 2
@@ -197,7 +200,7 @@ def _bins(buckets: Sequence[dict[str, Any]], parts: int) -> dict[int, int]:
 
 
 def histogram(buckets: Sequence[dict[str, Any]], marks: dict[str, float], colour: str) -> str:
-    """How often which latency occurred; marks are lines with a name across it."""
+    """A histogram of latencies. Each mark is a vertical line with a name."""
     if not buckets:
         return ""
     parts = 5
@@ -221,7 +224,7 @@ def histogram(buckets: Sequence[dict[str, Any]], marks: dict[str, float], colour
             f"{number(2.0 ** (key / parts))} to {number(2.0 ** ((key + 1) / parts))} ms: "
             f"{count} events",
         )
-    # The largest on top: no name crosses another mark's line on its left.
+    # The name of the largest mark is at the top, so no name crosses the line of a mark on its left.
     for i, (name, value) in enumerate(sorted(marks.items(), key=lambda m: -m[1])):
         y = 16.0 + 15 * i
         svg.line((x(value), y - 8), (x(value), bottom), "mark")
@@ -247,7 +250,9 @@ def histogram(buckets: Sequence[dict[str, Any]], marks: dict[str, float], colour
 
 
 def sparkline(values: Sequence[dict[str, Any]], limit: float, colour: str) -> str:
-    """A figure over revisions with its intervals. Of values: value, low, high, label."""
+    """A small chart of one figure over revisions, with intervals. Each value has the keys value,
+    low, high and label.
+    """
     width, height, pad = 330.0, 46.0, 6.0
     low = min(v["low"] for v in values)
     high = max(v["high"] for v in values)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The HTML page of bench/report.py: one file, style and charts inside, nothing from outside."""
+"""The HTML page of bench/report.py: one file that contains its style and charts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORDS = {
     "other-cpu": ("–", "other CPU"),
 }
 
-# What a kind of budget is called, and in words what is measured.
+# The groups of budgets on the page: title, what is measured in words, and the kinds of measure.h.
 GROUPS = (
     ("Speed of one classification",
      "One thread. <b>× arithmetic</b>: how many times longer it takes than the matrix products "
@@ -47,7 +47,7 @@ GROUPS = (
 )  # fmt: skip
 PHASES = {
     "exec": "creating and loading the program",
-    "relocations": "its addresses put in place",
+    "relocations": "relocating the program's addresses",
     "open": "mapping the model file",
     "tokenise": "text to token numbers",
     "memory": "working memory",
@@ -55,6 +55,8 @@ PHASES = {
     "layer": "transformer layer",
     "head": "label and score",
     "exit": "ending the process",
+    "request": "until the image asks for an event",
+    "answer": "until it has answered the event",
 }
 
 STYLE = """
@@ -112,12 +114,12 @@ td.spark { width: 21rem; } td.spark svg { width: 20.5rem; }
 
 
 def verdict(result: Result) -> str:
-    """Of a result with a figure its verdict, else why there is no figure."""
+    """The verdict on a result, or the reason why it has no figure."""
     return str(result["verdict"] if result["status"] == "done" else result["status"])
 
 
 def figure(value: float, unit: str) -> str:
-    """For people: bytes as MB or kB, counts in millions, the rest with three digits."""
+    """A figure for people: bytes as MB or kB, counts in millions, all else with three digits."""
     if unit == "bytes":
         return f"{value / 1e6:.3g} MB" if value >= 1e6 else f"{value / 1e3:.3g} kB"
     if unit == "instructions":
@@ -126,7 +128,7 @@ def figure(value: float, unit: str) -> str:
 
 
 def title(name: str) -> str:
-    """A budget's name in words."""
+    """What a budget's name means, in words."""
     kind, _, rest = name.partition("/")
     level, _, tokens = rest.partition("/")
     words = {
@@ -147,7 +149,7 @@ def title(name: str) -> str:
 
 
 def headline(run: Run) -> tuple[str, str]:
-    """One sentence on the whole, and the class of its colour."""
+    """The outcome of the run in one sentence, and the style class of its colour."""
     seen = [verdict(r) for r in run["results"]]
     over = [r["name"] for r in run["results"] if verdict(r) in ("fail", "failed")]
     if over:
@@ -167,7 +169,7 @@ def headline(run: Run) -> tuple[str, str]:
 
 
 def _gauge(r: Result) -> str:
-    """A bar: the mark at four fifths is the limit."""
+    """A bar for a figure, in which a mark at four fifths is the limit."""
 
     def share(value: float) -> float:
         return min(max(80 * value / r["max"], 0), 100)
@@ -298,7 +300,7 @@ def _peer_latency(peers: list[dict[str, Any]], model: str) -> dict[str, list[tup
 
 
 def _program(name: str) -> str:
-    """ "onnxruntime from Python" with the engine's proper name."""
+    """A name such as "onnxruntime from Python", with the proper name of the engine."""
     first, _, rest = name.partition(" ")
     return f"{ENGINES.get(first, (first,))[0]} {rest}".strip()
 
@@ -454,21 +456,21 @@ def _compare(compare: dict[str, Any]) -> str:
 
 GUIDE = """
 <p>distil classifies texts, for example as positive or negative, with a small neural network on one
-CPU thread. A <b>budget</b> is a promise about it: at most so slow, so large, so late to start. This
-page holds one build against its budgets.</p>
-<p>Machines that run such checks are shared and noisy, so most figures are no milliseconds but
+CPU thread. A <b>budget</b> is a promise about it: how slow it may be, how large, how late to start.
+This page compares one build with its budgets.</p>
+<p>Machines that run such checks are shared and noisy. So most figures are not milliseconds but
 <b>multiples (×) of what this very machine can do at its best</b>, measured in turn with it: a slow
-or busy machine slows both. <b>Less is better everywhere.</b> In the bars the upright mark is the
-budget; the thin dark line is the range that the true figure lies in with 99 % confidence. A verdict
-is given only if the whole range is on one side, and for <span class="fail">over</span> if at least
-half of the rounds were undisturbed besides; otherwise it says <span class="inconclusive">cannot
-tell</span>, which is no failure: run it again on a quieter machine. A bar that goes to the edge may
-go on behind it. What is <span class="fail">
-over</span> says below its line what to run to see it again; <code>distil bench compare OLD
-NEW</code> says whether a change did it.</p>
-<p>A <b>token</b> is a word or a piece of one; a sentence has about 10 to 30, and 512 is
-the most. Names such as <code>avx2</code> or <code>avx512vnni</code> are sets of CPU instructions: a
-CPU uses the best it has, and the others are measured for machines without it.</p>
+or busy machine slows both down. <b>Less is better everywhere.</b> In the bars the upright mark is
+the budget, and the thin dark line is the range in which the true figure lies with 99 % confidence.
+A verdict is given only if the whole range is on one side of the mark; for <span class="fail">over
+</span> at least half of the rounds must have been undisturbed too. Otherwise the verdict is <span
+class="inconclusive">cannot tell</span>, which is no failure: run it again on a quieter machine. A
+bar that fills the whole width may be longer than it can show. Below a figure that is <span
+class="fail">over</span> stands the command that measures it again; <code>distil bench compare OLD
+NEW</code> says whether a change is the cause.</p>
+<p>A <b>token</b> is a word or a piece of one. A sentence has about 10 to 30, and a text has 512 at
+most. Names such as <code>avx2</code> or <code>avx512vnni</code> are sets of CPU instructions. A CPU
+uses the best set that it has; the others are measured for machines without it.</p>
 """
 
 
@@ -477,29 +479,30 @@ SECTIONS = (
     ("Budgets", ""),
     (
         "Compared with another build",
-        "Both builds run in turn on the same CPU. All of the interval beyond ±3 % is a difference, all "
-        "of it within ±5 % is the same.",
+        "Both builds run in turn on the same CPU. They differ if the whole interval is beyond ±3 %, "
+        "and are the same if all of it is within ±5 %.",
     ),
     (
         "Time for a text by its length",
-        "Lower is better. The dashed line is how long the matrix products alone would take at the "
-        "CPU's best rate: nothing can be faster on it.",
+        "Lower is better. The dashed line is the time that the matrix products alone would take at "
+        "the best rate of this CPU: no program that computes them can be faster.",
     ),
     (
         "Cold start",
-        "A new process, from its creation to the end with its first label: where the time goes. A "
-        "fault is a page of memory that had to be brought in. The model is in memory after an "
-        "earlier start, on disk after a reboot or on a new machine. A program of the harness with "
-        "a clock between the phases is measured here, so totals differ a little from the table.",
+        "The phases of a new process, from its creation until it has ended with its first label. A "
+        "fault is a page of memory that the kernel had to bring in. The model is in memory after "
+        "an earlier start, and on disk only after a reboot or on a new machine. This is a program "
+        "of the harness that reads a clock between the phases, so its totals differ a little from "
+        "those of the table.",
     ),
     (
         "Under load",
-        "The Lambda function, sent events at random times whether or not it has answered the last: "
-        "waiting for its turn counts.",
+        "Events arrive at the Lambda function at random times, whether or not it has answered the "
+        "last one. The time that an event waits for its turn counts.",
     ),
     (
         "Beside other engines",
-        "The same model and texts on the same CPU core, one thread. Shorter is better.",
+        "The same model and texts on the same CPU core, with one thread. Shorter is better.",
     ),
     ("History", ""),
 )
@@ -513,7 +516,7 @@ def page(
     peers: Sequence[Any] = (),
     compare: Any = None,
 ) -> str:
-    """The whole report."""
+    """The whole page, which leaves out the sections without data."""
     sentence, colour = headline(run)
     model = run["model"]
     facts = (

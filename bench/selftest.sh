@@ -1,25 +1,26 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
+# Counts how often the harness judges wrongly. It compares the same program with itself, then with
+# 10 % added to one side, and does both again while a neighbour loads the other CPU. A comparison
+# takes about two seconds. Before that, the script checks that the figure of a start does not depend
+# on what the harness has measured before it.
 #
-# Does the harness judge rightly? The same program against itself, with 10 % added to one side, and
-# beside a neighbour that loads the other CPU; counts verdicts. About two seconds a run. First,
-# whether the figure of a start depends on what the harness has measured before it.
+#     bench/selftest.sh [RUNS [BUILD]]                    default: 100 runs, build
+#     bench/selftest.sh --judge NAME WRONG LIMIT RUNS     prints the judgement on one trial
 #
-#     bench/selftest.sh [RUNS [BUILD]]     (100, build)
-#     bench/selftest.sh --judge NAME WRONG LIMIT RUNS     says what is said of a trial
-#
-# Wanted, and exit status 1 without: of identical pairs at most 2 in 100 called different; of
-# slowed ones at least 95 in 100 called slower; beside a neighbour never a wrong verdict in more
-# than 2 of 100 (inconclusive is no wrong verdict). Fewer runs are held to the same share, rounded
-# down, so that of fewer than 50 none may be wrong; how much a trial proves is said beside: the
-# share that may be wrong in truth, at 95 % confidence (Clopper and Pearson's bound).
+# The exit status is 1 unless at most 2 of 100 identical pairs are called different, at least 95 of
+# 100 slowed programs are called slower, and beside a neighbour at most 2 of 100 verdicts are wrong
+# ("inconclusive" is not wrong). Fewer runs have the same limit, rounded down, so that none of fewer
+# than 50 may be wrong. Beside each count stands how much it proves: the greatest share of wrong
+# verdicts that is compatible with it at 95 % confidence (the bound of Clopper and Pearson).
 
 set -u
 LC_ALL=C
 export LC_ALL
 cd "$(dirname "$0")/.." || exit 2
 
-# NAME WRONG LIMIT-PER-100 RUNS: 1 if more are wrong than the limit's share
+# judge NAME WRONG LIMIT-PER-100 RUNS prints a judgement, and returns 1 if more are wrong than the
+# limit allows.
 judge() {
     awk -v name="$1" -v wrong="$2" -v limit="$3" -v runs="$4" 'BEGIN {
         allowed = int(limit * runs / 100)
@@ -27,7 +28,9 @@ judge() {
         high = 1
         for (step = 0; step < 50 && wrong < runs; step++) {
             p = (low + high) / 2
-            term = (1 - p) ^ runs # of 0 wrong, then of one more each
+            # This is the probability of 0 wrong verdicts, and in each turn of the loop that of one
+            # more.
+            term = (1 - p) ^ runs
             sum = 0
             for (k = 0; k <= wrong; k++) {
                 sum += term
@@ -52,7 +55,7 @@ fi
 
 runs=${1:-100}
 build=${2:-build}
-bench=$(mktemp) || exit 2 # a copy: nobody rebuilds it meanwhile
+bench=$(mktemp) || exit 2 # This copy stays the same if somebody rebuilds the original meanwhile.
 work=$(mktemp -d) || exit 2
 neighbour=
 stop_neighbour() {
@@ -64,7 +67,7 @@ trap 'exit 130' INT TERM
 cp "$build/distil" "$work/old" && cp "$build/distil" "$work/new" &&
     cp "$build/distil-bench" "$bench" && chmod +x "$bench" || exit 2
 
-# trial NAME COUNT: prints how often each verdict came
+# trial NAME COUNT makes COUNT comparisons and prints how often each verdict came.
 trial() {
     same=0 faster=0 slower=0 inconclusive=0
     n=0
@@ -85,13 +88,16 @@ trial() {
 }
 
 bad=0
-# first_label after ARGUMENTS... of `distil-bench run`
+# first_label ARGUMENTS... measures the figure of that name after those that the arguments select,
+# and prints it.
 first_label() {
     "$bench" run --build "$build" --budgets bench/budgets.json --seconds 2 --only first_label "$@" \
         -o "$work/run.json" >/dev/null
     sed -n 's/.*"name":"first_label",.*"value":\([0-9.]*\),.*/\1/p' "$work/run.json"
 }
-# A busy machine can part the two; what the harness itself does parts them every time.
+# Compares the figure of a start alone with the same after other figures. On a busy machine the two
+# may differ by chance, so there are three attempts; an influence of the harness itself would show
+# in all three.
 independent() {
     for _ in 1 2 3; do
         alone=$(first_label)
@@ -113,7 +119,7 @@ export DISTIL_BENCH_SLOWDOWN
 trial "10 % slower" "$runs"
 judge "missed" $((same + faster + inconclusive)) 5 "$runs" || bad=1
 
-# A neighbour on the first CPU; the harness runs on the last.
+# The neighbour runs on the first CPU, and the harness on the last.
 quarter=$(((runs + 3) / 4))
 taskset -c 0 sh -c 'while :; do dd if=/dev/zero of=/dev/null bs=1M count=4000; done' \
     >/dev/null 2>&1 &

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The budgets file: see budget.h. */
+/* The parser of budgets files; budget.h describes them. */
 #include "bench/harness/budget.h"
 
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include "bench/harness/measure.h"
 #include "runtime/base/json.h"
 
-/* Where we are, for messages. */
+/* The file that is being parsed, where budgets go, and where a message goes. */
 typedef struct reader {
     const char *file, *text;
     size_t bytes;
@@ -42,7 +42,8 @@ __attribute__((format(printf, 3, 4))) static int refuse(const reader *r, const c
     return -1;
 }
 
-/* Every member of the object is one of `names` (NULL at the end). */
+/* Checks that every key of the object is in `names`, which ends with NULL. Returns 0, or -1 with a
+ * message. */
 static int only(const reader *r, json_value object, const char *const names[])
 {
     json_iter i;
@@ -59,7 +60,7 @@ static int only(const reader *r, json_value object, const char *const names[])
     return 0;
 }
 
-/* Member `key` of type `type`, or a refusal. */
+/* Finds a member by its key and checks its type. Returns 0, or -1 with a message. */
 static int member(const reader *r, json_value object, const char *key, json_type type,
                   json_value *value)
 {
@@ -146,7 +147,8 @@ static int read_budgets(const reader *r, json_value array, int portable)
     return 0;
 }
 
-/* Budgets of a machine: checked always, kept only where it is this one. */
+/* Parses the budgets of one machine, so that mistakes are found on every machine, but keeps them
+ * only if this CPU's name contains the machine's text. */
 static int read_machine(const reader *r, json_value object)
 {
     static const char *const keys[] = {"cpu", "budgets", NULL};

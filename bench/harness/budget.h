@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The budgets file: what may be how much at most. bench/budgets.schema.json describes it to editors
- * and bench/budgets.json is the project's own.
+ * The budgets file, which says how much each figure may be at most. bench/budgets.schema.json is
+ * its JSON schema, and bench/budgets.json is the file of this project.
  *
  *     {
  *       "version": 1,
@@ -9,9 +9,10 @@
  *       "machines": [ {"cpu": "text in the CPU's name", "budgets": [ ... ]} ]
  *     }
  *
- * Names are those of measure.h. Budgets under "budgets" are portable: multiples of what this host
- * can do, counts and sizes. Absolute times are allowed under "machines" only, and apply where the
- * CPU's name contains the text. A file that is wrong is refused with line, key and reason.
+ * The names are those of measure.h. Budgets under "budgets" hold on every machine, so they are
+ * multiples of what the host can do, counts and sizes. Absolute times may stand under "machines"
+ * only, and hold where the CPU's name contains the text. The parser refuses a wrong file with the
+ * line, the key and the reason.
  */
 #ifndef DISTIL_BENCH_HARNESS_BUDGET_H
 #define DISTIL_BENCH_HARNESS_BUDGET_H
@@ -22,8 +23,8 @@ enum { BUDGET_MAX = 96, BUDGET_NAME_BYTES = 64, BUDGET_WHY_BYTES = 200 };
 
 typedef struct budget {
     char name[BUDGET_NAME_BYTES];
-    char why[BUDGET_WHY_BYTES];
-    double max; /* > 0 */
+    char why[BUDGET_WHY_BYTES]; /* the reason for the limit, from the file */
+    double max;                 /* the limit, above 0 */
 } budget;
 
 typedef struct budget_list {
@@ -31,8 +32,8 @@ typedef struct budget_list {
     size_t count;
 } budget_list;
 
-/* Read text (bytes) of a file that is called `file` in messages; cpu is this CPU's name. 0, or -1
- * with one line in why. */
+/* Parses the text of a budgets file, which messages call `file`. `cpu` is the name of this CPU.
+ * Returns 0, or -1 with one line in `why`. */
 int budget_parse(budget_list *list, const char *file, const char *text, size_t bytes,
                  const char *cpu, char *why, size_t why_bytes);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Programs under measurement: see child.h. */
-#define _GNU_SOURCE /* accept4, pipe2 */
+/* The functions of child.h. */
+#define _GNU_SOURCE /* glibc declares accept4 and pipe2 only with this macro. */
 #include "bench/harness/child.h"
 
 #include <arpa/inet.h>
@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,10 +22,12 @@
 
 enum { FIRST_BYTES_MS = 10000, END_MS = 2000 };
 
-/* In the child: standard streams, extra environment, exec. */
-static void become(char *const argv[], char *const environment[], int in, int out)
+/* Turns the forked child into the program: sets standard input and output (a descriptor below 0
+ * leaves a stream as it is), adds to the environment, and executes. */
+static void execute(char *const argv[], char *const environment[], int in, int out)
 {
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* nothing measured outlives the harness */
+    /* The kernel ends the program when the harness dies, so that none outlives it. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     for (size_t i = 0; environment && environment[i]; i++)
         putenv(environment[i]);
     if (in >= 0)
@@ -38,23 +39,25 @@ static void become(char *const argv[], char *const environment[], int in, int ou
     _exit(127);
 }
 
-/* Milliseconds until a moment of bench_now_ns, for poll. */
-static int left_ms(double until)
+/* Milliseconds until `until_ns` on the clock of bench_now_ns, rounded up, for poll. */
+static int ms_until(double until_ns)
 {
-    double ms = (until - bench_now_ns()) * 1e-6;
+    double ms = (until_ns - bench_now_ns()) * 1e-6;
 
     return ms > 0 ? (int)ms + 1 : 0;
 }
 
-/* 1 if fd can be read, or has ended, before the moment. */
+/* Waits until fd has bytes or has reached its end. Returns 1, or 0 where the time has come
+ * first. */
 static int readable_before(int fd, double until)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
 
-    return poll(&p, 1, left_ms(until)) == 1;
+    return poll(&p, 1, ms_until(until)) == 1;
 }
 
-/* 1 if the child ends before the moment; it stays to be collected. */
+/* Waits for the end of a child without collecting it. Returns 1, or 0 where the time has come
+ * first. */
 static int ends_before(pid_t pid, double until)
 {
     int fd = (int)syscall(SYS_pidfd_open, pid, 0), ended;
@@ -65,7 +68,8 @@ static int ends_before(pid_t pid, double until)
         close(fd);
         return ended;
     }
-    while (info.si_pid == 0 && bench_now_ns() < until) { /* Linux before 5.3 */
+    /* Linux before 5.3 has no pidfd_open, so this loop asks every 200 us. */
+    while (info.si_pid == 0 && bench_now_ns() < until) {
         if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) != 0)
             return 1;
         usleep(200);
@@ -73,40 +77,43 @@ static int ends_before(pid_t pid, double until)
     return info.si_pid != 0;
 }
 
-static void say_killed(const char *program, const char *lacks, int limit_ms)
+static void print_killed(const char *program, const char *lacks, int limit_ms)
 {
     fprintf(stderr, "distil bench: %s: %s within %g s; killed\n", program, lacks, limit_ms * 1e-3);
 }
 
-/* Collect a child that is to end by itself, or kill it: 0, or -1 if it had to be killed. */
-static int collect(pid_t pid, int limit_ms, int *status, struct rusage *used)
+/* Collects a child at its end, or kills it first if it has not ended after limit_ms. Returns 0, or
+ * -1 where it had to be killed. */
+static int collect(pid_t pid, int limit_ms, int *status)
 {
     int ended = ends_before(pid, bench_now_ns() + limit_ms * 1e6);
 
     if (!ended)
         kill(pid, SIGKILL);
-    return wait4(pid, status, 0, used) == pid && ended ? 0 : -1;
+    return waitpid(pid, status, 0) == pid && ended ? 0 : -1;
 }
 
-int child_run(child_usage *usage, char *const argv[], char *const environment[], int limit_ms)
+char *child_argument(const char *text)
+{
+    return (char *)(size_t)text;
+}
+
+int child_run(double *wall_ns, char *const argv[], char *const environment[], int limit_ms)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC), status = 0;
     double start = bench_now_ns();
-    struct rusage used;
     pid_t pid = fork();
 
     if (pid == 0)
-        become(argv, environment, null, null);
+        execute(argv, environment, null, null);
     close(null);
     if (pid < 0)
         return -1;
-    if (collect(pid, limit_ms, &status, &used) != 0) {
-        say_killed(argv[0], "no end", limit_ms);
+    if (collect(pid, limit_ms, &status) != 0) {
+        print_killed(argv[0], "no end", limit_ms);
         return -1;
     }
-    usage->wall_ns = bench_now_ns() - start;
-    usage->resident_bytes = (double)used.ru_maxrss * 1024;
-    usage->faults = (double)(used.ru_minflt + used.ru_majflt);
+    *wall_ns = bench_now_ns() - start;
     if (status != 0) {
         fprintf(stderr, "distil bench: %s: ended with status %d\n", argv[0],
                 WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
@@ -130,7 +137,7 @@ int child_capture(char *out, size_t capacity, char *const argv[], char *const en
     pid = fork();
     if (pid == 0) {
         dup2(fd[1], 2);
-        become(argv, environment, null, null);
+        execute(argv, environment, null, null);
     }
     close(fd[1]);
     close(null);
@@ -142,8 +149,8 @@ int child_capture(char *out, size_t capacity, char *const argv[], char *const en
     close(fd[0]);
     if (pid < 0)
         return -1;
-    if (collect(pid, left_ms(until), &status, NULL) != 0) {
-        say_killed(argv[0], "no end", limit_ms);
+    if (collect(pid, ms_until(until), &status) != 0) {
+        print_killed(argv[0], "no end", limit_ms);
         return -1;
     }
     if (!WIFEXITED(status))
@@ -166,7 +173,7 @@ int child_start(child_worker *w, char *const argv[], char *const environment[], 
     if (w->pid == 0) {
         if (quiet)
             dup2(open("/dev/null", O_WRONLY), 2);
-        become(argv, environment, in[0], out[1]);
+        execute(argv, environment, in[0], out[1]);
     }
     close(in[0]);
     close(out[1]);
@@ -176,7 +183,7 @@ int child_start(child_worker *w, char *const argv[], char *const environment[], 
     return w->pid > 0 ? 0 : -1;
 }
 
-static double no_answer(const child_worker *w, const char *why)
+static double print_no_answer(const child_worker *w, const char *why)
 {
     fprintf(stderr, "distil bench: %s: %s\n", w->program, why);
     return -1;
@@ -188,21 +195,21 @@ double child_ask(child_worker *w, const char *line, size_t size, int limit_ms)
     size_t got = 0;
 
     if (write(w->to, line, size) != (ssize_t)size)
-        return no_answer(w, "takes no line on its standard input");
+        return print_no_answer(w, "takes no line on its standard input");
     do {
         ssize_t n;
 
         if (!readable_before(w->from, until)) {
             kill(w->pid, SIGKILL);
-            say_killed(w->program, "no answer", limit_ms);
+            print_killed(w->program, "no answer", limit_ms);
             return -1;
         }
         n = read(w->from, w->reply + got, sizeof w->reply - 1 - got);
         if (n <= 0)
-            return no_answer(w, "ended without an answer");
+            return print_no_answer(w, "ended without an answer");
         got += (size_t)n;
         if (got == sizeof w->reply - 1 && w->reply[got - 1] != '\n')
-            return no_answer(w, "an answer that is longer than 4 KB");
+            return print_no_answer(w, "an answer that is longer than 4 KB");
     } while (w->reply[got - 1] != '\n');
     w->reply[got] = '\0';
     return bench_now_ns() - start;
@@ -212,10 +219,11 @@ void child_stop(child_worker *w)
 {
     close(w->to);
     close(w->from);
-    (void)collect(w->pid, END_MS, NULL, NULL);
+    (void)collect(w->pid, END_MS, NULL);
 }
 
-/* A pipe of its own instead of ours would fill: the reading end goes on in a process that reads. */
+/* The pipe must not fill up, because the program would then block, and must not be closed, because
+ * the program would then fail. So another process reads it to its end. */
 void child_drain(child_worker *w)
 {
     pid_t reader = fork();
@@ -236,9 +244,27 @@ void child_end(child_worker *w)
 {
     close(w->to);
     kill(w->pid, SIGTERM);
-    (void)collect(w->pid, END_MS, NULL, NULL);
+    (void)collect(w->pid, END_MS, NULL);
     while (waitpid(-1, NULL, WNOHANG) > 0)
-        ; /* the reader */
+        ; /* This collects the process that child_drain has started. */
+}
+
+double child_peak_bytes(pid_t pid)
+{
+    char name[64], line[256];
+    unsigned long kilobytes;
+    double bytes = -1;
+    FILE *status;
+
+    snprintf(name, sizeof name, "/proc/%ld/status", (long)pid);
+    status = fopen(name, "r");
+    if (!status)
+        return -1;
+    while (fgets(line, sizeof line, status))
+        if (sscanf(line, "VmHWM: %lu kB", &kilobytes) == 1)
+            bytes = (double)kilobytes * 1024;
+    fclose(status);
+    return bytes;
 }
 
 double child_mapped_bytes(pid_t pid, const char *file)
@@ -257,7 +283,9 @@ double child_mapped_bytes(pid_t pid, const char *file)
 
         line[strcspn(line, "\n")] = '\0';
         if (strchr(line, '-') && strchr(line, ':') && strchr(line, '-') < strchr(line, ':')) {
-            const char *path = strchr(line, '/'); /* a mapping's first line */
+            /* The line that begins a mapping has an address range, a device with a colon, and the
+             * file. */
+            const char *path = strchr(line, '/');
 
             inside = path && strcmp(path, file) == 0;
         } else if (inside && sscanf(line, "Rss: %lu kB", &kilobytes) == 1)
@@ -267,8 +295,8 @@ double child_mapped_bytes(pid_t pid, const char *file)
     return bytes;
 }
 
-/* A listening socket on a free port of loopback. */
-static int listen_somewhere(unsigned *port)
+/* Opens a socket that listens on a free port of the loopback interface. Returns it, or -1. */
+static int listen_on_free_port(unsigned *port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof at;
@@ -284,10 +312,11 @@ static int listen_somewhere(unsigned *port)
     return -1;
 }
 
-double child_first_bytes(char *const argv[], char *const environment[], const char *variable)
+double child_first_byte_ns(char *const argv[], char *const environment[], const char *variable)
 {
     unsigned port = 0;
-    int listening = listen_somewhere(&port), null = open("/dev/null", O_RDWR | O_CLOEXEC), fd = -1;
+    int listening = listen_on_free_port(&port), null = open("/dev/null", O_RDWR | O_CLOEXEC),
+        fd = -1;
     char assignment[128], byte;
     double start = bench_now_ns(), ns = -1;
     pid_t pid = listening < 0 ? -1 : fork();
@@ -295,7 +324,7 @@ double child_first_bytes(char *const argv[], char *const environment[], const ch
     if (pid == 0) {
         snprintf(assignment, sizeof assignment, "%s=127.0.0.1:%u", variable, port);
         putenv(assignment);
-        become(argv, environment, null, null);
+        execute(argv, environment, null, null);
     }
     if (pid > 0 && readable_before(listening, start + FIRST_BYTES_MS * 1e6))
         fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);

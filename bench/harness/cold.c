@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cold starts, from outside: see cold.h. */
-#define _GNU_SOURCE /* mincore, pipe2 */
+/* The functions of cold.h, on the side of the harness. */
+#define _GNU_SOURCE /* glibc declares pipe2 only with this macro. */
 #include "bench/harness/cold.h"
 
 #include <errno.h>
@@ -9,104 +9,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
 #include "bench/clock.h"
-#include "bench/harness/stats.h"
+#include "bench/harness/child.h"
+#include "bench/harness/pages.h"
+#include "bench/stats.h"
 
-enum { PAGE = 4096, EVICT_TRIES = 20 };
-
-/* One run's times. */
+/* The times of one start, on the monotonic clock. */
 typedef struct cold_sample {
-    cold_report report;
-    double fork_ns, total_ns;
+    cold_timeline timeline;
+    double fork_ns, total_ns; /* when it began, and how long it took */
     double cached_before, read_bytes;
 } cold_sample;
 
-/* The blob, mapped here only to ask which of its pages are cached. */
-typedef struct watched {
-    const char *path;
-    int fd;
-    void *map;
-    size_t bytes, pages;
-    unsigned char *resident; /* (pages) */
-} watched;
+/* ---- one start of distil-bench itself -------------------------------------------------------- */
 
-static size_t cached_pages(const watched *w)
-{
-    size_t cached = 0;
-
-    if (mincore(w->map, w->bytes, w->resident) != 0)
-        return 0;
-    for (size_t i = 0; i < w->pages; i++)
-        cached += w->resident[i] & 1;
-    return cached;
-}
-
-static int watch(watched *w, const char *path)
-{
-    struct stat file;
-
-    memset(w, 0, sizeof *w);
-    w->path = path;
-    w->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (w->fd < 0 || fstat(w->fd, &file) != 0) {
-        fprintf(stderr, "distil bench: %s: %s\n", path, strerror(errno));
-        return -1;
-    }
-    if (!S_ISREG(file.st_mode) || file.st_size == 0) {
-        fprintf(stderr, "distil bench: %s: not a file with bytes in it\n", path);
-        return -1;
-    }
-    w->bytes = (size_t)file.st_size;
-    w->pages = (w->bytes + PAGE - 1) / PAGE;
-    w->map = mmap(NULL, w->bytes, PROT_READ, MAP_SHARED, w->fd, 0);
-    w->resident = malloc(w->pages);
-    return w->map != MAP_FAILED && w->resident ? 0 : -1;
-}
-
-static void unwatch(watched *w)
-{
-    if (w->map && w->map != MAP_FAILED)
-        munmap(w->map, w->bytes);
-    free(w->resident);
-    if (w->fd >= 0)
-        close(w->fd);
-}
-
-/* Read all of it, so that it is cached. */
-static int warm(const watched *w)
-{
-    static char buffer[1 << 16];
-
-    for (size_t at = 0; at < w->bytes; at += sizeof buffer)
-        if (pread(w->fd, buffer, sizeof buffer, (off_t)at) < 0)
-            return -1;
-    return 0;
-}
-
-/* Drop it from the page cache. Dirty or shared pages stay, so look. */
-static int evict(const watched *w)
-{
-    for (int i = 0; i < EVICT_TRIES; i++) {
-        if (fdatasync(w->fd) == 0 && posix_fadvise(w->fd, 0, 0, POSIX_FADV_DONTNEED) == 0 &&
-            cached_pages(w) == 0)
-            return 0;
-        usleep(10000);
-    }
-    fprintf(stderr,
-            "distil bench: %s: %zu of %zu pages stay in the page cache; is another process using "
-            "it, or is it on tmpfs or overlayfs? Copy it to a disk\n",
-            w->path, cached_pages(w), w->pages);
-    return -1;
-}
-
-/* Read to the end; the bytes there were, at most size. */
-static size_t drain(int fd, void *to, size_t size)
+/* Reads to the end of the file, at most size bytes, and closes it. Returns how many there were. */
+static size_t read_to_end(int fd, void *to, size_t size)
 {
     size_t got = 0;
     ssize_t n;
@@ -117,16 +40,17 @@ static size_t drain(int fd, void *to, size_t size)
     return got;
 }
 
-/* The child's own message, without what its loader said. */
-static void relay(const char *said)
+/* Prints the child's own message and leaves out the statistics of the loader around it. */
+static void print_own_message(const char *stderr_text)
 {
-    const char *message = strstr(said, "distil bench: ");
+    const char *message = strstr(stderr_text, "distil bench: ");
 
     if (message)
         fprintf(stderr, "%.*s\n", (int)strcspn(message, "\n"), message);
 }
 
-/* Ticks that glibc's loader says it spent on relocations, 0 if this is another loader. */
+/* The ticks of the time-stamp counter that glibc's loader says it spent on relocations, or 0 where
+ * another loader prints no such line. */
 static double relocation_ticks(const char *statistics)
 {
     const char *at = strstr(statistics, "time needed for relocation: ");
@@ -134,27 +58,28 @@ static double relocation_ticks(const char *statistics)
     return at ? strtod(at + strlen("time needed for relocation: "), NULL) : 0;
 }
 
-/* The loader relocates last: part the first phase there. The kernel's count of faults has no such
- * place, so all until main stand beside the relocations. */
-static void part_relocations(cold_report *report, double ns)
+/* Splits the first phase at the place where relocations begin, since the loader relocates last. The
+ * kernel counts faults for the whole phase, so all of them are listed with the relocations. */
+static void split_off_relocations(cold_timeline *timeline, double ns)
 {
-    cold_mark *m = report->marks;
+    cold_mark *m = timeline->marks;
 
-    if (ns <= 0 || report->count == COLD_MAX_PHASES)
+    if (ns <= 0 || timeline->count == COLD_MAX_PHASES)
         return;
-    memmove(m + 1, m, report->count++ * sizeof *m);
+    memmove(m + 1, m, timeline->count++ * sizeof *m);
     m[0].ns -= ns;
     m[0].minor = m[0].major = 0;
     snprintf(m[1].name, sizeof m[1].name, "relocations");
 }
 
-static int run_once(cold_sample *s, const watched *w)
+/* Runs the child until its end. Returns 0, or -1 with the child's message printed. */
+static int start_child(cold_sample *s, const char *model)
 {
-    char *argv[] = {"/proc/self/exe", "--cold-child", (char *)(size_t)w->path, NULL};
-    size_t before = cached_pages(w), got;
-    char said[4096] = "";
+    char *argv[] = {"/proc/self/exe", "--cold-child", child_argument(model), NULL};
+    char stderr_text[4096] = "";
     int out[2], err[2], status = -1;
     uint64_t ticks;
+    size_t got;
     pid_t pid;
 
     if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0)
@@ -171,23 +96,64 @@ static int run_once(cold_sample *s, const watched *w)
     }
     close(out[1]);
     close(err[1]);
-    got = drain(out[0], &s->report, sizeof s->report);
+    got = read_to_end(out[0], &s->timeline, sizeof s->timeline);
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
         status = -1;
     s->total_ns = bench_now_ns() - s->fork_ns;
     ticks = __rdtsc() - ticks;
-    said[drain(err[0], said, sizeof said - 1)] = '\0';
-    if (status != 0 || got != sizeof s->report) {
-        relay(said);
+    stderr_text[read_to_end(err[0], stderr_text, sizeof stderr_text - 1)] = '\0';
+    if (status != 0 || got != sizeof s->timeline) {
+        print_own_message(stderr_text);
         return -1;
     }
-    part_relocations(&s->report, relocation_ticks(said) * s->total_ns / (double)ticks);
-    s->cached_before = (double)before / (double)w->pages;
-    s->read_bytes = ((double)cached_pages(w) - (double)before) * PAGE;
+    split_off_relocations(&s->timeline,
+                          relocation_ticks(stderr_text) * s->total_ns / (double)ticks);
     return 0;
 }
 
-/* Median of a field over the runs. */
+/* ---- one start of the image ------------------------------------------------------------------ */
+
+static void add_mark(cold_timeline *timeline, const char *name, double ns)
+{
+    cold_mark *m = &timeline->marks[timeline->count++];
+
+    snprintf(m->name, sizeof m->name, "%s", name);
+    m->ns = ns;
+}
+
+static int start_image(cold_sample *s, image *i)
+{
+    double request_ns, answer_ns;
+
+    s->fork_ns = bench_now_ns();
+    if (image_answer_event(i, &request_ns, &answer_ns) != 0)
+        return -1;
+    s->timeline.count = 0;
+    add_mark(&s->timeline, "request", request_ns);
+    add_mark(&s->timeline, "answer", answer_ns);
+    s->total_ns = answer_ns - s->fork_ns;
+    return 0;
+}
+
+/* ---- many starts ----------------------------------------------------------------------------- */
+
+static int start_once(cold_sample *s, const cold_plan *plan, int evict)
+{
+    size_t bytes, before, after;
+
+    if (evict &&
+        (pages_evict(plan->model) != 0 || (plan->image && pages_evict(plan->image->program) != 0)))
+        return -1;
+    if (pages_resident(plan->model, &bytes, &before) != 0 ||
+        (plan->image ? start_image(s, plan->image) : start_child(s, plan->model)) != 0 ||
+        pages_resident(plan->model, &bytes, &after) != 0)
+        return -1;
+    s->cached_before = (double)before / (double)bytes;
+    s->read_bytes = (double)after - (double)before;
+    return 0;
+}
+
+/* The median over all samples of the double that lies at `offset` in a cold_sample. */
 static double median_of(const cold_sample *samples, size_t runs, size_t offset)
 {
     double values[COLD_MAX_RUNS];
@@ -197,24 +163,25 @@ static double median_of(const cold_sample *samples, size_t runs, size_t offset)
     return stats_quantile(values, runs, 0.5);
 }
 
-#define MARK(phase, field)                                                                         \
-    (offsetof(cold_sample, report.marks) + (phase) * sizeof(cold_mark) + offsetof(cold_mark, field))
+/* The offset of a member of the mark that ends phase number `phase`, for median_of. */
+#define MARK(phase, member)                                                                        \
+    (offsetof(cold_sample, timeline.marks) + (phase) * sizeof(cold_mark) +                         \
+     offsetof(cold_mark, member))
 
-static void summarize(cold_result *r, cold_sample *samples, size_t runs)
+static void summarize_phases(cold_result *r, cold_sample *samples, size_t runs)
 {
     double begin = 0, minor = 0, major = 0;
 
-    r->runs = runs;
-    r->count = samples[0].report.count;
+    r->count = samples[0].timeline.count;
     for (size_t i = 0; i < runs; i++)
         for (size_t p = 0; p < r->count; p++)
-            samples[i].report.marks[p].ns -= samples[i].fork_ns;
+            samples[i].timeline.marks[p].ns -= samples[i].fork_ns;
     for (size_t p = 0; p < r->count; p++) {
         cold_phase *phase = &r->phases[p];
         double all_minor = median_of(samples, runs, MARK(p, minor));
         double all_major = median_of(samples, runs, MARK(p, major));
 
-        memcpy(phase->name, samples[0].report.marks[p].name, sizeof phase->name);
+        memcpy(phase->name, samples[0].timeline.marks[p].name, sizeof phase->name);
         phase->begin_ms = begin;
         begin = phase->end_ms = median_of(samples, runs, MARK(p, ns)) * 1e-6;
         phase->minor = all_minor - minor;
@@ -222,8 +189,20 @@ static void summarize(cold_result *r, cold_sample *samples, size_t runs)
         minor = all_minor;
         major = all_major;
     }
+}
+
+static void summarize(cold_result *r, const cold_plan *plan, cold_sample *samples)
+{
+    size_t runs = plan->runs;
+
+    r->runs = runs;
+    summarize_phases(r, samples, runs);
     r->total_ms = median_of(samples, runs, offsetof(cold_sample, total_ns)) * 1e-6;
-    r->phases[r->count++] = (cold_phase){"exit", begin, r->total_ms, 0, 0};
+    if (!plan->image) {
+        double begin_ms = r->phases[r->count - 1].end_ms;
+
+        r->phases[r->count++] = (cold_phase){"exit", begin_ms, r->total_ms, 0, 0};
+    }
     r->total_min_ms = r->total_ms;
     for (size_t i = 0; i < runs; i++)
         if (samples[i].total_ns * 1e-6 < r->total_min_ms)
@@ -232,30 +211,56 @@ static void summarize(cold_result *r, cold_sample *samples, size_t runs)
     r->read_bytes = median_of(samples, runs, offsetof(cold_sample, read_bytes));
 }
 
-int cold_run(cold_result *result, const char *model, size_t runs, int evicted)
+/* Whether the file is one that a blob can be; prints why not. */
+static int is_file_with_bytes(const char *path)
 {
-    cold_sample *samples = calloc(runs + 1, sizeof *samples);
-    watched blob = {.fd = -1};
+    struct stat file;
+
+    if (stat(path, &file) != 0)
+        fprintf(stderr, "distil bench: %s: %s\n", path, strerror(errno));
+    else if (!S_ISREG(file.st_mode) || file.st_size == 0)
+        fprintf(stderr, "distil bench: %s: not a file with bytes in it\n", path);
+    else
+        return 1;
+    return 0;
+}
+
+int cold_run(cold_result *result, const cold_plan *plan, int evict)
+{
+    cold_sample *samples = calloc(plan->runs + 1, sizeof *samples);
+    size_t bytes, resident;
     int status = -1;
 
     memset(result, 0, sizeof *result);
-    if (samples && watch(&blob, model) == 0 && warm(&blob) == 0) {
+    if (samples && is_file_with_bytes(plan->model)) {
+        pages_reload(plan->model);
         status = 0;
-        for (size_t i = 0; i <= runs && status == 0; i++) { /* the first is to warm up */
-            if ((evicted && evict(&blob) != 0) || run_once(&samples[i], &blob) != 0)
-                status = -1;
-        }
+        /* The first start warms the caches up and does not count. */
+        for (size_t i = 0; i <= plan->runs && status == 0; i++)
+            status = start_once(&samples[i], plan, evict);
         if (status == 0)
-            summarize(result, samples + 1, runs);
-        result->blob_bytes = (double)blob.bytes;
+            summarize(result, plan, samples + 1);
+        if (pages_resident(plan->model, &bytes, &resident) == 0)
+            result->blob_bytes = (double)bytes;
     }
-    unwatch(&blob);
     free(samples);
     return status;
 }
 
+/* ---- output ---------------------------------------------------------------------------------- */
+
+static const cold_phase *find_phase(const cold_result *r, const char *name)
+{
+    for (size_t p = 0; p < r->count; p++)
+        if (strcmp(r->phases[p].name, name) == 0)
+            return &r->phases[p];
+    return NULL;
+}
+
 void cold_print(FILE *out, const cold_result *r)
 {
+    const cold_phase *open = find_phase(r, "open"), *head = find_phase(r, "head");
+
     fprintf(out, "%-12s %9s %9s %9s %8s %8s\n", "phase", "begin ms", "end ms", "takes ms", "minor",
             "major");
     for (size_t p = 0; p < r->count; p++)
@@ -263,6 +268,9 @@ void cold_print(FILE *out, const cold_result *r)
                 r->phases[p].begin_ms, r->phases[p].end_ms,
                 r->phases[p].end_ms - r->phases[p].begin_ms, r->phases[p].minor,
                 r->phases[p].major);
+    if (open && head)
+        fprintf(out, "opening the blob to its first label %.3f ms\n",
+                head->end_ms - open->begin_ms);
     fprintf(out,
             "fork to end %.3f ms (least %.3f), %zu runs; blob %.1f MB, %.0f %% of it cached "
             "before, %.1f MB read\n",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One cold start with a clock read between its phases: see cold.h. */
+/* The process whose cold start `distil bench cold` takes apart: one start, with a clock read at the
+ * end of each phase. cold.h says why it exists. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,37 +20,40 @@ static const char sentence[] = "A gorgeous, witty, seductive movie.";
 
 enum { MAX_IDS = 64 };
 
-/* The kernels' table must be plain functions, so what they mark lies here; one thread, one pass. */
-static cold_report report;
+/* The kernels of a table are plain functions without a context argument, so what they record lies
+ * in static variables. The process has one thread and runs one pass. */
+static cold_timeline timeline;
 static const distil_kernels *real;
 static const distil_weights *weights;
 
-static void mark(const char *format, size_t number)
+static void end_phase(const char *format, size_t number)
 {
-    cold_mark *m = &report.marks[report.count];
+    cold_mark *m = &timeline.marks[timeline.count];
     struct rusage used;
 
-    if (report.count == COLD_MAX_PHASES)
+    if (timeline.count == COLD_MAX_PHASES)
         return;
     m->ns = bench_now_ns();
     snprintf(m->name, sizeof m->name, format, number);
     getrusage(RUSAGE_SELF, &used);
     m->minor = (double)used.ru_minflt;
     m->major = (double)used.ru_majflt;
-    report.count++;
+    timeline.count++;
 }
 
-/* The embeddings are done when the first product begins, a layer when its last product is done. */
+/* Runs the real product and notes the ends of two kinds of phases: the embeddings are complete when
+ * the first product begins, and a layer is complete after its last product, but for one
+ * normalisation. */
 static void marking_qgemm(float *restrict c, size_t c_stride, const distil_qrows *a,
                           const distil_qmatrix *w, size_t begin, size_t end,
                           distil_epilogue epilogue)
 {
     if (w == &weights->layers[0].qkv)
-        mark("embed", 0);
+        end_phase("embed", 0);
     real->qgemm(c, c_stride, a, w, begin, end, epilogue);
     for (size_t layer = 0; layer < weights->n_layers; layer++)
         if (w == &weights->layers[layer].ffn_out)
-            mark("layer %zu", layer + 1);
+            end_phase("layer %zu", layer + 1);
 }
 
 static int run_pass(const distil_weights *w, const distil_kernels *kernels, const int32_t *ids,
@@ -63,9 +67,9 @@ static int run_pass(const distil_weights *w, const distil_kernels *kernels, cons
     if (!memory || !logits)
         return -1;
     distil_enc_layout(&scratch, memory, w, count, 1);
-    mark("memory", 0);
+    end_phase("memory", 0);
     distil_enc_run(&encoder, &scratch, logits, ids, &count, 1);
-    mark("head", 0);
+    end_phase("head", 0);
     free(logits);
     free(memory);
     return 0;
@@ -82,7 +86,7 @@ int cold_child(const char *model)
     int32_t ids[MAX_IDS];
     size_t count;
 
-    mark("exec", 0);
+    end_phase("exec", 0);
     if (distil_blob_open(&blob, model, DISTIL_BLOB_VERIFY_NONE, &error) != DISTIL_BLOB_OK) {
         fprintf(stderr, "distil bench: %s: byte %" PRIu64 ": %s\n", model, error.offset,
                 error.what);
@@ -96,10 +100,10 @@ int cold_child(const char *model)
     weights = &w;
     marking = kernels;
     marking.qgemm = marking_qgemm;
-    mark("open", 0);
+    end_phase("open", 0);
     count = distil_tok_encode(&tokenizer, ids, MAX_IDS, MAX_IDS, sentence, sizeof sentence - 1, 0);
-    mark("tokenise", 0);
+    end_phase("tokenise", 0);
     if (run_pass(&w, &marking, ids, count) != 0)
         return 1;
-    return write(1, &report, sizeof report) == (ssize_t)sizeof report ? 0 : 1;
+    return write(1, &timeline, sizeof timeline) == (ssize_t)sizeof timeline ? 0 : 1;
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two builds in turn: see compare.h. */
+/* The comparison of two builds; compare.h describes it. */
 #include "bench/harness/compare.h"
 
 #include <string.h>
 
 #include "bench/harness/child.h"
 #include "bench/harness/inject.h"
+#include "bench/harness/pages.h"
 #include "bench/harness/probe.h"
 #include "bench/harness/texts.h"
-#include "bench/sandbox.h"
 
 #define CONFIDENCE 0.99
 #define HALF_WIDTH 0.01
 #define BLOCK_NS 8e6
 
-/* One of the two programs, running. */
+/* One of the two builds: a running worker, the command for starts, and the line to classify. */
 typedef struct contestant {
     child_worker worker;
     char *start_argv[8];
@@ -32,21 +32,21 @@ static double ask(void *argument)
     return ns < 0 ? ns : inject_slowdown(ns, c->slowdown);
 }
 
-static double start_anew(void *argument)
+static double start_process(void *argument)
 {
     contestant *c = argument;
-    child_usage usage;
+    double wall_ns;
 
-    if (child_run(&usage, c->start_argv, NULL, c->limit_ms) != 0)
+    if (child_run(&wall_ns, c->start_argv, NULL, c->limit_ms) != 0)
         return -1;
-    return inject_slowdown(usage.wall_ns, c->slowdown);
+    return inject_slowdown(wall_ns, c->slowdown);
 }
 
-static int enter(contestant *c, const char *program, const char *model, double slowdown,
-                 int limit_ms)
+static int start_contestant(contestant *c, const char *program, const char *model, double slowdown,
+                            int limit_ms)
 {
-    char *stream[] = {(char *)(size_t)program, "classify", "--stream", model ? "-m" : NULL,
-                      (char *)(size_t)model,   NULL};
+    char *stream[] = {child_argument(program), "classify", "--stream", model ? "-m" : NULL,
+                      child_argument(model),   NULL};
     char **argv = c->start_argv;
 
     *argv++ = stream[0];
@@ -65,8 +65,8 @@ static int enter(contestant *c, const char *program, const char *model, double s
     return -1;
 }
 
-static int measure(compare_line *line, rounds_call *call, contestant *old, contestant *new,
-                   probe_arithmetic *probe, double seconds, double block_ns)
+static int compare_calls(compare_line *line, rounds_call *call, contestant *old, contestant *new,
+                         probe_arithmetic *probe, double seconds, double block_ns)
 {
     rounds_result r;
     rounds_plan plan = {.a = {call, new},
@@ -90,7 +90,7 @@ static int measure(compare_line *line, rounds_call *call, contestant *old, conte
     return 0;
 }
 
-static verdict sum_up(const compare_result *r)
+static verdict overall_verdict(const compare_result *r)
 {
     int seen[4] = {0};
 
@@ -114,7 +114,7 @@ static int measure_all(compare_result *result, const compare_plan *plan, contest
         snprintf(line->what, sizeof line->what, "%zu tokens", plan->tokens[i]);
         old->line_bytes = texts_line(old->line, plan->tokens[i]);
         new->line_bytes = texts_line(new->line, plan->tokens[i]);
-        if (measure(line, ask, old, new, &probe, plan->seconds, BLOCK_NS) != 0)
+        if (compare_calls(line, ask, old, new, &probe, plan->seconds, BLOCK_NS) != 0)
             return -1;
         result->count++;
     }
@@ -122,11 +122,11 @@ static int measure_all(compare_result *result, const compare_plan *plan, contest
         compare_line *line = &result->lines[result->count];
 
         snprintf(line->what, sizeof line->what, "start");
-        if (measure(line, start_anew, old, new, &probe, plan->seconds, 0) != 0)
+        if (compare_calls(line, start_process, old, new, &probe, plan->seconds, 0) != 0)
             return -1;
         result->count++;
     }
-    result->verdict = sum_up(result);
+    result->verdict = overall_verdict(result);
     return 0;
 }
 
@@ -137,12 +137,13 @@ int compare_run(compare_result *result, const compare_plan *plan)
 
     memset(result, 0, sizeof *result);
     if (plan->old_model)
-        pages_settle(plan->old_model);
+        pages_reload(plan->old_model);
     if (plan->new_model)
-        pages_settle(plan->new_model);
-    if (enter(&old, plan->old_program, plan->old_model, 1, plan->limit_ms) != 0)
+        pages_reload(plan->new_model);
+    if (start_contestant(&old, plan->old_program, plan->old_model, 1, plan->limit_ms) != 0)
         return -1;
-    if (enter(&new, plan->new_program, plan->new_model, inject_factor(), plan->limit_ms) != 0) {
+    if (start_contestant(&new, plan->new_program, plan->new_model, inject_factor(),
+                         plan->limit_ms) != 0) {
         child_stop(&old.worker);
         return -1;
     }
@@ -167,7 +168,7 @@ void compare_print(FILE *out, const compare_result *r)
             verdict_pair_name(r->verdict));
 }
 
-void compare_print_json(FILE *out, const compare_result *r)
+void compare_write_json(FILE *out, const compare_result *r)
 {
     fprintf(out, "{\"verdict\":\"%s\",\"version\":1,\"lines\":[", verdict_pair_name(r->verdict));
     for (size_t i = 0; i < r->count; i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two builds of the command `distil`, which is faster? Each is kept running as a stream of lines
- * and asked in turn, so that both see the same machine; starting is measured with fresh processes.
+ * Which of two builds of the command `distil` is faster? The harness keeps one process of each
+ * build running, which classifies a stream of lines, and asks them in turn, so that both see the
+ * same machine. Starts are measured with fresh processes.
  */
 #ifndef DISTIL_BENCH_HARNESS_COMPARE_H
 #define DISTIL_BENCH_HARNESS_COMPARE_H
@@ -15,35 +16,36 @@ enum { COMPARE_MAX_LENGTHS = 16 };
 
 typedef struct compare_plan {
     const char *old_program, *new_program;
-    const char *old_model, *new_model; /* NULL: what the program finds by itself */
+    const char *old_model, *new_model; /* NULL lets the program find its own model. */
     size_t tokens[COMPARE_MAX_LENGTHS];
-    size_t lengths;
-    int start;      /* compare starting too */
-    double seconds; /* most for each line of the table */
-    int limit_ms;   /* most for one answer or one start: a program that takes longer is killed */
+    size_t lengths; /* how many of `tokens` are set */
+    int start;      /* whether starts are compared too */
+    double seconds; /* longest time for each line of the table */
+    int limit_ms;   /* A program that takes longer for one answer or one start is killed. */
 } compare_plan;
 
-/* One line: "128 tokens" or "start". */
+/* One line of the table, called "128 tokens" or "start". */
 typedef struct compare_line {
     char what[32];
     double old_ns, new_ns; /* medians */
     stats_interval ratio;  /* new / old */
     size_t rounds;
-    double quiet;
+    double quiet; /* share of rounds that were quiet; see rounds.h */
     verdict verdict;
 } compare_line;
 
 typedef struct compare_result {
     compare_line lines[COMPARE_MAX_LENGTHS + 1];
     size_t count;
-    verdict verdict; /* of all: slower if one is, else inconclusive if one is, else faster if one
-                        is and none slower, else the same */
+    /* The verdict on all lines: slower if one line is; otherwise inconclusive if one is; otherwise
+     * faster if one is; otherwise the same. */
+    verdict verdict;
 } compare_result;
 
-/* 0, or -1 with a message on stderr. */
+/* Returns 0, or -1 with a message on stderr. */
 int compare_run(compare_result *result, const compare_plan *plan);
 
 void compare_print(FILE *out, const compare_result *result);
-void compare_print_json(FILE *out, const compare_result *result);
+void compare_write_json(FILE *out, const compare_result *result);
 
 #endif

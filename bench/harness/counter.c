@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Retired instructions: see counter.h. */
+/* The functions of counter.h, by perf_event_open. */
 #include "bench/harness/counter.h"
 
 #include <linux/perf_event.h>

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Buckets of growing width: see histogram.h. */
+/* The functions of histogram.h. */
 #include "bench/harness/histogram.h"
 
 #include <math.h>
 
 enum { PARTS = 1 << HISTOGRAM_PART_BITS };
 
-/* Values below PARTS have a bucket each; above, the top bits are the part, the rest the power. */
+/* Values below PARTS have a bucket each. Of a larger value, the position of the highest bit selects
+ * a group of PARTS buckets, and the next HISTOGRAM_PART_BITS bits select the bucket within it. */
 static size_t bucket_of(uint64_t us)
 {
     unsigned power = 0;

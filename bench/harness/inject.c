@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An injected slowdown: see inject.h. */
+/* The functions of inject.h. */
 #include "bench/harness/inject.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Open-loop load on the function: see load.h. */
+/* The load generator; load.h describes its method. */
 #include "bench/harness/load.h"
 
 #include <arpa/inet.h>
@@ -15,7 +15,7 @@
 
 #include "bench/clock.h"
 #include "bench/harness/child.h"
-#include "bench/harness/stats.h"
+#include "bench/stats.h"
 #include "runtime/base/clock.h"
 #include "lambda/net/http_client.h"
 #include "runtime/base/json.h"
@@ -23,13 +23,17 @@
 #define PATH "/2015-03-31/functions/function/invocations"
 
 enum {
-    SENDERS = 32, /* events on their way at once: more wait, and their wait counts */
+    /* Threads that send, and so the most events under way at once. Further events wait for a
+     * thread, and their wait counts. */
+    SENDERS = 32,
     MAX_EVENTS = 200000,
-    LONG_EVERY = 5, /* one text in so many is like a news item: texts joined up to LONG_CHARS */
+    /* Every fifth text stands for a news item: sentences joined until they have LONG_CHARS
+     * characters. */
+    LONG_EVERY = 5,
     LONG_CHARS = 512,
     LINE_BYTES = 4096,
-    TEXT_BYTES = LINE_BYTES + 4 * LONG_CHARS + 1, /* a character is 4 bytes at most */
-    EVENT_BYTES = 6 * TEXT_BYTES + 16,            /* every byte escaped */
+    TEXT_BYTES = LINE_BYTES + 4 * LONG_CHARS + 1, /* A character takes at most 4 bytes of UTF-8. */
+    EVENT_BYTES = 6 * TEXT_BYTES + 16,            /* JSON escapes a byte as at most 6 bytes. */
     RESPONSE_BYTES = 65536,
     START_MS = 10000,
     ANSWER_MS = 60000
@@ -37,8 +41,8 @@ enum {
 
 typedef struct load {
     const load_plan *plan;
-    double *arrival_ns; /* (events), from the start */
-    char **events;      /* (events): whole requests */
+    double *arrival_ns; /* (count) intended arrivals in ns after the start */
+    char **events;      /* (count) whole HTTP requests */
     size_t count;
     double start_ns;
     net_endpoint endpoint;
@@ -55,7 +59,7 @@ typedef struct sender {
 
 /* ---- what is sent --------------------------------------------------------------------------- */
 
-/* Lines of a file, each a text; of a line the part before a tab. */
+/* The lines of a file. Where a line has a tab, only the part before it is kept. */
 typedef struct text_list {
     char **items;
     size_t count;
@@ -68,8 +72,8 @@ static void free_texts(text_list *texts)
     free(texts->items);
 }
 
-/* One more, if it is one: a header and an empty line are none. 0 or -1. */
-static int keep_text(text_list *texts, size_t *capacity, const char *line)
+/* Appends a copy of the line, unless it is empty or the header of a TSV. Returns 0, or -1. */
+static int append_text(text_list *texts, size_t *capacity, const char *line)
 {
     if (!*line || (texts->count == 0 && strcmp(line, "sentence") == 0))
         return 0;
@@ -85,7 +89,7 @@ static int keep_text(text_list *texts, size_t *capacity, const char *line)
     return texts->items[texts->count] ? (texts->count++, 0) : -1;
 }
 
-/* 0, or -1 with a message; texts to be freed either way. */
+/* Reads all lines. Returns 0, or -1 with a message. The caller frees `texts` in both cases. */
 static int read_lines(text_list *texts, const char *path, FILE *file)
 {
     char line[LINE_BYTES];
@@ -99,7 +103,7 @@ static int read_lines(text_list *texts, const char *path, FILE *file)
             return -1;
         }
         line[strcspn(line, "\t\r\n")] = '\0';
-        if (keep_text(texts, &capacity, line) != 0)
+        if (append_text(texts, &capacity, line) != 0)
             return -1;
     }
     if (!ferror(file) && texts->count > 0)
@@ -126,13 +130,14 @@ static int read_texts(text_list *texts, const char *path)
     return status;
 }
 
-/* Characters of UTF-8, and where the one after `limit` of them begins. */
-static size_t characters(const char *text, size_t limit, size_t *bytes)
+/* Counts characters of UTF-8, at most `limit`. Stores in *bytes how many bytes they take. */
+static size_t count_characters(const char *text, size_t limit, size_t *bytes)
 {
     size_t count = 0, i = 0;
 
     for (; text[i]; i++)
-        if ((text[i] & 0xC0) != 0x80 && count++ == limit) { /* no continuation byte */
+        /* Every byte begins a character, except the continuation bytes 10xxxxxx. */
+        if ((text[i] & 0xC0) != 0x80 && count++ == limit) {
             count--;
             break;
         }
@@ -140,7 +145,8 @@ static size_t characters(const char *text, size_t limit, size_t *bytes)
     return count;
 }
 
-/* A request of its own for each event; returns its text's characters. */
+/* Makes the HTTP request of one event from one text, or from several joined ones if it is long. The
+ * request is NULL where memory has run out. Returns the characters of the text. */
 static size_t make_event(char **event, const text_list *texts, uint64_t *random, int is_long)
 {
     char text[TEXT_BYTES] = "", body[EVENT_BYTES], *request = malloc(EVENT_BYTES + 512);
@@ -150,7 +156,7 @@ static size_t make_event(char **event, const text_list *texts, uint64_t *random,
         used = strlen(text);
         snprintf(text + used, sizeof text - used, "%s%s", used ? " " : "",
                  texts->items[stats_random(random, texts->count)]);
-        chars = characters(text, is_long ? LONG_CHARS : SIZE_MAX, &bytes);
+        chars = count_characters(text, is_long ? LONG_CHARS : SIZE_MAX, &bytes);
     } while (is_long && chars < LONG_CHARS);
     text[bytes] = '\0';
     size = (size_t)snprintf(body, sizeof body, "{\"text\":");
@@ -165,7 +171,7 @@ static size_t make_event(char **event, const text_list *texts, uint64_t *random,
     return chars;
 }
 
-/* Arrival times and requests. 0, or -1 with a message. */
+/* Draws the arrival times and makes the requests. Returns 0, or -1 with a message. */
 static int plan_events(load *l, load_result *result, const text_list *texts)
 {
     uint64_t random = l->plan->seed;
@@ -196,7 +202,7 @@ static int plan_events(load *l, load_result *result, const text_list *texts)
     return 0;
 }
 
-static int prepare(load *l, load_result *result)
+static int prepare_events(load *l, load_result *result)
 {
     text_list texts = {NULL, 0};
     int status = -1;
@@ -263,7 +269,7 @@ static int send_all(load *l, load_result *result)
 
 /* ---- the function --------------------------------------------------------------------------- */
 
-/* A port that is free now. */
+/* Returns a port that is free at this moment, or 0. */
 static uint16_t free_port(void)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -278,8 +284,8 @@ static uint16_t free_port(void)
     return ntohs(at.sin_port);
 }
 
-/* Wait until something listens. */
-static int wait_until_there(const net_endpoint *endpoint)
+/* Waits until the server accepts a connection. Returns 0, or -1 with a message. */
+static int wait_for_server(const net_endpoint *endpoint)
 {
     int64_t until = clock_after_ms(START_MS);
     net_stream stream;
@@ -301,15 +307,15 @@ int load_run(load_result *result, const load_plan *plan)
 {
     static load l;
     char port[8];
-    char *argv[] = {(char *)(size_t)plan->program,
+    char *argv[] = {child_argument(plan->program),
                     "serve",
                     "--local",
                     "--port",
                     port,
                     "-m",
-                    (char *)(size_t)plan->model,
+                    child_argument(plan->model),
                     "--",
-                    (char *)(size_t)plan->bootstrap,
+                    child_argument(plan->bootstrap),
                     NULL};
     child_worker serve;
     int status = -1;
@@ -318,9 +324,9 @@ int load_run(load_result *result, const load_plan *plan)
     l = (load){.plan = plan, .endpoint = {.host = "127.0.0.1", .port = free_port()}};
     snprintf(port, sizeof port, "%u", (unsigned)l.endpoint.port);
     result->rate = plan->rate;
-    if (prepare(&l, result) == 0 && child_start(&serve, argv, NULL, 1) == 0) {
+    if (prepare_events(&l, result) == 0 && child_start(&serve, argv, NULL, 1) == 0) {
         child_drain(&serve);
-        if (wait_until_there(&l.endpoint) == 0)
+        if (wait_for_server(&l.endpoint) == 0)
             status = send_all(&l, result);
         child_end(&serve);
     }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Figures without noise: sizes of files, instructions.
+ * The figures without noise: sizes of files, and instructions.
  *
- * Instructions of one classification are the difference between a process that classifies three
- * times and one that classifies once, halved: what starting costs cancels out. Counted by the CPU
- * where it lets us, else by callgrind, which counts the same instructions whatever the machine is
- * doing, but knows no AVX-512.
+ * The instructions of one classification are counted by the CPU where the system allows it.
+ * Otherwise callgrind counts them, which gives the same number on every machine but cannot run
+ * AVX-512. For callgrind the figure is half the difference between a process that classifies a text
+ * three times and one that classifies it once, so that the instructions of the start cancel.
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -23,8 +23,8 @@
 
 enum { REPORT_BYTES = 16384, CALLGRIND_MS = 300000 };
 
-/* Bytes that a program's loadable segments take in the file, without symbols and debugging data;
- * 0 for what is no 64-bit ELF file. */
+/* Bytes of a program's loadable segments in the file, which excludes symbols and debugging data.
+ * Returns 0 for a file that is not 64-bit ELF. */
 static double loaded_bytes(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -60,10 +60,10 @@ void measure_size(measured *m, const measure_subject *s, const char *parameters)
     measure_exact(m, loaded > 0 ? loaded : (double)file.st_size);
 }
 
-/* By the CPU's counter, within this process. 0 with the figure or the reason for none, or -1 where
- * there is no counter. */
-static int count_here(measured *m, const measure_subject *s, distil_isa level, const char *text,
-                      size_t bytes)
+/* Counts with the CPU's counter, within this process. Returns 0 with the figure or the reason for
+ * none in m, or -1 where the system has no counter for us. */
+static int count_by_cpu(measured *m, const measure_subject *s, distil_isa level, const char *text,
+                        size_t bytes)
 {
     distil_options options = DISTIL_OPTIONS_INIT;
     distil_context *context = NULL;
@@ -95,18 +95,19 @@ static int count_here(measured *m, const measure_subject *s, distil_isa level, c
     return done;
 }
 
-/* What callgrind collects of a process that classifies the text `times` times; -1: no valgrind. */
-static double collected(const measure_subject *s, char *level, char *text, int times)
+/* Returns how many instructions callgrind counts in a process that classifies the text `times`
+ * times, or -1 where valgrind is missing or fails. */
+static double count_by_callgrind(const measure_subject *s, char *level, char *text, int times)
 {
     static const char *const places[] = {"/usr/bin/valgrind", "/usr/local/bin/valgrind"};
     char valgrind[64], report[REPORT_BYTES], isa[32];
     char *argv[16] = {valgrind,
                       "--tool=callgrind",
                       "--callgrind-out-file=/dev/null",
-                      (char *)(size_t)s->program,
+                      child_argument(s->program),
                       "classify",
                       "-m",
-                      (char *)(size_t)s->model};
+                      child_argument(s->model)};
     char *environment[] = {isa, NULL};
     size_t place = access(places[0], X_OK) == 0 ? 0 : 1;
     const char *found;
@@ -139,10 +140,10 @@ void measure_instructions(measured *m, const measure_subject *s, const char *par
     }
     bytes = texts_line(text, tokens) - 1;
     text[bytes] = '\0';
-    if (count_here(m, s, isa, text, bytes) == 0)
+    if (count_by_cpu(m, s, isa, text, bytes) == 0)
         return;
-    once = collected(s, level, text, 1);
-    thrice = collected(s, level, text, 3);
+    once = count_by_callgrind(s, level, text, 1);
+    thrice = count_by_callgrind(s, level, text, 3);
     if (once > 0 && thrice > once)
         measure_exact(m, (thrice - once) / 2);
     else

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Latency of a classification within this process, beside what the host can do at its best.
+ * Figures of classifications within this process, beside what the host can do at its best.
  *
  * The reference of `latency` is the time that the int8 products of the pass would take at the rate
- * of the level's own instructions on registers; of `stream`, that of reading all layers' weights
- * once. Both are measured in turn with the pass. Multiply-adds of a pass of T tokens, width d,
- * feed-forward h: (T (4 d d + 2 d h)) a layer, of the last one T 2 d d + 2 d d + 2 d h, for all but
- * its keys and values are computed for one row.
+ * of the level's own instructions on registers. The reference of `stream` is the time of reading
+ * the layers' weights once. Both references are measured in turn with the pass.
+ *
+ * A pass of T tokens has T (4 d d + 2 d h) multiply-adds in each layer of width d and feed-forward
+ * width h. The last layer has T 2 d d + 2 d d + 2 d h, because it computes everything but keys and
+ * values for one row only.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +20,12 @@
 #include "bench/harness/texts.h"
 #include "runtime/distil.h"
 
-#define CONFIDENCE 0.99
 #define HALF_WIDTH 0.01
 #define BLOCK_NS 5e6
 
 enum { P95_CALLS = 400, MIN_CALLS = 40 };
 
-/* A model open at a level, and what to classify. */
+/* A model that is open at one level, and the token ids to classify. */
 typedef struct pass {
     distil_model *model;
     distil_context *context;
@@ -51,7 +52,8 @@ static void close_pass(pass *p)
     distil_model_close(p->model);
 }
 
-/* "LEVEL/TOKENS" or "TOKENS" (the best level). 0 with the pass open, or m says why not. */
+/* Opens the model at the level of "LEVEL/TOKENS", or for "TOKENS" at the best level. Returns 0, or
+ * -1 with the reason in m. */
 static int open_pass(pass *p, measured *m, const measure_subject *s, const char *parameters)
 {
     distil_options options = DISTIL_OPTIONS_INIT;
@@ -107,9 +109,10 @@ static double pass_macs(const pass *p)
            2 * d * d + 2 * d * h;
 }
 
-/* Run the pass beside a reference of which `times` make the unit. */
-static void beside(measured *m, pass *p, const measure_subject *s, rounds_side reference,
-                   probe_arithmetic *probe, double times)
+/* Runs the pass in rounds with a reference. The unit of the figure is `times` calls of the
+ * reference. */
+static void run_beside(measured *m, pass *p, const measure_subject *s, rounds_side reference,
+                       probe_arithmetic *probe, double times)
 {
     rounds_result r;
     rounds_plan plan = {.a = {classify, p},
@@ -118,19 +121,13 @@ static void beside(measured *m, pass *p, const measure_subject *s, rounds_side r
                         .block_ns = BLOCK_NS,
                         .seconds = s->seconds,
                         .half_width = HALF_WIDTH,
-                        .confidence = CONFIDENCE};
+                        .confidence = MEASURE_CONFIDENCE};
 
     if (rounds_run(&r, &plan) != 0) {
         measure_failed(m, "classifying failed");
         return;
     }
-    m->status = MEASURE_DONE;
-    m->value = (stats_interval){r.ratio_interval.low / times, r.ratio_interval.value / times,
-                                r.ratio_interval.high / times};
-    m->ms = stats_quantile(r.a_ns, r.rounds, 0.5) * 1e-6;
-    m->reference_ms = stats_quantile(r.b_ns, r.rounds, 0.5) * times * 1e-6;
-    m->rounds = r.rounds;
-    m->quiet = r.quiet;
+    measure_store_rounds(m, &r, times);
 }
 
 void measure_latency(measured *m, const measure_subject *s, const char *parameters)
@@ -141,7 +138,7 @@ void measure_latency(measured *m, const measure_subject *s, const char *paramete
     if (open_pass(&p, m, s, parameters) != 0)
         return;
     probe_arithmetic_init(&probe, (distil_level)p.info.isa);
-    beside(m, &p, s, probe_arithmetic_side(&probe), &probe, pass_macs(&p) / probe.macs);
+    run_beside(m, &p, s, probe_arithmetic_side(&probe), &probe, pass_macs(&p) / probe.macs);
     close_pass(&p);
 }
 
@@ -160,18 +157,17 @@ void measure_stream(measured *m, const measure_subject *s, const char *parameter
         memset(bytes, 1, stream.size);
         stream.bytes = bytes;
         probe_arithmetic_init(&probe, (distil_level)p.info.isa);
-        beside(m, &p, s, probe_stream_side(&stream), &probe, 1);
+        run_beside(m, &p, s, probe_stream_side(&stream), &probe, 1);
     } else
         measure_failed(m, "no memory for %zu bytes to read", stream.size);
     free(bytes);
     close_pass(&p);
 }
 
-/* Times of single calls, no reference: absolute. */
-static void alone(measured *m, const measure_subject *s, const char *parameters, double q)
+/* Times single calls without a reference, and stores the q-quantile in milliseconds. */
+static void time_calls(measured *m, const measure_subject *s, const char *parameters, double q)
 {
     double samples[P95_CALLS], until = bench_now_ns() + s->seconds * 1e9;
-    stats_interval i;
     size_t n = 0;
     pass p;
 
@@ -187,9 +183,8 @@ static void alone(measured *m, const measure_subject *s, const char *parameters,
             return;
         }
     }
-    i = stats_bootstrap(samples, n, q, CONFIDENCE, 1);
     m->status = MEASURE_DONE;
-    m->value = (stats_interval){i.low * 1e-6, i.value * 1e-6, i.high * 1e-6};
+    m->value = stats_scaled(stats_bootstrap(samples, n, q, MEASURE_CONFIDENCE, MEASURE_SEED), 1e-6);
     m->ms = m->value.value;
     m->rounds = n;
     close_pass(&p);
@@ -197,10 +192,10 @@ static void alone(measured *m, const measure_subject *s, const char *parameters,
 
 void measure_p95(measured *m, const measure_subject *s, const char *parameters)
 {
-    alone(m, s, parameters, 0.95);
+    time_calls(m, s, parameters, 0.95);
 }
 
 void measure_ms(measured *m, const measure_subject *s, const char *parameters)
 {
-    alone(m, s, parameters, 0.5);
+    time_calls(m, s, parameters, 0.5);
 }

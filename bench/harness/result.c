@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Table and JSON of a run: see result.h. */
+/* The table and the JSON of a run; result.h describes them. */
 #include "bench/harness/result.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ void result_print_head(FILE *out, const result_host *host)
             "headroom", "99 % interval", "quiet", "verdict");
 }
 
-/* Sizes and counts as whole numbers, ratios and times with four digits. */
+/* Prints sizes and counts as whole numbers, and ratios and times with four digits. */
 static void print_figure(FILE *out, double value)
 {
     if (value >= 100000)
@@ -40,9 +40,11 @@ void result_print(FILE *out, const result *r)
     print_figure(out, r->budget->max);
     if (m->value.low < m->value.high)
         snprintf(interval, sizeof interval, "[%.4g, %.4g]", m->value.low, m->value.high);
-    fprintf(out, " %7.1f %%  %-19s %4.0f %%  %s (%s)\n",
-            100 * (1 - m->value.value / r->budget->max), interval, 100 * m->quiet,
-            verdict_name(r->verdict), kind->unit);
+    fprintf(out, " %7.1f %%  %-19s %4.0f %%  %s (%s)", 100 * (1 - m->value.value / r->budget->max),
+            interval, 100 * m->quiet, verdict_name(r->verdict), kind->unit);
+    if (m->reference_ms > 0)
+        fprintf(out, ": %.3g of %.3g ms", m->ms, m->reference_ms);
+    fputc('\n', out);
 }
 
 static void write_string(FILE *out, const char *name, const char *text)

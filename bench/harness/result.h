@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Results of a run: a table for people, JSON for programs (bench/results.schema.json), from which
- * bench/report.py makes every other form.
+ * The results of `distil bench run`: a table for people, and JSON (bench/results.schema.json), from
+ * which bench/report.py makes all other forms.
  */
 #ifndef DISTIL_BENCH_HARNESS_RESULT_H
 #define DISTIL_BENCH_HARNESS_RESULT_H
@@ -12,13 +12,13 @@
 #include "bench/harness/measure.h"
 #include "runtime/distil.h"
 
-/* The machine, the revision and the model that figures belong to. */
+/* The machine, the revision and the model that the results belong to. */
 typedef struct result_host {
-    char cpu[64];
-    const char *level;
-    const char *revision; /* as given; "" where unknown */
-    const char *version;
-    const char *model; /* path of the blob */
+    char cpu[64];         /* the CPU's name */
+    const char *level;    /* the best level of this CPU */
+    const char *revision; /* the text of --revision, or "" */
+    const char *version;  /* of the library */
+    const char *model;    /* path of the blob */
     distil_model_info info;
 } result_host;
 
@@ -31,7 +31,7 @@ typedef struct result {
 void result_print_head(FILE *out, const result_host *host);
 void result_print(FILE *out, const result *r);
 
-/* All of a run. */
+/* Writes one object with all results of a run that took `seconds`. */
 void result_write_json(FILE *out, const result_host *host, const result *results, size_t count,
                        double seconds);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interleaved timing: see rounds.h. */
+/* The method of rounds.h. */
 #include "bench/harness/rounds.h"
 
 #include <math.h>
@@ -9,13 +9,14 @@
 enum { MAX_CALLS = 256, CHECK_EVERY = 4, SEED = 1 };
 #define QUIET_PROBE 1.05
 
-/* The calls of one side in one round. */
+/* The times of one side's calls in one round. */
 typedef struct block {
     double ns[MAX_CALLS];
     size_t calls;
 } block;
 
-static int run_block(block *to, const rounds_side *side, double block_ns, double *least)
+/* Times calls until block_ns have passed, at most half of what a block holds. Returns 0, or -1. */
+static int run_block(block *to, const rounds_side *side, double block_ns)
 {
     double spent = 0;
 
@@ -26,13 +27,13 @@ static int run_block(block *to, const rounds_side *side, double block_ns, double
             return -1;
         to->ns[to->calls++] = ns;
         spent += ns;
-        *least = fmin(*least, ns);
     } while (spent < block_ns && to->calls < MAX_CALLS / 2);
     return 0;
 }
 
-/* A second block of the same side: as many calls again. */
-static int repeat_block(block *to, const rounds_side *side, double *least)
+/* Times the second block of a side in this round, with as many calls as the first. Returns 0, or
+ * -1. */
+static int repeat_block(block *to, const rounds_side *side)
 {
     for (size_t n = to->calls; n > 0; n--) {
         double ns = side->call(side->argument);
@@ -40,31 +41,29 @@ static int repeat_block(block *to, const rounds_side *side, double *least)
         if (ns < 0)
             return -1;
         to->ns[to->calls++] = ns;
-        *least = fmin(*least, ns);
     }
     return 0;
 }
 
-static double probe(const rounds_plan *plan)
+static double run_probe(const rounds_plan *plan)
 {
     return plan->probe.call ? plan->probe.call(plan->probe.argument) : 0;
 }
 
-/* A B B A in even rounds, B A A B in odd ones: nobody is always first. */
+/* Times one round: A B B A if its number is even, B A A B if it is odd, so that neither side is
+ * always first. Returns 0, or -1. */
 static int run_round(rounds_result *r, const rounds_plan *plan, double *worst_probe)
 {
     block a = {.calls = 0}, b = {.calls = 0};
     int swap = r->rounds % 2 == 1;
     block *outer = swap ? &b : &a, *inner = swap ? &a : &b;
     const rounds_side *out = swap ? &plan->b : &plan->a, *in = swap ? &plan->a : &plan->b;
-    double *out_min = swap ? &r->b_min : &r->a_min, *in_min = swap ? &r->a_min : &r->b_min;
-    double before = probe(plan);
+    double before = run_probe(plan);
 
-    if (run_block(outer, out, plan->block_ns, out_min) != 0 ||
-        run_block(inner, in, plan->block_ns, in_min) != 0 || repeat_block(inner, in, in_min) != 0 ||
-        repeat_block(outer, out, out_min) != 0)
+    if (run_block(outer, out, plan->block_ns) != 0 || run_block(inner, in, plan->block_ns) != 0 ||
+        repeat_block(inner, in) != 0 || repeat_block(outer, out) != 0)
         return -1;
-    *worst_probe = fmax(before, probe(plan));
+    *worst_probe = fmax(before, run_probe(plan));
     r->a_ns[r->rounds] = stats_quantile(a.ns, a.calls, 0.5);
     r->b_ns[r->rounds] = stats_quantile(b.ns, b.calls, 0.5);
     r->ratio[r->rounds] = r->a_ns[r->rounds] / r->b_ns[r->rounds];
@@ -84,7 +83,7 @@ static double quiet_share(const double *probes, size_t n)
     return (double)quiet / (double)n;
 }
 
-static int narrow(const rounds_result *r, const rounds_plan *plan)
+static int is_narrow(const rounds_result *r, const rounds_plan *plan)
 {
     stats_interval i = r->ratio_interval;
 
@@ -96,7 +95,6 @@ int rounds_run(rounds_result *r, const rounds_plan *plan)
     double worst[ROUNDS_MAX], until = bench_now_ns() + plan->seconds * 1e9;
 
     r->rounds = 0;
-    r->a_min = r->b_min = INFINITY;
     for (int warm = 0; warm < 3; warm++)
         if (plan->a.call(plan->a.argument) < 0 || plan->b.call(plan->b.argument) < 0)
             return -1;
@@ -106,7 +104,7 @@ int rounds_run(rounds_result *r, const rounds_plan *plan)
         if (r->rounds < ROUNDS_LEAST || r->rounds % CHECK_EVERY != 0)
             continue;
         r->ratio_interval = stats_bootstrap(r->ratio, r->rounds, 0.5, plan->confidence, SEED);
-        if (narrow(r, plan))
+        if (is_narrow(r, plan))
             break;
     }
     r->ratio_interval = stats_bootstrap(r->ratio, r->rounds, 0.5, plan->confidence, SEED);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Texts of known length: see texts.h. */
+/* The functions of texts.h. */
 #include "bench/harness/texts.h"
 
 #include <stdio.h>
 
-#include "bench/harness/stats.h"
+#include "bench/stats.h"
 
 static const char *const words[] = {
     "the",  "film", "is",   "a",     "story", "of",   "two",  "people", "who",  "never", "find",

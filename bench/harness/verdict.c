@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Verdicts from intervals: see verdict.h. */
+/* The rules of verdict.h. */
 #include "bench/harness/verdict.h"
 
 verdict verdict_of_budget(stats_interval ratio, double quiet)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a pass of this library cannot be faster than here: two stand-ins, timed like the engines.
+"""The least time of a pass of this library on this host, by two programs that are timed like
+engines:
 
-products  as many multiply-adds as a pass has, in the level's instructions on registers alone
-          (bench/ceiling.c): of the layers' matrices, and of attention
-weights   the bytes of the layers' matrices read once, in order, from the mapped blob
+  products  does as many multiply-adds as the pass, in the matrices and in attention, by the
+            instructions of the level on registers alone (bench/ceiling.c)
+  weights   reads the bytes of the layers' matrices once, in order, from the mapped blob
 
-The longer of the two is the least time of a pass. Everything else that a pass does (quantising,
-softmax, normalisation, GELU, the head) counts as nothing.
+The longer of the two is the least time. All else that a pass does (quantising, softmax,
+normalisation, GELU, the classification head) counts as nothing.
 """
 
 from __future__ import annotations
@@ -19,16 +20,20 @@ import engines
 from engines import Distil, Engine, Run
 
 NAMES = ("products", "weights")
-LANE_GROUP = 4  # of nearly all panels, and the fastest
+LANE_GROUP = 4  # Nearly all panels have lane groups of 4 quads, and these are the fastest.
 
 
 def _layer(info: engines._Info) -> int:
-    """Weights of a layer's matrices: Q, K, V, output; two of the feed-forward network."""
+    """Weights in the matrices of one layer: Q, K, V and output, then two of the feed-forward
+    network.
+    """
     return 4 * info.dim**2 + 2 * info.dim * info.hidden_dim
 
 
 def multiply_adds(info: engines._Info, tokens: int) -> tuple[int, int]:
-    """Of a pass: of matrices and of attention. Of the last layer all tokens need keys and values alone."""
+    """The multiply-adds of one pass, in matrices and in attention. In the last layer a pass
+    computes keys and values for all tokens, but everything else for the first token only.
+    """
     full, keys_values = info.n_layers - 1, 2 * info.dim**2
     matrices = tokens * (full * _layer(info) + keys_values) + _layer(info) - keys_values
     attention = 2 * info.dim * tokens * (full * tokens + 1)
@@ -36,7 +41,7 @@ def multiply_adds(info: engines._Info, tokens: int) -> tuple[int, int]:
 
 
 class _Ceiling(ctypes.Structure):
-    """bench_ceiling of bench/ceiling.h."""
+    """Mirrors struct bench_ceiling of bench/ceiling.h."""
 
     _fields_ = [
         ("mix", ctypes.c_char_p),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Hugging Face DistilBERT folder: its shape and its tensors as float32 arrays."""
+"""A DistilBERT folder of Hugging Face transformers: its shape, and its tensors as float32 arrays.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +41,6 @@ class Checkpoint:
         self._names = frozenset(self._file.keys())
 
     def tensor(self, name: str) -> np.ndarray:
-        """A tensor by its name without the optional "distilbert." prefix."""
+        """The tensor of this name. Checkpoints may or may not put "distilbert." in front of it."""
         stored = name if name in self._names else f"distilbert.{name}"
         return self._file.get_tensor(stored).astype(np.float32)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run this library and its peers interleaved on one core; write JSON lines.
 
-Records: one "host", then for each model an "engine" and an "accuracy" for each engine, a "latency"
-for each input and token count, a "start" for each program. report.py makes the table and the chart
-of them. With --cap all three run as on a lesser CPU; starts are then not measured.
+The records are one "host", and then for each model: one "engine" and one "accuracy" for each
+engine, one "latency" for each kind of input and number of tokens, and one "start" for each program.
+report.py turns them into tables and a chart. With --cap all three engines run as on a CPU with
+fewer instructions, and starts are not measured.
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ INPUTS = ("random", "text")
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 QUICK_LENGTHS = (8, 32, 128)
 CLS, SEP = 101, 102
-FIRST_WORD_ID = 999  # of the bert-base-uncased vocabulary; special and unused tokens come before
+# The first word in the vocabulary of bert-base-uncased. Special and unused tokens have lower ids.
+FIRST_WORD_ID = 999
 
 
 @dataclass(frozen=True)
 class Model:
-    """A folder written by prepare.py and the blob of the same checkpoint."""
+    """A folder that prepare.py has filled, and the blob of the same checkpoint."""
 
     name: str
     folder: Path
@@ -45,7 +47,7 @@ class Model:
     vocab: Path
 
     def arguments(self, engine: str, args: argparse.Namespace) -> list[str]:
-        """What comes after the engine's name on a worker's command line."""
+        """The arguments that follow the engine's name on a worker's command line."""
         if engine == OURS:
             return [str(self.blob), str(args.library), args.isa]
         if engine in bound.NAMES:
@@ -63,7 +65,7 @@ def _random_ids(rng: random.Random, tokens: int, vocab_size: int) -> list[int]:
 
 
 def _text_ids(rng: random.Random, tokens: int, texts: Sequence[Sequence[int]]) -> list[int]:
-    """Whole sentences one after another, cut at the wanted length."""
+    """Whole sentences one after another, cut at the wanted number of tokens."""
     words: list[int] = []
     while len(words) < tokens - 2:
         words.extend(rng.choice(texts)[1:-1])
@@ -130,7 +132,9 @@ def _starts(model: Model, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def _environment(engine: str, args: argparse.Namespace) -> Mapping[str, str]:
-    """With --cap, peers get the patched packages, and glibc does without AVX-512 too."""
+    """The environment of a worker. With --cap it points the peers to their patched packages, and
+    tells glibc not to use AVX-512 either.
+    """
     if not args.cap or engine not in args.peers:
         return ENVIRONMENT
     return ENVIRONMENT | {
@@ -160,7 +164,8 @@ def _model_records(model: Model, args: argparse.Namespace) -> Iterator[dict[str,
             yield _accuracy(model, worker)
             info = worker.ask("info")
             yield {"record": "engine", "model": model.name, "engine": worker.engine} | info
-        scalar = workers[0].ask("info")["detail"] == "scalar"  # has no ceiling
+        # The scalar level has no ceiling to time.
+        scalar = workers[0].ask("info")["detail"] == "scalar"
         bounds = [] if scalar else [start_worker(name) for name in bound.NAMES]
         yield from _latencies(model, [*workers, *bounds], args)
         if args.cap:
@@ -252,11 +257,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--core", type=int, default=max(os.sched_getaffinity(0)), help="CPU to run on (the last)"
     )
-    hidden = {"required": True, "help": argparse.SUPPRESS}  # set by run.sh
+    # run.sh gives these options, so the help does not list them.
+    hidden = {"required": True, "help": argparse.SUPPRESS}
     parser.add_argument("--model", dest="models", type=_model, action="append", **hidden)
     parser.add_argument("--library", type=Path, **hidden)
     parser.add_argument("--ceilings", type=Path, **hidden)
-    parser.add_argument("--cap", choices=("avx2",), help=argparse.SUPPRESS)  # by run.sh too
+    # run.sh gives this option too.
+    parser.add_argument("--cap", choices=("avx2",), help=argparse.SUPPRESS)
     parser.add_argument("--capped", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--command", type=Path, **hidden)
     parser.add_argument("--output", type=Path, **hidden)
@@ -273,7 +280,7 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = _arguments()
-    os.sched_setaffinity(0, {args.core})  # inherited by every process started below
+    os.sched_setaffinity(0, {args.core})  # Every process that this one starts inherits the CPU.
     partial = args.output.with_suffix(".partial")
     with partial.open("w", encoding="utf-8") as output:
         _write(_host(args), output)

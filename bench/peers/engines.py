@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The three engines behind one interface, each on one thread.
+"""The three engines behind one interface. Each runs on one thread.
 
-bind(ids) makes an input ready and returns the call to be timed: only inference, with inputs and
-outputs bound beforehand, so that no engine pays for copies or for Python objects. logits() reads
-what the last such call computed.
+bind(ids) prepares an input and returns the call to be timed. That call does inference only: its
+inputs and outputs are bound beforehand, so no engine pays for copies or for Python objects.
+logits() returns what the last such call has computed.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Sequence  # not typing: it would count in the start time
+# This import is not from `typing`, whose loading would count in the start time.
+from collections.abc import Callable, Sequence
 
 Run = Callable[[], object]
 
 
 class Engine:
     version: str
-    detail: str  # what it chose by itself, for the record
+    detail: str  # what the engine has chosen by itself, for the record
 
     def bind(self, ids: Sequence[int]) -> Run:
         raise NotImplementedError
@@ -76,7 +77,7 @@ class _Scores(ctypes.Structure):
 
 
 class Distil(Engine):
-    """runtime/distil.h through ctypes; the structures above mirror that header."""
+    """This library through ctypes. The structures above mirror runtime/distil.h."""
 
     def __init__(self, library: str, blob: str, isa: str = "best") -> None:
         self._lib = lib = ctypes.CDLL(library)
@@ -124,7 +125,7 @@ class Distil(Engine):
         return list(self._logits)
 
     def label(self, text: bytes) -> str:
-        """The label of a text, tokenised by the library."""
+        """The label of a text, which the library tokenizes."""
         size = ctypes.c_size_t(len(text))
         result = ctypes.byref(self._result)
         self._check(

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A DistilBERT checkpoint as an ONNX graph, built tensor by tensor: no PyTorch.
+"""Writes a DistilBERT checkpoint as an ONNX graph, tensor by tensor, without PyTorch.
 
-ids (1, tokens) int64 -> logits (1, labels) float32, in the operators that an export of the
-transformers class gives; ONNX Runtime and OpenVINO fuse them further when they load the graph. No
-attention mask: a single text has no padding, so a mask would only be work for the peers.
+The graph maps ids (1, tokens) int64 to logits (1, labels) float32. It uses the operators that an
+export of the transformers class yields; ONNX Runtime and OpenVINO fuse them when they load the
+graph. It has no attention mask: a single text has no padding, so a mask would only be work for the
+peers.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from onnx import TensorProto, helper, numpy_helper
 
 from checkpoint import Checkpoint
 
-OPSET = 20  # the first with Gelu; LayerNormalization is there since 17
+OPSET = 20  # Gelu exists since opset 20, LayerNormalization since 17.
 IR_VERSION = 10
 EPSILON = 1e-12
 
 
 class _Graph:
-    """Collects nodes and constants; every method returns the name of its result."""
+    """The nodes and constants of a graph. Every method adds some and returns the name of its
+    result.
+    """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a small program does with an engine: load it, read one line of text, print its label.
+"""A small program around one engine: it loads the engine, reads one line of text and prints its
+label.
 
     first_label.py ENGINE MODEL VOCAB [LIBRARY ISA]
 
-Imports nothing that its engine does not need: start time and memory are measured from outside. It
-stays until its input ends, so that its memory can be read.
+start.py measures its start time and its memory from outside, so it imports only what its engine
+needs. It runs until its input ends, so that start.py can read its memory.
 """
 
 from __future__ import annotations

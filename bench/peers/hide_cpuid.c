@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes CPUID answer as on a CPU with AVX2 alone, for libraries patched by hide_cpuid.py: preloaded
- * into a peer's process, it catches the traps which that script puts in place of CPUID.
+ * Makes CPUID answer as on a CPU that has AVX2 and nothing later. The library is preloaded into the
+ * process of a peer, and catches the traps that hide_cpuid.py has put in the place of CPUID
+ * instructions.
  *
- * A trap is the bytes 06 a2. No 64-bit program contains an instruction 06, so that any other
- * illegal instruction still ends the process. The a2 is what is left of CPUID (0f a2).
+ * A trap is the bytes 06 a2. No instruction of 64-bit code begins with 06, so any other illegal
+ * instruction still ends the process. The a2 is the second byte of CPUID (0f a2).
  */
 #define _GNU_SOURCE
 #include <cpuid.h>
@@ -19,31 +20,32 @@
 
 static atomic_uint answers;
 
-/* How many times feature bits were asked for and answered here; worker.py reports it. */
+/* How often the process has asked for feature bits and was answered here. worker.py reads it. */
 unsigned hide_cpuid_answers(void)
 {
     return atomic_load(&answers);
 }
 
-/* Leaf 7 is where all of them are announced: eax, ebx, ecx, edx of its subleaves 0 and 1. */
+/* Clears the bits of the hidden features in r (eax, ebx, ecx, edx), which CPUID has returned for
+ * leaf 7, the leaf that announces all of them. */
 static void hide(uint32_t subleaf, uint32_t r[4])
 {
     static const uint32_t hidden[2][4] = {
         {
             0,
-            /* AVX-512: F, DQ, IFMA, PF, ER, CD, BW, VL */
+            /* Bits of AVX-512: F, DQ, IFMA, PF, ER, CD, BW, VL. */
             BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) | BIT(30) | BIT(31),
-            /* VBMI, VBMI2, VNNI, BITALG, VPOPCNTDQ */
+            /* Bits of AVX-512: VBMI, VBMI2, VNNI, BITALG, VPOPCNTDQ. */
             BIT(1) | BIT(6) | BIT(11) | BIT(12) | BIT(14),
-            /* 4VNNIW, 4FMAPS, VP2INTERSECT, AMX-BF16, AVX512-FP16, AMX-TILE, AMX-INT8 */
+            /* Bits of 4VNNIW, 4FMAPS, VP2INTERSECT, AMX-BF16, AVX512-FP16, AMX-TILE, AMX-INT8. */
             BIT(2) | BIT(3) | BIT(8) | BIT(22) | BIT(23) | BIT(24) | BIT(25),
         },
         {
-            /* AVX-VNNI, AVX512-BF16, AMX-FP16, AVX-IFMA */
+            /* Bits of AVX-VNNI, AVX512-BF16, AMX-FP16, AVX-IFMA. */
             BIT(4) | BIT(5) | BIT(21) | BIT(23),
             0,
             0,
-            /* AVX-VNNI-INT8, AVX-NE-CONVERT, AMX-COMPLEX, AVX-VNNI-INT16, AVX10 */
+            /* Bits of AVX-VNNI-INT8, AVX-NE-CONVERT, AMX-COMPLEX, AVX-VNNI-INT16, AVX10. */
             BIT(4) | BIT(5) | BIT(8) | BIT(10) | BIT(19),
         },
     };
@@ -61,7 +63,8 @@ static void on_illegal(int number, siginfo_t *info, void *context)
 
     (void)info;
     if (memcmp((const void *)g[REG_RIP], trap, sizeof trap) != 0) {
-        signal(number, SIG_DFL); /* the instruction is met again, and ends the process */
+        /* The process executes the instruction again, which now ends it. */
+        signal(number, SIG_DFL);
         return;
     }
     __cpuid_count(leaf, subleaf, r[0], r[1], r[2], r[3]);

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Copy the peers' packages with every CPUID instruction replaced by a trap for hide_cpuid.c.
 
-ONNX Runtime has no switch for the instructions it may use. Both peers execute CPUID themselves,
-some of it in constructors of their libraries. So the files are patched: the first byte of each
-instruction that objdump finds to be CPUID becomes 06, which is illegal in 64-bit code. numpy, which
-they load, is treated alike. Files without such an instruction are hard links to the environment's.
+ONNX Runtime has no option for the instructions that it may use. Both peers execute CPUID
+themselves, partly in constructors of their libraries. So this script patches the files: in each
+instruction that objdump decodes as CPUID it replaces the first byte by 06, which is illegal in
+64-bit code. It treats numpy, which they load, in the same way. A file without such an instruction
+becomes a hard link to the original.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ def _objdump(*arguments: str) -> subprocess.Popen:
 
 
 def _sections(library: Path) -> list[tuple[int, int, int]]:
-    """Address, size and place in the file of the sections with code."""
+    """Address, size and offset in the file of each section that holds code."""
     with _objdump("-h", str(library)) as dump:
         rows = [line.split() for line in dump.stdout if "CODE" in line]
     return [(int(row[3], 16), int(row[2], 16), int(row[5], 16)) for row in rows]
 
 
 def _places(library: Path) -> list[int]:
-    """Where in the file its CPUID instructions are."""
+    """The offsets of all CPUID instructions in the file."""
     with _objdump("-d", "--no-show-raw-insn", str(library)) as dump:
         found = [LINE.fullmatch(line) for line in dump.stdout if "cpuid" in line]
     addresses = [int(match[1], 16) for match in found if match]
@@ -55,7 +56,8 @@ def _patch(library: Path) -> int:
         code[place : place + 2] = TRAP
     if places:
         mode = library.stat().st_mode
-        library.unlink()  # the link: its other name keeps the bytes
+        # This removes one hard link. The original keeps its bytes under its other name.
+        library.unlink()
         library.write_bytes(code)
         library.chmod(mode)
     return len(places)

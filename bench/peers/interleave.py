@@ -2,13 +2,15 @@
 """Latency of several engines on one core, interleaved.
 
 A round times every engine twice, in blocks, in the order A B C C B A, so that a drift of the
-machine's speed falls on all alike. A block first makes untimed calls, because the engine before it
-owned the caches, then times calls one by one; its value is their median. A round's value of an
-engine is the mean of its two blocks, a round's ratio the quotient of two such values.
+machine's speed affects all alike. A block begins with untimed calls, because the engine before it
+has filled the caches, and then times calls one by one. The value of a block is the median of its
+calls, and the value of an engine in a round is the mean of its two blocks. A round's ratio is the
+quotient of two such values.
 
-A round is quiet if the core gave its time to nobody else (wall clock at most 2 % above CPU time in
-each block) and ran at its full speed (a fixed piece of work before and after took at most 5 % more
-than the run's best): what another guest on the same physical core takes away shows in the second.
+A round is quiet if two conditions hold. No other process had the core: in each block the wall clock
+advanced at most 2 % more than the CPU time. And the core ran at full speed: a fixed piece of work
+before and after the round took at most 5 % longer than in the best round. The second condition
+detects what another guest on the same physical core takes away.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import Any, Mapping, Sequence
 
 HERE = Path(__file__).parent
 
-# No engine needs more than one thread, nor may numpy start any.
+# No engine needs more than one thread, and numpy must not start any.
 ENVIRONMENT = {
     **os.environ,
     "OMP_NUM_THREADS": "1",
@@ -33,7 +35,7 @@ ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
 }
 
-MIN_CALLS, MAX_CALLS = 3, 200  # timed calls of a block
+MIN_CALLS, MAX_CALLS = 3, 200  # Least and most timed calls of a block.
 WARM_UP_CALLS = 2
 QUIET_STOLEN = 1.02
 QUIET_SPEED = 1.05
@@ -41,7 +43,7 @@ PROBE_STEPS = 40_000
 
 
 class Worker:
-    """An engine in a process of its own."""
+    """A process that runs one engine."""
 
     def __init__(
         self, engine: str, arguments: Sequence[str], environment: Mapping[str, str] = ENVIRONMENT
@@ -74,12 +76,12 @@ class Worker:
 @dataclass
 class Block:
     samples: list[int]  # nanoseconds by the chosen clock
-    stolen: float  # wall clock / CPU time
+    stolen: float  # wall clock divided by CPU time
 
 
 @dataclass
 class Round:
-    speed: float  # time of the fixed work, the worse of before and after
+    speed: float  # time of the fixed piece of work, the longer of before and after
     blocks: dict[str, list[Block]] = field(default_factory=dict)
 
     def value(self, engine: str) -> float:
@@ -91,7 +93,7 @@ class Round:
 
 
 def _speed_probe() -> float:
-    """Seconds for a fixed piece of work on this core, best of three."""
+    """Seconds for a fixed piece of work on this core, the least of three attempts."""
     times = []
     for _ in range(3):
         start = time.perf_counter()
@@ -114,7 +116,7 @@ def _block(worker: Worker, ids: Sequence[int], calls: int, clock: str) -> Block:
 def measure(
     workers: Sequence[Worker], inputs: Sequence[Sequence[int]], block_ms: float, clock: str
 ) -> list[Round]:
-    """One round for each input, blocks of about block_ms each."""
+    """One round for each input, with blocks of about block_ms."""
     calls = {worker.engine: _calls(worker, inputs[0], block_ms) for worker in workers}
     rounds = []
     for ids in inputs:
@@ -163,7 +165,9 @@ def _ratio(rounds: Sequence[Round], quiet: Sequence[Round], ours: str, peer: str
 
 
 def _bound(rounds: Sequence[Round], bounds: Sequence[str], peers: Sequence[str]) -> dict[str, Any]:
-    """The least times of a pass, the longest of which counts, and their ratios to the peers'."""
+    """The least times of a pass, which of them is the longest, and its ratio to the times of the
+    peers.
+    """
 
     def milliseconds(name: str) -> float:
         return median(current.value(name) for current in rounds) / 1e6

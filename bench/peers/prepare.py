@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make what the peers need of a checkpoint, once, in one folder:
+"""Make all that the peers need of a checkpoint, once, in one folder:
 
-fp32.onnx           the exported graph
-onnxruntime.onnx    its weights quantised by onnxruntime.quantization.quantize_dynamic, per channel
-openvino.xml, .bin  quantised statically by NNCF with the calibration sentences
-reference.json      token ids of SST-2 dev sentences with fp32 logits (and labels, if it was trained
-                    on them): what every engine's answers are compared with
+  fp32.onnx           the exported graph
+  onnxruntime.onnx    the graph with weights that onnxruntime.quantization.quantize_dynamic has
+                      quantised, per channel
+  openvino.xml, .bin  the graph that NNCF has quantised statically with the calibration sentences
+  reference.json      token ids and fp32 logits of SST-2 dev sentences, with which the answers of
+                      every engine are compared, and the labels, if the model was trained on them
 
-With --golden the exported graph is checked against the logits of the original framework, and those
-become the reference. Nothing is done where the folder is up to date.
+With --golden the script compares the exported graph with the logits of the original framework, and
+those become the reference. It does nothing if the folder is up to date.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ import engines
 import export_onnx
 
 HERE = Path(__file__).parent
-LARGEST_LOGIT_ERROR = 1e-4  # of the exported graph in fp32, against the original framework
-UNTRAINED_SENTENCES = 64  # compared where there is no golden file
+# Greatest difference that is allowed between the exported graph in fp32 and the original framework.
+LARGEST_LOGIT_ERROR = 1e-4
+UNTRAINED_SENTENCES = 64  # Sentences that are compared where there is no golden file.
 
 
 def read_tsv(path: Path) -> list[list[str]]:
-    """Rows of a table with one header line and no quoting."""
+    """The rows of a table with one header line and without quoting."""
     lines = path.read_text(encoding="utf-8").split("\n")[1:]
     return [line.split("\t") for line in lines if line]
 

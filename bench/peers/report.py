@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Turn the JSON lines of compare.py into a Markdown section and an SVG chart.
 
---publish puts the section between the two marker lines of a page and the chart beside it. A run
-with a cap has files and marker lines of its own.
+--publish puts the section between the two marker lines of a page, and the chart beside the page. A
+run with a cap has files and marker lines of its own.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ MODELS = {
     "sst2": "the shipped model (384 / 1536, 12 heads, 6 layers)",
 }
 CAPPED = [
-    "The CPU has more than AVX2. That was hidden from the peers: in copies of their libraries each "
-    "CPUID instruction was replaced by a trap, whose handler answers it without AVX-512, AVX-VNNI "
-    "and AMX (`bench/peers/hide_cpuid.c`). This library was capped by its own option. This is one "
-    "host with features hidden, not a measurement of a CPU with AVX2 alone, such as Zen 3.",
+    "The CPU has more than AVX2, but the peers could not see it: in copies of their libraries a trap "
+    "stood in the place of each CPUID instruction, and its handler answered without AVX-512, AVX-VNNI "
+    "and AMX (`bench/peers/hide_cpuid.c`). This library was capped by its own option. So this is one "
+    "host with features hidden, and not a measurement of a CPU that has no more than AVX2, such as "
+    "Zen 3.",
     "",
 ]
-INPUTS = {"random": "random token ids", "text": "real text (SST-2 dev sentences joined)"}
+INPUTS = {"random": "random token ids", "text": "real text (sentences of SST-2, joined)"}
 
 
 def read(path: Path) -> Records:
@@ -88,8 +89,9 @@ def _latency_tables(records: Records, model: str) -> list[str]:
         engines = [NAMES[engine] for engine in chosen[0]["ms"]]
         ratios = [f"distil / {NAMES[peer]}" for peer in chosen[0]["ratio"]]
         lines += [
-            f"Latency, {title}, ms: median (minimum). "
-            "Ratios: of the medians / median of the paired / the same in quiet rounds.",
+            f"Latency with {title} in ms: the median over the rounds and, in parentheses, the minimum of "
+            "single calls. Ratios: of the two medians / the median of each round's own ratio / the same "
+            "in quiet rounds only.",
             "",
         ]
         bounds = ["least, ms", *(f"least / {NAMES[peer]}" for peer in chosen[0]["ratio"])]
@@ -102,7 +104,11 @@ def _latency_tables(records: Records, model: str) -> list[str]:
 def _accuracy_table(records: Records, model: str) -> list[str]:
     chosen = [record for record in records["accuracy"] if record["model"] == model]
     sentences = chosen[0]["sentences"]
-    lines = [f"Answers for {sentences} SST-2 dev sentences, against the checkpoint in fp32:", ""]
+    lines = [
+        f"Answers to {sentences} sentences of the SST-2 development set, compared with those of the "
+        "checkpoint in fp32:",
+        "",
+    ]
     header = ["", "accuracy, %", "same label, %", "mean margin error", "largest"]
     return lines + _table(
         header,
@@ -126,7 +132,7 @@ def _program(record: dict[str, Any]) -> str:
 
 def _start_table(records: Records, model: str) -> list[str]:
     chosen = [record for record in records["start"] if record["model"] == model]
-    lines = ["From process start to the first label, files in the page cache:", ""]
+    lines = ["Time from process start to the first label, with all files in the page cache:", ""]
     header = ["program", "median, ms", "minimum, ms", "CPU time, ms", "peak memory, MB"]
     return lines + _table(
         header,
@@ -160,7 +166,7 @@ def _host_lines(records: Records) -> list[str]:
 
 
 def _chart(records: Records, models: Sequence[str], target: Path) -> None:
-    import matplotlib  # here, so that the tables need no package
+    import matplotlib  # Only the chart needs matplotlib; the tables can be made without it.
 
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
@@ -195,7 +201,7 @@ def _chart(records: Records, models: Sequence[str], target: Path) -> None:
 
 def section(records: Records, models: Sequence[str], chart: str) -> str:
     lines = _host_lines(records)
-    lines += [f"![Latency by number of tokens, log-log]({chart})", ""]
+    lines += [f"![Latency of one text by its number of tokens, both axes logarithmic]({chart})", ""]
     for model in models:
         lines += [f"### {MODELS.get(model, model).capitalize()}", ""]
         lines += _latency_tables(records, model)

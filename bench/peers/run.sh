@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-#
-# Compare this library with ONNX Runtime and OpenVINO, same checkpoints, interleaved on one core.
-# Everything it makes is under build/peers. docs/performance.md says what is measured and how.
+# Compares this library with ONNX Runtime and OpenVINO on the same checkpoints, interleaved on one
+# core. Everything that the script makes is under build/peers. docs/performance.md describes what is
+# measured and how.
 set -euo pipefail
 
 usage()
@@ -65,7 +65,7 @@ case $cap in
 esac
 suffix=${cap:+-$cap}
 
-# Byte code stays out of the source tree; NNCF sends nothing home with this variable set.
+# Python's byte code stays out of the source tree. With NNCF_CI set, NNCF sends no usage statistics.
 export PYTHONPYCACHEPREFIX=$PWD/$out/pycache NNCF_CI=1
 
 if [ -n "$help" ]; then
@@ -74,42 +74,41 @@ if [ -n "$help" ]; then
     exit
 fi
 
-step()
+announce()
 {
     printf '== %s\n' "$*" >&2
 }
 
-report()
+write_report()
 {
     "$out/venv/bin/python" bench/peers/report.py "$out/results$suffix.jsonl" "$out" "${publish[@]}"
     if [ ${#publish[@]} -gt 0 ]; then
         mkdir -p bench/results
         cp "$out/results$suffix.jsonl" "bench/results/peers$suffix.jsonl"
     fi
-    step "$out/report$suffix.md, $out/peers-latency$suffix.svg${publish[*]:+, ${publish[1]}}"
+    announce "$out/report$suffix.md, $out/peers-latency$suffix.svg${publish[*]:+, ${publish[1]}}"
 }
 
 if [ "$stop" = --report-only ]; then
-    report
+    write_report
     exit
 fi
 
-step "library and command"
-make -s "$build/distil" "$build/libdistil.so"
+announce "library and command"
+make -s "$build/distil" "$build/libdistil.so" "$build/bench/ceiling.so"
 mkdir -p "$out"
 
 if ! cmp -s bench/peers/requirements.txt "$out/venv/requirements.txt"; then
-    step "virtual environment"
+    announce "virtual environment"
     rm -rf "$out/venv"
     "$python" -m venv "$out/venv"
     "$out/venv/bin/pip" install --quiet --requirement bench/peers/requirements.txt
     cp bench/peers/requirements.txt "$out/venv/requirements.txt"
 fi
 
-"${CC:-cc}" -std=c11 -O2 -shared -fPIC -I. -o "$out/ceiling.so" bench/ceiling.c
 if [ -n "$cap" ]; then
     if ! cat bench/peers/{requirements.txt,hide_cpuid.py} | cmp -s - "$out/capped/stamp"; then
-        step "copies of the peers' libraries without CPUID"
+        announce "copies of the peers' libraries without CPUID"
         "$out/venv/bin/python" bench/peers/hide_cpuid.py "$out"/venv/lib/python*/site-packages \
             "$out/capped"
         cat bench/peers/{requirements.txt,hide_cpuid.py} >"$out/capped/stamp"
@@ -118,13 +117,14 @@ if [ -n "$cap" ]; then
     pass+=(--cap "$cap" --capped "$out/capped")
 fi
 
-# prepare NAME CHECKPOINT BLOB [ARGS]: the peers' files, and how compare.py is told of the model
+# prepare NAME CHECKPOINT BLOB [ARGS...] makes the files that the peers need of a model, and adds
+# the model to the arguments of compare.py.
 selected=()
 prepare()
 {
     local name=$1 checkpoint=$2 blob=$3
     shift 3
-    step "$name: graphs and quantised models"
+    announce "$name: graphs and quantised models"
     "$out/venv/bin/python" bench/peers/prepare.py "$checkpoint" "$out/$name" \
         --vocab "$checkpoint/vocab.txt" --calibration tests/data/sst2/calibration.txt \
         --dev tests/data/sst2/dev.tsv "$@"
@@ -137,7 +137,7 @@ for model in $models; do
         make -s "$build/tests/convert/make_checkpoint"
         if [ "$build/tests/convert/make_checkpoint" -nt "$out/base.distil" ] ||
             [ "$build/distil" -nt "$out/base.distil" ]; then
-            step "base: synthetic checkpoint and blob"
+            announce "base: synthetic checkpoint and blob"
             rm -rf "$out/base-checkpoint"
             "$build/tests/convert/make_checkpoint" "$out/base-checkpoint"
             "$build/distil" convert "$out/base-checkpoint" -o "$out/base.distil"
@@ -156,8 +156,8 @@ for model in $models; do
 done
 [ "$stop" = --prepare-only ] && exit
 
-step "measurement"
+announce "measurement"
 "$out/venv/bin/python" bench/peers/compare.py --library "$build/libdistil.so" \
-    --ceilings "$out/ceiling.so" --command "$build/distil" \
+    --ceilings "$build/bench/ceiling.so" --command "$build/distil" \
     --output "$out/results$suffix.jsonl" "${selected[@]}" "${pass[@]}"
-report
+write_report

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time from process start to the first label, and peak memory by then, of whole programs.
+"""Time of whole programs from process start to the first label, and their peak memory until then.
 
-Files are in the page cache: a first run of each program is not counted. Programs take turns. CPU
-time is what the program itself used of the wall clock's: the same on a quiet machine.
+The programs take turns. Their files are in the page cache, because a first run of each does not
+count. CPU time is how long the program itself ran; on a quiet machine it equals the wall clock's
+time.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Start:
 
 
 def _cpu_ms(process: Path) -> float:
-    """Time that a live process's threads have run."""
+    """CPU time of all threads of a process that is still running."""
     threads = (path.read_text(encoding="ascii") for path in process.glob("task/*/schedstat"))
     return sum(int(thread.split()[0]) for thread in threads) / 1e6
 

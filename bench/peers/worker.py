@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One engine in a process of its own, driven line by line: JSON requests in, JSON answers out.
+"""A process with one engine, which reads JSON requests and answers each with a line of JSON.
 
     worker.py ENGINE MODEL [LIBRARY ISA]
     worker.py BOUND CEILINGS LIBRARY MODEL ISA
 
-{"op": "info"}                                      -> version, threads of this process, ...
-{"op": "time", "ids": [...], "warmup": n, "repeat": m}  -> nanoseconds of each call, wall and CPU
-{"op": "logits", "texts": [[ids], ...]}             -> the logits of each text
+  {"op": "info"}                                          -> version, threads of this process, ...
+  {"op": "time", "ids": [...], "warmup": n, "repeat": m}  -> ns of each call, wall clock and CPU
+  {"op": "logits", "texts": [[ids], ...]}                 -> the logits of each text
 
 Between requests the process sleeps in read(), so that the engine whose turn it is has the core.
 """
@@ -58,10 +58,11 @@ def _logits(engine: engines.Engine, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _avx512() -> bool | None:
-    """Whether the kernel has seen AVX-512 state in a thread since STARTED; None: it does not say.
+    """Whether a thread of this process has used AVX-512 since STARTED, or None if unknown.
 
-    It gives the milliseconds since it last did, -1 for never; a process inherits its parent's. On a
-    CPU without AVX-512 it gives nothing.
+    The kernel gives the milliseconds since it last saw AVX-512 state in a thread, and -1 for never.
+    A process inherits the time of its parent, hence the comparison with STARTED. On a CPU without
+    AVX-512 the file is empty.
     """
     lines = [path.read_text(encoding="ascii") for path in Path("/proc/self/task").glob(STATUS)]
     ages = [int(line.split()[1]) for line in lines if line]
@@ -70,7 +71,7 @@ def _avx512() -> bool | None:
 
 
 def _hidden() -> int:
-    """Questions for CPU features that hide_cpuid.c has answered in this process."""
+    """How many questions for CPU features hide_cpuid.c has answered in this process."""
     try:
         return ctypes.CDLL(None).hide_cpuid_answers()
     except AttributeError:
@@ -89,7 +90,7 @@ def _info(engine: engines.Engine, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    # Answers have the original stdout to themselves: the engines may print.
+    # Answers go to a copy of the original standard output, because the engines may print to theirs.
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)
     load = bound.load if sys.argv[1] in bound.NAMES else engines.load

@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What tests/system/test_bench_harness.sh asks of the forms of results; works in the current directory.
+"""Checks for tests/system/test_bench_harness.sh on the forms of results. Works in the current
+directory.
 
-    bench_forms.py schemas BENCH NAME=KIND...  NAME.json keeps to the schemas, and less or more not
-    bench_forms.py make                        from results.json: every.json, slower.json, history/,
-                                               peers.jsonl, with every verdict and awkward texts
-    bench_forms.py forms RUN                   junit.xml, github.json, comment.md say what RUN says
+    bench_forms.py schemas BENCH NAME=KIND...  NAME.json is valid by the schemas; with a key removed
+                                               or added it is not
+    bench_forms.py make                        writes every.json, slower.json, history/ and
+                                               peers.jsonl from results.json, with every verdict
+                                               and with texts that need escaping
+    bench_forms.py forms RUN                   junit.xml, github.json and comment.md agree with RUN
     bench_forms.py page every|alone RUN        report.html is one sound page, and complete
     bench_forms.py action ROOT                 bench/action.yml, its script and README agree
 
-An assertion that fails is the message; jsonschema is needed for the first only.
+An assertion that fails is the message. Only `schemas` needs the package jsonschema.
 """
 
 import copy
@@ -62,7 +65,7 @@ def schemas(bench, *names):
         assert not validator.is_valid(bad), f"{key} may be {value}"
 
 
-# ---- what reports are made of ----------------------------------------------------------------
+# ---- the inputs of reports ---------------------------------------------------------------------
 
 
 def make():
@@ -138,7 +141,7 @@ def forms(path):
 
 
 def junit(results, lines):
-    """A suite whose counts are true, and a case with at most one outcome each."""
+    """The counts of the suite are true, and each case has at most one outcome."""
     suite = tree.parse("junit.xml").getroot()
     assert suite.tag == "testsuite"
     assert all(case.tag == "testcase" and case.get("classname") for case in suite)
@@ -157,7 +160,9 @@ def junit(results, lines):
 
 
 def github(results):
-    """customSmallerIsBetter: an array of objects with name, unit, value, and texts beside."""
+    """The file has the format customSmallerIsBetter: an array of objects with name, unit, value and
+    more texts.
+    """
     entries = load("github.json")
     done = [name for name, result in results.items() if result["status"] == "done"]
     assert [entry["name"] for entry in entries] == done
@@ -170,7 +175,9 @@ def github(results):
 
 
 def comment(results):
-    """Whole rows, a verdict each; what is over is said above the table."""
+    """All rows are complete and have a verdict, and a budget that is exceeded is named above the
+    table.
+    """
     text = Path("comment.md").read_text(encoding="utf-8")
     assert text.startswith("### Benchmarks: ")
     table = [re.split(r"(?<!\\)\|", row)[1:-1] for row in text.splitlines() if row[:1] == "|"]
@@ -193,7 +200,9 @@ SECTIONS = [
 
 
 class Page(HTMLParser):
-    """Words and headings; every element is closed, nothing refers elsewhere, no number is none."""
+    """Collects the words and headings of a page. Asserts that every element is closed, nothing
+    refers to another file, and no number is NaN or infinite.
+    """
 
     void = {"meta", "br"}
 
@@ -241,7 +250,8 @@ def page(kind, path):
     for words in (
         "Budget not kept: size/over, size/failed", "The new build is slower",
         "limit of the hardware: products alone, avx2", "ONNX Runtime (in another run)",
-        "ONNX Runtime 9.8.7", "ONNX Runtime from Python 321 ms", "layer 6", "tokenise", "half are faster than", "-50.0 %",
+        "ONNX Runtime 9.8.7", "ONNX Runtime from Python 321 ms", "layer 6", "tokenise",
+        "half are faster than", "-50.0 %",
         "0.14 kB to 0.16 kB, with 99 % confidence, is above what is allowed, but only 25 %",
         "0.08 kB to 0.11 kB, with 99 % confidence, reaches from below to above",
         "not <built>", "went & failed", 'a "reason" | <with> & marks',
@@ -257,7 +267,7 @@ def page(kind, path):
 
 
 def action(root):
-    """What it takes is what its script reads and what README shows."""
+    """The inputs of the action are what its script reads and what README shows."""
     text = Path(f"{root}/bench/action.yml").read_text(encoding="utf-8")
     script = Path(f"{root}/bench/action.sh").read_text(encoding="utf-8")
     readme = Path(f"{root}/README.md").read_text(encoding="utf-8")

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What tests/system/test_peers.sh asks of bench/peers, without the peers and without any package.
+"""Checks for tests/system/test_peers.sh on bench/peers. They need neither the peers nor any
+package.
 
-    check_peers.py pages ROOT             the tables in docs/performance.md are those of the results;
-                                          the chart is there (matplotlib draws it: not compared)
-    check_peers.py summary ROOT           medians, pairs and quiet rounds, of rounds with known ones
+    check_peers.py pages ROOT             the tables in docs/performance.md are those of the
+                                          results, and the chart exists; its content is not
+                                          compared, because matplotlib draws it
+    check_peers.py summary ROOT           medians, pairs and quiet rounds of rounds with known times
     check_peers.py bound ROOT SHAPES      multiply-adds of a pass, from `distil inspect --json`
-    check_peers.py hidden ROOT LIBRARY    what CPUID says in a patched library, beside the original
+    check_peers.py hidden ROOT LIBRARY    what CPUID returns in a library, before and after patching
 
 An assertion that fails is the message.
 """
@@ -45,7 +47,8 @@ def pages(root):
 def summary(root):
     from interleave import Block, Round, summarise
 
-    def round_of(speed, stolen, **times):  # two blocks of each engine, in milliseconds
+    # Each engine has two blocks, and the times are in milliseconds.
+    def round_of(speed, stolen, **times):
         current = Round(speed)
         for engine, (first, second) in times.items():
             current.blocks[engine] = [
@@ -55,10 +58,14 @@ def summary(root):
         return current
 
     rounds = [
-        round_of(1.00, 1.00, ours=(1, 3), peer=(4, 4), least=(1, 1), less=(0.5, 0.5)),  # 2 of 4
-        round_of(1.04, 1.01, ours=(3, 3), peer=(4, 4), least=(1, 1), less=(0.5, 0.5)),  # 3 of 4
-        round_of(1.06, 1.00, ours=(8, 8), peer=(4, 4), least=(1, 1), less=(0.5, 0.5)),  # slow
-        round_of(1.00, 1.03, ours=(8, 8), peer=(5, 5), least=(1, 1), less=(0.5, 0.5)),  # stopped
+        # ratio of the medians 2 / 4
+        round_of(1.00, 1.00, ours=(1, 3), peer=(4, 4), least=(1, 1), less=(0.5, 0.5)),
+        # ratio of the medians 3 / 4
+        round_of(1.04, 1.01, ours=(3, 3), peer=(4, 4), least=(1, 1), less=(0.5, 0.5)),
+        # not quiet: the fixed piece of work took 6 % longer
+        round_of(1.06, 1.00, ours=(8, 8), peer=(4, 4), least=(1, 1), less=(0.5, 0.5)),
+        # not quiet: another process had the core for 3 % of the time
+        round_of(1.00, 1.03, ours=(8, 8), peer=(5, 5), least=(1, 1), less=(0.5, 0.5)),
     ]
     found = summarise(rounds, "ours", ["peer"], ["less", "least"])
     assert (found["rounds"], found["quiet_rounds"]) == (4, 2), found
@@ -84,18 +91,19 @@ def bound(root, shapes):
             size = matrix["depth"] * matrix["cols"]
             if matrix["layer"] < last:
                 products += tokens * size
-            elif matrix["name"] == "qkv":  # queries of one row, keys and values of all
+            # In the last layer queries are computed for one row, keys and values for all.
+            elif matrix["name"] == "qkv":
                 products += size // 3 + tokens * (size - size // 3)
             else:
                 products += size
-        # every query against every key and value, in the last layer one query
+        # Every query meets every key and value. The last layer has one query.
         pairs = last * tokens * tokens + tokens
         attention = pairs * 2 * info.dim
         assert multiply_adds(info, tokens) == (products, attention), tokens
 
 
 def hidden(root, library):
-    """Leaf 7 of the library as it is, and of its copy whose CPUID is a trap."""
+    """Compares leaf 7 in the library as it is with leaf 7 in its copy, whose CPUID is a trap."""
     import hide_cpuid
 
     copy = Path(library).with_suffix(".patched.so")
@@ -113,7 +121,7 @@ def hidden(root, library):
         return list(registers)
 
     real, shown = ask(library), ask(copy)
-    avx512 = (  # bits of eax, ebx, ecx, edx: AVX-512 and AMX
+    avx512 = (  # The bits of AVX-512 and AMX in eax, ebx, ecx and edx.
         [],
         [16, 17, 21, 26, 27, 28, 30, 31],
         [1, 6, 11, 12, 14],

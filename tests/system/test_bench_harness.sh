@@ -1,21 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-#
-# The bench harness where time plays no part: what it refuses and how, what it lists and counts, and
-# the forms of its results. Whether it judges times rightly is bench/selftest.sh's.
+# Tests the bench harness where time plays no part: what it refuses and with which message, what it
+# lists and counts, and the forms of its results. bench/selftest.sh checks whether it judges times
+# correctly.
 
 # shellcheck source=tests/support/support_cli.sh
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
 
-budgets() { # TEXT: a budgets file
+budgets() { # budgets TEXT runs the harness on a budgets file with this text
     printf '%s' "$1" >budgets.json
     run bench run --budgets budgets.json --only size/ --seconds 0.1
 }
-characters_between() { # the load's mean: a fifth is cut to 512 of 600
+# characters_between LOW HIGH: the mean length of a load's texts, of which every fifth is cut to 512
+# characters
+characters_between() {
     chars=$(sed -n 's/.* \([0-9]*\) characters on average.*/\1/p' out)
     [ "${chars:-0}" -gt "$1" ] && [ "$chars" -lt "$2" ]
 }
-refused() { # LINE WORDS: exit status 2, and the line and the words in the message
+refused() { # refused LINE WORDS: the exit status is 2, and the message has the line and the words
     ended 2 && says err "budgets.json:$1: " && says err "$2"
 }
 
@@ -61,7 +63,7 @@ run bench run --budgets missing.json
 check "no file" ended 2
 check "no file: named" says err "missing.json"
 
-# ---- verdicts that need no clock ----
+# ---- budgets whose verdict needs no clock ----
 budgets '{"version": 1, "budgets": [{"name": "size/distil", "max": 100000000, "why": "x"}]}'
 check "within budget: status" ended 0
 check "within budget: said" says out "1 within budget, 0 over"
@@ -88,7 +90,7 @@ check "--only that names nothing" ended 2
 run bench --list
 check "--list" says out "latency/LEVEL/TOKENS"
 
-# ---- a time that nothing can meet: over or, on a busy machine, inconclusive; over only twice ----
+# ---- a time that no program can meet: over in both measurements, or inconclusive if busy ----
 printf '{"version": 1, "budgets": [{"name": "latency/avx2/8", "max": 0.01, "why": "x"}]}' >own.json
 run bench run --budgets own.json --seconds 0.2 -m "$blob" -o twice.json
 cp out twice
@@ -101,7 +103,7 @@ else
 fi
 check "over: one result" [ "$(grep -o '"name":"latency/avx2/8"' twice.json | wc -l)" -eq 1 ]
 
-# ---- a real run, briefly; the verdict is the machine's ----
+# ---- short real runs, whose verdict depends on the machine ----
 cp "$root/bench/budgets.json" own.json
 run bench run --budgets own.json --only latency/avx2/32 --only size/ --only blob_touched \
     --seconds 0.2 -o results.json
@@ -126,8 +128,8 @@ check "compare: -o nowhere" says err "/nonexistent/c.json: No such file"
 run bench run --budgets budgets.json -m /dev/null
 check "a model that is none" ended 2
 
-# ---- the self-test's own judgement ----
-judged() { # STATUS ALLOWED BOUND WRONG LIMIT RUNS
+# ---- the judgement of bench/selftest.sh ----
+judged() { # judged STATUS ALLOWED BOUND WRONG LIMIT RUNS
     said=$(sh "$root/bench/selftest.sh" --judge x "$4" "$5" "$6")
     [ $? -eq "$1" ] && case $said in *"allowed $2; in truth at most $3 %"*) ;; *) false ;; esac
 }
@@ -138,10 +140,10 @@ check "selftest: one of 25 is more than 2 %" judged 1 0 17.6 1 2 25
 check "selftest: none of 4 proves little" judged 0 0 52.7 0 2 4
 check "selftest: all of 4" judged 1 0 100.0 4 2 4
 
-# ---- the image's start: measured, or said why not ----
+# ---- the image's start: a figure, or the reason why there is none ----
 printf '{"version": 1, "budgets": [{"name": "image_start", "max": 1000, "why": "x"}]}' >image.json
 run bench run --budgets image.json --only image_start --seconds 0.1
-if [ -d "$build/bench-image" ] && [ "$(id -u)" -eq 0 ]; then
+if [ "$build/bench-image" -nt "$build/bootstrap" ] && [ "$(id -u)" -eq 0 ]; then
     check "image start" says out "(x empty process)"
 else
     check "image start: why not" grep -qE '^not measured: image_start: ..' out
@@ -156,7 +158,7 @@ printf '#!/bin/sh\n[ "$2" != --stream ] || exec "%s" "$@"\nexec sleep 600\n' "$d
 printf '#!/bin/sh\nread -r line\nexit 0\n' >ends
 printf '#!/bin/sh\ntrap "" TERM\nwhile read -r line; do echo "{}"; done\nexec sleep 600\n' >stays
 chmod +x hangs hangs_at_start ends stays
-bounded() { # SECONDS: the last run took less
+bounded() { # bounded SECONDS: the last run took less
     [ $(($(date +%s) - begin)) -lt "$1" ]
 }
 begin=$(date +%s)
@@ -210,7 +212,8 @@ check "load: too many events: status" ended 2
 check "load: too many events: said" says err "are more than 200000; lower --rate or --seconds"
 run bench load --rate 0.001 --seconds 0.001 --texts quotes
 check "load: no event" says err "no event arrives"
-# Every text is one of 512 characters of two or three bytes: cut by bytes none would be whole.
+# Every text has at least 512 characters of two or three bytes, so that a cut by bytes would leave
+# fewer than 512 characters of each.
 awk 'BEGIN { for (i = 0; i < 300; i++) printf "\303\251\342\202\254"; print "" }' >accents
 run bench load -m "$blob" --texts accents --rate 40 --seconds 1
 check "load: long texts by characters: status" ended 0
@@ -218,7 +221,7 @@ check "load: long texts by characters" characters_between 550 600
 
 forms=$root/tests/system/bench_forms.py
 
-# ---- the schemas say what is written, and refuse what is not ----
+# ---- the schemas accept what is written, and refuse what is not ----
 if python3 -c 'import jsonschema' 2>/dev/null; then
     check "results keep to their schema" python3 "$forms" schemas "$root/bench" results=run \
         complete=run absent=run compare=compare cold=cold load=load
@@ -226,7 +229,7 @@ else
     skip "schemas" "no jsonschema"
 fi
 
-# ---- the other forms ----
+# ---- the other forms of results ----
 if have python3; then
     report() {
         python3 "$root/bench/report.py" "$@" >out 2>err
@@ -253,18 +256,18 @@ if have python3; then
             python3 "$forms" schemas "$root/bench" every=run slower=compare
     fi
 
-    # ---- the action: what it takes is what its script reads and what README shows ----
+    # ---- the action: its inputs are what its script reads and what README shows ----
     check "the action's inputs are read and shown" python3 "$forms" action "$root"
     mkdir -p step
-    action() { # NAME=VALUE...: as the action runs it, in a directory of its own
+    action() { # action NAME=VALUE... runs the script as the action does, in a folder of its own
         (cd step && env SECONDS_EACH=0.1 DISTIL_BUILD="$build" GITHUB_OUTPUT=output \
             GITHUB_STEP_SUMMARY=summary "$@" bash "$root/bench/action.sh") >out 2>err
         rc=$?
     }
     printf '{"version": 1, "budgets": [{"name": "size/distil", "max": 1e9, "why": "x"}%s]}' \
         ', {"name": "size/nothing", "max": 9, "why": "x"}' >step/own.json
-    # The service's objectives, in ms, hold for any budgets: a model that meets them whatever the
-    # build and the machine's load.
+    # The service's objectives, in milliseconds, hold for every budgets file. This small model meets
+    # them in any build and under any load.
     "$build/tests/convert/make_checkpoint" --dim 32 --hidden 32 --layers 1 --heads 1 \
         --vocab "$root/model/sst2/vocab.txt" quick >/dev/null &&
         "$distil" convert quick -o quick.distil >/dev/null

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-#
-# bench_model and bench_kernels where time plays no part: what they refuse and how, and that their
-# lines hold together. How fast anything is no test can tell, nor whether --cold found caches empty.
+# Tests bench_model and bench_kernels where time plays no part: what they refuse and with which
+# message, and whether the numbers of a line agree with each other. No test can tell how fast
+# anything is, or whether --cold has really emptied the caches.
 
 # shellcheck source=tests/support/support_cli.sh
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
 
-program() { # NAME ARGUMENTS...: sets rc, files out and err
+program() { # program NAME ARGUMENTS... sets rc and writes the files out and err
     name=$1
     shift
     "$build/bench/$name" "$@" >out 2>err </dev/null
@@ -16,14 +16,14 @@ program() { # NAME ARGUMENTS...: sets rc, files out and err
 model() {
     program bench_model -m "$blob" "$@"
 }
-refused() { # STATUS WORDS: nothing on standard output
+refused() { # refused STATUS WORDS: nothing is on standard output
     ended "$1" && empty out && says err "$2"
 }
-one_object() { # one line, which is JSON
+one_object() { # The output is one line, which is JSON.
     [ "$(wc -l <out)" -eq 1 ] && "$build/json_check" out 2>>err
 }
-# awk's CONDITION on the numbers of one JSON line, $1 "name" $2 its value.
-numbers() { # CONDITION
+# numbers CONDITION evaluates awk's CONDITION on the numbers of one line of JSON, as v["name"].
+numbers() {
     tr '{,}' '\n' <out | tr -d '"' | awk -F: '{ v[$1] = $2 } END { exit !('"$1"') }'
 }
 
@@ -61,7 +61,8 @@ model --json --cold 3
 check "model: cold" ended 0
 check "model: cold: one object" one_object
 check "model: cold weights" numbers 'v["weights"] == "cold"'
-# 6 layers of 4 * 384 * 384 + 2 * 384 * 1536 bytes, the head's 4 * 384 * 384, and little else
+# The weights are 6 layers of 4 * 384 * 384 + 2 * 384 * 1536 bytes, 4 * 384 * 384 bytes of the
+# classification head, and little else.
 check "model: what is read" numbers 'v["read_bytes"] > 11206656 && v["read_bytes"] < 11600000'
 check "model: reading" numbers '0 < v["read_min_ms"] && v["read_min_ms"] <= v["read_median_ms"]'
 check "model: reading beside the pass" \

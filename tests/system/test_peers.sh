@@ -1,21 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-#
-# bench/peers without the peers: what is published, how rounds are summed up, what the least of a
-# pass is counted from, and that CPUID is hidden from patched libraries. No package, no network.
+# Tests bench/peers without the peers, packages and network: the published tables, the summary of
+# rounds, the count of a pass's multiply-adds, and the hiding of CPUID in patched libraries.
 
 # shellcheck source=tests/support/support_cli.sh
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
 cc=${CC:-cc}
 
-ask() { # ARGUMENTS of check_peers.py...
+ask() { # ask ARGUMENTS... runs check_peers.py and prints the last line of a failure
     python3 -E "$root/tests/system/check_peers.py" "$@" 2>err || {
         tail -n 1 err
         false
     }
 }
 # shellcheck disable=SC2317
-peers() { # ARGUMENTS of run.sh...
+peers() { # peers ARGUMENTS... runs run.sh
     bash "$root/bench/peers/run.sh" "$@" >out 2>err
     rc=$?
 }
@@ -39,7 +38,7 @@ peers --cap avx512
 check "an unknown cap" ended 2
 check "is named, with what is expected" says err "--cap avx512: expected avx2"
 
-# A function with one CPUID, and the same two bytes as data, which must stay.
+# The library has one CPUID instruction, and the same two bytes as data, which must not be patched.
 cat >leaf7.c <<'C'
 #include <cpuid.h>
 #include <stdint.h>

@@ -160,6 +160,8 @@ static const cmd_option bench_options[] = {
     {CMD_OPT_BENCH, 0, "json", NULL, NULL, "compare: write one JSON object instead of the table."},
     {CMD_OPT_BENCH, 0, "runs", "N", NULL,
      "cold: start N fresh processes of each kind. The default is 20."},
+    {CMD_OPT_BENCH, 0, "image", NULL, NULL,
+     "cold: start the container image that bench/unpack_image.sh has unpacked."},
     {CMD_OPT_BENCH, 0, "rate", "N", NULL, "load: send N events a second. The default is 100."},
     {CMD_OPT_BENCH, 0, "texts", "FILE", "*",
      "load: send the texts of FILE, one on each line. The default is the development set in the "

@@ -114,8 +114,8 @@ _distil() {
         ;;
     bench:-*)
         _distil_words "--list --budgets --only -m --model --build --seconds --complete -o
-            --revision --tokens --no-start --old-model --new-model --json --runs --rate --texts
-            --seed --cpu --timeout -h --help"
+            --revision --tokens --no-start --old-model --new-model --json --runs --image --rate
+            --texts --seed --cpu --timeout -h --help"
         ;;
     bench:*) _distil_words "run compare cold load" ;;
     serve:-*)
