@@ -30,7 +30,8 @@ fi
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 
-# The fragment that a web page makes of a heading: lower case, punctuation dropped, spaces to hyphens.
+# The fragment that a web page makes of a heading: lower case, punctuation dropped, spaces to
+# hyphens.
 fragments() {
     sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' |
         sed -e 's/`//g' -e 's/[^a-z0-9 _-]//g' -e 's/ /-/g'
@@ -55,7 +56,8 @@ find . -name '*.md' -not -path './build/*' -not -path './.git/*' -not -path './t
         esac
     done
     [ "$page" != CHANGELOG.md ] || continue # It also names files of earlier versions.
-    # Paths in back quotes. Names with wildcards, placeholders in capitals and built files are left out.
+    # Paths in back quotes. Names with wildcards, placeholders in capitals and built files are left
+    # out.
     grep -o '`[^` ]*`' "$page" | tr -d '`' | sort -u |
         grep -E '^(bench|docs|kernels|lambda|model|runtime|tests|tools|\.ci)/' |
         grep -v -E '[*{}<>$]|[A-Z]{3,}|\.\.\.' | sed 's/:[0-9]*$//; s/#.*//' |

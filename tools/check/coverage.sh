@@ -31,8 +31,8 @@ END
 gcc -O1 -fPIC -fvisibility=hidden -c -o $build/exit.o $build/exit.c || exit 1
 find $build -name '*.gcda' -delete
 
-# Little optimisation keeps lines apart. Threads may lose counts to each other, which does not matter
-# where only zero and non-zero differ; exact counters would make kernels ten times slower.
+# Little optimisation keeps lines apart. Threads may lose counts to each other, which does not
+# matter where only zero and non-zero differ; exact counters would make kernels ten times slower.
 # The instrumented code draws other warnings than the shipped code, so warnings are no errors here.
 run_make() { # LOG ARGUMENT...
     log=$1
