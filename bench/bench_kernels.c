@@ -10,7 +10,7 @@
  */
 #include "kernels/cpu.h"
 #include "bench/ceiling.h"
-#include "bench/clock.h"
+#include "bench/machine.h"
 #include "bench/stats.h"
 #include "tests/support/kernel_cases.h"
 

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "bench/ceiling.h"
-#include "bench/clock.h"
+#include "bench/machine.h"
 #include "bench/stats.h"
 #include "kernels/cpu.h"
 #include "kernels/kernels.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/clock.h"
+#include "bench/machine.h"
 #include "bench/stats.h"
 #include "runtime/distil.h"
 #include "tests/support/harness.h"

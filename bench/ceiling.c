@@ -5,7 +5,7 @@
  * ceilings of levels that the CPU has.
  */
 #include "bench/ceiling.h"
-#include "bench/clock.h"
+#include "bench/machine.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench/clock.h"
+#include "bench/machine.h"
 
 enum { FIRST_BYTES_MS = 10000, END_MS = 2000 };
 

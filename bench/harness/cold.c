@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-#include "bench/clock.h"
+#include "bench/machine.h"
 #include "bench/harness/child.h"
 #include "bench/harness/pages.h"
 #include "bench/stats.h"

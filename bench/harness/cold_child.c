@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "bench/clock.h"
+#include "bench/machine.h"
 #include "bench/harness/cold.h"
 #include "kernels/cpu.h"
 #include "kernels/kernels.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/clock.h"
+#include "bench/machine.h"
 #include "bench/harness/command.h"
 #include "bench/harness/pages.h"
 #include "bench/harness/result.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/clock.h"
+#include "bench/machine.h"
 #include "bench/harness/child.h"
 #include "bench/harness/cold.h"
 #include "bench/harness/command.h"

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "bench/clock.h"
+#include "bench/machine.h"
 
 double inject_factor(void)
 {

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "bench/clock.h"
+#include "bench/machine.h"
 #include "bench/harness/child.h"
 #include "bench/stats.h"
 #include "runtime/base/clock.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The figure image_start: the time from starting the container image in a sandbox until its answer
  * to one event, beside an empty process. */
-#include "bench/clock.h"
+#include "bench/machine.h"
 #include "bench/harness/image.h"
 #include "bench/harness/inject.h"
 #include "bench/harness/measure.h"

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/clock.h"
+#include "bench/machine.h"
 #include "bench/harness/inject.h"
 #include "bench/harness/measure.h"
 #include "bench/harness/probe.h"

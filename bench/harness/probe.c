@@ -3,7 +3,7 @@
 #include "bench/harness/probe.h"
 
 #include "bench/ceiling.h"
-#include "bench/clock.h"
+#include "bench/machine.h"
 #include "bench/harness/child.h"
 
 enum { LANE_GROUP = 4 };

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "bench/clock.h"
+#include "bench/machine.h"
 
 enum { MAX_CALLS = 256, CHECK_EVERY = 4, SEED = 1 };
 #define QUIET_PROBE 1.05

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The functions of clock.h. */
 #define _GNU_SOURCE /* glibc declares sched_setaffinity only with this macro. */
-#include "bench/clock.h"
+#include "bench/machine.h"
 
 #include <sched.h>
 #include <unistd.h>

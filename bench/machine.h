@@ -3,8 +3,8 @@
  * What benchmarks need to know of time and of the CPU: two clocks, pinning to a CPU, the size of
  * the last-level cache.
  */
-#ifndef DISTIL_BENCH_CLOCK_H
-#define DISTIL_BENCH_CLOCK_H
+#ifndef DISTIL_BENCH_MACHINE_H
+#define DISTIL_BENCH_MACHINE_H
 
 #include <stddef.h>
 
