@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Listing the tensors of a model, drawing their values, and writing the files. */
 #include "tests/convert/checkpoint_writer.h"
 
 #include <errno.h>
@@ -29,12 +30,12 @@ enum {
     MAX_PATH = 4096
 };
 
-/* How a tensor's values are drawn. */
+/* The distribution from which a tensor's values are drawn. */
 typedef enum fill_kind { FILL_MATRIX, FILL_EMBEDDING, FILL_BIAS, FILL_GAMMA } fill_kind;
 
 typedef struct tensor {
     char name[MAX_NAME];
-    uint64_t rows, cols; /* cols 0: one dimension */
+    uint64_t rows, cols; /* cols is 0 for a tensor of one dimension */
     fill_kind fill;
     uint32_t shard;
 } tensor;
@@ -42,7 +43,7 @@ typedef struct tensor {
 typedef struct checkpoint {
     const char *directory;
     const checkpoint_spec *spec;
-    char *vocab; /* the file's text, a NUL for each line end */
+    char *vocab; /* the tokens, each with a NUL after it */
     size_t vocab_size;
     tensor tensors[MAX_TENSORS];
     size_t count;
@@ -60,8 +61,8 @@ static uint64_t tensor_elements(const tensor *t)
 
 /* ---- tensors -------------------------------------------------------------------------------- */
 
-static void add(checkpoint *c, int head, const char *name, uint64_t rows, uint64_t cols,
-                fill_kind fill)
+static void add_tensor(checkpoint *c, int head, const char *name, uint64_t rows, uint64_t cols,
+                       fill_kind fill)
 {
     tensor *t = &c->tensors[c->count++];
 
@@ -77,9 +78,9 @@ static void add_linear(checkpoint *c, int head, const char *name, uint64_t out, 
     char full[MAX_SUFFIXED];
 
     (void)snprintf(full, sizeof full, "%s.weight", name);
-    add(c, head, full, out, in, FILL_MATRIX);
+    add_tensor(c, head, full, out, in, FILL_MATRIX);
     (void)snprintf(full, sizeof full, "%s.bias", name);
-    add(c, head, full, out, 0, FILL_BIAS);
+    add_tensor(c, head, full, out, 0, FILL_BIAS);
 }
 
 static void add_norm(checkpoint *c, const char *name)
@@ -87,9 +88,9 @@ static void add_norm(checkpoint *c, const char *name)
     char full[MAX_SUFFIXED];
 
     (void)snprintf(full, sizeof full, "%s.weight", name);
-    add(c, 0, full, c->spec->dim, 0, FILL_GAMMA);
+    add_tensor(c, 0, full, c->spec->dim, 0, FILL_GAMMA);
     (void)snprintf(full, sizeof full, "%s.bias", name);
-    add(c, 0, full, c->spec->dim, 0, FILL_BIAS);
+    add_tensor(c, 0, full, c->spec->dim, 0, FILL_BIAS);
 }
 
 static void list_tensors(checkpoint *c)
@@ -98,8 +99,9 @@ static void list_tensors(checkpoint *c)
     const checkpoint_spec *s = c->spec;
     char name[MAX_LAYER_NAME];
 
-    add(c, 0, "embeddings.word_embeddings.weight", c->vocab_size, s->dim, FILL_EMBEDDING);
-    add(c, 0, "embeddings.position_embeddings.weight", s->max_positions, s->dim, FILL_EMBEDDING);
+    add_tensor(c, 0, "embeddings.word_embeddings.weight", c->vocab_size, s->dim, FILL_EMBEDDING);
+    add_tensor(c, 0, "embeddings.position_embeddings.weight", s->max_positions, s->dim,
+               FILL_EMBEDDING);
     add_norm(c, "embeddings.LayerNorm");
     for (uint32_t l = 0; l < s->n_layers; l++) {
         for (size_t i = 0; i < 4; i++) {
@@ -121,7 +123,8 @@ static void list_tensors(checkpoint *c)
         c->tensors[i].shard = (uint32_t)(i * s->shards / c->count);
 }
 
-/* About normal, variance 1: the sum of four uniform numbers, one in 64 stretched by 3. */
+/* Draw from a nearly normal distribution of variance 1: the sum of four uniform numbers, of which
+ * one in 64 is multiplied by 3. */
 static float draw(xorshift64 *random)
 {
     int32_t sum = 0;
@@ -131,7 +134,7 @@ static float draw(xorshift64 *random)
     return (float)sum * (1.0f / 37837.0f) * (xorshift64_below(random, 64) == 0 ? 3.0f : 1.0f);
 }
 
-/* Round to nearest even by the lowest `drop` bits of x. */
+/* Remove the lowest `drop` bits of x, rounding to nearest, ties to even. */
 static uint32_t round_bits(uint32_t x, int drop)
 {
     uint32_t half = (UINT32_C(1) << (drop - 1)) - 1;
@@ -139,14 +142,14 @@ static uint32_t round_bits(uint32_t x, int drop)
     return (x + half + (x >> drop & 1)) >> drop;
 }
 
-/* The values are below 2^15 and, where not 0, F16 keeps them normal or rounds them to 0. */
+/* Convert to F16. The value must be below 2^15 in magnitude; subnormal results become 0. */
 static uint16_t to_half(float value)
 {
     uint32_t bits, magnitude;
 
     memcpy(&bits, &value, sizeof bits);
     magnitude = bits & UINT32_C(0x7fffffff);
-    if (magnitude < UINT32_C(0x38800000)) /* 2^-14 */
+    if (magnitude < UINT32_C(0x38800000)) /* below 2^-14, the smallest normal number */
         magnitude = 0;
     else
         magnitude = round_bits(magnitude - UINT32_C(0x38000000), 13);
@@ -173,7 +176,8 @@ static void store(unsigned char *out, float value, checkpoint_dtype dtype)
     memcpy(out, &half, sizeof half);
 }
 
-/* One tensor's bytes; the generator starts from its index, so that sharding changes nothing. */
+/* Write the elements of a tensor. Its index seeds the generator, so the values do not depend on the
+ * distribution of tensors over files. */
 static int write_values(FILE *file, const checkpoint *c, size_t index)
 {
     const tensor *t = &c->tensors[index];
@@ -206,7 +210,8 @@ static int fail_file(conv_error *error, const char *path)
     return conv_fail(error, "%s: %s", path, strerror(errno ? errno : EIO));
 }
 
-static FILE *create(const checkpoint *c, const char *name, char path[MAX_PATH], conv_error *error)
+static FILE *create_file(const checkpoint *c, const char *name, char path[MAX_PATH],
+                         conv_error *error)
 {
     FILE *file;
 
@@ -218,7 +223,7 @@ static FILE *create(const checkpoint *c, const char *name, char path[MAX_PATH], 
     return file;
 }
 
-static int finish(FILE *file, const char *path, int failed, conv_error *error)
+static int close_file(FILE *file, const char *path, int failed, conv_error *error)
 {
     failed |= ferror(file) != 0;
     failed |= fclose(file) != 0;
@@ -234,7 +239,8 @@ static void shard_name(const checkpoint *c, uint32_t shard, char name[MAX_NAME])
                        c->spec->shards);
 }
 
-/* The JSON header of one shard, padded with spaces to a multiple of 8; its length, or writes it. */
+/* Write the JSON header of a file, padded with spaces to a multiple of 8 bytes; or, if `file` is
+ * NULL, only compute its length. Returns the length. */
 static size_t write_header(FILE *file, const checkpoint *c, uint32_t shard)
 {
     static const char *const dtypes[] = {"F32", "F16", "BF16"};
@@ -276,7 +282,7 @@ static int write_shard(const checkpoint *c, uint32_t shard, conv_error *error)
     int failed;
 
     shard_name(c, shard, name);
-    file = create(c, name, path, error);
+    file = create_file(c, name, path, error);
     if (!file)
         return -1;
     failed = fwrite(&header, sizeof header, 1, file) != 1;
@@ -284,13 +290,13 @@ static int write_shard(const checkpoint *c, uint32_t shard, conv_error *error)
     for (size_t i = 0; i < c->count && !failed; i++)
         if (c->tensors[i].shard == shard)
             failed = write_values(file, c, i);
-    return finish(file, path, failed, error);
+    return close_file(file, path, failed, error);
 }
 
 static int write_index(const checkpoint *c, conv_error *error)
 {
     char name[MAX_NAME], path[MAX_PATH];
-    FILE *file = create(c, "model.safetensors.index.json", path, error);
+    FILE *file = create_file(c, "model.safetensors.index.json", path, error);
 
     if (!file)
         return -1;
@@ -300,14 +306,14 @@ static int write_index(const checkpoint *c, conv_error *error)
         (void)fprintf(file, "%s\"%s\":\"%s\"", i ? "," : "", c->tensors[i].name, name);
     }
     (void)fputs("}}\n", file);
-    return finish(file, path, 0, error);
+    return close_file(file, path, 0, error);
 }
 
 static int write_config(const checkpoint *c, conv_error *error)
 {
     const checkpoint_spec *s = c->spec;
     char path[MAX_PATH];
-    FILE *file = create(c, "config.json", path, error);
+    FILE *file = create_file(c, "config.json", path, error);
 
     if (!file)
         return -1;
@@ -324,13 +330,14 @@ static int write_config(const checkpoint *c, conv_error *error)
         (void)fputs("}", file);
     }
     (void)fputs("\n}\n", file);
-    return finish(file, path, 0, error);
+    return close_file(file, path, 0, error);
 }
 
 static int write_vocab(const checkpoint *c, conv_error *error)
 {
     char path[MAX_PATH], quoted[4096];
-    FILE *file = create(c, c->spec->tokenizer_json ? "tokenizer.json" : "vocab.txt", path, error);
+    FILE *file =
+        create_file(c, c->spec->tokenizer_json ? "tokenizer.json" : "vocab.txt", path, error);
     const char *token = c->vocab;
 
     if (!file)
@@ -355,13 +362,13 @@ static int write_vocab(const checkpoint *c, conv_error *error)
     }
     if (c->spec->tokenizer_json)
         (void)fputs("}}}\n", file);
-    return finish(file, path, 0, error);
+    return close_file(file, path, 0, error);
 }
 
 static int write_tokenizer_config(const checkpoint *c, conv_error *error)
 {
     char path[MAX_PATH];
-    FILE *file = create(c, "tokenizer_config.json", path, error);
+    FILE *file = create_file(c, "tokenizer_config.json", path, error);
 
     if (!file)
         return -1;
@@ -369,10 +376,10 @@ static int write_tokenizer_config(const checkpoint *c, conv_error *error)
                 "\"tokenize_chinese_chars\": true, \"tokenizer_class\": "
                 "\"DistilBertTokenizer\"}\n",
                 file);
-    return finish(file, path, 0, error);
+    return close_file(file, path, 0, error);
 }
 
-/* The vocabulary's text with its line ends made NULs, and the number of lines to use. */
+/* Read the vocabulary and set the number of tokens to use. */
 static int read_vocab(checkpoint *c, conv_error *error)
 {
     FILE *file = fopen(c->spec->vocab, "rb");

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Compare the C reader (distil inspect, distil verify) with the independent one.
+"""Compare the C reader of blobs (distil inspect, distil verify) with the independent one in Python.
 
     dump_blob_agree.py DISTIL BLOB... [--damage N]
 
-Each BLOB: both must show the same content. Then N damaged copies of the first one: both must call
-the same ones sound. A copy is made from the blob by a few changes to its bytes; in two of three
-copies all checksums are then made right, so that the verdict rests on what the checksums protect.
+For each BLOB, both readers must show the same content. Then N damaged copies of the first BLOB are
+made by changing a few bytes, and both readers must accept the same ones. In two of three copies the
+checksums are recomputed after the damage, so that the other checks decide.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def check(condition, message):
 
 
 def differences(ours, theirs, path=""):
-    """Paths at which two JSON documents differ; floats are compared as binary32."""
+    """Yield the paths at which two JSON documents differ. Floats are compared as binary32."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in sorted(set(ours) | set(theirs)):
             yield from differences(ours.get(key), theirs.get(key), f"{path}.{key}")
@@ -67,8 +67,8 @@ def compare(distil, path):
     check(verdict.returncode == 0, f"{path}: verify: {verdict.stdout.decode()}")
 
 
-def reseal(data):
-    """All checksums right, as far as the table can be followed."""
+def recompute_checksums(data):
+    """Recompute all checksums, as far as the section table makes sense."""
     count = struct.unpack_from("<I", data, 24)[0]
     first = dump_blob.align(256 + 32 * count)
     if first > len(data):
@@ -77,7 +77,8 @@ def reseal(data):
         offset, size = struct.unpack_from("<QQ", data, 256 + 32 * i + 8)
         end = offset + dump_blob.align(size)
         if end <= len(data):
-            struct.pack_into("<I", data, 256 + 32 * i + 24, dump_blob.crc32c(bytes(data[offset:end])))
+            crc = dump_blob.crc32c(bytes(data[offset:end]))
+            struct.pack_into("<I", data, 256 + 32 * i + 24, crc)
     data[128:160] = bytes(32)
     data[252:256] = bytes(4)
     data[128:160] = hashlib.sha256(data).digest()
@@ -85,7 +86,7 @@ def reseal(data):
 
 
 def damage(rng, data):
-    """One change; half of them within the front, where structure is."""
+    """Change one or two bytes or a word; half of the changes are in the header and the tables."""
     at = rng.randrange(rng.choice([len(data), len(data), 8000, 1200]))
     kind = rng.randrange(5)
     if kind == 0:
@@ -103,10 +104,10 @@ def damage(rng, data):
         data[at] = (data[at] + rng.choice([1, 255])) & 255
 
 
-def sound(data):
+def is_accepted(data):
     try:
         dump_blob.describe(data)
-        return True, "sound"
+        return True, "accepted"
     except dump_blob.Refused as refusal:
         return False, str(refusal)
 
@@ -122,18 +123,18 @@ def compare_damaged(distil, path, count):
             for _ in range(rng.choice([1, 1, 1, 2, 4])):
                 damage(rng, data)
             if i % 3 != 0:
-                reseal(data)
+                recompute_checksums(data)
             file.seek(0)
             file.write(data)
             file.flush()
-            ours, why = sound(bytes(data))
+            ours, why = is_accepted(bytes(data))
             run = subprocess.run([distil, "verify", file.name], capture_output=True, check=False)
             report = b"Sanitizer" in run.stderr or b"runtime error" in run.stderr
             check(run.returncode == (0 if ours else 1) and not report,
                   f"damaged copy {i}: dump_blob: {why}; verify {run.returncode}: "
                   f"{run.stdout.decode()[-300:]}{run.stderr.decode()[-300:]}")
             verdicts[ours] += 1
-    check(min(verdicts) > 0, f"of the damaged copies {verdicts[1]} are sound, {verdicts[0]} not")
+    check(min(verdicts) > 0, f"{verdicts[1]} damaged copies are accepted, {verdicts[0]} are not")
 
 
 def main():

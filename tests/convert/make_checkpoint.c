@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Write a seeded synthetic checkpoint, by default of the size of distilbert-base-uncased.
- */
+/* A program that writes a synthetic checkpoint, by default of the shape of
+ * distilbert-base-uncased. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,19 +9,19 @@
 
 static const char usage[] =
     "usage: make_checkpoint [options] DIR\n"
-    "Write a Hugging Face folder with random weights, the same for the same options.\n"
-    "  --dim N --hidden N --layers N --heads N --positions N --labels N   the shape\n"
+    "Write a checkpoint folder with random weights. The same options give the same weights.\n"
+    "  --dim N --hidden N --layers N --heads N --positions N --labels N   shape of the model\n"
     "        (default 768, 3072, 6, 12, 512, 2)\n"
-    "  --dtype f32|f16|bf16   of the tensors (default f32)\n"
-    "  --shards N             files (default 1)\n"
-    "  --seed N               of the weights (default 1)\n"
-    "  --vocab FILE           tokens, one a line (default model/sst2/vocab.txt)\n"
+    "  --dtype f32|f16|bf16   type of the elements (default f32)\n"
+    "  --shards N             number of files with tensors (default 1)\n"
+    "  --seed N               seed of the weights (default 1)\n"
+    "  --vocab FILE           file with a token on each line (default model/sst2/vocab.txt)\n"
     "examples:\n"
     "  make_checkpoint build/base-checkpoint && ./distil convert build/base-checkpoint -o "
     "build/base.distil\n"
     "  make_checkpoint --dim 64 --hidden 128 --layers 2 --heads 2 /tmp/tiny\n";
 
-static int number(uint32_t *out, const char *text)
+static int parse_number(uint32_t *out, const char *text)
 {
     char *end;
     unsigned long value = strtoul(text, &end, 10);
@@ -33,7 +32,7 @@ static int number(uint32_t *out, const char *text)
     return 0;
 }
 
-static int set(checkpoint_spec *spec, const char *option, const char *value)
+static int set_option(checkpoint_spec *spec, const char *option, const char *value)
 {
     const struct {
         const char *name;
@@ -47,9 +46,9 @@ static int set(checkpoint_spec *spec, const char *option, const char *value)
 
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (strcmp(option, numbers[i].name) == 0)
-            return number(numbers[i].field, value);
+            return parse_number(numbers[i].field, value);
     if (strcmp(option, "--seed") == 0) {
-        if (number(&seed, value) != 0)
+        if (parse_number(&seed, value) != 0)
             return -1;
         spec->seed = seed;
         return 0;
@@ -79,7 +78,7 @@ int main(int argc, char **argv)
         }
         if (argv[i][0] != '-' && !directory)
             directory = argv[i];
-        else if (i + 1 >= argc || set(&spec, argv[i], argv[i + 1]) != 0) {
+        else if (i + 1 >= argc || set_option(&spec, argv[i], argv[i + 1]) != 0) {
             fprintf(stderr, "make_checkpoint: bad option or value: %s\n%s", argv[i], usage);
             return 2;
         } else

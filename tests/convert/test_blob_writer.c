@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The blob writer: the same bytes every time (those of tests/golden/tiny.distil), refusals that
- * leave the old file and nothing else, files that cannot be written.
+ * The blob writer must always write the same bytes, those of tests/golden/tiny.distil. If it
+ * refuses a model or cannot write a file, the old file must be unchanged and no temporary file may
+ * be left.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -44,7 +45,7 @@ static int holds_old(const char *path)
     return same;
 }
 
-/* Files in the test's directory. */
+/* The number of files in the test's directory. */
 static int count_files(void)
 {
     DIR *list = opendir(support_directory());
@@ -112,7 +113,8 @@ static void deterministic(void)
 
 /* ---- refusals of the model ------------------------------------------------------------------- */
 
-/* The arrays of a support_blob are writable behind the model's const pointers. */
+/* The model's const pointers refer to memory of the support_blob, which these functions let the
+ * tests change. */
 static int8_t *weights_of(conv_matrix *m)
 {
     return (int8_t *)(uintptr_t)m->weights;
@@ -127,7 +129,7 @@ static void break_lane(conv_model *m)
 {
     conv_matrix *matrix = &m->layers[1].ffn_out;
 
-    memset(weights_of(matrix) + 3 * matrix->depth, 70, 8); /* 4 x 70 in a lane of any group */
+    memset(weights_of(matrix) + 3 * matrix->depth, 70, 8); /* at least 2 * 70 in one lane */
 }
 
 static void break_least(conv_model *m)
@@ -192,7 +194,7 @@ static void break_row_range(conv_model *m)
 
 static void break_special(conv_model *m)
 {
-    ((uint32_t *)(uintptr_t)m->specials)[0] = 5; /* the id without a token */
+    ((uint32_t *)(uintptr_t)m->specials)[0] = 5; /* the id that has no token */
 }
 
 static void break_special_count(conv_model *m)
@@ -207,7 +209,8 @@ static void break_token(conv_model *m)
 
 static void break_label(conv_model *m)
 {
-    static const char *const labels[] = {"good", "b\xe4\x64", "ugly"}; /* Latin-1 */
+    static const char *const labels[] = {"good", "b\xe4\x64",
+                                         "ugly"}; /* the second label is Latin-1, not UTF-8 */
 
     m->labels = labels;
 }
@@ -261,7 +264,7 @@ static void refusals(void)
 {
     static const struct {
         void (*damage)(conv_model *);
-        const char *said; /* part of the message */
+        const char *said; /* a part of the expected message */
     } cases[] = {
         {break_lane, "ffn_out of layer 1"},
         {break_least, "qkv of layer 0"},
@@ -411,7 +414,8 @@ static void bad_places(void)
     expect_file_refusal("", "empty");
 }
 
-/* Root may write everywhere and is somebody else for a moment. */
+/* A directory without write permission stops every user but root, so as root the test becomes
+ * another user for a moment. */
 static void read_only_directory(void)
 {
     const uid_t nobody = 65534, user = geteuid();
@@ -435,8 +439,8 @@ static void read_only_directory(void)
     unlink(file_path("kept"));
 }
 
-/* RLIMIT_FSIZE stands for a full disk: write gives EFBIG after some bytes (and SIGXFSZ, which must
- * not kill). */
+/* A limit on file sizes stands in for a full disk: write fails with EFBIG after some bytes, and the
+ * system sends SIGXFSZ, which must not end the program. */
 static void full_disk(void)
 {
     struct rlimit limit, small;

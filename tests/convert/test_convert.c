@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The converter on small synthetic folders: every form of checkpoint gives a blob that verifies and
- * classifies; every damage is refused with a message that names file, tensor, expected and found;
- * nothing half-written is left, and an older blob is kept.
+ * The converter on small synthetic checkpoints. Every form of checkpoint must give a blob that
+ * verifies and classifies. Every damage must be refused with a message that names the file, the
+ * tensor, what was expected and what was found; an older blob must then be unchanged.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -38,7 +38,8 @@ static checkpoint_spec small(void)
     return spec;
 }
 
-/* A path in this program's directory; two buffers in turn. */
+/* The path of a file in this program's directory. The result is valid until the next call but
+ * one. */
 static const char *in_directory(const char *name)
 {
     static char paths[2][MAX_PATH];
@@ -49,7 +50,7 @@ static const char *in_directory(const char *name)
     return paths[turn];
 }
 
-/* Remove the files a checkpoint may have. */
+/* Remove all files that a checkpoint may have, and the folder. */
 static void clear_folder(const char *folder)
 {
     static const char *const files[] = {"config.json",
@@ -72,7 +73,7 @@ static void clear_folder(const char *folder)
     (void)rmdir(folder);
 }
 
-/* Write the folder anew; ends the program where that fails. */
+/* Write a checkpoint into an empty folder. Ends the program if it cannot. */
 static const char *write_folder(const checkpoint_spec *spec)
 {
     static char folder[MAX_PATH];
@@ -94,9 +95,9 @@ static int convert(const char *folder, const char *output, conv_summary *summary
     return conv_convert(&options, summary, error);
 }
 
-/* ---- what is taken -------------------------------------------------------------------------- */
+/* ---- checkpoints that are converted --------------------------------------------------------- */
 
-/* The blob verifies, has the shape asked for and classifies. */
+/* Check that the blob verifies, has the shape of the checkpoint and classifies a text. */
 static void check_blob(const char *path, const checkpoint_spec *spec)
 {
     distil_options options = DISTIL_OPTIONS_INIT;
@@ -170,7 +171,7 @@ static void test_forms(void)
     test_form("one head of 64, twelve layers", &spec);
 }
 
-/* The bytes of a conversion; to be freed. */
+/* Convert a checkpoint and return the blob's bytes, which the caller frees. */
 static char *converted(const checkpoint_spec *spec, size_t *bytes)
 {
     conv_error error = {""};
@@ -202,9 +203,10 @@ static void test_same_bytes(void)
     free(image);
 }
 
-/* ---- what is refused ------------------------------------------------------------------------ */
+/* ---- checkpoints that are refused ----------------------------------------------------------- */
 
-/* Replace the first `from` in a file of the folder; same length where the file has offsets. */
+/* Replace the first occurrence of `from` in a file of the folder. In a file with offsets, `to` must
+ * have the same length. */
 static void edit(const char *folder, const char *file, const char *from, const char *to)
 {
     char path[MAX_PATH + 64];
@@ -233,7 +235,7 @@ static void edit(const char *folder, const char *file, const char *from, const c
 
 static const char weights[] = "model.safetensors";
 
-/* One refusal: an edit of a file, and what the message must contain. */
+/* An edit of a file that must lead to a refusal, and words that the message must contain. */
 typedef struct refusal {
     const char *name, *file, *from, *to;
     const char *expected[3];
@@ -279,7 +281,7 @@ static const refusal refusals[] = {
     {"no [CLS]", "vocab.txt", "[CLS]", "[CLX]", {"vocab.txt", "[CLS]"}},
 };
 
-/* Conversion fails with a message that has all the words, and leaves the old blob. */
+/* Check that converting fails with a message that contains all words, and leaves the old blob. */
 static void expect_refusal(const char *folder, const char *const *words, size_t count)
 {
     const char *output = in_directory("kept.distil");
@@ -365,7 +367,8 @@ static void test_files(void)
     }
 }
 
-/* Damage to model.safetensors by bytes: cut at many lengths, NaN, a header length that is a lie. */
+/* Damage model.safetensors: cut it at many lengths, put in a NaN and an infinity, and give its
+ * header a length beyond the file. */
 static void test_damage(void)
 {
     checkpoint_spec spec = small();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz target: the JSON reader. What it takes must be walkable to its last value without leaving
- * the document, and every string must survive being quoted and read again.
+ * Fuzz target: the JSON reader. A walk through a document that it accepts must reach every value
+ * without leaving the document, and must find the same values with an index of any size as without
+ * one. Every string must be the same after it is quoted and parsed again.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -50,10 +51,12 @@ static void check_scalar(json_value value)
         require(json_double(value, &d) == 0 && u > INT64_MAX);
 }
 
-/* Every value, containers by a stack as deep as documents may be. */
-static void walk(json_value root, const char *begin, const char *end)
+/* Walk through all values of the document, with a stack of the containers that are open. Returns a
+ * hash of what the walk found. */
+static uint64_t walk(json_value root, const char *begin, const char *end)
 {
     json_iter stack[JSON_MAX_DEPTH];
+    uint64_t hash = 0;
     size_t depth = 0;
 
     check_scalar(root);
@@ -66,6 +69,8 @@ static void walk(json_value root, const char *begin, const char *end)
             continue;
         }
         require(top->value.text >= begin && top->value.text + top->value.bytes <= end);
+        hash = 31 * hash + (uint64_t)(top->value.text - begin) + 7 * top->value.bytes +
+               (uint64_t)top->value.type;
         if (top->container == JSON_OBJECT)
             check_string(top->key);
         check_scalar(top->value);
@@ -74,24 +79,57 @@ static void walk(json_value root, const char *begin, const char *end)
             json_iter_init(&stack[depth++], top->value);
         }
     }
+    return hash;
+}
+
+/* Parse with an index whose capacity depends on the input, and compare with the plain parse. */
+static void check_index(const char *text, size_t size, uint64_t hash, json_error plain)
+{
+    json_index_entry entries[16];
+    json_index index;
+    json_error error = {SIZE_MAX, NULL};
+    json_value root;
+
+    json_index_init(&index, entries, size % 17);
+    if (json_parse_indexed(&root, &index, text, size, &error) != 0) {
+        require(error.offset == plain.offset && error.what == plain.what);
+        return;
+    }
+    require(plain.what == NULL && index.count <= size % 17);
+    require(walk(root, text, text + size) == hash);
+}
+
+/* Looking up members together and one by one must give the same values. */
+static void check_members(json_value root)
+{
+    json_value a, b, alone;
+    const json_field fields[] = {{"a", &a}, {"b", &b}};
+
+    json_members(root, fields, 2);
+    if (json_get(root, "a", &alone))
+        require(root.type == JSON_OBJECT && a.text == alone.text && a.bytes == alone.bytes);
+    else
+        require(a.type == JSON_ABSENT);
+    require(json_get(root, "b", &alone) == (b.type != JSON_ABSENT));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *text = malloc(size + 1); /* of its own, so that a sanitizer sees its end */
+    char *text = malloc(size + 1); /* a copy, so that a sanitizer sees reads past its end */
     json_error error = {SIZE_MAX, NULL};
-    json_value root, member;
+    json_value root;
+    uint64_t hash = 0;
 
     require(text != NULL);
     if (size > 0)
         memcpy(text, data, size);
     if (json_parse(&root, text, size, &error) == 0) {
-        walk(root, text, text + size);
-        if (json_get(root, "a", &member))
-            require(root.type == JSON_OBJECT);
+        hash = walk(root, text, text + size);
+        check_members(root);
     } else {
         require(error.offset <= size && error.what != NULL);
     }
+    check_index(text, size, hash, error);
     free(text);
     return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz target: the header of a safetensors file. First two bytes: how much data follows the header;
- * the rest is the header's text. What is taken must describe tensors that lie within the data, in
- * order of name, each as large as its shape and type say.
+ * Fuzz target: the header of a safetensors file. The first two bytes of the input are the size of
+ * the data after the header, the rest is the header's text. The tensors of a header that is
+ * accepted must lie within the data and be sorted by name.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store's code at a real DynamoDB or an emulator of it, for test scripts:
+ * A program for test scripts that calls DynamoDB, or an emulator of it, with the function's code:
  *
- *     tool_dynamodb call ENDPOINT TARGET BODY          any call, signed: prints status and body
+ *     tool_dynamodb call ENDPOINT OPERATION BODY
+ *         sends a signed request and prints the status and the body of the answer
  *     tool_dynamodb update ENDPOINT TABLE SOURCE TIMESTAMP WRITER
- *                                                      one update: prints what it came to, and why
+ *         updates one item and prints the outcome and its reason
  *     tool_dynamodb race ENDPOINT TABLE SOURCE TIMESTAMP WRITERS
- *                                                      so many writers on one item at once: prints
- *                                                      how often each outcome came, and the winner
+ *         updates one item from as many threads at once as WRITERS says, and prints the name of the
+ *         writer that changed it and how often each outcome occurred
  *
- * Region, credentials and AWS_CA_BUNDLE are those of the environment, as the function takes them.
- * Exit status 0 if there is an outcome, whichever; 2 if it could not begin.
+ * The region, the credentials and AWS_CA_BUNDLE come from the environment, as in the function. The
+ * exit status is 0 for every outcome, and 2 if the program could not send a request.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -74,8 +75,9 @@ static http_slice slice(const char *text)
     return (http_slice){text, strlen(text)};
 }
 
-static void sign(buffer *out, const credentials_set *set, const sigv4_request *request,
-                 const char *date_time)
+/* Append the value of the Authorization header. */
+static void sign_request(buffer *out, const credentials_set *set, const sigv4_request *request,
+                         const char *date_time)
 {
     const sigv4_scope scope = {date_time, region(), "dynamodb"};
     uint8_t key[SIGV4_SHA256_BYTES], signature[SIGV4_SHA256_BYTES];
@@ -93,7 +95,8 @@ static void sign(buffer *out, const credentials_set *set, const sigv4_request *r
     sigv4_authorization(out, set->key_id, &scope, request, signature);
 }
 
-static void build(buffer *out, const net_endpoint *to, const char *target, const char *body)
+/* Build a signed request. */
+static void build_request(buffer *out, const net_endpoint *to, const char *target, const char *body)
 {
     static credentials c;
     char host[URL_HOST_BYTES], date_time[DATES_BASIC_BYTES], why[192];
@@ -114,7 +117,7 @@ static void build(buffer *out, const net_endpoint *to, const char *target, const
     for (size_t i = 0; i < request.header_count; i++)
         buffer_format(out, "%s: %s\r\n", headers[i].name.at, headers[i].value.at);
     buffer_text(out, "Authorization: ");
-    sign(out, &c.set, &request, date_time);
+    sign_request(out, &c.set, &request, date_time);
     buffer_format(out, "\r\nContent-Length: %zu\r\n\r\n", strlen(body));
     buffer_text(out, body);
     require(!out->overflow, "the request is too large");
@@ -131,7 +134,7 @@ static void call(const char *endpoint, const char *operation, const char *body)
 
     snprintf(target, sizeof target, "DynamoDB_20120810.%s", operation);
     buffer_init(&request, request_text, sizeof request_text);
-    build(&request, &to, target, body);
+    build_request(&request, &to, target, body);
     http_client_init(&client, &to, reply, sizeof reply, WAIT_MS);
     if (http_client_exchange(&client, &response, request.data, request.size, HTTP_RESEND_NEVER,
                              clock_after_ms(WAIT_MS)) != HTTP_CLIENT_OK)
@@ -148,7 +151,7 @@ typedef struct writer {
     char name[32];
     store *store;
     void *memory;
-    pthread_barrier_t *start; /* NULL: alone */
+    pthread_barrier_t *start; /* where all writers wait for each other, or NULL if there is one */
     store_status status;
     char why[256];
 } writer;

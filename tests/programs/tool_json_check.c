@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_check FILE...: is each a JSON document, by the reader that events go through? Exit status 0
- * if all are, 1 with a line on standard error for each that is not, 2 if a file cannot be read. */
+/* json_check FILE...: check that each file is a JSON document, with the reader that also reads the
+ * function's events. The exit status is 0 if all are, 1 with a line on standard error for each that
+ * is not, and 2 if a file cannot be read. */
 #include <stdio.h>
 #include <stdlib.h>
 
