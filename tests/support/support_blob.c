@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Synthetic models and blobs; support_blob.h describes them.
+ */
 #include "tests/support/support_blob.h"
 
 #include <dirent.h>
@@ -55,8 +58,8 @@ static void *allocate(support_blob *blob, size_t bytes)
     return b->data;
 }
 
-/* Random floats from lo to hi in exact steps of (hi - lo) / 2^20. The callers' state, not the test's
- * --seed, decides the sequence: a blob is the same in every run. */
+/* Returns random multiples of (hi - lo) / 2^20 from lo to hi. The sequence depends on `state` and
+ * not on the test's --seed option, so that a blob is the same in every run. */
 static float *random_floats(support_blob *blob, uint64_t *state, size_t count, float lo, float hi)
 {
     float *x = allocate(blob, count * sizeof *x);
@@ -138,8 +141,9 @@ static void make_labels(support_blob *blob, uint32_t n_labels)
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
-/* Magnitudes up to 128 / (2 * group) cannot exceed 128 in a lane, whatever the order. One group of
- * each column has all its weights there, so that lanes of exactly 128 and -128 occur. */
+/* A lane adds 2 * group weights. Weights of at most 128 / (2 * group) in magnitude therefore keep
+ * the bound of 128 in any order. In one group of each column all weights have the greatest
+ * magnitude and the same sign, so that sums of exactly 128 and -128 occur. */
 static conv_matrix make_matrix(support_blob *blob, uint64_t *state, size_t depth, size_t cols,
                                uint8_t group)
 {

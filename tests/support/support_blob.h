@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Small synthetic models and blobs: any shape, a real little vocabulary, random weights that
- * satisfy the int16-lane bound and touch it. The same seed and shape give the same bytes on
- * every machine.
+ * Makes small synthetic models of any shape, and blobs of them. The vocabulary is small but usable.
+ * The weights are random and keep the bound on lane groups; some lane groups reach it exactly. The
+ * same seed and shape give the same bytes on every machine.
  */
 #ifndef DISTIL_TESTS_SUPPORT_BLOB_H
 #define DISTIL_TESTS_SUPPORT_BLOB_H
@@ -14,33 +14,36 @@
 
 typedef struct support_blob_shape {
     uint32_t dim, hidden_dim, n_layers, n_heads, max_positions, n_labels;
-    uint8_t group; /* 4, 2 or 1 for all panels; 0: a random one for each pair */
+    uint8_t group; /* the group size of all pairs, 4, 2 or 1; 0 means a random one for each pair */
 } support_blob_shape;
 
-/* One layer of one head; two layers of two heads; a head of 64. */
+/* tiny has one layer with one attention head. small has two layers with two heads each. head64 has
+ * attention heads of 64 columns; the heads of the others have 32. */
 extern const support_blob_shape support_blob_tiny, support_blob_small, support_blob_head64;
 
-/* A model and the memory that it borrows. Change model's fields at will before writing it; the
- * arrays behind its pointers are writable. */
+/* A model and the memory of its arrays. A test may change the fields of `model` before it writes
+ * the blob; the arrays behind its pointers are writable. */
 typedef struct support_blob {
     conv_model model;
     void *memory; /* a list of allocations */
 } support_blob;
 
-/* Vocabulary: [PAD] [UNK] [CLS] [SEP] [MASK] with ids 0 .. 4, all printable ASCII alone and with
- * "##", some words and pieces, one id without a token, one token that stands twice. Ends the
- * program where there is no memory. */
+/* Makes a model; the caller frees it with support_blob_free. The vocabulary has [PAD], [UNK],
+ * [CLS], [SEP] and [MASK] with the ids 0 .. 4, all printable ASCII characters alone and with "##",
+ * some words and pieces of words, one id with an empty token, and "the" twice. Ends the program if
+ * there is no memory. */
 support_blob support_blob_make(uint64_t seed, const support_blob_shape *shape);
 void support_blob_free(support_blob *blob);
 
-/* A blob's bytes, written by conv_blob_write and read back: 64-byte aligned, to be freed. Ends the
- * program with a message on error. */
+/* Writes the model with conv_blob_write and returns the bytes of the blob, which are 64-byte
+ * aligned and which the caller frees. Ends the program with a message on an error. */
 uint8_t *support_blob_image(size_t *size, const conv_model *model);
 
-/* Make the header's CRC right again after a change of header or section table. */
+/* Computes the header's CRC again after a test has changed the header or the section table. */
 void support_blob_reseal(uint8_t *bytes, size_t size);
 
-/* A new empty directory for the program's files, made at first use, removed with them at exit. */
+/* Returns the path of a temporary directory of this program. The first call creates it, and it is
+ * removed with all its files when the program exits. */
 const char *support_directory(void);
 
 #endif

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads every section, matrix, label and token of a blob; see support_exercise.h.
+ */
 #include "tests/support/support_exercise.h"
 
 #include <stddef.h>
@@ -7,8 +10,10 @@
 
 #include "model/vocab.h"
 
-static volatile unsigned sink; /* keeps the reading from being optimised away */
+/* Receives what is read, so that the compiler cannot remove the reads. */
+static volatile unsigned sink;
 
+/* Returns 1 if the bytes at p are within the blob, after reading them. */
 static int inside(const distil_blob *blob, const void *p, size_t bytes)
 {
     const uint8_t *at = p;

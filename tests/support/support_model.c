@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opens the shipped model and reads the sentences; see support_model.h.
+ */
 #include "tests/support/support_model.h"
 
 #include <errno.h>

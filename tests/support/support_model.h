@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the engine's tests share: the shipped model's blob and the SST-2 dev sentences.
+ * The blob of the shipped model and the sentences of the SST-2 dev set, for tests of the library.
  */
 #ifndef DISTIL_TESTS_SUPPORT_MODEL_H
 #define DISTIL_TESTS_SUPPORT_MODEL_H
@@ -9,24 +9,26 @@
 
 #include "runtime/distil.h"
 
-/* Path of the shipped model's blob in the build folder (DISTIL_BUILD, else "build"). */
+/* Returns the path of the shipped model's blob in the build folder, which the environment variable
+ * DISTIL_BUILD names; "build" if it is not set. */
 const char *support_blob_path(void);
 
-/* Open it at a level, at most; ends the program with a message where it cannot be opened. */
+/* Opens that blob with a level of at most max_isa. Ends the program with a message on an error. */
 distil_model *support_model_open(distil_isa max_isa);
 
 typedef struct support_sentences {
-    char *file; /* owns the text */
-    distil_text *texts;
-    int *labels;
+    char *file;         /* the content of the file, into which texts point */
+    distil_text *texts; /* (count) */
+    int *labels;        /* (count) 1 for a positive sentence, else 0 */
     size_t count;
 } support_sentences;
 
-/* The 872 sentences of tests/data/sst2/dev.tsv; ends the program with a message on error. */
+/* Reads the 872 sentences of tests/data/sst2/dev.tsv. Ends the program with a message on an
+ * error. */
 support_sentences support_sentences_read(void);
 void support_sentences_free(support_sentences *sentences);
 
-/* 1 if the long tests were asked for (DISTIL_TEST_FULL=1). */
+/* Returns 1 if the environment asks for the long tests (DISTIL_TEST_FULL=1). */
 int support_full(void);
 
 #endif

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Direct evaluation of the operations in double precision: see support_naive.h. */
+/*
+ * The operations of kernels.h in double precision, and the tolerance of each; see support_naive.h.
+ */
 #include "tests/support/support_naive.h"
 
 #include <math.h>
 #include <stdlib.h>
 
+/* The largest ratio of an error to its tolerance so far, and the index of its output. */
 typedef struct worst_error {
     double ratio;
     size_t at;
 } worst_error;
 
-static void note(worst_error *worst, size_t at, double got, double want, double tolerance)
+static void note_error(worst_error *worst, size_t at, double got, double want, double tolerance)
 {
     double error = fabs(got - want);
     double ratio = error == 0.0 ? 0.0 : error / tolerance;
 
-    if (!(ratio <= worst->ratio)) { /* also where it is NaN */
+    if (!(ratio <= worst->ratio)) { /* This is also true for a NaN. */
         worst->ratio = isnan(ratio) ? INFINITY : ratio;
         worst->at = at;
     }
@@ -31,7 +34,7 @@ double naive_gelu(double x)
     return 0.5 * x * erfc(-x / sqrt(2.0));
 }
 
-/* One rounding. */
+/* The fma rounds once, so half an ulp is allowed: 6e-8 relatively. */
 static void check_embed(const kernel_case *c, worst_error *worst)
 {
     const int8_t *word = (const int8_t *)c->in[0].guard.data;
@@ -39,11 +42,11 @@ static void check_embed(const kernel_case *c, worst_error *worst)
     for (size_t i = 0; i < c->shape.cols; i++) {
         double want = (double)word[i] * (double)0.013f + (double)kernel_in_float(c, 1)[i];
 
-        note(worst, i, (double)output(c, 0)[i], want, 6e-8 * fabs(want) + 1e-44);
+        note_error(worst, i, (double)output(c, 0)[i], want, 6e-8 * fabs(want) + 1e-44);
     }
 }
 
-/* Sums of at most 1024 / 16 rounded additions a lane; the result is of order 1. */
+/* Each of the 16 lanes makes at most 1024 / 16 rounded additions, and the result is of order 1. */
 static void check_layer_norm(const kernel_case *c, worst_error *worst)
 {
     const float *x = kernel_in_float(c, 0);
@@ -64,11 +67,12 @@ static void check_layer_norm(const kernel_case *c, worst_error *worst)
         double y = d / sqrt(variance + (double)1e-12f);
         double want = y * (double)kernel_in_float(c, 2)[i] + (double)kernel_in_float(c, 3)[i];
 
-        note(worst, i, (double)output(c, 0)[i], want, 4e-6 * (2.0 + fabs(y)));
+        note_error(worst, i, (double)output(c, 0)[i], want, 4e-6 * (2.0 + fabs(y)));
     }
 }
 
-/* q and the zero point are each at most half a step off, and half an ulp of 255 steps. */
+/* q and the zero point are each rounded by at most half a scale, which makes one scale together;
+ * 0.01 % is for the float roundings. */
 static void check_quantize(const kernel_case *c, worst_error *worst)
 {
     const int32_t *zero_point = (const int32_t *)(const void *)c->out[2].guard.data;
@@ -84,19 +88,20 @@ static void check_quantize(const kernel_case *c, worst_error *worst)
             hi = fmax(hi, (double)x[k]);
         }
         if (hi - lo >= 1e-30)
-            note(worst, r, scale, (hi - lo) / 255.0, 2e-7 * scale);
+            note_error(worst, r, scale, (hi - lo) / 255.0, 2e-7 * scale);
         else
-            note(worst, r, scale, 1.0, 1e-9);
+            note_error(worst, r, scale, 1.0, 1e-9);
         for (size_t k = 0; k < c->shape.depth; k++) {
             size_t at = (k / 4 * c->shape.rows + r) * 4 + k % 4;
             double got = ((double)c->out[0].guard.data[at] - zero_point[r]) * scale;
 
-            note(worst, at, got, (double)x[k], 1.0001 * scale);
+            note_error(worst, at, got, (double)x[k], 1.0001 * scale);
         }
     }
 }
 
-/* Exact sum of one element, walking k in order through the inverse of the order table. */
+/* Returns the exact integer sum of one element of a product. It goes through k in order; `position`
+ * is the inverse of the order table. */
 static int64_t exact_sum(const kernel_case *c, const size_t *position, size_t tile, size_t row,
                          size_t n)
 {
@@ -114,7 +119,8 @@ static int64_t exact_sum(const kernel_case *c, const size_t *position, size_t ti
     return sum;
 }
 
-/* The sum is exact; it, the product of scales, their fma and GELU round or err. */
+/* The integer sum is exact. Rounding happens when it is converted to float, in the product of the
+ * scales and in the fma, and GELU adds the error of its polynomial. */
 static void check_qgemm(const kernel_case *c, worst_error *worst)
 {
     size_t quads = c->w.depth / 4;
@@ -140,7 +146,7 @@ static void check_qgemm(const kernel_case *c, worst_error *worst)
                     want = naive_gelu(want);
                     tolerance += NAIVE_GELU_ERROR;
                 }
-                note(worst, at, (double)output(c, 0)[at], want, tolerance);
+                note_error(worst, at, (double)output(c, 0)[at], want, tolerance);
             }
         }
     }
@@ -149,13 +155,13 @@ static void check_qgemm(const kernel_case *c, worst_error *worst)
 
 /* ---- attention ------------------------------------------------------------------------------ */
 
-/* n floats, `stride` apart, as the integers that stand for them. */
+/* Quantised floats: the integers and the float that one unit stands for. */
 typedef struct integers {
-    double *value;
+    double *value; /* (n) owned; the user frees it */
     double step;
 } integers;
 
-/* Greatest of |x|; NaN is left out. */
+/* Returns the greatest |x|, at most 1e15; fmax ignores NaNs. */
 static double range_of(const float *x, size_t stride, size_t n)
 {
     double range = 0.0;
@@ -165,7 +171,8 @@ static double range_of(const float *x, size_t stride, size_t n)
     return fmin(range, (double)1e15f);
 }
 
-/* The rounding of x * inverse is part of the definition, which side of a tie it is on. */
+/* Quantises n floats that are `stride` apart. Here x * inverse is rounded to float like in the
+ * definition, since that decides on which side of a tie the integer lies. */
 static integers to_integers(const float *x, size_t stride, size_t n, double range, double low,
                             double least, double most)
 {
@@ -188,7 +195,7 @@ static integers symmetric(const float *x, size_t stride, size_t n, double most)
     return to_integers(x, stride, n, range_of(x, stride, n), 0.0, -most, most);
 }
 
-/* A column of K: 0 .. 254 from its least to its greatest. */
+/* Quantises a column of K to 0 .. 254, from its least element to its greatest. */
 static integers column_of_k(const float *k, size_t stride, size_t rows)
 {
     double limit = (double)1e15f, low = limit, high = -limit;
@@ -202,7 +209,7 @@ static integers column_of_k(const float *k, size_t stride, size_t rows)
     return to_integers(k, stride, rows, (double)((float)high - (float)low), low, 0.0, 254.0);
 }
 
-/* A row of Q in the units of K's columns. */
+/* Quantises a row of Q after multiplying each element with the step of K's column. */
 static integers row_of_q(const float *q, const integers *k, size_t depth)
 {
     float t[64];
@@ -212,10 +219,12 @@ static integers row_of_q(const float *q, const integers *k, size_t depth)
     return symmetric(t, 1, depth, 127.0);
 }
 
-/* Weights of one query: 16383 times 2 to the difference from the greatest score, rounded. What they
- * err by: half for the rounding; exp2_; and y, two roundings in floats of up to 14 + 1. */
-static double weigh(double *p, double *error, const double *q, const integers *k, double factor,
-                    size_t rows, size_t depth)
+/* Computes the attention weights p of one query, 16383 * 2^(score - greatest score), and returns
+ * their sum. error is what the kernel's integer weights may differ by: 0.5 for rounding to an
+ * integer, and relatively the error of exp2_ and of two roundings of the exponent, which is at most
+ * about 15 in magnitude. */
+static double attention_weights(double *p, double *error, const double *q, const integers *k,
+                                double factor, size_t rows, size_t depth)
 {
     double max = -INFINITY, sum = 0.0;
 
@@ -240,7 +249,7 @@ static void check_query(const kernel_case *c, worst_error *worst, size_t i, cons
     integers q = row_of_q(kernel_in_float(c, 0) + i * c->in[0].stride, k, depth);
     double scale = (double)(1.0f / sqrtf((float)depth)) / log(2.0);
     double p[512], error[512];
-    double sum = weigh(p, error, q.value, k, q.step * scale, rows, depth);
+    double sum = attention_weights(p, error, q.value, k, q.step * scale, rows, depth);
 
     for (size_t d = 0; d < depth; d++) {
         size_t at = i * c->out[0].stride + d;
@@ -252,13 +261,13 @@ static void check_query(const kernel_case *c, worst_error *worst, size_t i, cons
             tolerance += error[j] / (sum - 0.5 * (double)rows) * fabs(v[d].value[j] - want);
             size = fmax(size, fabs(v[d].value[j]));
         }
-        note(worst, at, (double)output(c, 0)[at], want * v[d].step,
-             (tolerance + 4e-7 * size) * v[d].step + 1e-44);
+        note_error(worst, at, (double)output(c, 0)[at], want * v[d].step,
+                   (tolerance + 4e-7 * size) * v[d].step + 1e-44);
     }
     free(q.value);
 }
 
-/* On the integers of the definition, so that the tolerance is that of the weights alone. */
+/* Uses the integers of the definition for Q, K and V, so that only the attention weights differ. */
 static void check_attention(const kernel_case *c, worst_error *worst)
 {
     size_t rows = c->shape.rows, depth = c->shape.depth, stride = c->in[0].stride;
@@ -277,7 +286,8 @@ static void check_attention(const kernel_case *c, worst_error *worst)
     }
 }
 
-/* depth roundings of partial sums, each at most the sum of magnitudes; they add up like noise. */
+/* There are `depth` roundings of partial sums. Each is at most half an ulp of the sum of
+ * magnitudes, and they add up like noise, with the square root of their number. */
 static void check_dense(const kernel_case *c, worst_error *worst)
 {
     const float *x = kernel_in_float(c, 0);
@@ -296,12 +306,13 @@ static void check_dense(const kernel_case *c, worst_error *worst)
         }
         if (c->shape.flag)
             want = fmax(want, 0.0);
-        note(worst, n, (double)output(c, 0)[n], want,
-             1.2e-7 * sqrt((double)depth + 1) * size + 1e-38);
+        note_error(worst, n, (double)output(c, 0)[n], want,
+                   1.2e-7 * sqrt((double)depth + 1) * size + 1e-38);
     }
 }
 
-/* exp_ errs by 3e-7 relatively; below e^-87 the difference is not visible. */
+/* The relative error of exp_ is 3e-7. Results around e^-87 and below are covered by the absolute
+ * tolerance. */
 static void check_softmax(const kernel_case *c, worst_error *worst)
 {
     const float *x = kernel_in_float(c, 0);
@@ -316,7 +327,7 @@ static void check_softmax(const kernel_case *c, worst_error *worst)
     for (size_t i = 0; i < n; i++) {
         double want = exp((double)x[i] - max) / sum;
 
-        note(worst, i, (double)output(c, 0)[i], want, 4e-6 * want + 2e-38);
+        note_error(worst, i, (double)output(c, 0)[i], want, 4e-6 * want + 2e-38);
     }
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The operations of kernels.h once more, in the most direct way and in double precision, to hold
- * the scalar kernels to something that shares no code with them.
+ * Evaluates the operations of kernels.h in double precision by their definitions. The tests compare
+ * the scalar kernels with these results, which share no code with the kernels.
  */
 #ifndef DISTIL_TESTS_SUPPORT_NAIVE_H
 #define DISTIL_TESTS_SUPPORT_NAIVE_H
@@ -9,13 +9,16 @@
 #include "tests/support/kernel_cases.h"
 
 /*
- * The largest error of the outputs of a case that has been run, in units of the tolerance of the
- * operation (1 is the most allowed); `at` is where. Tolerances stand beside each operation.
+ * Returns the largest error among the outputs of a case whose kernel has run, divided by the
+ * tolerance of the operation: a result above 1 is a failure. Sets *at to the index of that output.
+ * The tolerances are in support_naive.c beside each operation.
  */
 double naive_error(const kernel_case *c, size_t *at);
 
-/* x * Phi(x) by erfc, and the largest error allowed to gelu of poly.h. */
+/* Returns GELU, x * Phi(x), computed by erfc. */
 double naive_gelu(double x);
+
+/* The largest absolute error that the polynomial of gelu in poly.h may have. */
 #define NAIVE_GELU_ERROR 2.9e-5
 
 #endif

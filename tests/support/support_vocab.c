@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lays a vocabulary out in memory as the vocabulary sections of a blob do (model/format.h).
+ * Lays a vocabulary out in memory in the way of the vocabulary sections of a blob (model/format.h).
  */
 #include "tests/support/support_vocab.h"
 
@@ -12,7 +12,7 @@
 static const char *const special_names[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
 enum { SPECIALS = sizeof special_names / sizeof special_names[0] };
 
-/* One allocation: slots, ends, special ids, bytes. */
+/* The arrays of a vocabulary, which are in one allocation. */
 typedef struct parts {
     distil_vocab_slot *slots;
     uint32_t *ends;

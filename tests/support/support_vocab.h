@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A tokenizer from a vocab.txt in memory, without a blob; for tests, fuzz targets and benchmarks.
+ * Makes a tokenizer from the lines of a vocab.txt without a blob, for tests, fuzz targets and
+ * benchmarks.
  */
 #ifndef DISTIL_TESTS_SUPPORT_VOCAB_H
 #define DISTIL_TESTS_SUPPORT_VOCAB_H
@@ -10,25 +11,26 @@
 
 #include "runtime/tokenizer.h"
 
-/* The shipped model's options, and those of a cased one. */
+/* Tokenizer flags: those of the shipped model, which is uncased, and those of a cased model. */
 enum {
     SUPPORT_CASED = DISTIL_BLOB_TOK_CHINESE_CHARS,
     SUPPORT_UNCASED = DISTIL_BLOB_TOK_LOWERCASE | DISTIL_BLOB_TOK_STRIP_ACCENTS | SUPPORT_CASED
 };
 
 typedef struct support_vocab {
-    distil_tokenizer tokenizer; /* change its flags with support_vocab_set_flags */
-    void *memory;
+    distil_tokenizer tokenizer; /* support_vocab_set_flags changes its flags */
+    void *memory;               /* of the arrays that the tokenizer points to */
 } support_vocab;
 
 /*
- * Build from lines, one token each, its number the id; 100 characters a word, the special tokens
- * that are among [PAD] [UNK] [CLS] [SEP] [MASK]. 0, or -1 if memory is short or [UNK], [CLS] or
- * [SEP] is missing.
+ * Makes a tokenizer from lines of one token each; the id of a token is the number of its line, from
+ * 0. Words may have 100 characters. Those of [PAD], [UNK], [CLS], [SEP] and [MASK] that occur are
+ * special tokens. Returns 0, or -1 if there is no memory or if [UNK], [CLS] or [SEP] is missing.
+ * The caller frees the tokenizer with support_vocab_free.
  */
 int support_vocab_from_lines(support_vocab *vocab, const char *lines, size_t size, uint32_t flags);
 
-/* The same from a file, by its path in the repository or an absolute one. */
+/* The same for a file, whose path is absolute or relative to the root of the repository. */
 int support_vocab_load(support_vocab *vocab, const char *relative, uint32_t flags);
 
 void support_vocab_set_flags(support_vocab *vocab, uint32_t flags);

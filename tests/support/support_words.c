@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Normalised words, and the other end of the comparison with the reference.
+ * Computes normalised words, and answers the requests of the comparison with the reference.
  */
 #include "tests/support/support_words.h"
 
@@ -62,7 +62,7 @@ size_t support_words(const distil_tokenizer *tokenizer, char *words, size_t capa
     return s.size;
 }
 
-/* Answer one request. 0, or -1 if memory or output fails. */
+/* Answers one request. Returns 0, or -1 if there is no memory or the output fails. */
 static int answer(support_vocab *vocab, uint32_t mode, const char *text, uint32_t size)
 {
     uint32_t flags = mode & 0xff, reply;
@@ -71,7 +71,8 @@ static int answer(support_vocab *vocab, uint32_t mode, const char *text, uint32_
 
     if (flags != vocab->tokenizer.flags)
         support_vocab_set_flags(vocab, flags);
-    /* no byte gives more than 8: a decomposition of 4 parts, or a character between two spaces */
+    /* No byte of text gives more than 8 ids or 8 bytes of words, since a character decomposes into at
+     * most 4 code points, or gets two spaces. */
     room = 8 * (size_t)size + 8;
     buffer = malloc(room * sizeof(int32_t));
     if (!buffer)

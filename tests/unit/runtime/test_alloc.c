@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every allocation of the library made to fail in turn: a status, nothing leaked, nothing left
- * mapped, and the next try works. Counts too that classifying allocates nothing.
+ * Makes each allocation of the library fail in turn. The library must return a status, leak
+ * nothing, leave no blob mapped, and work the next time. Also tests that classifying allocates
+ * nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +12,12 @@
 #include "tests/support/harness.h"
 #include "tests/support/support_model.h"
 
-/* An allocator that fails its n-th call and knows what is out. */
+/* The state of an allocator that fails at one call and counts allocations. */
 typedef struct ledger {
-    size_t calls, fail_at; /* fail_at counts from 1; 0: never */
-    size_t live, bytes;
+    size_t calls;   /* the number of calls of allocate */
+    size_t fail_at; /* the number of the call that fails, from 1; 0 means none */
+    size_t live;    /* the number of allocations that are not released */
+    size_t bytes;   /* the size of the last allocation */
 } ledger;
 
 static void *ledger_allocate(void *user, size_t bytes)
@@ -36,8 +39,8 @@ static void ledger_release(void *user, void *memory)
     free(memory);
 }
 
-/* Mappings of the blob in this process. */
-static size_t mappings(void)
+/* Returns the number of mappings of the blob in this process. */
+static size_t count_mappings(void)
 {
     const char *name = strrchr(support_blob_path(), '/');
     char line[4096];
@@ -52,9 +55,10 @@ static size_t mappings(void)
     return n;
 }
 
-/* Open, make a context, classify, release all; how far it came. */
+/* How far use_library came before an allocation failed. */
 typedef enum stage { STAGE_OPEN, STAGE_CONTEXT, STAGE_DONE } stage;
 
+/* Opens the model, makes a context, classifies, and frees everything. */
 static stage use_library(ledger *l)
 {
     distil_allocator allocator = {ledger_allocate, ledger_release, l};
@@ -91,7 +95,7 @@ int main(int argc, char **argv)
     size_t before;
 
     harness_init("test_alloc", argc, argv);
-    before = mappings();
+    before = count_mappings();
     for (size_t n = 1; reached != STAGE_DONE && n < 100; n++) {
         ledger l = {.fail_at = n};
 
@@ -100,7 +104,7 @@ int main(int argc, char **argv)
         reached = use_library(&l);
         CHECKF(reached == STAGE_DONE || l.calls == n, "%zu calls, the %zuth failed", l.calls, n);
         CHECKF(l.live == 0, "%zu allocations leaked", l.live);
-        CHECKF(mappings() == before, "the blob stays mapped");
+        CHECKF(count_mappings() == before, "the blob stays mapped");
     }
     if (harness_case("without failures"))
         CHECK(reached == STAGE_DONE);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules of runtime/distil.h: refused arguments, outputs untouched on error, equal results by
- * every way in, nothing allocated and no system call after open.
+ * Tests what runtime/distil.h says: which arguments are refused, that outputs are untouched on an
+ * error, that texts, ids, files, descriptors and memory give the same results, and that classifying
+ * makes no system call.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -249,7 +250,7 @@ static void test_ways_in(distil_model *model, distil_context *context)
     distil_model_close(from_memory);
 }
 
-/* "good " n times: n tokens and [CLS], [SEP]. */
+/* A text of "good " n times has n tokens, and [CLS] and [SEP] make n + 2. */
 static void test_truncation(distil_context *context)
 {
     enum { WORDS = 600 };
@@ -273,7 +274,8 @@ static void test_truncation(distil_context *context)
     CHECK(memcmp(full, cut, sizeof full) == 0);
 }
 
-/* In a child that the kernel kills at any system call but read, write and exit. */
+/* Classifies in a child process that the kernel kills at any system call except read, write and
+ * exit. */
 static void test_no_system_call(distil_context *context)
 {
     distil_result result;

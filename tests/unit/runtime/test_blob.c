@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The blob reader: what is written is read back, and damage of every kind is refused or harmless.
+ * Tests the blob reader: it reads back what the writer has written, and it refuses damaged blobs or
+ * opens them without harm.
  *
- * Damaged copies lie right before an unmapped page, and whatever opens is read through and through,
- * so that an offset let through by a missing check ends the program (or the sanitizer's patience).
+ * The damaged copies end at an unmapped page. The test reads every byte of a blob that opens, so if
+ * the reader lacks a check, a wrong offset ends the program or makes a sanitizer complain.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,13 +23,13 @@
 #include "tests/support/support_blob.h"
 #include "tests/support/support_exercise.h"
 
-/* A valid blob, its pristine bytes, and a guarded copy to damage. */
+/* A model, the bytes of its blob, and a copy of them that tests damage. */
 typedef struct subject {
     support_blob source;
     uint8_t *pristine;
     size_t size;
     harness_guard guard;
-    uint8_t *bytes; /* guard.data */
+    uint8_t *bytes; /* the copy, which is guard.data */
 } subject;
 
 static subject subject_new(uint64_t seed, const support_blob_shape *shape)
@@ -65,7 +66,8 @@ static size_t section_offset(const subject *s, uint32_t kind, uint32_t layer)
 
 /* ---- opening damaged bytes ------------------------------------------------------------------- */
 
-/* Open the guarded copy. Whatever opens must be in bounds; a refusal must say where and why. */
+/* Opens the copy. If it opens, all views must be in bounds; if it is refused, the error must tell
+ * where and why. */
 static distil_blob_code try_open(const subject *s, size_t size, distil_blob_verify verify,
                                  const char *what, size_t at)
 {
@@ -87,7 +89,7 @@ static distil_blob_code try_open(const subject *s, size_t size, distil_blob_veri
     return code;
 }
 
-/* Write a field of the header or table and make the header's CRC right again. */
+/* Changes a field of the header or the table of the copy, and computes the header's CRC again. */
 static void set_u32(subject *s, size_t offset, uint32_t value)
 {
     memcpy(s->bytes + offset, &value, sizeof value);
@@ -99,7 +101,8 @@ static void restore(subject *s)
     memcpy(s->bytes, s->pristine, s->size);
 }
 
-/* The copy, with `bytes` at `offset` in place of its own, must be refused with this code there. */
+/* Puts `size` bytes at `offset` into the copy, checks that it is refused with the expected code and
+ * offset, and restores it. */
 static void expect_refusal(subject *s, size_t offset, const void *bytes, size_t size,
                            distil_blob_code expected, uint64_t expected_offset, const char *what)
 {
@@ -153,7 +156,7 @@ static void round_trip(const char *name, const support_blob_shape *shape)
         uint64_t hash = distil_vocab_hash(0, model->tokens[id], bytes);
         uint32_t found = distil_vocab_find(&vocab, hash, "", 0, model->tokens[id], bytes);
 
-        uint32_t last = id; /* the last id of equal tokens wins; "the" stands twice */
+        uint32_t last = id; /* Of equal tokens, the table has the last one; "the" occurs twice. */
 
         for (uint32_t other = id + 1; other < model->vocab_size; other++)
             if (strcmp(model->tokens[other], model->tokens[id]) == 0)
@@ -162,11 +165,11 @@ static void round_trip(const char *name, const support_blob_shape *shape)
                "token %u found as %u, expected %u", (unsigned)id, (unsigned)found, (unsigned)last);
     }
     distil_blob_close(&blob);
-    distil_blob_close(&blob); /* closing what is closed does nothing */
+    distil_blob_close(&blob); /* Closing a closed blob does nothing. */
     subject_free(&s);
 }
 
-/* Weights come back from the panels as they were given: panel, position, column, k. */
+/* Compares every weight in the panels of a matrix with the weight that the model was made of. */
 static void unpack(const subject *s, const distil_blob *blob, distil_section_kind kind,
                    const conv_matrix *source, uint32_t layer)
 {
@@ -237,7 +240,8 @@ static void header_bytes_without_crc(void)
     subject_free(&s);
 }
 
-/* Bytes of the header that a reader cannot know to be wrong when the CRC is right. */
+/* Returns 1 for a byte of the header of which a reader cannot know that it is wrong if the CRC is
+ * right. */
 static int header_byte_is_free(size_t at)
 {
     return (at >= offsetof(distil_blob_header, layer_norm_eps) &&
@@ -274,7 +278,7 @@ static void header_bytes_with_crc(void)
             memcpy(s.bytes, s.pristine, DISTIL_BLOB_HEADER_BYTES);
         }
     }
-    CHECK(opened > 0); /* the flags and ids: the case above is not vacuous */
+    CHECK(opened > 0); /* Some flags and ids have other valid values. */
     subject_free(&s);
 }
 
@@ -307,7 +311,8 @@ static void table_bytes_with_crc(void)
     subject_free(&s);
 }
 
-/* The sections that later code follows, with every byte damaged in turn. */
+/* Damages every byte of the sections before the embeddings, whose offsets and ids later code
+ * uses. */
 static void front_bytes(void)
 {
     subject s;
@@ -363,7 +368,7 @@ static void bit_flips(void)
     subject_free(&s);
 }
 
-/* A CRC that was made right cannot hide a change from the SHA-256. */
+/* A change whose CRC was computed again is found by the SHA-256 alone. */
 static void sha_catches_forged_crc(void)
 {
     subject s;
@@ -396,7 +401,7 @@ static void truncation(void)
         distil_blob_error error = {DISTIL_BLOB_OK, 0, 0, NULL};
         distil_blob_code code;
 
-        /* Lengths around every boundary get a guard page of their own. */
+        /* For lengths around a multiple of 64, the bytes end at an unmapped page. */
         if (size % 64 <= 1 || size < 300) {
             harness_guard cut = harness_guard_new(size, 64, size % 64 == 0);
 
@@ -413,7 +418,8 @@ static void truncation(void)
     subject_free(&s);
 }
 
-/* Cut where a section ends and let the header say so: the table then says more than there is. */
+/* Truncates the blob at each section and corrects file_bytes, so that the table has sections beyond
+ * the end of the file. */
 static void truncated_sections(void)
 {
     subject s;
@@ -539,12 +545,12 @@ static void header_fields(void)
         expect_u32(&s, fields[i].offset, fields[i].value, fields[i].what);
     expect_refusal(&s, 0, "PK", 2, DISTIL_BLOB_BAD_MAGIC, 0, "magic");
     expect_refusal(&s, FIELD(version), &two, 4, DISTIL_BLOB_BAD_VERSION, FIELD(version), "version");
-    set_u32(&s, FIELD(dim), 64); /* in range, but the sections are another model's */
+    set_u32(&s, FIELD(dim), 64); /* This is in range, but the sections have other sizes. */
     CHECK(try_open(&s, s.size, DISTIL_BLOB_VERIFY_NONE, "dim", 0) == DISTIL_BLOB_BAD_STRUCTURE);
     subject_free(&s);
 }
 
-/* A table that would lie beyond a file that is honest about its size. */
+/* The file is too short for its section table, but file_bytes is right. */
 static void short_file_long_table(void)
 {
     subject s;
@@ -570,7 +576,7 @@ static void short_file_long_table(void)
     subject_free(&s);
 }
 
-/* Sizes that no shape gives: too large, and so large that offsets wrap around 2^64. */
+/* Sections whose size exceeds its limit, some by so much that offsets would overflow 64 bits. */
 static void section_sizes(void)
 {
     static const struct {
@@ -629,7 +635,7 @@ static void content_fields(void)
     for (slot = 0; s.bytes[at + 8 * slot + 7] == 0xff;)
         slot++;
     expect_u32(&s, at + 8 * slot + 4, m->vocab_size, "slot id");
-    memset(s.bytes + at, 0, 8 * 512); /* every slot in use: a probe would never end */
+    memset(s.bytes + at, 0, 8 * 512); /* If every slot is used, a look-up would never end. */
     CHECK(try_open(&s, s.size, DISTIL_BLOB_VERIFY_NONE, "full slots", 0) ==
           DISTIL_BLOB_BAD_STRUCTURE);
     restore(&s);
@@ -655,7 +661,7 @@ static void content_fields(void)
     subject_free(&s);
 }
 
-/* Zero bytes between sections are under the CRC; with it made right they must still be zero. */
+/* The bytes between sections must be zero even if the CRC that covers them is right. */
 static void padding(void)
 {
     subject s;
@@ -684,7 +690,8 @@ static void padding(void)
 
 /* ---- lane proof ------------------------------------------------------------------------------ */
 
-/* Weights of pair 0 of qkv, all zero, group as given; its column sums zero. */
+/* Opens the copy, and sets the weights and column sums of pair 0 of qkv to zero and its group size
+ * to `group`. */
 static distil_blob proof_subject(subject *s, uint8_t group)
 {
     distil_blob blob;
@@ -693,13 +700,14 @@ static distil_blob proof_subject(subject *s, uint8_t group)
 
     CHECK(distil_blob_open_memory(&blob, s->bytes, s->size, DISTIL_BLOB_VERIFY_NONE, NULL) ==
           DISTIL_BLOB_OK);
-    memset(s->bytes + at + 8 * cols, 0, 4 * 32);      /* col_sum */
-    memset(s->bytes + at + 12 * cols, 0, 32 * depth); /* panels of the pair */
+    memset(s->bytes + at + 8 * cols, 0, 4 * 32);      /* the column sums of the pair */
+    memset(s->bytes + at + 12 * cols, 0, 32 * depth); /* its two panels */
     s->bytes[section_offset(s, DISTIL_SECTION_QUAD_GROUP, 0)] = group;
     return blob;
 }
 
-/* Put a value into byte b of column col at a position of the pair's first panel. */
+/* Sets byte b of a column at a position of the pair's first panel, adds it to the column sum, and
+ * returns its offset in the file. */
 static size_t put_weight(subject *s, size_t position, size_t col, size_t b, int value)
 {
     size_t cols = 3 * (size_t)s->source.model.dim;
@@ -714,7 +722,8 @@ static size_t put_weight(subject *s, size_t position, size_t col, size_t b, int 
     return at;
 }
 
-/* `total` spread over the last two bytes of column 15 in each of `group` positions from `first`. */
+/* Spreads weights with the sum `total` over one lane group (the last two bytes of column 15 at
+ * `group` positions from `first` on), and checks whether the proof accepts them. */
 static void proof_bound(subject *s, uint8_t group, size_t first, int total, int holds)
 {
     distil_blob blob = proof_subject(s, group);
@@ -774,14 +783,16 @@ static void lane_proof_details(void)
         return;
     s = subject_new(26, &support_blob_tiny);
 
-    blob = proof_subject(&s, 4); /* +129 - 100 = 29, but the +129 may come alone */
+    /* The sum is 29, but the activations of the negative weight may be zero, and then it is 129. */
+    blob = proof_subject(&s, 4);
     at = put_weight(&s, 4, 0, 0, 127);
     put_weight(&s, 5, 0, 1, 2);
     put_weight(&s, 6, 0, 0, -100);
     CHECK(distil_blob_check_proof(&blob, &error) == DISTIL_BLOB_BAD_PROOF && error.offset == at);
     restore(&s);
 
-    blob = proof_subject(&s, 4); /* 127 in either half of a quad, in neighbouring groups */
+    /* Weights of 127 in different groups, halves of a quad and columns do not add up. */
+    blob = proof_subject(&s, 4);
     put_weight(&s, 3, 0, 0, 127);
     put_weight(&s, 4, 0, 0, 127);
     put_weight(&s, 3, 0, 2, 127);
@@ -794,7 +805,7 @@ static void lane_proof_details(void)
     CHECK(distil_blob_check_proof(&blob, &error) == DISTIL_BLOB_BAD_PROOF && error.offset == at);
     restore(&s);
 
-    at = section_offset(&s, DISTIL_SECTION_FFN_OUT, 0) + 8 * 32 + 4 * 31; /* the last one */
+    at = section_offset(&s, DISTIL_SECTION_FFN_OUT, 0) + 8 * 32 + 4 * 31; /* the last column sum */
     s.bytes[at] ^= 1;
     CHECK(distil_blob_check_proof(&blob, &error) == DISTIL_BLOB_BAD_PROOF && error.offset == at);
     restore(&s);
@@ -849,7 +860,7 @@ static void bad_files(void)
     if (!harness_case("files: missing, empty, directory, FIFO, device, text, short"))
         return;
     s = subject_new(27, &support_blob_tiny);
-    alarm(20); /* a FIFO that is waited for would wait for ever */
+    alarm(20); /* Opening a FIFO could wait for a writer for ever. */
     expect_file(file_path("missing"), DISTIL_BLOB_FILE_OPEN, ENOENT);
     expect_file("", DISTIL_BLOB_FILE_OPEN, ENOENT);
     expect_file(support_directory(), DISTIL_BLOB_FILE_READ, EISDIR);
@@ -888,10 +899,10 @@ static void good_files(void)
     CHECK(blob.bytes == NULL);
 
     fd = open(file_path("good"), O_RDONLY);
-    CHECK(lseek(fd, 100, SEEK_SET) == 100); /* read from the beginning all the same */
+    CHECK(lseek(fd, 100, SEEK_SET) == 100); /* The file offset plays no part. */
     CHECK(distil_blob_open_fd(&blob, fd, DISTIL_BLOB_VERIFY_CRC, &error) == DISTIL_BLOB_OK);
     CHECK(lseek(fd, 0, SEEK_CUR) == 100);
-    CHECK(close(fd) == 0); /* the descriptor stayed the caller's */
+    CHECK(close(fd) == 0); /* Opening has not closed the descriptor. */
     CHECK(unlink(file_path("good")) == 0);
     CHECK(support_blob_exercise(&blob));
     CHECK(mprotect((void *)(uintptr_t)blob.bytes, 1, PROT_READ) == 0);
@@ -901,7 +912,7 @@ static void good_files(void)
               DISTIL_BLOB_FILE_READ &&
           error.sys_errno == EBADF);
     write_file("good", s.pristine, s.size);
-    fd = open(file_path("good"), O_WRONLY); /* cannot be mapped for reading */
+    fd = open(file_path("good"), O_WRONLY); /* Such a descriptor cannot be mapped for reading. */
     CHECK(distil_blob_open_fd(&blob, fd, DISTIL_BLOB_VERIFY_NONE, &error) ==
               DISTIL_BLOB_FILE_READ &&
           error.sys_errno == EACCES);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every code point, alone and between two letters, against the reference: ids, and the normalised
- * words, where [UNK] hides nothing. tests/golden/codepoints.tsv holds a hash for each block of
- * code points; tools/generate/make_token_golden.py wrote it, and with --codepoints names the code points
- * that differ.
+ * Compares the tokens and the normalised words of every code point, alone and between two letters,
+ * with those of the reference. tests/golden/codepoints.tsv, which
+ * tools/generate/make_token_golden.py has written, has a hash for each 4096 code points. That
+ * program names the code points that differ if it is called with --codepoints.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +18,11 @@
 
 enum { BLOCK = 4096, BLOCKS = 0x110000 / BLOCK, MAX_COLUMNS = 16, HASH_DIGITS = 16 };
 
+/* One column of the golden file. */
 typedef struct column {
-    unsigned long mode; /* tokenizer flags and SUPPORT_SERVE_WORDS */
-    int between;        /* 0: alone; 1: between the letters a and b */
-    const char *hash[BLOCKS];
+    unsigned long mode; /* tokenizer flags, and SUPPORT_SERVE_WORDS for words instead of ids */
+    int between;        /* 1 if the code points are between the letters a and b, 0 if alone */
+    const char *hash[BLOCKS]; /* of each 4096 code points; they point into the file's text */
 } column;
 
 typedef struct table {
@@ -57,7 +58,8 @@ static int read_table(table *t)
     return 0;
 }
 
-/* Add what becomes of one text to the hash, in the form that the generator hashes it. */
+/* Adds the ids or the words of one text to the hash, in the form in which the generator hashes
+ * them. */
 static void hash_text(distil_sha256 *sha, const distil_tokenizer *tokenizer, int words,
                       const char *text, size_t size)
 {

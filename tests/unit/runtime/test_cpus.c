@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The number of usable CPUs: quotas of control groups as machines and containers show them, and
- * files that make no sense.
+ * Tests the number of usable CPUs. The files of control groups are made in a temporary directory,
+ * as they look on various machines and in containers, and with content that makes no sense.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,7 +26,7 @@ typedef struct file {
 
 typedef struct machine {
     const char *name;
-    size_t quota; /* expected */
+    size_t quota; /* the number of CPUs that the library must find */
     file files[8];
 } machine;
 
@@ -128,7 +128,7 @@ static const machine machines[] = {
       {"/sys/fs/cgroup/cpu.max", "800000 100000"}}},
 };
 
-/* Write root/path, making the folders on the way. */
+/* Writes the file root/path, and makes the directories that it needs. */
 static void write_file(const char *root, const char *path, const char *content)
 {
     char full[4096];
@@ -155,7 +155,8 @@ static void make_root(char *root, size_t capacity, size_t number)
         exit(1);
 }
 
-/* A line longer than any buffer before the one that counts: overlay mounts have such. */
+/* A line that is longer than the buffer is skipped. Mounts of overlay file systems have such
+ * lines. */
 static void test_long_lines(size_t number)
 {
     enum { LONG = 20000 };
@@ -175,7 +176,7 @@ static void test_long_lines(size_t number)
     CHECK(distil_cpus_quota(root) == 9);
 }
 
-/* A pending cancellation and errno are the caller's. */
+/* A pending cancellation takes effect only after the call, and errno is unchanged by it. */
 static void *use_while_cancelled(void *argument)
 {
     size_t *count = argument;

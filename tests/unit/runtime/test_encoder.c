@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The forward pass against the original framework: hidden states after the embeddings and after
- * each layer, and logits, of six texts of 3 to 512 tokens (tests/golden/activations.safetensors,
- * made with transformers in float32). And: the shortened last layer against the full one.
+ * Compares the forward pass with the original framework: the residual after the embeddings and
+ * after each layer, and the logits, of six texts of 3 to 512 tokens.
+ * tests/golden/activations.safetensors has the reference, which transformers computed in float32.
+ * Also compares the last layer, which computes only the first row of each text, with a full layer.
  *
- * The reference is float32 and we are int8, so these are bounds, not equalities. The error of a
- * tensor is |ours - reference| in root mean square over that of the reference.
+ * The reference is float32 and the library computes in int8, so the comparison has tolerances. The
+ * error of a tensor is the root mean square of the difference divided by that of the reference.
  */
 #include <math.h>
 #include <stdio.h>
@@ -20,14 +21,15 @@
 
 enum { TEXTS = 6, LAYERS = 6, MAX_TOKENS = 512, DIM = 384 };
 
-/* Largest error seen with the shipped model and an allowance of about a third. */
+/* The tolerances after the embeddings and after each layer. They are about a third above the errors
+ * of the shipped model. */
 static const double hidden_bound[LAYERS + 1] = {0.034, 0.032, 0.044, 0.055, 0.064, 0.058, 0.140};
-static const double logit_bound = 0.34; /* absolute; logits lie within -4 .. 4 */
+static const double logit_bound = 0.34; /* an absolute error; the logits are within -4 .. 4 */
 
 typedef struct golden {
     char *file;
     size_t bytes;
-    const char *data; /* after the JSON header */
+    const char *data; /* the tensors, which follow the JSON header */
 } golden;
 
 static golden golden_read(void)
@@ -45,7 +47,9 @@ static golden golden_read(void)
     return g;
 }
 
-/* A tensor's bytes by name, and its size in 4-byte elements. The header is ours and well formed. */
+/* Returns the data of the tensor with that name, and sets *elements to the number of its 4-byte
+ * elements. Ends the program if there is none. This repository's own generator wrote the file, so
+ * it is well formed. */
 static const void *tensor(const golden *g, size_t *elements, const char *name)
 {
     static const char offsets[] = "\"data_offsets\":[";
@@ -83,7 +87,8 @@ static double relative_error(const float *ours, const float *reference, size_t n
     return sqrt(error / size);
 }
 
-/* The reference holds all rows of short texts, the first row only of long ones. */
+/* Compares the residual after a layer. The reference has all rows of a short text, but only the
+ * first row of a long one. */
 static void compare(void *user, size_t layer, const float *hidden, size_t rows)
 {
     trace *t = user;
@@ -101,9 +106,10 @@ static void compare(void *user, size_t layer, const float *hidden, size_t rows)
            t->text, layer, error, hidden_bound[layer]);
 }
 
-/* What layers fetch for the end of a pass: without gap from the last layer's output projection on,
- * within the blob, no more than half of a matrix's own bytes, and by full layers only. */
-static void check_later(const distil_weights *w, const distil_blob *blob)
+/* Checks the prefetch hints: they cover the weights from the last layer's output projection on
+ * without a gap, they stay within the blob, none is larger than half of its matrix, and the last
+ * layer has none. */
+static void check_prefetch_hints(const distil_weights *w, const distil_blob *blob)
 {
     const int8_t *next = w->layers[w->n_layers - 1].attention_out.panels;
     const int8_t *end = (const int8_t *)blob->bytes + blob->size;
@@ -126,7 +132,7 @@ static void check_later(const distil_weights *w, const distil_blob *blob)
             total += later->bytes;
         }
     }
-    /* the layers' own bytes allow for all of the end here, but for what division loses */
+    /* The layers of this model are large enough to prefetch the whole end, up to rounding. */
     CHECK((size_t)((const int8_t *)w->dense_bias - next) < 64);
     CHECKF(total > w->dim * w->dim * sizeof(float), "%zu bytes", total);
 }
@@ -156,7 +162,7 @@ int main(int argc, char **argv)
     memory = aligned_alloc(64, distil_enc_layout(NULL, NULL, &weights, MAX_TOKENS, 1));
     distil_enc_layout(&scratch, memory, &weights, MAX_TOKENS, 1);
 
-    check_later(&weights, &blob);
+    check_prefetch_hints(&weights, &blob);
     for (t.text = 0; t.text < TEXTS; t.text++) {
         distil_encoder encoder = {&weights, &kernels, compare, &t};
         char name[32];

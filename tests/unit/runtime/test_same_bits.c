@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The promise "same bits": the logits of the SST-2 dev sentences are the same on every level,
- * by ones and in batches of any size and order, in one thread and in several at once, and equal to
- * the recorded ones (tests/golden/logits.sha256), whichever compiler built this.
+ * Tests that the logits of the SST-2 dev sentences have the same bits at every level, for single
+ * texts and batches of several sizes in random order, with one thread and with several contexts at
+ * once, and that they equal the recorded ones (tests/golden/logits.sha256) whichever compiler built
+ * the test.
  *
- * The scalar level takes part with every 16th sentence, a build with sanitizers with every 8th on
- * the other levels too; with DISTIL_TEST_FULL=1 all of them on all levels.
+ * To save time, the scalar level classifies every 16th sentence, and with sanitizers the other
+ * levels classify every 8th. With DISTIL_TEST_FULL=1 all levels classify all sentences.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -28,11 +29,11 @@ typedef float logits_row[LABELS];
 typedef struct job {
     const distil_model *model;
     const support_sentences *sentences;
-    const size_t *order; /* sentences in the order to classify them */
-    size_t begin, end;   /* part of order */
-    size_t batch;        /* texts a call */
-    size_t batch_tokens; /* of the context */
-    logits_row *logits;  /* by sentence */
+    const size_t *order; /* the numbers of the sentences, in the order in which to classify them */
+    size_t begin, end;   /* the range of `order` that this thread classifies */
+    size_t batch;        /* the number of texts in a call */
+    size_t batch_tokens; /* max_batch_tokens of the context */
+    logits_row *logits;  /* indexed by the number of the sentence */
     int failed;
 } job;
 
@@ -63,7 +64,8 @@ static void *classify(void *argument)
     return NULL;
 }
 
-/* Classify order[0 .. count) in several threads, each with its own context. */
+/* Classifies the first `count` sentences of `order` in several threads, each with its own
+ * context. */
 static void run(const distil_model *model, const support_sentences *sentences, const size_t *order,
                 size_t count, size_t threads, size_t batch, size_t batch_tokens, logits_row *logits)
 {
@@ -101,7 +103,8 @@ static void compare(const support_sentences *sentences, const size_t *order, siz
     }
 }
 
-/* Every other combination of level, threads, batch and order against `expected`. */
+/* Compares the logits of one level with `expected`, for several numbers of threads and sizes of
+ * batches. */
 static void test_level(distil_isa isa, const support_sentences *sentences,
                        const logits_row *expected)
 {
@@ -115,7 +118,8 @@ static void test_level(distil_isa isa, const support_sentences *sentences,
         order[count++] = s;
     for (size_t threads = 1; threads <= MAX_THREADS; threads++)
         for (size_t b = 0; b < sizeof batches / sizeof batches[0]; b++) {
-            /* the scalar level is slow: one pass over its sentences for each batch size */
+            /* The scalar level is slow, so it classifies its sentences once for each size of
+             * batch. */
             if (isa == DISTIL_ISA_SCALAR && threads != b + 1)
                 continue;
             if (!support_full() && isa != DISTIL_ISA_SCALAR && threads == 3)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads of a context: same bits for every number of them, none left over, none busy while idle,
- * and nothing lost to cancellation, fork, signals or a system that refuses threads.
+ * Tests the threads of a context: every number of threads gives the same bits, no thread is left
+ * over, idle threads use no CPU time, and contexts survive cancellation, fork, signals and a system
+ * that refuses threads.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -29,19 +30,20 @@ enum { LABELS = 2, MAX_TEXTS = 1500, MAX_BATCH = 64, CHILD_SECONDS = 60 };
 
 typedef float logits_row[LABELS];
 
-/* Sentences, then texts of chosen numbers of tokens. */
+/* Sentences, followed by texts with chosen numbers of tokens. */
 typedef struct corpus {
     distil_text texts[MAX_TEXTS];
-    logits_row expected[MAX_TEXTS]; /* by a context without threads, one by one */
+    logits_row expected[MAX_TEXTS]; /* from a context without threads, one text at a time */
     size_t count;
-    char *made;
+    char *made; /* the memory of the texts that are not sentences */
 } corpus;
 
 static const char gorgeous[] = "A gorgeous, witty, seductive movie.";
 
 /* ---- helpers -------------------------------------------------------------------------------- */
 
-/* Threads of this process that are no context's: a sanitizer may have one of its own. */
+/* The number of threads that the process has without any context. A sanitizer may have one of its
+ * own. */
 static size_t tasks_at_start;
 
 static size_t count_tasks(void)
@@ -56,7 +58,8 @@ static size_t count_tasks(void)
     return n;
 }
 
-/* The number above that at the start settles: a joined thread may show for a moment. */
+/* Waits until the process has `expected` threads more than at the start, since a joined thread may
+ * be listed for a moment. Returns 0 if that does not happen within two seconds. */
 static int tasks_become(size_t expected)
 {
     const struct timespec pause = {0, 1000000};
@@ -74,7 +77,8 @@ static void *do_nothing(void *argument)
     return argument;
 }
 
-/* After a first thread, with which a sanitizer starts its own, is gone. */
+/* Counts the threads at the start. It makes and joins a thread before, because sanitizers start a
+ * thread of their own together with the first one. */
 static void count_at_start(void)
 {
     const struct timespec pause = {0, 50000000};
@@ -99,7 +103,7 @@ static distil_context *make_context(const distil_model *model, size_t threads, s
     return context;
 }
 
-/* 1 if the context gives the first texts' expected bits. */
+/* Returns 1 if the context gives the expected bits for the first three texts. */
 static int works(distil_context *context, const corpus *c)
 {
     for (size_t i = 0; i < 3; i++) {
@@ -115,7 +119,7 @@ static int works(distil_context *context, const corpus *c)
     return 1;
 }
 
-/* Exit status of a child that runs fn; -1 if it hung or was killed. */
+/* Runs fn in a child process and returns its exit status, or -1 if it was killed or hung. */
 static int in_child(int (*fn)(void *), void *user)
 {
     int status = 0;
@@ -138,7 +142,7 @@ enum { LOOP_MAX = 300 };
 
 typedef struct loop_job {
     _Atomic unsigned char times[LOOP_MAX];
-    _Atomic unsigned char busy[8]; /* by thread */
+    _Atomic unsigned char busy[8]; /* (threads) 1 while a part runs with that thread number */
     _Atomic int wrong;
     size_t n;
 } loop_job;
@@ -220,7 +224,7 @@ static void corpus_make(corpus *c, const support_sentences *sentences)
         add_length(c, &at, usual[i]);
 }
 
-/* Classify all texts in batches; 1 if every logit has the expected bits. */
+/* Classifies every `step`-th text in batches. Returns 1 if every logit has the expected bits. */
 static int compare(distil_context *context, const corpus *c, size_t step, size_t batch)
 {
     distil_text texts[MAX_BATCH];
@@ -270,7 +274,7 @@ static void test_bits(const distil_model *model, corpus *c, const char *level, s
         }
 }
 
-/* One token, and ids instead of text. */
+/* Classifies ids instead of text, from one token on. */
 static void test_ids(const distil_model *model)
 {
     int32_t ids[512];
@@ -294,7 +298,8 @@ static void test_ids(const distil_model *model)
     distil_context_free(many);
 }
 
-/* Flush to zero, denormals are zero, round up: a program's own arithmetic may want that. */
+/* The calling program may have changed the control register of SSE arithmetic. Here it flushes
+ * denormals to zero and rounds up. */
 static void test_rounding(const distil_model *model, const corpus *c)
 {
     const unsigned odd = 0x1f80 | 0x8000 | 0x0040 | 0x4000;
@@ -310,7 +315,8 @@ static void test_rounding(const distil_model *model, const corpus *c)
         __builtin_ia32_ldmxcsr(odd);
         context = make_context(model, threads, 0);
         right = 1;
-        for (int i = 0; i < 20; i++) /* a busy machine may give the workers nothing to do */
+        /* On a busy machine, the workers may not compute any part of a single call. */
+        for (int i = 0; i < 20; i++)
             right &= works(context, c);
         distil_context_free(context);
         after = __builtin_ia32_stmxcsr();
@@ -415,7 +421,7 @@ static void test_idle(const distil_model *model, const corpus *c)
     if (!harness_case("idle threads use no CPU"))
         return;
     context = make_context(model, 4, 0);
-    for (int round = 0; round < 2; round++) { /* never used, and right after a call */
+    for (int round = 0; round < 2; round++) { /* before the first call, and right after a call */
         before = cpu_seconds();
         nanosleep(&half, NULL);
         CHECKF(cpu_seconds() - before < 0.1, "%.3f s of CPU in 0.5 s", cpu_seconds() - before);
@@ -424,7 +430,8 @@ static void test_idle(const distil_model *model, const corpus *c)
     distil_context_free(context);
 }
 
-/* What a cancelled thread has on its stack stays marked there by AddressSanitizer: all is here. */
+/* What a calling thread uses. It is not on that thread's stack, because AddressSanitizer keeps
+ * marks for the stack of a cancelled thread. */
 typedef struct caller {
     const distil_model *model;
     distil_context *context;
@@ -460,14 +467,14 @@ static void test_concurrent(const distil_model *model, const corpus *c)
     for (size_t i = 0; i < CALLERS; i++) {
         pthread_join(threads[i], NULL);
         CHECK(callers[i].right);
-        distil_context_free(callers[i].context); /* made here, used there, freed here */
+        distil_context_free(callers[i].context); /* Another thread has used it. */
     }
     CHECK(tasks_become(0));
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
 
-/* Blocked signals of a task as a mask, bit 0 for signal 1. */
+/* Returns the signals that a thread blocks as a mask, in which bit 0 is signal 1. */
 static unsigned long long blocked_signals(const char *task)
 {
     char path[300], line[256];
@@ -484,7 +491,8 @@ static unsigned long long blocked_signals(const char *task)
     return mask;
 }
 
-/* A thread that has only just been created has everything blocked for a moment. */
+/* Returns the same mask once the thread has set it: a new thread blocks all signals for a
+ * moment. */
 static unsigned long long settled_mask(const char *task)
 {
     const struct timespec pause = {0, 1000000};
@@ -556,7 +564,8 @@ static void *call_until_cancelled(void *argument)
     }
 }
 
-/* A cancellation that waits from before the first call on strikes after the last one. */
+/* The cancellation is pending before the first call, and must not take effect before the last one
+ * ends. */
 static void *make_and_free(void *argument)
 {
     caller *self = argument;
@@ -706,7 +715,7 @@ static void release(void *user, void *memory)
     free(memory);
 }
 
-/* Address space for the context and a few stacks, but not for all. */
+/* Limits the address space so that the context and a few stacks fit, but not 64 stacks. */
 static int child_without_room(void *user)
 {
     family *f = user;

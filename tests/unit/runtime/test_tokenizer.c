@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Token ids against the reference's (tests/golden, written by tools/generate/make_token_golden.py), and the
- * tokenizer's own rules: capacity, limit, special tokens, odd vocabularies.
+ * Compares token ids with those of the reference, which tools/generate/make_token_golden.py has
+ * written to tests/golden, and tests the tokenizer's own rules: capacity, limit, special tokens,
+ * odd vocabularies.
  *
- *     test_tokenizer --serve VOCAB    answer requests of tools/generate/make_token_golden.py --compare
+ * "test_tokenizer --serve VOCAB" answers the requests of make_token_golden.py --compare instead.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ static support_vocab bert; /* the shipped vocabulary */
 
 /* ---- golden lines --------------------------------------------------------------------------- */
 
-/* Decimal ids of a golden line; their number, or 0 if there are more than capacity. */
+/* Parses the decimal ids of a golden line. Returns their number, or 0 if it is above capacity. */
 static size_t parse_ids(int32_t *ids, size_t capacity, char *text)
 {
     size_t n = 0;
@@ -30,7 +31,8 @@ static size_t parse_ids(int32_t *ids, size_t capacity, char *text)
     return item ? 0 : n;
 }
 
-/* Bytes of line `number` (from 1) of a text, split at LF only; NULL if there are fewer. */
+/* Returns line `number` of a text, counted from 1, and sets *bytes to its length; NULL if there are
+ * fewer lines. Only LF ends a line. */
 static const char *find_line(size_t *bytes, const char *text, size_t size, unsigned long number)
 {
     const char *end = text + size;
@@ -66,7 +68,7 @@ static int open_source(source *s, const char *name)
     return s->text != NULL;
 }
 
-/* One case for all lines of one file, which stand together. */
+/* Compares the ids of the lines of text files. The lines of one file are one case. */
 static void test_lines(const char *golden, uint32_t flags, size_t expected_lines)
 {
     enum { MOST = 4096 };
@@ -105,12 +107,13 @@ static void test_lines(const char *golden, uint32_t flags, size_t expected_lines
 
 /* ---- golden cases --------------------------------------------------------------------------- */
 
+/* One line of tests/golden/token_cases.tsv. */
 typedef struct golden_case {
-    uint32_t mode;      /* tokenizer flags, SUPPORT_SERVE_SPLIT_SPECIAL */
-    size_t most;        /* truncated to so many tokens; 0: not */
-    harness_guard text; /* ends at an unmapped page */
-    const char *words;  /* hash of the normalised words */
-    int32_t ids[8192];
+    uint32_t mode;      /* tokenizer flags and SUPPORT_SERVE_SPLIT_SPECIAL */
+    size_t most;        /* the ids are truncated to this number; 0 means that they are not */
+    harness_guard text; /* its end is the end of a page, and the next page is not mapped */
+    const char *words;  /* the hash of the normalised words */
+    int32_t ids[8192];  /* (count) the expected ids */
     size_t count;
 } golden_case;
 
@@ -160,7 +163,7 @@ static void check_words(const golden_case *c, size_t line)
     free(words);
 }
 
-/* All ids, written into exactly as much memory as they need. */
+/* Writes all ids into exactly as much memory as they need. */
 static void check_ids(const golden_case *c, size_t line)
 {
     harness_guard ids = harness_guard_new(c->count * sizeof(int32_t), sizeof(int32_t), 1);
@@ -172,7 +175,7 @@ static void check_ids(const golden_case *c, size_t line)
     harness_guard_free(&ids);
 }
 
-/* Too little memory: the first ids and the same count. */
+/* With too little capacity, the first ids are written and the count is the same. */
 static void check_capacity(const golden_case *c, size_t line, size_t capacity)
 {
     harness_guard ids = harness_guard_new(capacity * sizeof(int32_t), sizeof(int32_t), 1);
@@ -184,8 +187,8 @@ static void check_capacity(const golden_case *c, size_t line, size_t capacity)
     harness_guard_free(&ids);
 }
 
-/* An early stop: a count above the limit, or the true one if that is not; what is written is true;
- * beyond the count nothing is. */
+/* With a limit, the result is above the limit, or the true count if that is not. The ids written
+ * are the first ones, and nothing is written beyond the result. */
 static void check_limit(const golden_case *c, size_t line, size_t limit)
 {
     int32_t ids[8192];
@@ -203,7 +206,7 @@ static void check_limit(const golden_case *c, size_t line, size_t limit)
         CHECKF(ids[i] == -1, "line %zu: limit %zu: written beyond the count", line, limit);
 }
 
-/* Truncation as runtime/tokenizer.h tells the caller to do it. */
+/* Truncates in the way that runtime/tokenizer.h describes. */
 static void check_truncated(const golden_case *c, size_t line)
 {
     int32_t ids[8192];
@@ -249,7 +252,7 @@ static void test_cases(void)
         }
         harness_guard_free(&c.text);
     }
-    CHECK(line_number == 3043); /* lines of the file, the head line among them */
+    CHECK(line_number == 3043); /* the number of lines of the file, with the header line */
     free(text);
 }
 
@@ -263,14 +266,14 @@ static void test_vocab(void)
         size_t bytes;
         const char *token = distil_vocab_token(v, id, &bytes);
         uint64_t hash = distil_vocab_hash(0, token, bytes);
-        size_t split = bytes / 2; /* the same bytes as prefix and text */
+        size_t split = bytes / 2; /* where the token is cut into a prefix and a text */
 
         CHECKF(distil_vocab_find(v, hash, "", 0, token, bytes) == id, "token %u is not found", id);
         CHECKF(distil_vocab_find(v, hash, token, split, token + split, bytes - split) == id,
                "token %u is not found in two parts", id);
         CHECK(distil_vocab_hash(distil_vocab_hash(0, token, split), token + split, bytes - split) ==
               hash);
-        /* the right hash with other bytes, and with fewer */
+        /* Other bytes with the same hash are not found, nor are fewer bytes. */
         CHECK(distil_vocab_find(v, hash, "", 0, "\xff\xff\xff\xff\xff\xff\xff\xff", 8) ==
               DISTIL_VOCAB_EMPTY);
         CHECK(distil_vocab_find(v, hash, "", 0, token, bytes - 1) == DISTIL_VOCAB_EMPTY);
@@ -280,7 +283,7 @@ static void test_vocab(void)
 
 /* ---- rules by hand -------------------------------------------------------------------------- */
 
-/* Encode with a vocabulary given as lines and compare with ids that end with -1. */
+/* Tokenizes a text and compares the ids with the expected ones, which end with -1. */
 static void expect(const support_vocab *v, const char *text, size_t size, const int32_t *ids)
 {
     int32_t got[64];
@@ -316,24 +319,26 @@ static void test_empty(void)
     support_vocab_free(&v);
 }
 
-/* The longest token first, whatever is left then; all or nothing. */
+/* The longest token comes first, even if the rest of the word then has none. A word that cannot be
+ * split completely is [UNK]. */
 static void test_longest(void)
 {
     support_vocab v =
         vocab_of("[UNK]\n[CLS]\n[SEP]\na\nab\nabc\n##b\n##c\n##cd\n##bcd\nxy\n##\n#\n");
 
     EXPECT(&v, "a ab abc", 1, 3, 4, 5, 2);
-    EXPECT(&v, "abcd", 1, 0, 2);            /* abc, and ##d is not there: no way back to ab ##cd */
-    EXPECT(&v, "abb", 1, 4, 6, 2);          /* ab ##b */
-    EXPECT(&v, "acbbcd", 1, 3, 7, 6, 9, 2); /* a ##c ##b ##bcd: not the longer abc */
-    EXPECT(&v, "acbcdbcdc", 1, 3, 7, 9, 9, 7, 2); /* the longest of all, with text behind it */
+    EXPECT(&v, "abcd", 1, 0, 2);   /* abc is taken, ##d does not exist, and ab ##cd is not tried */
+    EXPECT(&v, "abb", 1, 4, 6, 2); /* ab ##b */
+    EXPECT(&v, "acbbcd", 1, 3, 7, 6, 9, 2);       /* a ##c ##b ##bcd */
+    EXPECT(&v, "acbcdbcdc", 1, 3, 7, 9, 9, 7, 2); /* a ##c ##bcd ##bcd ##c */
     EXPECT(&v, "x xz xy", 1, 0, 0, 10, 2);
-    EXPECT(&v, "abx", 1, 0, 2);               /* the pieces found before are taken back */
-    EXPECT(&v, "## #a", 1, 12, 12, 12, 3, 2); /* a word of its own each, never a prefix */
+    EXPECT(&v, "abx", 1, 0, 2); /* no piece is left of a word that cannot be split */
+    EXPECT(&v, "## #a", 1, 12, 12, 12, 3,
+           2); /* # is punctuation, and no prefix of a piece in a text */
     support_vocab_free(&v);
 }
 
-/* Characters are counted after normalisation, in code points. */
+/* The length of a word is counted in code points after normalisation. */
 static void test_word_length(void)
 {
     support_vocab v = vocab_of("[UNK]\n[CLS]\n[SEP]\na\n##a\n\xc3\x9f\n##\xc3\x9f\n");
@@ -360,26 +365,28 @@ static void test_word_length(void)
     support_vocab_free(&v);
 }
 
-/* Special tokens that begin alike, with a letter, with what is not ASCII. */
+/* A vocabulary for special tokens that begin alike, that begin with a letter, or with a character
+ * that is not ASCII. */
 static const char special_lines[] =
     "[UNK]\n[CLS]\n[SEP]\na\nb\n<s>\n<s><s>x\n<\ns\n>\nx\n\xc3\xa9!\n"
     "\xef\xbf\xbd?\ne\n!\n?\naa\n\n";
 enum { S = 5, SSX = 6, LT = 7, E_ACUTE = 11, REPLACED = 12, EMPTY = 17 };
 
-/* Leftmost first, there the longest; as written; by code points, not by bytes. */
+/* The leftmost special token counts, and of several there the longest. The text is compared as it
+ * is written, by code points and not by bytes. */
 static void expect_special(const support_vocab *v)
 {
     EXPECT(v, "a<s>b", 1, 3, S, 4, 2);
     EXPECT(v, "<s><s>x", 1, SSX, 2);
     EXPECT(v, "<s><s><s>x", 1, S, SSX, 2);
     EXPECT(v, "<s><s>", 1, S, S, 2);
-    EXPECT(v, "<S>", 1, LT, 8, 9, 2); /* exact case */
+    EXPECT(v, "<S>", 1, LT, 8, 9, 2); /* the case must be exact */
     EXPECT(v, "<s", 1, LT, 8, 2);
     EXPECT(v, "\xc3\xa9!", 1, E_ACUTE, 2);
     EXPECT(v, "\xc3\xa9 !", 1, 13, 14, 2);
-    EXPECT(v, "e\xcc\x81!", 1, 13, 14, 2); /* not as normalised */
+    EXPECT(v, "e\xcc\x81!", 1, 13, 14, 2); /* equal to the token only after normalisation */
     EXPECT(v, "\xef\xbf\xbd?", 1, REPLACED, 2);
-    EXPECT(v, "b\xff?", 1, 4, REPLACED, 2); /* what invalid bytes decode to */
+    EXPECT(v, "b\xff?", 1, 4, REPLACED, 2); /* an invalid byte decodes to U+FFFD */
     EXPECT(v, "b\xe2\x82?", 1, 4, REPLACED, 2);
     EXPECT(v, "b\xff\xff?", 1, 4, REPLACED, 2);
     EXPECT(v, "b\xff!", 1, 4, 14, 2);
@@ -402,7 +409,7 @@ static void test_special(void)
     support_vocab_free(&v);
 }
 
-/* Vocabularies that no converter writes but a damaged blob may hold. */
+/* Vocabularies that the converter does not write, but that a damaged blob may have. */
 static void test_odd_vocab(void)
 {
     support_vocab v = vocab_of("[UNK]\n[CLS]\n[SEP]\na\n##a\n\xff\xfe\nab\n\xc3\n##\x9f\n");
@@ -413,14 +420,15 @@ static void test_odd_vocab(void)
     EXPECT(&v, "aa a", 1, 0, 3, 2);
     v.tokenizer.vocab.max_token_bytes = UINT32_MAX;
     EXPECT(&v, "aa ab\xff\xfe", 1, 3, 4, 6, 2);
-    EXPECT(&v, "\xc3\x9f", 1, 0, 2); /* halves of a character are no pieces */
+    EXPECT(&v, "\xc3\x9f", 1, 0, 2); /* a piece never ends within a character */
     v.tokenizer.special_count = 0;
     distil_tok_prepare(&v.tokenizer);
     EXPECT(&v, "[CLS]", 1, 0, 0, 0, 2);
     support_vocab_free(&v);
 }
 
-/* Text of every length around the end of a page: no byte behind it is read. */
+/* Texts of every length end at an unmapped page, so reading beyond the end would end the
+ * program. */
 static void test_page_end(void)
 {
     static const char text[] = "un\xc3\xa9 [MASK] \xe1\xad\x84\xe3\x80\xae\xf0\x9d\x85\xa0 [MAS";

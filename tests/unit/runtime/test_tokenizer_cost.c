@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Linear time on hostile text, by counting instead of timing: the tokenizer's sources are compiled
- * here once more with every decoded code point and every vocabulary lookup counted.
+ * Tests that tokenizing takes linear time on hostile text. It counts instead of measuring time:
+ * this file includes the sources of the tokenizer, and counts every decoded code point and every
+ * look-up.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@ static uint32_t counted_find(const distil_vocab *vocab, uint64_t hash, const cha
     return distil_vocab_find(vocab, hash, prefix, prefix_bytes, text, text_bytes);
 }
 
-/* Own names for what these files define, so that they do not meet the library's. */
+/* The functions of these files get other names here, since the library defines them too. */
 #define distil_utf8_decode counted_decode
 #define distil_vocab_find counted_find
 #define distil_normalizer_init counted_normalizer_init
@@ -47,7 +48,7 @@ size_t distil_tok_encode(const distil_tokenizer *tokenizer, int32_t *ids, size_t
 #include "runtime/normalizer.c"
 #include "runtime/tokenizer.c"
 
-/* Texts that make a careless tokenizer slow; each is repeated to the length asked for. */
+/* Texts that can make a tokenizer slow. Each unit is repeated until the text is long enough. */
 static const struct hostile {
     const char *name;
     const char *unit;
@@ -76,8 +77,9 @@ static const struct hostile {
 };
 enum { HOSTILE = sizeof hostile / sizeof hostile[0] };
 
-/* Work for the first `bytes` bytes of the text: decoded plus looked up. */
-static size_t work(const support_vocab *vocab, const char *text, size_t bytes, size_t limit)
+/* Returns the number of decoded code points plus that of look-ups for the first `bytes` bytes of
+ * the text. */
+static size_t count_work(const support_vocab *vocab, const char *text, size_t bytes, size_t limit)
 {
     decoded = 0;
     looked_up = 0;
@@ -105,11 +107,13 @@ static void test_hostile(support_vocab *vocab, const struct hostile *h, char *te
         size_t half, whole, most_decoded, most_looked_up;
 
         support_vocab_set_flags(vocab, flags);
-        half = work(vocab, text, size / 2, SIZE_MAX);
-        whole = work(vocab, text, size, SIZE_MAX);
-        /* one reading, one to see a run's end, one for each class after the first */
+        half = count_work(vocab, text, size / 2, SIZE_MAX);
+        whole = count_work(vocab, text, size, SIZE_MAX);
+        /* The normaliser reads each code point once, once to find the end of a run, and once for
+         * each combining class after the first. */
         most_decoded = points * (1 + DISTIL_UNICODE_RANKS);
-        /* for each character that begins a piece, each length a token may have; the whole word */
+        /* At most one look-up for each byte and each length of a token, and one for each whole
+         * word. */
         most_looked_up = size * (vocab->tokenizer.vocab.max_token_bytes + 1);
         CHECKF(decoded <= most_decoded, "options %u: %zu decoded of %zu", flags, decoded, points);
         CHECKF(looked_up <= most_looked_up, "options %u: %zu looked up", flags, looked_up);
@@ -118,7 +122,7 @@ static void test_hostile(support_vocab *vocab, const struct hostile *h, char *te
     }
 }
 
-/* Plain ASCII does not go through the decoder, in words too long to be stored neither. */
+/* ASCII text does not go through the decoder, not even words that are too long to be stored. */
 static void test_ascii(support_vocab *vocab, char *text, size_t size)
 {
     static const char *const units[] = {"a", "Ab", "the qxzj, ", "don't!\r\n\t", " "};
@@ -126,29 +130,29 @@ static void test_ascii(support_vocab *vocab, char *text, size_t size)
     for (size_t k = 0; k < sizeof units / sizeof units[0]; k++) {
         for (size_t i = 0; i < size; i++)
             text[i] = units[k][i % strlen(units[k])];
-        work(vocab, text, size, SIZE_MAX);
+        count_work(vocab, text, size, SIZE_MAX);
         CHECKF(decoded == 0, "%zu code points of \"%s\" decoded", decoded, units[k]);
     }
 }
 
-/* A limit ends the work soon where the text yields ids. */
+/* A limit on ids ends the work early in a long text. */
 static void test_limit(support_vocab *vocab, char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)
         text[i] = "to be, "[i % 7];
     support_vocab_set_flags(vocab, SUPPORT_UNCASED);
-    CHECK(work(vocab, text, size, 512) < 2000);
+    CHECK(count_work(vocab, text, size, 512) < 2000);
     for (size_t i = 0; i < size; i++)
         text[i] = "\xe4\xbd\xa0"[i % 3];
-    CHECK(work(vocab, text, size, 512) < 4000);
+    CHECK(count_work(vocab, text, size, 512) < 4000);
     for (size_t i = 0; i < size; i++)
         text[i] = "[MASK]"[i % 6];
-    CHECK(work(vocab, text, size, 512) < 4000);
+    CHECK(count_work(vocab, text, size, 512) < 4000);
 }
 
 int main(int argc, char **argv)
 {
-    size_t size = 600000; /* a multiple of each unit's length but one, which is then cut */
+    size_t size = 600000; /* a multiple of the length of each unit except one, which is cut off */
     char *text = malloc(size);
     support_vocab vocab;
 
