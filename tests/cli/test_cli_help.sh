@@ -124,7 +124,8 @@ done
 "$distil" isa >before
 DISTIL_ISA=scalar "$distil" isa >out 2>err
 for level in avx2 avxvnni avx512 avx512vnni; do
-    reason=$(sed -n "s/^$level  *yes.*/yes, disabled by DISTIL_ISA=scalar/p; s/^$level  *\(no, .*\)/\1/p" before)
+    reason=$(sed -n "s/^$level  *yes.*/yes, disabled by DISTIL_ISA=scalar/p
+        s/^$level  *\(no, .*\)/\1/p" before)
     check "isa with a cap: $level" count 1 out "^$level +$reason\$"
 done
 check "isa: compiled" count 1 out '^compiled  scalar:7 avx2:7 avxvnni:2 avx512:7 avx512vnni:2$'
