@@ -27,7 +27,7 @@ $(BUILD)/bench/empty: $(call obj,bench/probes/empty.c)
 	$(LINK) $(if $(SANITIZE),,-static)
 
 # The ceilings as a library, which bench/peers/run.sh loads into Python.
-CEILING_SRC := bench/ceiling.c bench/clock.c runtime/base/clock.c
+CEILING_SRC := bench/ceiling.c bench/machine.c runtime/base/clock.c
 $(BUILD)/bench/ceiling.so: $(CEILING_SRC) $(BUILD)/sources
 	$(SAY) "  LD    $@"
 	$(Q)$(CC) $(COMMON) -shared -fPIC -o $@ $(CEILING_SRC)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The functions of clock.h. */
+/* The functions of machine.h. */
 #define _GNU_SOURCE /* glibc declares sched_setaffinity only with this macro. */
 #include "bench/machine.h"
 
