@@ -36,9 +36,9 @@ int classifier_init(classifier *c, const config *settings, const distil_model *m
 
 /*
  * Classify the texts of up to CLASSIFY_MAX_ITEMS items in one batch. Items whose result has a
- * status other than ITEM_DONE are not classified. A text without characters is neutral with a score of
- * 0.5 and is not given to the model. Each other result gets its label, its score and its share of
- * the time, or the status ITEM_MODEL if inference failed or its output is no distribution.
+ * status other than ITEM_DONE are not classified. A text without characters is neutral with a score
+ * of 0.5 and is not given to the model. Each other result gets its label, its score and its share
+ * of the time, or the status ITEM_MODEL if inference failed or its output is no distribution.
  */
 void classify_items(const classifier *c, const event_item *items, item_result *results,
                     size_t count);

@@ -42,8 +42,8 @@ typedef struct process {
     stop stop;
     served_model model;
     loop *loops; /* There are config.concurrency of them. */
-    const char
-        *error_type;  /* The type of the init error if the current stage of the start fails. */
+    /* The type of the init error if the current stage of the start fails. */
+    const char *error_type;
     int64_t begin_ns; /* The time of clock_now_ns when main began. */
     char why[WHY_BYTES];
 } process;

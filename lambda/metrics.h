@@ -53,8 +53,8 @@ typedef struct metric_values {
 typedef struct metrics {
     metric_values of[METRIC_COUNT];
     const char *environment; /* The value of the dimension Environment. */
-    const log_sink
-        *sink; /* Only its file descriptor is used. The log level does not apply to metrics. */
+    /* Only its file descriptor is used. The log level does not apply to metrics. */
+    const log_sink *sink;
     char line[METRICS_LINE_BYTES];
 } metrics;
 

@@ -12,14 +12,14 @@
 
 enum {
     CONNECT_MS = 1000,
-    POST_MS =
-        10000, /* Posting an answer of up to 6 MiB over the loopback interface may take so long. */
+    /* Posting an answer of up to 6 MiB over the loopback interface may take so long. */
+    POST_MS = 10000,
     INIT_ERROR_MS = 2000, /* The process ends anyway, so it does not wait longer. */
     NEXT_ATTEMPTS = 3,
-    NEXT_PAUSE_MS =
-        50, /* The pause before the second attempt. The third comes after twice as long. */
-    MAX_MESSAGE_BYTES =
-        8192 /* A longer error message is cut. Escaping can make it six times as long. */
+    /* The pause before the second attempt. The third comes after twice as long. */
+    NEXT_PAUSE_MS = 50,
+    /* A longer error message is cut. Escaping can make it six times as long. */
+    MAX_MESSAGE_BYTES = 8192
 };
 
 #define API "/2018-06-01/runtime/"

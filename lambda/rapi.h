@@ -16,8 +16,8 @@
 
 enum {
     RAPI_HEAD_BYTES = 1024, /* The head of a request is smaller. */
-    RAPI_MAX_EVENT_BYTES =
-        6291556, /* 6 MiB + 100 bytes: Lambda's limit for events and for answers. */
+    /* 6 MiB + 100 bytes: Lambda's limit for events and for answers. */
+    RAPI_MAX_EVENT_BYTES = 6291556,
     RAPI_MAX_REQUEST_ID_BYTES = 128,
     RAPI_MAX_ERROR_BYTES = 65536 /* The largest error document. */
 };

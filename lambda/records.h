@@ -15,8 +15,8 @@
 
 enum {
     RECORDS_CHUNK = CLASSIFY_MAX_ITEMS, /* The most records of one chunk. */
-    RECORDS_FAILURE_LINES =
-        32 /* Failed records with a log line of their own; the others share one. */
+    /* Failed records with a log line of their own; the others share one. */
+    RECORDS_FAILURE_LINES = 32
 };
 
 /* How far one event has come. The first group of members is the caller's to fill. */

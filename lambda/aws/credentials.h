@@ -26,8 +26,8 @@ enum {
     CREDENTIALS_TOKEN_BYTES = 16385,
     CREDENTIALS_AUTHORIZATION_BYTES = 8193,
     CREDENTIALS_REPLY_BYTES = 32768,
-    CREDENTIALS_REFRESH_MS =
-        300000 /* New credentials are requested so long before the old ones expire. */
+    /* New credentials are requested so long before the old ones expire. */
+    CREDENTIALS_REFRESH_MS = 300000
 };
 
 /* What signing needs. The texts are visible ASCII, so that a header may hold them. */

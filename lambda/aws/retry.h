@@ -15,8 +15,8 @@ typedef enum retry_class {
 enum {
     RETRY_ATTEMPTS = 4,    /* The most attempts of one update, the first one included. */
     RETRY_MOST_MS = 20000, /* The most milliseconds that a wait may reach by doubling. */
-    RETRY_MOST_EXTRA_MS =
-        5000 /* The most milliseconds that a server's request may add to a wait. */
+    /* The most milliseconds that a server's request may add to a wait. */
+    RETRY_MOST_EXTRA_MS = 5000
 };
 
 #define RETRY_AFTER_ABSENT (-1)

@@ -47,8 +47,8 @@ struct store {
     int64_t skew_ms; /* The service's time is this machine's time plus this. */
     char host[URL_HOST_BYTES];
     credentials credentials;
-    uint8_t
-        key[SIGV4_SHA256_BYTES]; /* The signing key that belongs to key_date and key_generation. */
+    /* The signing key that belongs to key_date and key_generation. */
+    uint8_t key[SIGV4_SHA256_BYTES];
     char key_date[DATES_BASIC_BYTES];
     /* The generation of the credentials that `key` is derived from. 0: there is no key yet. */
     unsigned key_generation;

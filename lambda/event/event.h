@@ -34,8 +34,8 @@ typedef struct event_item {
     /* The first half of the item's key. NULL: there is no key, and nothing is stored. */
     const char *source_id;
     const char *timestamp; /* The second half of the key. It is NULL exactly if source_id is. */
-    const char
-        *model_version; /* The version that the producer asks for. NULL: the function's own. */
+    /* The version that the producer asks for. NULL: the function's own. */
+    const char *model_version;
     /* The text to classify. It may hold NUL characters, so it has a length. */
     const char *text;
     size_t text_bytes;

@@ -53,8 +53,8 @@ net_status resolve_host(resolve_address *out, size_t *count, const char *name,
 /* ---- the parts that read outside bytes, pure ------------------------------------------------ */
 
 typedef enum resolve_verdict {
-    RESOLVE_ANSWER =
-        0,             /* The name exists. It may have no address of the type that was asked for. */
+    /* The name exists. It may have no address of the type that was asked for. */
+    RESOLVE_ANSWER = 0,
     RESOLVE_NO_NAME,   /* The name does not exist. */
     RESOLVE_TRUNCATED, /* The answer is incomplete: ask again over TCP. */
     RESOLVE_REFUSED,   /* The server cannot or will not answer: ask another one. */

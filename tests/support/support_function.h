@@ -76,9 +76,8 @@ extern const char *const world_with_store[]; /* Options for a store in memory. *
 /* Start the function. What it writes at the start is skipped. Returns 0, or -1 and fails the
  * case. */
 int world_open(world *w, const char *const *options, const char *const *environment);
-void world_warm_up(
-    world
-        *w); /* Send an event first, so that the following ones meet a process that has started. */
+/* Send an event first, so that the following ones meet a process that has started. */
+void world_warm_up(world *w);
 void world_close(world *w);
 
 serve_answer world_put_pending(world *w, const char *source_id);

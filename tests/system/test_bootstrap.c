@@ -259,8 +259,8 @@ static void test_file(void)
 
 typedef struct failure {
     const char *name;
-    const char
-        *variables[6]; /* Names and values in turn; "@" is a path in the temporary directory. */
+    /* Names and values in turn; "@" is a path in the temporary directory. */
+    const char *variables[6];
     const char *type, *message;
     int of_model;
 } failure;

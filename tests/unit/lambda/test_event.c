@@ -33,8 +33,8 @@ static const event_root *parse(const char *text)
 /* ---- shapes ---------------------------------------------------------------------------------- */
 
 typedef struct shape {
-    const char *event,
-        *source; /* The name of the source, or NULL if no source recognises the event. */
+    /* The name of the source, or NULL if no source recognises the event. */
+    const char *event, *source;
 } shape;
 
 #define DETAIL "\"detail-type\":\"a\",\"source\":\"b\""

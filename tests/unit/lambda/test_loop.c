@@ -33,9 +33,8 @@ void *__libc_realloc(void *memory, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *memory);
 
-#define EXPORTED                                                                                   \
-    __attribute__((visibility(                                                                     \
-        "default"))) /* This makes calls from within the C library come here as well. */
+/* Default visibility makes calls from within the C library come here as well. */
+#define EXPORTED __attribute__((visibility("default")))
 
 EXPORTED void *malloc(size_t size)
 {

@@ -121,8 +121,8 @@ static void test_requests(void)
     check_event(&f, rapi_next(&f.api, &f.invocation));
     CHECK(rapi_respond(&f.api, ID, "{}", 2) == RAPI_OK);
     check_event(&f, rapi_next(&f.api, &f.invocation));
-    CHECK(!f.invocation
-               .repeated); /* The first event has been answered, so this one is not a repetition. */
+    /* The first event has been answered, so this one is not a repetition. */
+    CHECK(!f.invocation.repeated);
     CHECK(rapi_fail(&f.api, ID, "Function.BadEvent", "a \"b\"\n") == RAPI_OK);
     http_client_close(&f.api.client);
     CHECK(fault_finish(f.server) == 1 && fault_request_count(f.server) == 5);

@@ -303,8 +303,8 @@ typedef struct hmac_case {
     size_t key_bytes;
     const char *message;
     size_t message_bytes;
-    const char
-        *mac; /* The expected code, or its first digits in the case that the RFC truncates. */
+    /* The expected code, or its first digits in the case that the RFC truncates. */
+    const char *mac;
 } hmac_case;
 
 #define REPEAT10(x) x x x x x x x x x x
