@@ -5,8 +5,8 @@
  * A test program calls harness_init, runs its cases, and returns harness_finish(). The harness
  * prints a line for each failure and each skip, with -v for each passed case too, and last the
  * closing line "NAME: N passed, N failed, N skipped". A failed case is followed by the command that
- * runs it alone. The exit status is 0 only if some case ran and none failed. One process has one
- * test harness, which one thread uses.
+ * runs it alone. The exit status is 0 only if no case failed and at
+ * least one passed or was skipped. One process has one test harness, which one thread uses.
  */
 #ifndef DISTIL_TESTS_HARNESS_H
 #define DISTIL_TESTS_HARNESS_H
