@@ -26,17 +26,17 @@
 static const char usage[] =
     "usage: bench_model [-m BLOB] [--isa LEVEL] [--texts N] [--threads N] [--profile | --cold]\n"
     "                   [--json] [TOKENS...]\n"
-    "Milliseconds of one forward pass: median and minimum. One thread, pinned to one CPU, or\n"
-    "several, free to move.\n"
-    "  -m BLOB       the model (default build/sst2.distil)\n"
-    "  --isa LEVEL   scalar, avx2, avxvnni, avx512, avx512vnni (default: the best here)\n"
-    "  --texts N     N texts of TOKENS tokens in each pass (default 1)\n"
-    "  --threads N   1 to 256 threads (default 1)\n"
-    "  --profile     share of each operation; with one thread only\n"
-    "  --cold        weights that no cache has, and how long reading them alone takes, the\n"
-    "                bound at few tokens; with one thread only\n"
-    "  --json        one JSON object a line\n"
-    "Without TOKENS: 8 16 32 64 128 256 512; with --cold 1 2 3 4 6 8.\n"
+    "Prints the milliseconds of one forward pass, median and minimum, for each number of tokens.\n"
+    "One thread is pinned to a CPU; several threads are free to move.\n"
+    "  -m BLOB       the model (build/sst2.distil)\n"
+    "  --isa LEVEL   scalar, avx2, avxvnni, avx512 or avx512vnni (the best of this CPU)\n"
+    "  --texts N     N texts of TOKENS tokens in each pass (1)\n"
+    "  --threads N   1 to 256 threads (1)\n"
+    "  --profile     also print the share of each operation; with one thread only\n"
+    "  --cold        displace the weights from the caches before each pass, and also time reading\n"
+    "                them, which is the bound at few tokens; with one thread only\n"
+    "  --json        print one JSON object a line\n"
+    "The default of TOKENS is 8 16 32 64 128 256 512, and with --cold 1 2 3 4 6 8.\n"
     "example: bench_model --isa avx2 --profile 32 128\n"
     "         bench_model --cold 3 4 8\n";
 
@@ -354,7 +354,7 @@ static int lengths_fit(const char *const *lengths, size_t most)
     return 1;
 }
 
-static void tell_refused(const char *path, const distil_blob_error *error)
+static void print_blob_error(const char *path, const distil_blob_error *error)
 {
     if (error->code == DISTIL_BLOB_FILE_OPEN || error->code == DISTIL_BLOB_FILE_READ)
         fprintf(stderr, "bench_model: %s: %s: %s\n", path, error->what, strerror(error->sys_errno));
@@ -389,7 +389,7 @@ int main(int argc, char **argv)
     }
     if (distil_blob_open(&blob, b.settings.blob, DISTIL_BLOB_VERIFY_NONE, &error) !=
         DISTIL_BLOB_OK) {
-        tell_refused(b.settings.blob, &error);
+        print_blob_error(b.settings.blob, &error);
         return 1;
     }
     distil_weights_init(&b.weights, &blob);

@@ -15,11 +15,11 @@
 
 static const char usage[] =
     "usage: bench_tokenizer [-m BLOB] [--split] [--json] [FILE...]\n"
-    "Speed of tokenizing: MB of text a second, median and best, and nanoseconds a token.\n"
-    "  -m BLOB   the model (default build/sst2.distil)\n"
-    "  --split   special tokens as plain text (DISTIL_SPLIT_SPECIAL_TOKENS)\n"
-    "  --json    one JSON object a line\n"
-    "  FILE      tokenize this instead of the built-in texts\n";
+    "Prints the speed of tokenizing: MB of text a second, median and best, and ns a token.\n"
+    "  -m BLOB   the model (build/sst2.distil)\n"
+    "  --split   treat special tokens as plain text (DISTIL_SPLIT_SPECIAL_TOKENS)\n"
+    "  --json    print one JSON object a line\n"
+    "  FILE      tokenize this file instead of the built-in texts\n";
 
 enum { SAMPLES = 25, HOSTILE_BYTES = 1000000 };
 /* Shortest time of one sample. Short texts are tokenized several times for it. */
@@ -144,8 +144,10 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[i], "--json") == 0) {
             o.json = 1;
         } else {
-            fputs(usage, stderr);
-            return 2;
+            int help = strcmp(argv[i], "--help") == 0;
+
+            fputs(usage, help ? stdout : stderr);
+            return help ? 0 : 2;
         }
     }
     if (distil_model_open(&model, o.blob, NULL, &error) != DISTIL_OK) {

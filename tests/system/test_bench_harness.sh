@@ -145,10 +145,16 @@ printf '{"version": 1, "budgets": [{"name": "image_start", "max": 1000, "why": "
 run bench run --budgets image.json --only image_start --seconds 0.1
 if [ "$build/bench-image" -nt "$build/bootstrap" ] && [ "$(id -u)" -eq 0 ]; then
     check "image start" says out "(x empty process)"
+    run bench cold --image --runs 2 -o cold_image.json
+    check "cold image: phases" grep -qE '^answer +[0-9.]+ +[0-9.]+ ' out
+    check "cold image: written" says cold_image.json '"name":"request"'
 else
     check "image start: why not" grep -qE '^not measured: image_start: ..' out
     run bench run --budgets image.json --only image_start --complete
     check "image start, --complete: over" ended 1
+    run bench cold --image --runs 2 -o cold_image.json
+    check "cold image: why not" ended 2
+    check "cold image: why not, said" grep -q '^distil bench: ..' err
 fi
 
 # ---- programs that hang ----
