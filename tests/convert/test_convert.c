@@ -352,8 +352,8 @@ static void test_files(void)
 
         expect_refusal(in_directory("nowhere"), words, 1);
     }
-    if (harness_case("refused: pytorch_model.bin alone, with the remedy")) {
-        static const char *const words[] = {"pytorch_model.bin", "save_pretrained", "safetensors"};
+    if (harness_case("refused: an empty pytorch_model.bin, with the remedy")) {
+        static const char *const words[] = {"pytorch_model.bin", "not a ZIP archive", "torch.save"};
         checkpoint_spec spec = small();
         const char *folder = write_folder(&spec);
         char path[MAX_PATH + 64];

@@ -256,9 +256,10 @@ static const char eval_text[] =
 static const char convert_text[] =
     "Make a blob from DIR, the folder that save_pretrained of Hugging Face transformers wrote for "
     "a "
-    "DistilBertForSequenceClassification. The folder holds config.json, model.safetensors or its "
-    "shards with model.safetensors.index.json, vocab.txt or tokenizer.json, and may hold "
-    "tokenizer_config.json and special_tokens_map.json.\n\n"
+    "DistilBertForSequenceClassification. The folder holds config.json, vocab.txt or "
+    "tokenizer.json, and may hold tokenizer_config.json and special_tokens_map.json. Its weights "
+    "are model.safetensors or pytorch_model.bin, each whole or in shards with an index, in F32, "
+    "F16, BF16 or F64. A pytorch_model.bin is read without executing anything in it.\n\n"
     "Weights become 8-bit integers, and the converter proves that no sum of their products can "
     "overflow. The same folder always gives the same bytes. A line about the result goes to "
     "standard error.";

@@ -57,7 +57,7 @@ static float *new_floats(conversion *c, size_t count)
 /* Refuse an output path that names one of the files that the conversion reads. */
 static int check_output(const conversion *c)
 {
-    const st_checkpoint *checkpoint = &c->weights.checkpoint;
+    const conv_checkpoint *checkpoint = &c->weights.checkpoint;
     struct stat output, source;
 
     if (stat(c->options->output, &output))
@@ -75,7 +75,7 @@ static int check_output(const conversion *c)
 
 static int record_weights(conversion *c)
 {
-    const st_checkpoint *checkpoint = &c->weights.checkpoint;
+    const conv_checkpoint *checkpoint = &c->weights.checkpoint;
     char hex[65];
 
     for (size_t i = 0; i < checkpoint->file_count; i++)

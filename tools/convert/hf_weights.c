@@ -8,28 +8,28 @@
 enum { NAME_BYTES = 160 };
 
 /* The file in which messages miss a tensor. */
-static const char *checkpoint_path(const st_checkpoint *checkpoint)
+static const char *weights_path(const conv_checkpoint *checkpoint)
 {
     return checkpoint->index_path ? checkpoint->index_path : checkpoint->files[0].source.path;
 }
 
-static int read_named(const st_checkpoint *checkpoint, float *out, const char *name, size_t rows,
+static int read_named(const conv_checkpoint *checkpoint, float *out, const char *name, size_t rows,
                       size_t cols, conv_error *error)
 {
     uint64_t shape[2] = {rows, cols};
     size_t rank = cols ? 2 : 1;
-    const st_tensor *tensor = st_find(checkpoint, name);
+    const st_tensor *tensor = conv_checkpoint_find(checkpoint, name);
     char expected[64], found[128];
 
     st_shape_text(expected, sizeof expected, shape, rank);
     if (!tensor)
         return conv_fail(error, "%s: tensor %s: expected it with shape %s, found none",
-                         checkpoint_path(checkpoint), name, expected);
+                         weights_path(checkpoint), name, expected);
     if (tensor->rank != rank || memcmp(tensor->shape, shape, rank * sizeof shape[0]) != 0)
         return conv_fail(error, "%s: tensor %s: expected shape %s by config.json, found %s",
-                         st_path(checkpoint, tensor), name, expected,
+                         conv_checkpoint_path(checkpoint, tensor), name, expected,
                          st_shape_text(found, sizeof found, tensor->shape, tensor->rank));
-    return st_read(checkpoint, tensor, out, error);
+    return conv_checkpoint_read(checkpoint, tensor, out, error);
 }
 
 int hf_weights_read(const hf_weights *weights, float *out, const char *name, size_t rows,
@@ -52,25 +52,26 @@ int hf_weights_read_head(const hf_weights *weights, float *out, const char *name
 static int check_names(hf_weights *weights, hf_config *config, conv_memory *memory,
                        conv_error *error)
 {
-    const st_checkpoint *checkpoint = &weights->checkpoint;
-    const st_tensor *classifier = st_find(checkpoint, "classifier.weight");
+    const conv_checkpoint *checkpoint = &weights->checkpoint;
+    const st_tensor *classifier = conv_checkpoint_find(checkpoint, "classifier.weight");
     char name[NAME_BYTES];
 
-    weights->prefix = st_find(checkpoint, "embeddings.word_embeddings.weight") ? "" : "distilbert.";
+    weights->prefix =
+        conv_checkpoint_find(checkpoint, "embeddings.word_embeddings.weight") ? "" : "distilbert.";
     if (!classifier)
         return conv_fail(error,
                          "%s: tensor classifier.weight: expected it, found none: the checkpoint "
                          "has no classification head; fine-tune it as a sequence classifier first",
-                         checkpoint_path(checkpoint));
+                         weights_path(checkpoint));
     if (hf_config_set_labels(config, classifier->rank == 2 ? classifier->shape[0] : 0,
-                             st_path(checkpoint, classifier), memory, error))
+                             conv_checkpoint_path(checkpoint, classifier), memory, error))
         return -1;
     snprintf(name, sizeof name, "%stransformer.layer.%u.attention.q_lin.weight", weights->prefix,
              config->n_layers);
-    if (st_find(checkpoint, name))
+    if (conv_checkpoint_find(checkpoint, name))
         return conv_fail(error,
                          "%s: expected %u layers by n_layers of config.json, found tensor %s",
-                         checkpoint_path(checkpoint), config->n_layers, name);
+                         weights_path(checkpoint), config->n_layers, name);
     return 0;
 }
 
@@ -79,7 +80,7 @@ int hf_weights_open(hf_weights *weights, const char *directory, hf_config *confi
 {
     memset(weights, 0, sizeof *weights);
     weights->config = config;
-    if (st_open(&weights->checkpoint, directory, error))
+    if (conv_checkpoint_open(&weights->checkpoint, directory, error))
         return -1;
     if (check_names(weights, config, memory, error)) {
         hf_weights_close(weights);
@@ -90,7 +91,7 @@ int hf_weights_open(hf_weights *weights, const char *directory, hf_config *confi
 
 void hf_weights_close(hf_weights *weights)
 {
-    st_close(&weights->checkpoint);
+    conv_checkpoint_close(&weights->checkpoint);
 }
 
 /* ---- layers --------------------------------------------------------------------------------- */

@@ -13,10 +13,10 @@
 #include "tools/convert/conv_memory.h"
 #include "tools/convert/forward.h"
 #include "tools/convert/hf_config.h"
-#include "tools/convert/safetensors.h"
+#include "tools/convert/checkpoint.h"
 
 typedef struct hf_weights {
-    st_checkpoint checkpoint;
+    conv_checkpoint checkpoint;
     const char *prefix; /* "distilbert." or "" */
     const hf_config *config;
 } hf_weights;

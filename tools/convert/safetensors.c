@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checking headers, opening the files of an index, and decoding elements. */
+/* The header of a safetensors file, checked before any tensor is read. */
 #include "tools/convert/safetensors.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/json.h"
-
-enum { READ_CHUNK = 1 << 16, MAX_INDEX_BYTES = 64 << 20 };
 
 /* The element types of the format. */
 static const struct {
@@ -31,9 +28,7 @@ static unsigned dtype_bits(const char *name)
     return 0;
 }
 
-/* Decode a JSON string into malloc'd, NUL-terminated text. Returns NULL without memory or if the
- * string has a NUL. */
-static char *copy_string(json_value value)
+char *st_copy_string(json_value value)
 {
     char *text = malloc(value.bytes);
     size_t length;
@@ -141,7 +136,7 @@ static int parse_tensor(st_tensor *tensor, json_value name, json_value fields,
     const json_field members[] = {{"dtype", &dtype}, {"shape", &shape}, {"data_offsets", &offsets}};
     size_t length;
 
-    tensor->name = copy_string(name);
+    tensor->name = st_copy_string(name);
     if (!tensor->name)
         return conv_fail(facts->error, "%s: a tensor name that cannot be, or out of memory",
                          facts->path);
@@ -264,22 +259,17 @@ void st_header_free(st_header *header)
     header->count = 0;
 }
 
-/* ---- files ---------------------------------------------------------------------------------- */
-
-/* Read and check the header of an open file. */
-static int read_header(st_file *file, conv_error *error)
+int st_header_read(st_header *header, uint64_t *data, const conv_source *source, conv_error *error)
 {
-    const conv_source *source = &file->source;
     unsigned char length_bytes[8];
     uint64_t length = 0;
     char *text;
     int failed;
 
     if (source->bytes < 8)
-        return conv_fail(error,
-                         "%s: expected a safetensors file, found %" PRIu64
-                         " bytes: a copy cut short, or a pointer left by git-lfs",
-                         source->path, source->bytes);
+        return conv_fail(
+            error, "%s: expected a safetensors file, found %" PRIu64 " bytes: a copy cut short",
+            source->path, source->bytes);
     if (conv_source_read(source, 0, length_bytes, sizeof length_bytes, error))
         return -1;
     for (size_t i = 8; i-- > 0;)
@@ -297,189 +287,12 @@ static int read_header(st_file *file, conv_error *error)
     if (!text)
         return conv_fail(error, "%s: out of memory", source->path);
     failed = conv_source_read(source, 8, text, (size_t)length, error);
-    file->data = 8 + length;
+    *data = 8 + length;
     if (!failed)
-        failed = st_header_parse(&file->header, source->path, text, (size_t)length,
-                                 source->bytes - file->data, error);
+        failed = st_header_parse(header, source->path, text, (size_t)length, source->bytes - *data,
+                                 error);
     free(text);
     return failed;
-}
-
-/* Open a file and append it to the checkpoint, which then owns the name. */
-static int add_file(st_checkpoint *checkpoint, const char *directory, char *name, conv_error *error)
-{
-    st_file *files = realloc(checkpoint->files, (checkpoint->file_count + 1) * sizeof *files);
-    st_file *file;
-
-    if (!files) {
-        free(name);
-        return conv_fail(error, "%s: out of memory", directory);
-    }
-    checkpoint->files = files;
-    file = &files[checkpoint->file_count];
-    memset(file, 0, sizeof *file);
-    file->name = name;
-    if (conv_source_open(&file->source, directory, name, error)) {
-        free(name);
-        return -1;
-    }
-    checkpoint->file_count++; /* from here on, st_close closes the file and frees the name */
-    if (read_header(file, error))
-        return -1;
-    for (size_t i = 0; i < file->header.count; i++)
-        file->header.tensors[i].file = checkpoint->file_count - 1;
-    return 0;
-}
-
-static st_file *find_file(const st_checkpoint *checkpoint, const char *name)
-{
-    for (size_t i = 0; i < checkpoint->file_count; i++)
-        if (strcmp(checkpoint->files[i].name, name) == 0)
-            return &checkpoint->files[i];
-    return NULL;
-}
-
-static const st_tensor *find_in_file(const st_file *file, const char *name)
-{
-    st_tensor key;
-
-    memset(&key, 0, sizeof key);
-    key.name = (char *)(uintptr_t)name; /* bsearch only reads it */
-    return bsearch(&key, file->header.tensors, file->header.count, sizeof key, by_name);
-}
-
-/* Process an entry of the index: check that the file name has no directory, open the file if it is
- * not open yet, and check that it has the tensor. */
-static int open_index_entry(st_checkpoint *checkpoint, const char *directory, json_value name,
-                            json_value value, conv_error *error)
-{
-    char *tensor = copy_string(name);
-    char *file_name = value.type == JSON_STRING ? copy_string(value) : NULL;
-    int failed = 0;
-
-    if (!tensor || !file_name) {
-        failed = conv_fail(error, "%s: expected a file name for tensor %s in weight_map",
-                           checkpoint->index_path, tensor ? tensor : "?");
-    } else if (file_name[0] == '\0' || strchr(file_name, '/') || strcmp(file_name, ".") == 0 ||
-               strcmp(file_name, "..") == 0) {
-        failed = conv_fail(error, "%s: tensor %s: expected a file of the same folder, found %.200s",
-                           checkpoint->index_path, tensor, file_name);
-    } else if (!find_file(checkpoint, file_name)) {
-        if (checkpoint->file_count == ST_MAX_FILES)
-            failed = conv_fail(error, "%s: expected at most %d files", checkpoint->index_path,
-                               ST_MAX_FILES);
-        else
-            failed = add_file(checkpoint, directory, file_name, error);
-        file_name = NULL;
-    }
-    free(file_name);
-    if (!failed) {
-        file_name = copy_string(value);
-        if (!file_name || !find_in_file(find_file(checkpoint, file_name), tensor))
-            failed = conv_fail(error, "%s: tensor %s: expected in %s, not found there",
-                               checkpoint->index_path, tensor, file_name ? file_name : "?");
-        free(file_name);
-    }
-    free(tensor);
-    return failed;
-}
-
-/* Open all files that model.safetensors.index.json names. */
-static int open_index(st_checkpoint *checkpoint, const char *directory, conv_error *error)
-{
-    conv_source source;
-    json_error why;
-    json_value root, map;
-    json_iter iter;
-    char *text;
-    int failed = 0;
-
-    if (conv_source_open(&source, directory, "model.safetensors.index.json", error))
-        return -1;
-    text = conv_source_read_all(&source, MAX_INDEX_BYTES, error);
-    checkpoint->index_path = conv_join_path(directory, "model.safetensors.index.json");
-    if (!text || !checkpoint->index_path)
-        failed = text ? conv_fail(error, "%s: out of memory", directory) : -1;
-    else if (json_parse(&root, text, (size_t)source.bytes, &why))
-        failed = conv_fail(error, "%s: not JSON: byte %zu: %s", source.path, why.offset, why.what);
-    else if (!json_get(root, "weight_map", &map) || map.type != JSON_OBJECT)
-        failed = conv_fail(error, "%s: expected an object weight_map", source.path);
-    if (!failed) {
-        json_iter_init(&iter, map);
-        while (!failed && json_iter_next(&iter))
-            failed = open_index_entry(checkpoint, directory, iter.key, iter.value, error);
-    }
-    if (!failed && checkpoint->file_count == 0)
-        failed = conv_fail(error, "%s: weight_map names no file", source.path);
-    free(text);
-    conv_source_close(&source);
-    return failed;
-}
-
-/* Set the error for a folder without safetensors: what it has instead, and how to convert it. */
-static int refuse_folder(const char *directory, conv_error *error)
-{
-    static const char *const others[] = {"pytorch_model.bin", "pytorch_model.bin.index.json",
-                                         "tf_model.h5", "flax_model.msgpack", "model.onnx"};
-
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (conv_source_exists(directory, others[i]))
-            return conv_fail(
-                error,
-                "%s: expected model.safetensors, found only %s. Save it as safetensors first, in "
-                "Python: AutoModelForSequenceClassification.from_pretrained(dir)"
-                ".save_pretrained(dir, safe_serialization=True)",
-                directory, others[i]);
-    return conv_fail(error,
-                     "%s: expected model.safetensors or model.safetensors.index.json, found "
-                     "neither",
-                     directory);
-}
-
-int st_open(st_checkpoint *checkpoint, const char *directory, conv_error *error)
-{
-    int failed;
-
-    memset(checkpoint, 0, sizeof *checkpoint);
-    if (conv_source_exists(directory, "model.safetensors")) {
-        char *name = strdup("model.safetensors");
-
-        failed = name ? add_file(checkpoint, directory, name, error)
-                      : conv_fail(error, "%s: out of memory", directory);
-    } else if (conv_source_exists(directory, "model.safetensors.index.json")) {
-        failed = open_index(checkpoint, directory, error);
-    } else {
-        failed = refuse_folder(directory, error);
-    }
-    if (failed)
-        st_close(checkpoint);
-    return failed;
-}
-
-void st_close(st_checkpoint *checkpoint)
-{
-    for (size_t i = 0; i < checkpoint->file_count; i++) {
-        conv_source_close(&checkpoint->files[i].source);
-        st_header_free(&checkpoint->files[i].header);
-        free(checkpoint->files[i].name);
-    }
-    free(checkpoint->files);
-    free(checkpoint->index_path);
-    memset(checkpoint, 0, sizeof *checkpoint);
-}
-
-const st_tensor *st_find(const st_checkpoint *checkpoint, const char *name)
-{
-    const st_tensor *found = NULL;
-
-    for (size_t i = 0; i < checkpoint->file_count && !found; i++)
-        found = find_in_file(&checkpoint->files[i], name);
-    return found;
-}
-
-const char *st_path(const st_checkpoint *checkpoint, const st_tensor *tensor)
-{
-    return checkpoint->files[tensor->file].source.path;
 }
 
 const char *st_shape_text(char *out, size_t capacity, const uint64_t *shape, size_t rank)
@@ -492,87 +305,4 @@ const char *st_shape_text(char *out, size_t capacity, const uint64_t *shape, siz
     if (used < capacity)
         snprintf(out + used, capacity - used, "]");
     return out;
-}
-
-/* ---- elements ------------------------------------------------------------------------------- */
-
-static float float_of_bits(uint32_t bits)
-{
-    float value;
-
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* Convert IEEE 754 binary16 to binary32, which represents every value of it. */
-static float float_of_half(uint32_t half)
-{
-    uint32_t sign = (half & 0x8000) << 16;
-    uint32_t exponent = half >> 10 & 31;
-    uint32_t fraction = half & 0x3ff;
-
-    if (exponent == 31)
-        return float_of_bits(sign | 0x7f800000 | fraction << 13);
-    if (exponent == 0) { /* Zero and subnormal numbers are fraction * 2^-24. */
-        float value = (float)fraction * 0x1p-24f;
-
-        return sign ? -value : value;
-    }
-    return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
-}
-
-/* Decode little-endian elements: F32 if bits is 32, otherwise BF16 if brain is 1, otherwise F16. */
-static void decode_floats(float *out, const unsigned char *raw, size_t count, unsigned bits,
-                          int brain)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (bits == 32) {
-            const unsigned char *p = raw + 4 * i;
-
-            out[i] = float_of_bits((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-                                   (uint32_t)p[3] << 24);
-        } else {
-            uint32_t half = (uint32_t)raw[2 * i] | (uint32_t)raw[2 * i + 1] << 8;
-
-            out[i] = brain ? float_of_bits(half << 16) : float_of_half(half);
-        }
-    }
-}
-
-int st_read(const st_checkpoint *checkpoint, const st_tensor *tensor, float *out, conv_error *error)
-{
-    const st_file *file = &checkpoint->files[tensor->file];
-    unsigned bits = dtype_bits(tensor->dtype);
-    int brain = strcmp(tensor->dtype, "BF16") == 0;
-    uint64_t left = tensor->end - tensor->begin;
-    uint64_t at = file->data + tensor->begin;
-    unsigned char *raw;
-    size_t index = 0;
-    int failed = 0;
-
-    if (!brain && strcmp(tensor->dtype, "F32") != 0 && strcmp(tensor->dtype, "F16") != 0)
-        return conv_fail(error, "%s: tensor %s: expected dtype F32, F16 or BF16, found %s",
-                         file->source.path, tensor->name, tensor->dtype);
-    raw = malloc(READ_CHUNK);
-    if (!raw)
-        return conv_fail(error, "%s: out of memory", file->source.path);
-    while (left > 0 && !failed) {
-        size_t bytes = left < READ_CHUNK ? (size_t)left : READ_CHUNK;
-        size_t count = bytes / (bits / 8);
-
-        failed = conv_source_read(&file->source, at, raw, bytes, error);
-        if (!failed)
-            decode_floats(out + index, raw, count, bits, brain);
-        for (size_t i = 0; i < count && !failed; i++)
-            if (!isfinite(out[index + i]))
-                failed = conv_fail(error,
-                                   "%s: tensor %s: expected finite numbers, found %s at index %zu",
-                                   file->source.path, tensor->name,
-                                   isnan(out[index + i]) ? "NaN" : "infinity", index + i);
-        index += count;
-        at += bytes;
-        left -= bytes;
-    }
-    free(raw);
-    return failed;
 }
