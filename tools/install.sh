@@ -36,7 +36,7 @@ for path in "$DISTIL_PREFIX" "$DISTIL_BINDIR" "$DISTIL_LIBDIR" "$DISTIL_INCDIR" 
     case $path in
     /*) ;;
     *)
-        echo "install: '$path' is not an absolute path: PREFIX, DESTDIR and the others begin with /" >&2
+        echo "install: '$path' is not an absolute path: begin it with /" >&2
         exit 2
         ;;
     esac
@@ -65,7 +65,11 @@ pkg_config_file() {
             out = ""
             for (i = 1; i <= length(text); i++) {
                 c = substr(text, i, 1)
-                out = out (index(" \t\\\"'"'"'#$&;()<>|*?`~!{}", c) ? (c == "$" ? "$$" : "\\" c) : c)
+                if (c == "$")
+                    out = out "$"
+                else if (index(" \t\\\"'"'"'#&;()<>|*?`~!{}", c))
+                    out = out "\\"
+                out = out c
             }
             return out
         }

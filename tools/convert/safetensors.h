@@ -45,8 +45,8 @@ int st_header_parse(st_header *header, const char *path, const char *text, size_
                     uint64_t data_bytes, conv_error *error);
 void st_header_free(st_header *header);
 
-/* Read and check the header of an open safetensors file. Sets *data to the offset of the data within
- * the file. Returns 0; or -1 with *error filled and nothing to free. */
+/* Read and check the header of an open file. Sets *data to the offset of the data within the file.
+ * Returns 0; or -1 with *error filled and nothing to free. */
 int st_header_read(st_header *header, uint64_t *data, const conv_source *source, conv_error *error);
 
 /* Write a shape as text, such as "[30522, 768]". Returns out. */
