@@ -182,19 +182,25 @@ def _cpu_name() -> str:
     return f"{facts.get('model name', platform.machine())} ({family})"
 
 
+def _revision() -> str:
+    """The commit, marked as dirty if anything differs from it except pages and published results."""
+
+    def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["git", "-C", str(HERE.parent.parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    commit = git("rev-parse", "--short", "HEAD").stdout.strip() or "unknown"
+    changed = git("diff", "--quiet", "HEAD", "--", ".", ":!docs", ":!bench/results").returncode == 1
+    return f"{commit}-dirty" if changed else commit
+
+
 def _host(args: argparse.Namespace) -> dict[str, Any]:
-    revision = subprocess.run(
-        ["git", "-C", str(HERE), "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     return {
         "record": "host",
         "cpu": _cpu_name(),
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "revision": revision.stdout.strip() or "unknown",
+        "revision": _revision(),
         "core": args.core,
         "clock": args.clock,
         "rounds": args.rounds,
