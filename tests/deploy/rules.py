@@ -39,7 +39,7 @@ class Stack:
         self.source = t.Source()
         self.full = t.Resolver(self.template, lenient=True, ImageDigest=t.DIGEST, WarmUp="yes",
                                AlarmEmail="ops@example.com")
-        self.resources = self.full.all()
+        self.resources = self.full.resolve_all()
 
     def of(self, kind):
         return {name: body.get("Properties", {}) for name, body in self.resources.items()
@@ -85,7 +85,8 @@ def rule(name):
     return add
 
 
-def wrong(what, found, wanted):
+def expect(what, found, wanted):
+    """Yield a finding unless both values, as texts, are equal."""
     if str(found) != str(wanted):
         yield f"{what} is {found!r}, not {wanted!r}"
 
@@ -129,7 +130,7 @@ def metric_environment(s):
         "ENVIRONMENT")
     for name, alarm in s.of("AWS::CloudWatch::Alarm").items():
         found = expected.described(alarm)["dimensions"].get(s.source.dimension, value)
-        yield from wrong(f"{name}: {s.source.dimension}", found, value)
+        yield from expect(f"{name}: {s.source.dimension}", found, value)
 
 
 @rule("statistic-fits-unit")
@@ -149,9 +150,9 @@ def alarm_is_heard(s):
     for name, alarm in s.of("AWS::CloudWatch::Alarm").items():
         if topic not in alarm.get("AlarmActions", []):
             yield f"{name}: no action notifies the alarm topic"
-        yield from wrong(f"{name}: OKActions", alarm.get("OKActions"), [topic])
-        yield from wrong(f"{name}: TreatMissingData", alarm.get("TreatMissingData"),
-                         "notBreaching")
+        yield from expect(f"{name}: OKActions", alarm.get("OKActions"), [topic])
+        yield from expect(f"{name}: TreatMissingData", alarm.get("TreatMissingData"),
+                          "notBreaching")
 
 
 @rule("alarm-topic-open")
@@ -159,7 +160,7 @@ def alarm_topic_open(s):
     if "KmsMasterKeyId" in s.one("AWS::SNS::Topic", "AlarmTopic"):
         yield "AlarmTopic: alarms may not use the key that encrypts it"
     email = s.one("AWS::SNS::Subscription", "AlarmEmailSubscription")
-    yield from wrong("AlarmEmailSubscription", email, {
+    yield from expect("AlarmEmailSubscription", email, {
         "TopicArn": s.full.ref("AlarmTopic"), "Protocol": "email", "Endpoint": "ops@example.com"})
     services = set()
     for policy in s.of("AWS::SNS::TopicPolicy").values():
@@ -182,7 +183,7 @@ def dashboard_shows_all(s):
                for w in json.loads(d["DashboardBody"])["widgets"]]
     lines = [line["value"] for w in widgets
              for line in w["properties"].get("annotations", {}).get("horizontal", [])]
-    yield from wrong("Dashboard: lines at thresholds", lines, [
+    yield from expect("Dashboard: lines at thresholds", lines, [
         expected.ALARMS["latency-p95"][-1], expected.ALARMS["drift-confidence"][-1]])
 
 
@@ -233,15 +234,15 @@ def role_is_policy(s):
             yield f"FunctionRole lacks {statement['Sid']} of policy.json"
     if role.get("ManagedPolicyArns"):
         yield f"FunctionRole: managed policies {role['ManagedPolicyArns']}"
-    yield from wrong("Function: Role", s.one("AWS::Lambda::Function").get("Role"),
-                     "<FunctionRole.Arn>")
+    yield from expect("Function: Role", s.one("AWS::Lambda::Function").get("Role"),
+                      "<FunctionRole.Arn>")
     for name, service in {"FunctionRole": "lambda", "CanaryRole": "codedeploy"}.items():
         trust = s.one("AWS::IAM::Role", name)["AssumeRolePolicyDocument"]["Statement"]
-        yield from wrong(f"{name}: who may assume it", [x["Principal"] for x in trust],
-                         [{"Service": f"{service}.amazonaws.com"}])
-    yield from wrong("CanaryRole: policies",
-                     s.one("AWS::IAM::Role", "CanaryRole").get("ManagedPolicyArns"),
-                     ["arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"])
+        yield from expect(f"{name}: who may assume it", [x["Principal"] for x in trust],
+                          [{"Service": f"{service}.amazonaws.com"}])
+    yield from expect("CanaryRole: policies",
+                      s.one("AWS::IAM::Role", "CanaryRole").get("ManagedPolicyArns"),
+                      ["arn:aws:iam::aws:policy/service-role/AWSCodeDeployRoleForLambdaLimited"])
 
 
 # ---- function -----------------------------------------------------------------------------------
@@ -251,8 +252,8 @@ def function_as_promised(s):
     f = s.one("AWS::Lambda::Function")
     for key, value in {"PackageType": "Image", "MemorySize": 1024, "Timeout": 30,
                        "Architectures": ["x86_64"], "ReservedConcurrentExecutions": 10}.items():
-        yield from wrong(f"Function: {key}", f.get(key), value)
-    yield from wrong("Function: variables", f.get("Environment", {}).get("Variables"), {
+        yield from expect(f"Function: {key}", f.get(key), value)
+    yield from expect("Function: variables", f.get("Environment", {}).get("Variables"), {
         "ENVIRONMENT": "dev", "DATABASE_TABLE": "sentiment-items",
         "DISTIL_NEUTRAL_THRESHOLD": "0.6", "DISTIL_MAX_CHARS": 512})
     if not f.get("Code", {}).get("ImageUri", "").endswith("@" + t.DIGEST):
@@ -303,9 +304,9 @@ def version_follows_function(s):
 @rule("logs-are-deleted")
 def logs_are_deleted(s):
     for name, group in s.of("AWS::Logs::LogGroup").items():
-        yield from wrong(f"{name}: RetentionInDays", group.get("RetentionInDays"), 30)
-        yield from wrong(f"{name}: LogGroupName", group.get("LogGroupName"),
-                         "/aws/lambda/" + expected.FUNCTION)
+        yield from expect(f"{name}: RetentionInDays", group.get("RetentionInDays"), 30)
+        yield from expect(f"{name}: LogGroupName", group.get("LogGroupName"),
+                          "/aws/lambda/" + expected.FUNCTION)
     group = s.one("AWS::Lambda::Function").get("LoggingConfig", {}).get("LogGroup")
     if group not in [g["LogGroupName"] for g in s.of("AWS::Logs::LogGroup").values()]:
         yield f"Function: logs to {group}"
@@ -316,16 +317,16 @@ def dead_letters(s):
     queue = s.one("AWS::SQS::Queue", "DeadLetters")
     if not queue:
         yield "no queue DeadLetters"
-    yield from wrong("DeadLetters: MessageRetentionPeriod", queue.get("MessageRetentionPeriod"),
-                     14 * 24 * 3600)
-    yield from wrong("DeadLetters: encrypted", queue.get("SqsManagedSseEnabled"), True)
-    yield from wrong("Function: DeadLetterConfig",
-                     s.one("AWS::Lambda::Function").get("DeadLetterConfig"),
-                     {"TargetArn": "<DeadLetters.Arn>"})
+    yield from expect("DeadLetters: MessageRetentionPeriod", queue.get("MessageRetentionPeriod"),
+                      14 * 24 * 3600)
+    yield from expect("DeadLetters: encrypted", queue.get("SqsManagedSseEnabled"), True)
+    yield from expect("Function: DeadLetterConfig",
+                      s.one("AWS::Lambda::Function").get("DeadLetterConfig"),
+                      {"TargetArn": "<DeadLetters.Arn>"})
     retries = s.one("AWS::Lambda::EventInvokeConfig")
     for key, value in {"FunctionName": expected.FUNCTION, "Qualifier": "live",
                        "MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 21600}.items():
-        yield from wrong(f"Retries: {key}", retries.get(key), value)
+        yield from expect(f"Retries: {key}", retries.get(key), value)
 
 
 @rule("topic-invokes-alias")
@@ -343,52 +344,52 @@ def topic_invokes_alias(s):
             ("MayBeInvoked: SourceArn", permission.get("SourceArn"), topic),
             ("Topic: KmsMasterKeyId", s.one("AWS::SNS::Topic", "Topic").get("KmsMasterKeyId"),
              "alias/aws/sns")]:
-        yield from wrong(what, found, wanted)
+        yield from expect(what, found, wanted)
 
 
 @rule("canary")
 def canary(s):
     group = s.one("AWS::CodeDeploy::DeploymentGroup")
-    yield from wrong("Canary: DeploymentConfigName", group.get("DeploymentConfigName"),
-                     "CodeDeployDefault.LambdaCanary10Percent10Minutes")
+    yield from expect("Canary: DeploymentConfigName", group.get("DeploymentConfigName"),
+                      "CodeDeployDefault.LambdaCanary10Percent10Minutes")
     alarms = group.get("AlarmConfiguration", {})
     names = [a["Name"] for a in alarms.get("Alarms", [])]
     for name in expected.CANARY:
         if f"{expected.FUNCTION}-{name}" not in names:
             yield f"Canary: alarm {name} does not stop it"
-    yield from wrong("Canary: number of alarms", len(names), len(expected.CANARY))
-    yield from wrong("Canary: IgnorePollAlarmFailure", alarms.get("IgnorePollAlarmFailure"), False)
-    yield from wrong("Canary: ServiceRoleArn", group.get("ServiceRoleArn"), "<CanaryRole.Arn>")
+    yield from expect("Canary: number of alarms", len(names), len(expected.CANARY))
+    yield from expect("Canary: IgnorePollAlarmFailure", alarms.get("IgnorePollAlarmFailure"), False)
+    yield from expect("Canary: ServiceRoleArn", group.get("ServiceRoleArn"), "<CanaryRole.Arn>")
     newest = s.one("AWS::CloudWatch::Alarm", "NewVersionErrorsAlarm").get("Dimensions", [])
-    yield from wrong("NewVersionErrorsAlarm: version", [x["Value"] for x in newest
-                     if x["Name"] == "ExecutedVersion"], ["<Version.Version>"])
+    yield from expect("NewVersionErrorsAlarm: version", [x["Value"] for x in newest
+                      if x["Name"] == "ExecutedVersion"], ["<Version.Version>"])
     rollback = group.get("AutoRollbackConfiguration", {})
     if not alarms.get("Enabled") or not rollback.get("Enabled") or \
             "DEPLOYMENT_STOP_ON_ALARM" not in rollback.get("Events", []):
         yield "Canary: not rolled back on an alarm"
     update = s.resources.get("Alias", {}).get("UpdatePolicy", {})
-    yield from wrong("Alias: UpdatePolicy", update.get("CodeDeployLambdaAliasUpdate"),
-                     {"ApplicationName": group.get("ApplicationName"),
-                      "DeploymentGroupName": group.get("DeploymentGroupName")})
+    yield from expect("Alias: UpdatePolicy", update.get("CodeDeployLambdaAliasUpdate"),
+                      {"ApplicationName": group.get("ApplicationName"),
+                       "DeploymentGroupName": group.get("DeploymentGroupName")})
     alias = s.one("AWS::Lambda::Alias")
-    yield from wrong("Alias: Name", alias.get("Name"), "live")
-    yield from wrong("Alias: FunctionVersion", alias.get("FunctionVersion"), "<Version.Version>")
+    yield from expect("Alias: Name", alias.get("Name"), "live")
+    yield from expect("Alias: FunctionVersion", alias.get("FunctionVersion"), "<Version.Version>")
 
 
 @rule("warm-up")
 def warm_up(s):
     rules = s.one("AWS::Events::Rule")
     target = (rules.get("Targets") or [{}])[0]
-    yield from wrong("WarmUpRule: target", target.get("Arn"), "<Alias>")
+    yield from expect("WarmUpRule: target", target.get("Arn"), "<Alias>")
     try:
         event = json.loads(target.get("Input", ""))
     except json.JSONDecodeError:
         event = None
-    yield from wrong("WarmUpRule: Input", event, {"warmup": True})
-    yield from wrong("WarmUpRule: ScheduleExpression", rules.get("ScheduleExpression"),
-                     "rate(5 minutes)")
-    yield from wrong("WarmUpRule: State", rules.get("State"), "ENABLED")
-    yield from wrong("MayBeWarmed", s.one("AWS::Lambda::Permission", "MayBeWarmed"), {
+    yield from expect("WarmUpRule: Input", event, {"warmup": True})
+    yield from expect("WarmUpRule: ScheduleExpression", rules.get("ScheduleExpression"),
+                      "rate(5 minutes)")
+    yield from expect("WarmUpRule: State", rules.get("State"), "ENABLED")
+    yield from expect("MayBeWarmed", s.one("AWS::Lambda::Permission", "MayBeWarmed"), {
         "FunctionName": "<Alias>", "Action": "lambda:InvokeFunction",
         "Principal": "events.amazonaws.com", "SourceArn": "<WarmUpRule.Arn>"})
     if "WarmUpRule" in t.Resolver(s.template, ImageDigest=t.DIGEST).resources:
@@ -400,10 +401,10 @@ def warm_up(s):
 @rule("repository")
 def repository(s):
     r = s.one("AWS::ECR::Repository")
-    yield from wrong("Repository: ImageTagMutability", r.get("ImageTagMutability"), "IMMUTABLE")
-    yield from wrong("Repository: scan on push",
-                     r.get("ImageScanningConfiguration", {}).get("ScanOnPush"), True)
-    yield from wrong("Repository: who pulls", [
+    yield from expect("Repository: ImageTagMutability", r.get("ImageTagMutability"), "IMMUTABLE")
+    yield from expect("Repository: scan on push",
+                      r.get("ImageScanningConfiguration", {}).get("ScanOnPush"), True)
+    yield from expect("Repository: who pulls", [
         (x["Principal"], x.get("Condition")) for x in r["RepositoryPolicyText"]["Statement"]], [
         ({"Service": "lambda.amazonaws.com"}, {"StringLike": {
             "aws:SourceArn": f"arn:aws:lambda:{t.REGION}:{t.ACCOUNT}:function:*"}})])
@@ -417,35 +418,35 @@ def repository(s):
     for x in policy["rules"]:
         if x["selection"]["tagStatus"] != "tagged":
             yield "Repository: signatures, which have no tag, are counted or expire"
-        yield from wrong("Repository: images kept", (x["selection"]["countType"],
-                         x["selection"]["countNumber"]), ("imageCountMoreThan", 30))
+        yield from expect("Repository: images kept", (x["selection"]["countType"],
+                          x["selection"]["countNumber"]), ("imageCountMoreThan", 30))
 
 
 @rule("table-key")
 def table_key(s):
     table = s.one("AWS::DynamoDB::Table")
     keys = [(k["AttributeName"], k["KeyType"]) for k in table.get("KeySchema", [])]
-    yield from wrong("Table: KeySchema", keys, list(zip(s.source.key, ["HASH", "RANGE"])))
+    yield from expect("Table: KeySchema", keys, list(zip(s.source.key, ["HASH", "RANGE"])))
     types = {a["AttributeName"]: a["AttributeType"]
              for a in table.get("AttributeDefinitions", [])}
-    yield from wrong("Table: types", types, dict.fromkeys(s.source.key, "S"))
-    yield from wrong("Function: DATABASE_TABLE", s.one("AWS::Lambda::Function").get(
+    yield from expect("Table: types", types, dict.fromkeys(s.source.key, "S"))
+    yield from expect("Function: DATABASE_TABLE", s.one("AWS::Lambda::Function").get(
         "Environment", {}).get("Variables", {}).get("DATABASE_TABLE"), table.get("TableName"))
     if not table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
         yield "Table: no point-in-time recovery"
-    yield from wrong("Table: BillingMode", table.get("BillingMode"), "PAY_PER_REQUEST")
-    yield from wrong("Table: DeletionProtectionEnabled", table.get("DeletionProtectionEnabled"),
-                     True)
+    yield from expect("Table: BillingMode", table.get("BillingMode"), "PAY_PER_REQUEST")
+    yield from expect("Table: DeletionProtectionEnabled", table.get("DeletionProtectionEnabled"),
+                      True)
 
 
 @rule("what-is-kept")
 def what_is_kept(s):
     for name, body in s.resources.items():
         if body["Type"] in KEPT:
-            yield from wrong(f"{name}: DeletionPolicy", body.get("DeletionPolicy"),
-                             KEPT[body["Type"]])
-            yield from wrong(f"{name}: UpdateReplacePolicy", body.get("UpdateReplacePolicy"),
-                             "Retain")
+            yield from expect(f"{name}: DeletionPolicy", body.get("DeletionPolicy"),
+                              KEPT[body["Type"]])
+            yield from expect(f"{name}: UpdateReplacePolicy", body.get("UpdateReplacePolicy"),
+                              "Retain")
 
 
 @rule("budget")
@@ -455,7 +456,7 @@ def budget(s):
     for key, value in {"BudgetName": expected.FUNCTION + "-monthly", "BudgetType": "COST",
                        "TimeUnit": "MONTHLY",
                        "BudgetLimit": {"Amount": 20, "Unit": "USD"}}.items():
-        yield from wrong(f"Budget: {key}", b.get(key), value)
+        yield from expect(f"Budget: {key}", b.get(key), value)
     notices = {}
     for n in properties.get("NotificationsWithSubscribers", []):
         if (n["Notification"]["NotificationType"], n["Notification"]["ThresholdType"],
@@ -463,14 +464,14 @@ def budget(s):
                                                              "GREATER_THAN"):
             notices[n["Notification"]["Threshold"]] = [x["Address"] for x in n["Subscribers"]]
     topic = [s.full.ref("AlarmTopic")]
-    yield from wrong("Budget: notices", notices, {80: topic, 100: topic})
+    yield from expect("Budget: notices", notices, {80: topic, 100: topic})
 
 
 @rule("names-begin-with-name")
 def names_begin_with_name(s):
     """All names change with Name, so stacks with different names do not collide."""
     other = t.Resolver(s.template, lenient=True, ImageDigest=t.DIGEST, WarmUp="yes",
-                       Name="another").all()
+                       Name="another").resolve_all()
     for name, body in other.items():
         for key, value in body.get("Properties", {}).items():
             if key.endswith("Name") and expected.FUNCTION in str(value):
@@ -486,7 +487,7 @@ def every_choice_resolves(s):
                     "CreateTable": "no", "ModelVersion": "v1"}]:
         try:
             resolver = t.Resolver(s.template, **choice)
-            resolver.all()
+            resolver.resolve_all()
             resolver.outputs()
         except t.Broken as error:
             yield f"with {choice or 'defaults'}: {error}"
@@ -506,11 +507,11 @@ def guide_is_right(s):
     rows = dict(re.findall(r"^\| `(\w+)` \| (?:`([^`]*)`)? ?\|", guide, re.M))
     defaults = {name: str(slot["Default"]) for name, slot in s.template["Parameters"].items()}
     for name in defaults.keys() | rows.keys():
-        yield from wrong(f"docs/deploy.md: {name}", rows.get(name), defaults.get(name))
+        yield from expect(f"docs/deploy.md: {name}", rows.get(name), defaults.get(name))
     alarms = dict(re.findall(r"^\| `([a-z0-9-]+)`( \*)? \|", guide, re.M))
     for name in expected.ALARMS.keys() | alarms.keys():
         mark = None if name not in expected.ALARMS else " *" if name in expected.CANARY else ""
-        yield from wrong(f"docs/deploy.md: alarm {name}", alarms.get(name), mark)
+        yield from expect(f"docs/deploy.md: alarm {name}", alarms.get(name), mark)
 
 
 def findings(text):

@@ -114,7 +114,7 @@ def check_resources(d, check):
 
 def check_properties(d, check):
     """moto has resolved the properties of each resource as template.py does."""
-    for name, body in d.wanted.all().items():
+    for name, body in d.wanted.resolve_all().items():
         if body["Type"] not in NATIVE:
             found, wanted = moto_types.resolved.get(name), body.get("Properties", {})
             check.that(f"{name}: properties", matches(found, wanted), f"{found}, not {wanted}")
@@ -139,7 +139,7 @@ def check_native(d, check):
     """The resources that moto creates without moto_types.py, as the services show them."""
     sns, sqs = moto_types.client("sns"), moto_types.client("sqs")
     events, logs = moto_types.client("events"), moto_types.client("logs")
-    wanted = {name: body["Properties"] for name, body in d.wanted.all().items()}
+    wanted = {name: body["Properties"] for name, body in d.wanted.resolve_all().items()}
     for name in "Topic", "AlarmTopic":
         key = sns.get_topic_attributes(TopicArn=d.id(name))["Attributes"].get("KmsMasterKeyId")
         check.equal(f"{name}: key", key, wanted[name].get("KmsMasterKeyId"))

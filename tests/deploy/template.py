@@ -60,13 +60,13 @@ class Resolver:
             raise Broken(f"no parameter {sorted(unknown)}")
         self.values.update(parameters)
         self.resources = {name: body for name, body in template["Resources"].items()
-                          if "Condition" not in body or self.holds(body["Condition"])}
+                          if "Condition" not in body or self.is_true(body["Condition"])}
 
-    def holds(self, name):
+    def is_true(self, name):
         conditions = self.template["Conditions"]
         if name not in conditions:
             raise Broken(f"no condition {name}")
-        return self.plain(conditions[name])
+        return self.resolve(conditions[name])
 
     def ref(self, name):
         if name == "AWS::NoValue":
@@ -80,7 +80,7 @@ class Resolver:
         properties = self.resources[name].get("Properties", {})
         for key in NAME_OF.get(self.resources[name]["Type"], []):
             if key in properties:
-                return self.named(self.resources[name]["Type"], self.plain(properties[key]))
+                return self.named(self.resources[name]["Type"], self.resolve(properties[key]))
         return f"<{name}>"
 
     def missing(self, what, name):
@@ -96,7 +96,7 @@ class Resolver:
         if name not in self.resources:
             return self.missing("an attribute of", name)
         if attribute in ("QueueName",):
-            return self.plain(self.resources[name]["Properties"][attribute])
+            return self.resolve(self.resources[name]["Properties"][attribute])
         return f"<{name}.{attribute}>"
 
     def substitute(self, text):
@@ -109,20 +109,20 @@ class Resolver:
         if function == "Ref":
             return self.ref(value)
         if function == "Condition":
-            return self.holds(value)
+            return self.is_true(value)
         if function == "Fn::GetAtt":
             return self.attribute(*value)
         if function == "Fn::Sub":
             return self.substitute(value)
         if function == "Fn::If":
-            return self.plain(value[1 if self.holds(value[0]) else 2])
-        values = [self.plain(v) for v in value]
+            return self.resolve(value[1 if self.is_true(value[0]) else 2])
+        values = [self.resolve(v) for v in value]
         return {"Fn::Equals": lambda: str(values[0]) == str(values[1]),
                 "Fn::Not": lambda: not values[0], "Fn::And": lambda: all(values)}[function]()
 
-    def plain(self, value):
+    def resolve(self, value):
         if isinstance(value, list):
-            values = [self.plain(v) for v in value]
+            values = [self.resolve(v) for v in value]
             return [v for v in values if v is not NOTHING]
         if not isinstance(value, dict):
             return value
@@ -131,15 +131,15 @@ class Resolver:
             if key == "Ref" or key == "Condition" and isinstance(value[key], str) or \
                     key.startswith("Fn::"):
                 return self.call(key, value[key])
-        values = {key: self.plain(v) for key, v in value.items()}
+        values = {key: self.resolve(v) for key, v in value.items()}
         return {key: v for key, v in values.items() if v is not NOTHING}
 
-    def all(self):
-        return {name: self.plain(body) for name, body in self.resources.items()}
+    def resolve_all(self):
+        return {name: self.resolve(body) for name, body in self.resources.items()}
 
     def outputs(self):
-        return {name: self.plain(body["Value"]) for name, body in self.template["Outputs"].items()
-                if "Condition" not in body or self.holds(body["Condition"])}
+        return {name: self.resolve(body["Value"]) for name, body in self.template["Outputs"].items()
+                if "Condition" not in body or self.is_true(body["Condition"])}
 
 
 # The property that is the value of Ref, for types whose resources have names in the template.

@@ -36,7 +36,7 @@ def item(stage, source_id):
 
 def publish(stage):
     """Send the lines that the function has written to CloudWatch, as Lambda would."""
-    logs, lines = stage.client("logs"), stage.lines()
+    logs, lines = stage.client("logs"), stage.function_output()
     stream = f"stream-{time.monotonic_ns()}"
     logs.create_log_stream(logGroupName=GROUP, logStreamName=stream)
     now = int(time.time() * 1000)
@@ -156,8 +156,8 @@ def after_model_change_with_canary(stage, output):
 def before_rollback(stage):
     image = stage.client("lambda").get_function(FunctionName=NAME)["Code"]["ImageUri"]
     first = image.rpartition("@")[0] + "@" + stage.digest
-    stage.good = stage.release(first, {"MODEL_VERSION": "v1"})
-    stage.bad = stage.release(image, {"MODEL_VERSION": "v2-wrong"})
+    stage.good = stage.deploy_version(first, {"MODEL_VERSION": "v1"})
+    stage.bad = stage.deploy_version(image, {"MODEL_VERSION": "v2-wrong"})
     put_pending(stage, "review#7f3a")
     stage.invoke(sns("review#7f3a", "so good", model_version="v2-wrong"))
 

@@ -82,7 +82,7 @@ def check_broken(stage, check, texts, setup):
 def check_migration(stage, check, setup, mark, before, after):
     """Run a block of docs/migration.md as it stands, except for its two ports."""
     text = (ROOT / "docs/migration.md").read_text(encoding="utf-8")
-    script = stage.with_ports("\n".join(s.text for s in setup + pages.marked(text, mark)))
+    script = stage.replace_ports("\n".join(s.text for s in setup + pages.marked(text, mark)))
     variables = before(stage)
     run = stage.bash("set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || :' EXIT\n" + script,
                      **variables)

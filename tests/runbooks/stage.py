@@ -68,7 +68,7 @@ def teach_updates(stage):
 
     def update(cls, original_resource, cloudformation_json, **_):
         properties = cloudformation_json["Properties"]
-        stage.release(properties["Code"]["ImageUri"], properties["Environment"]["Variables"])
+        stage.deploy_version(properties["Code"]["ImageUri"], properties["Environment"]["Variables"])
         return original_resource
 
     function = [c for c in CloudFormationModel.__subclasses__()
@@ -170,12 +170,12 @@ class Stage:
         with open(self.work / f"{Path(command[0]).name}.log", "ab") as log:
             process = subprocess.Popen(
                 [str(x) for x in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**self.plain(), **environment}, cwd=self.work)
+                env={**self.clean_environment(), **environment}, cwd=self.work)
         self.processes.append(process)
         return process
 
     @staticmethod
-    def plain():
+    def clean_environment():
         """The environment without settings of AWS, make and distil. `make check` exports the
         settings of its command line, which must not reach the commands of the runbooks."""
         settings = "|".join(["AWS_", "MAKE", "MFLAGS", "DISTIL", "https?_proxy", "HTTPS?_PROXY",
@@ -191,7 +191,7 @@ class Stage:
         self.gateway = Gateway(moto_types.endpoint, self.serve, self.registry)
         self.make_tree()
         self.environment = {
-            **self.plain(), "PATH": f"{self.work / 'bin'}:{os.environ['PATH']}",
+            **self.clean_environment(), "PATH": f"{self.work / 'bin'}:{os.environ['PATH']}",
             "AWS_ENDPOINT_URL": self.gateway.address, "AWS_ACCESS_KEY_ID": "anybody",
             "AWS_SECRET_ACCESS_KEY": "anything", "AWS_EC2_METADATA_DISABLED": "true",
             "HOME": str(self.work), "XDG_RUNTIME_DIR": str(self.work),
@@ -288,7 +288,7 @@ class Stage:
         if status != "CREATE_COMPLETE":
             raise RuntimeError(f"stack: {status}")
 
-    def release(self, image, variables):
+    def deploy_version(self, image, variables):
         """Deploy an image as an update of the stack does: update the function, publish a version,
         and point the alias to it."""
         digest = image.rpartition("@")[2]
@@ -313,7 +313,7 @@ class Stage:
         api.update_alias(FunctionName=stack.NAME, Name="live", FunctionVersion=version)
         return version
 
-    def with_ports(self, script):
+    def replace_ports(self, script):
         """Replace the two ports of docs/migration.md by free ones."""
         self.old, self.new = getattr(self, "old", free_port()), getattr(self, "new", free_port())
         return script.replace("9001", str(self.old)).replace("9000", str(self.new))
@@ -332,6 +332,6 @@ class Stage:
             self.serve + SERVE, data=json.dumps(event).encode(), method="POST")
         return json.load(urllib.request.urlopen(request, timeout=60))
 
-    def lines(self):
+    def function_output(self):
         """The lines that the function has written so far."""
         return (self.work / "distil.log").read_text(errors="replace").splitlines()

@@ -31,29 +31,29 @@ mkdir -p "$blobs"
 # Write a tar archive that depends only on names and contents. Sorted entries put each directory
 # before its contents; owner, time and format are fixed; hard links and extended headers are left
 # out.
-plain_tar() { # ARGUMENTS
+deterministic_tar() { # ARGUMENTS
     tar --format=ustar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner \
         --hard-dereference "$@"
 }
 
-keep() { # FILE: moves it into the blob directory; sets digest and size
+store_blob() { # FILE: moves it into the blob directory; sets digest and size
     digest=$(sha256_of "$1")
     size=$(wc -c <"$1")
     mv "$1" "$blobs/$digest"
 }
 
-descriptor() { # MEDIA-TYPE [MEMBERS]: prints the descriptor of the blob last given to keep
+descriptor() { # MEDIA-TYPE [MEMBERS]: prints the descriptor of the blob last given to store_blob
     printf '{"mediaType":"application/vnd.oci.image.%s","digest":"sha256:%s","size":%s%s}' \
         "$1" "$digest" "$size" "${2-}"
 }
 
 layer() { # TREE: writes the layer; sets its digest, size and diff_id
     # shellcheck disable=SC2046
-    plain_tar -C "$work/$1" -cf "$work/$1.tar" $(ls "$work/$1")
+    deterministic_tar -C "$work/$1" -cf "$work/$1.tar" $(ls "$work/$1")
     diff_id=$(sha256_of "$work/$1.tar")
     gzip -6nc "$work/$1.tar" >"$work/$1.tgz" # -n leaves out name and time
     rm "$work/$1.tar"
-    keep "$work/$1.tgz"
+    store_blob "$work/$1.tgz"
 }
 
 layer weights
@@ -89,7 +89,7 @@ cat >"$work/config" <<END
   ]
 }
 END
-keep "$work/config"
+store_blob "$work/config"
 config_digest=$digest config=$(descriptor config.v1+json)
 
 cat >"$work/manifest" <<END
@@ -103,7 +103,7 @@ cat >"$work/manifest" <<END
   ]
 }
 END
-keep "$work/manifest"
+store_blob "$work/manifest"
 
 echo '{"imageLayoutVersion": "1.0.0"}' >"$out/oci-layout"
 cat >"$out/index.json" <<END
@@ -122,5 +122,5 @@ cat >"$out/manifest.json" <<END
   "Layers": ["blobs/sha256/$weights_digest", "blobs/sha256/$program_digest"]
 }]
 END
-plain_tar --mode=u=rwX,go=rX -C "$out" -cf "$out.tar" blobs index.json manifest.json oci-layout
+deterministic_tar --mode=u=rwX,go=rX -C "$out" -cf "$out.tar" blobs index.json manifest.json oci-layout
 echo "sha256:$digest"

@@ -95,7 +95,7 @@ licence_of() { # SOURCE-PACKAGE: prints the licence of the part that the image c
     esac
 }
 
-join() { # joins the lines of standard input by commas, as JSON lists need
+join_lines() { # joins the lines of standard input by commas, as JSON lists need
     sed '$!s/$/,/'
 }
 
@@ -144,7 +144,7 @@ sbom_sources() {
     while read -r hash name; do
         printf '        {"type": "file", "name": %s, "hashes": [%s]}\n' "$(json_text "$name")" \
             "{\"alg\": \"SHA-256\", \"content\": \"$hash\"}"
-    done <"$work/sources" | join
+    done <"$work/sources" | join_lines
 }
 
 cat >"$layout.sbom.json" <<END
@@ -203,7 +203,7 @@ $(sbom_metrics)
     {"ref": "program", "dependsOn": [
 $(while read -r reference; do
     echo "      $(json_text "$reference")"
-done <"$work/references" | join)
+done <"$work/references" | join_lines)
     ]}
   ]
 }
@@ -219,10 +219,10 @@ versions() { # prints NAME VERSION of each pinned package as installed here, and
     done
 }
 
-pairs() { # INDENT: turns lines NAME VALUE into members of a JSON object
+json_members() { # INDENT: turns lines NAME VALUE into members of a JSON object
     while read -r name value; do
         echo "$1$(json_text "$name"): $(json_text "$value")"
-    done | join
+    done | join_lines
 }
 
 cat >"$layout.provenance.json" <<END
@@ -245,21 +245,21 @@ cat >"$layout.provenance.json" <<END
       "internalParameters": {
         "SOURCE_DATE_EPOCH": "$SOURCE_DATE_EPOCH",
         "pinned": {
-$("$here/pin_images" --show | sed '1s/^/image /' | pairs '          ')
+$("$here/pin_images" --show | sed '1s/^/image /' | json_members '          ')
         }
       },
       "resolvedDependencies": [
         {"uri": $(json_text "git+$SOURCE"), "digest": {"gitCommit": "${REVISION%-dirty}"}},
 $(while read -r hash name; do
     echo "        {\"name\": $(json_text "$name"), \"digest\": {\"sha256\": \"$hash\"}}"
-done <"$work/sources" | join)
+done <"$work/sources" | join_lines)
       ]
     },
     "runDetails": {
       "builder": {
         "id": $(json_text "${BUILDER_ID:-urn:distilbert.c:local-build}"),
         "version": {
-$(versions | pairs '          ')
+$(versions | json_members '          ')
         }
       },
       "metadata": {"invocationId": "$image_sha256"}

@@ -64,7 +64,7 @@ def memory_controller() -> bool:
     return Path("/sys/fs/cgroup/memory/memory.limit_in_bytes").exists()
 
 
-def missing() -> str:
+def find_obstacle() -> str:
     """The reason why images cannot be started on this machine, or "" if they can."""
     tools = [tool for tool in ("umoci", "runc") if not shutil.which(tool)]
     if tools:
@@ -134,7 +134,7 @@ def write_specification(bundle: Path, sandbox: Sandbox, variables: dict[str, str
     (bundle / "config.json").write_text(json.dumps(spec), encoding="utf-8")
 
 
-def delete(container: str) -> None:
+def delete_container(container: str) -> None:
     command = ["runc", "delete", "--force", container]
     subprocess.run(command, capture_output=True, check=False)
 
@@ -151,7 +151,7 @@ def peak_of(container: str) -> int:
         return 0
 
 
-def start(bundle: Path, sandbox: Sandbox, event: bytes, seconds: float) -> Outcome:
+def run_image(bundle: Path, sandbox: Sandbox, event: bytes, seconds: float) -> Outcome:
     """Run the image until it has answered the event and asked for the next one."""
     container = f"check-image-{os.getpid()}"
     outcome = Outcome()
@@ -168,7 +168,7 @@ def start(bundle: Path, sandbox: Sandbox, event: bytes, seconds: float) -> Outco
                     break
             outcome.seconds = time.perf_counter() - begin
             outcome.peak_bytes = peak_of(container)
-            delete(container)
+            delete_container(container)
         log.seek(0)
         said = " | ".join(log.read().decode(errors="replace").split("\n")[-4:]).strip(" |")
         if api.error is not None:
@@ -186,7 +186,7 @@ def start(bundle: Path, sandbox: Sandbox, event: bytes, seconds: float) -> Outco
     return outcome
 
 
-def wrong(outcome: Outcome, source_id: str, expected: str) -> str:
+def check_answer(outcome: Outcome, source_id: str, expected: str) -> str:
     """What is wrong with an outcome, or "" if the answer is right."""
     if outcome.why:
         return outcome.why
@@ -218,7 +218,7 @@ def check_served(bundle: Path, distil: Path, seconds: float, source_id: str) -> 
     except subprocess.TimeoutExpired:
         return f"it did not end within {10 * seconds:g} s"
     finally:
-        delete(container)
+        delete_container(container)
     for line in served.stdout.splitlines():
         try:
             body = json.loads(line)["body"]
@@ -229,9 +229,11 @@ def check_served(bundle: Path, distil: Path, seconds: float, source_id: str) -> 
     return f"no answer; {(served.stderr or served.stdout)[-300:]}"
 
 
-def check(archive: Path, expected: str, seconds: float, distil: Path | None, report: Any) -> None:
+def check_started_image(
+    archive: Path, expected: str, seconds: float, distil: Path | None, report: Any
+) -> None:
     """Apply every rule of RULES and report each. The rule `store` needs the distil command."""
-    reason = missing()
+    reason = find_obstacle()
     if reason:
         for name in RULES:
             report.skip(name, reason)
@@ -263,8 +265,8 @@ def check(archive: Path, expected: str, seconds: float, distil: Path | None, rep
                 report.skip(rule, "this machine cannot limit the memory of a cgroup")
                 continue
             tried = Sandbox(**{**vars(sandbox), **restriction})
-            outcome = start(bundle, tried, event, seconds)
-            finding = wrong(outcome, message["source_id"], expected)
+            outcome = run_image(bundle, tried, event, seconds)
+            finding = check_answer(outcome, message["source_id"], expected)
             if rule == "memory" and not finding:
                 limit = blob.stat().st_size + HEADROOM_BYTES
                 if not 0 < outcome.peak_bytes <= limit:
