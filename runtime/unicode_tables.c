@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tables of unicode_tables.h. Written by tools/generate/make_unicode_tables.py: do not edit.
+ * The tables of unicode_tables.h. tools/generate/make_unicode_tables.py writes this file.
  */
 #include "runtime/unicode_tables.h"
 

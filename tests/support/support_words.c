@@ -71,8 +71,8 @@ static int answer(support_vocab *vocab, uint32_t mode, const char *text, uint32_
 
     if (flags != vocab->tokenizer.flags)
         support_vocab_set_flags(vocab, flags);
-    /* No byte of text gives more than 8 ids or 8 bytes of words, since a character decomposes into at
-     * most 4 code points, or gets two spaces. */
+    /* No byte of text gives more than 8 ids or 8 bytes of words, since a character decomposes into
+     * at most 4 code points, or gets two spaces. */
     room = 8 * (size_t)size + 8;
     buffer = malloc(room * sizeof(int32_t));
     if (!buffer)

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What the reference tokenizer says: golden data for the tests, and comparison with this one.
+"""Writes golden files of the reference tokenizer, or compares the reference with this project's.
 
-The reference is Hugging Face `tokenizers` 0.23.3, BertWordPieceTokenizer, with model/sst2/vocab.txt.
+The reference is BertWordPieceTokenizer of Hugging Face `tokenizers` 0.23.3 with the vocabulary
+model/sst2/vocab.txt.
 
-    python3 tools/generate/make_token_golden.py                      # write tests/golden/token*, codepoints*
-    python3 tools/generate/make_token_golden.py --compare PROGRAM --seconds 60 [--seed N] [--vocab FILE]
-    python3 tools/generate/make_token_golden.py --codepoints PROGRAM # every code point, exact differences
+    make_token_golden.py                        # writes tests/golden/token*, utf8*, codepoints*
+    make_token_golden.py --compare PROGRAM [--seconds 60] [--seed N] [--vocab FILE]
+                                                # compares the results for random texts
+    make_token_golden.py --codepoints PROGRAM   # compares the results for every code point
 
-PROGRAM is build/tests/unit/runtime/test_tokenizer. Every text that is answered differently is printed.
+PROGRAM is build/tests/unit/runtime/test_tokenizer. Each text for which the two give different results
+is printed.
 """
 
 import argparse
@@ -36,15 +39,15 @@ GOLDEN = ROOT / "tests/golden"
 TEXTS = ROOT / "tests/data/text"
 VOCAB = ROOT / "model/sst2/vocab.txt"
 
-# Bits of a mode: the blob's tokenizer flags, then those of tests/support/support_words.h.
+# The bits of a mode: the tokenizer flags of a blob, and those of tests/support/support_words.h.
 LOWERCASE, STRIP, CHINESE, SPLIT_SPECIAL, WORDS = 1, 2, 4, 0x100, 0x200
 UNCASED, CASED = LOWERCASE | STRIP | CHINESE, CHINESE
-BLOCK = 4096  # code points under one hash in codepoints.tsv
+BLOCK = 4096  # the number of code points of one hash in codepoints.tsv
 CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 
 
 class Reference:
-    """The library with one vocabulary, a tokenizer for each set of options made when needed."""
+    """The reference with one vocabulary, and a tokenizer for each set of options that was used."""
 
     def __init__(self, vocab=VOCAB):
         self.vocab = str(vocab)
@@ -84,7 +87,7 @@ def pack_ids(ids):
 # ---- random texts ------------------------------------------------------------------------------
 
 class Texts:
-    """Random texts that look for trouble; each is bytes, not always valid UTF-8."""
+    """Random texts of characters that are difficult to tokenize; some are not valid UTF-8."""
 
     def __init__(self, rng, vocab=VOCAB):
         self.rng = rng
@@ -106,11 +109,11 @@ class Texts:
             [chr(c) for c in itertools.chain(range(0x3000, 0x3400), range(0x4E00, 0x4E80),
                                              range(0xF900, 0xFB00), range(0x2F800, 0x2FA20))],
         ]
-        # what the reference orders as a mark, and what of it accent stripping keeps: few, so that
-        # texts made with Unicode's own marks hardly ever have two that need sorting
+        # The characters that the reference orders as marks, and those of them that accent stripping
+        # keeps. The latter are few, so texts of any marks hardly ever have two that must be sorted.
         nfd = NFD().normalize_str
         strip = BertNormalizer(False, False, True, False).normalize_str
-        low, high = "\u0334", "\u0345"  # of the lowest combining class and of the highest
+        low, high = "\u0334", "\u0345"  # of the lowest and of the highest combining class
         self.marks = [c for c in chars if nfd(c + low) == low + c or nfd(high + c) == c + high]
         self.kept = [c for c in self.marks if strip(c)]
         self.tokens = pathlib.Path(vocab).read_text(encoding="utf-8").split("\n")[:-1]
@@ -206,7 +209,7 @@ MODES = [UNCASED, CASED, LOWERCASE | CHINESE, STRIP | CHINESE, LOWERCASE | STRIP
 # ---- comparison with the program under test ----------------------------------------------------
 
 def ask(program, vocab, requests):
-    """requests: (mode, bytes). The program's answers: lists of ids, or bytes of words."""
+    """Returns the program's answers to requests (mode, bytes): lists of ids, or bytes of words."""
     data = b"".join(struct.pack("<II", mode, len(text)) + text for mode, text in requests)
     out = subprocess.run([program, "--serve", str(vocab)], input=data, stdout=subprocess.PIPE,
                          cwd=ROOT, check=True).stdout
@@ -223,7 +226,7 @@ def ask(program, vocab, requests):
 
 
 def expect(reference, requests):
-    """The reference's answers to the same requests."""
+    """Returns the answers of the reference to the same requests."""
     answers = [None] * len(requests)
     by_mode = {}
     for i, (mode, text) in enumerate(requests):
@@ -238,7 +241,8 @@ def expect(reference, requests):
     return answers
 
 
-def report(requests, ours, theirs, most=20):
+def print_differences(requests, ours, theirs, most=20):
+    """Prints the first differences and returns the number of all."""
     different = [i for i in range(len(requests)) if ours[i] != theirs[i]]
     for i in different[:most]:
         mode, text = requests[i]
@@ -257,8 +261,8 @@ def compare(options):
             text, mode = texts.next(), rng.choice(MODES)
             requests.append((mode | WORDS, text))
             requests.append((mode | rng.choice([0, SPLIT_SPECIAL]), text))
-        bad += report(requests, ask(options.compare, options.vocab, requests),
-                      expect(reference, requests))
+        bad += print_differences(requests, ask(options.compare, options.vocab, requests),
+                                 expect(reference, requests))
         total += len(requests) // 2
     print(f"{total} texts compared with the reference (seed {options.seed}), {bad} differences")
     return 1 if bad else 0
@@ -271,8 +275,9 @@ def compare_codepoints(options):
             for start in range(0, len(CODE_POINTS), 100000):
                 chunk = CODE_POINTS[start:start + 100000]
                 requests = [(mode | bits, form(c).encode()) for c in chunk for form in CONTEXTS]
-                bad += report(requests, ask(options.codepoints, options.vocab, requests),
-                              expect(reference, requests))
+                bad += print_differences(requests,
+                                         ask(options.codepoints, options.vocab, requests),
+                                         expect(reference, requests))
     print(f"{len(CODE_POINTS)} code points, alone and between letters, {len(MODES)} sets of options, "
           f"ids and words: {bad} differences")
     return 1 if bad else 0
@@ -287,7 +292,7 @@ CODEPOINT_COLUMNS = [(mode, context) for mode in (UNCASED, CASED, CASED | WORDS,
 
 
 def write_lines(reference, name, mode):
-    """ids of each line of the texts that is not empty."""
+    """Writes the ids of each line of the texts that is not empty."""
     out = "file\tline\tids\n"
     files = [TEXTS / "blns.txt"] + sorted((TEXTS / "udhr").glob("*.txt"))
     for path in files:
@@ -299,7 +304,7 @@ def write_lines(reference, name, mode):
 
 
 def write_codepoints(reference):
-    """A hash for each block of code points, set of options and context."""
+    """Writes a hash for each 4096 code points, set of options and context."""
     out = "first\t" + "\t".join(f"{mode:x}/{context}" for mode, context in CODEPOINT_COLUMNS) + "\n"
     for first in range(0, 0x110000, BLOCK):
         block = [c for c in range(first, first + BLOCK) if not 0xD800 <= c < 0xE000]
@@ -331,7 +336,7 @@ HAND_MADE_BYTES = [
 
 
 def write_cases(reference, count):
-    """mode, longest number of tokens (0: all), text in hex, hash of its words, ids."""
+    """Writes cases: mode, most tokens (0: all), text in hex, hash of its words, ids."""
     rng = random.Random(20260)
     texts = Texts(rng)
     cases = [(mode, 0, text) for text in
@@ -361,12 +366,12 @@ def write_cases(reference, count):
     (GOLDEN / "token_cases.tsv").write_text(out)
 
 
-# One byte of each kind that the decoder could tell apart, and its neighbours.
+# For each kind of byte that a decoder distinguishes, the least and the greatest one.
 UTF8_KINDS = bytes.fromhex("00417f808f909fa0bfc0c1c2dfe0e1ecedeeeff0f1f3f4f5ff")
 
 
 def write_utf8():
-    """Hashes of the code points (u32 each, then a u32 of ones) of families of byte strings."""
+    """Writes a hash for each family of byte strings: of their code points and a u32 of ones."""
     def family(strings):
         sha = hashlib.sha256()
         for s in strings:

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Write runtime/unicode_tables.h and .c from the behaviour of the reference tokenizer.
+"""Writes runtime/unicode_tables.h and .c from the behaviour of the reference tokenizer.
 
-The reference is Hugging Face `tokenizers` 0.23.3. Its idea of a control character, of a mark or of
-a decomposition is that of the Rust crates it was built with, each of another Unicode version, so
-nothing here is read from the Unicode character database: every code point is shown to the library
-and its answer is tabulated.
+The reference is Hugging Face `tokenizers` 0.23.3. The Rust crates that it was built with decide
+what a control character, a mark or a decomposition is, and each follows another version of Unicode.
+Therefore this program does not read the Unicode character database. It gives every code point to the
+library and tabulates the answers.
 
-    python3 tools/generate/make_unicode_tables.py            # rewrite the two files
-    python3 tools/generate/make_unicode_tables.py --check    # exit 1 if they differ from what it would write
+    python3 tools/generate/make_unicode_tables.py            # writes the two files
+    python3 tools/generate/make_unicode_tables.py --check    # exit 1 if the files would change
 """
 
 import argparse
@@ -26,8 +26,8 @@ CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
 HANGUL = range(0xAC00, 0xD7A4)
 FLAGS = ["DROP", "SPACE", "CJK", "PUNCT", "MARK", "NONSTARTER", "DECOMP", "LOWER"]
 
-# A mark of the lowest combining class (1) and one of the highest (240): a code point that either
-# of them changes places with is a non-starter.
+# A mark of the lowest combining class (1) and one of the highest (240). A code point is a
+# non-starter if canonical ordering swaps it with either of them.
 LOWEST_CLASS, HIGHEST_CLASS = "\u0334", "\u0345"
 
 
@@ -37,11 +37,12 @@ def bert(**options):
 
 
 def swaps(nfd, first, second):
+    """Does canonical ordering put the second of two characters first?"""
     return first != second and nfd(first + second) == second + first
 
 
 class Probe:
-    """What the library does with each code point, step by step."""
+    """What each step of the library does with each code point."""
 
     def __init__(self):
         clean = bert(clean_text=True)
@@ -96,7 +97,7 @@ class Probe:
         return swaps(self.nfd, text, LOWEST_CLASS) or swaps(self.nfd, HIGHEST_CLASS, text)
 
     def rank_nonstarters(self):
-        """Order of the combining classes among the non-starters that accent stripping keeps."""
+        """The order of the combining classes of those non-starters that accent stripping keeps."""
         kept = [c for c, f in self.flags.items() if "NONSTARTER" in f and "MARK" not in f]
 
         def compare(a, b):
@@ -113,8 +114,9 @@ class Probe:
         return ranks
 
     def check_assumptions(self, white, strip):
-        """What runtime/normalizer.c relies on beyond the tables."""
-        for c in white:  # after cleaning, the only white space left is U+0020
+        """Checks what runtime/normalizer.c relies on and the tables do not say."""
+        # Cleaning leaves no white space but U+0020.
+        for c in white:
             assert self.flags[c] & {"DROP", "SPACE"} or c == 0x20, hex(c)
         for c, parts in self.decomposition.items():
             assert len(parts) <= (1 if "CJK" in self.flags[c] else 4), hex(c)
@@ -123,7 +125,7 @@ class Probe:
                 s = c - 0xAC00
                 jamo = [0x1100 + s // 588, 0x1161 + s % 588 // 28] + [0x11A7 + s % 28] * (s % 28 > 0)
                 assert parts == jamo, hex(c)
-            # stripping is decomposition with the marks removed, nothing else
+            # Accent stripping decomposes and removes the marks, and does nothing else.
             kept = "".join(chr(p) for p in parts if "MARK" not in self.flags[p])
             assert strip(chr(c)) == kept, hex(c)
             assert all(not self.flags[p] & {"DROP", "SPACE", "DECOMP"} for p in parts) \
@@ -137,7 +139,7 @@ class Probe:
 
 
 def share_pages(values, shift):
-    """Two-stage table: (number of each page, the distinct pages one after another)."""
+    """Makes a two-stage table: the number of each page, and the distinct pages in a row."""
     size, seen, numbers, pages = 1 << shift, {}, [], []
     for start in range(0, len(values), size):
         page = tuple(values[start:start + size])
@@ -168,7 +170,7 @@ def c_array(name, values, ctype):
 def property_tables(probe):
     records, values = {}, []
     for c in range(0x110000):
-        flags = probe.flags.get(c, {"DROP"})  # surrogates never reach the tables
+        flags = probe.flags.get(c, {"DROP"})  # A decoder never returns a surrogate.
         delta = probe.lower[c][0] - c if c in probe.lower else 0
         bits = sum(1 << i for i, flag in enumerate(FLAGS) if flag in flags)
         record = (delta, bits, probe.rank.get(c, 0))
@@ -201,60 +203,64 @@ def render(probe):
     dpages, dindices = share_pages(offsets, dshift)
     classes = max(probe.rank.values()) + 1
     banner = "/* SPDX-License-Identifier: Apache-2.0 */\n"
-    made = "Written by tools/generate/make_unicode_tables.py: do not edit."
+    made = "tools/generate/make_unicode_tables.py writes this file."
     names = [f"DISTIL_UNICODE_{name} = {1 << i}{',' * (i + 1 < len(FLAGS))}"
              for i, name in enumerate(FLAGS)]
     enum = "".join(f"    {name:{max(map(len, names))}} /* {text} */\n"
                    for name, text in zip(names, [
-                       "removed by text cleaning",
-                       "becomes U+0020 by text cleaning",
-                       "set between spaces as a Chinese character",
-                       "a word of its own",
-                       "non-spacing mark, removed by accent stripping",
-                       "combining class not 0: takes part in canonical ordering",
-                       "decomposes: a Hangul syllable, or see distil_unicode_parts",
-                       "lowercase differs"]))
+                       "cleaning removes it",
+                       "cleaning replaces it by U+0020",
+                       "a Chinese character, which gets spaces around it",
+                       "punctuation, which is a word of its own",
+                       "a non-spacing mark, which accent stripping removes",
+                       "its combining class is not 0, so ordering may move it",
+                       "it has a canonical decomposition",
+                       "its lowercase is another character"]))
     header = f"""{banner}/*
- * What each code point does in Hugging Face tokenizers {REFERENCE}, as tabulated from the library
- * itself. {made}
+ * What Hugging Face tokenizers {REFERENCE} does with each code point. The tables were made by asking
+ * the library itself. {made}
  */
 #ifndef DISTIL_RUNTIME_UNICODE_TABLES_H
 #define DISTIL_RUNTIME_UNICODE_TABLES_H
 
 #include <stdint.h>
 
-/* Bits of distil_unicode_record.flags. */
+/* The bits of distil_unicode_record.flags. */
 enum {{
 {enum}}};
 
-/* Combining classes among the non-starters that accent stripping keeps; the rank is their order. */
+/* The number of combining classes of those non-starters that accent stripping keeps. The rank of
+ * such a class is its position among them. */
 enum {{ DISTIL_UNICODE_RANKS = {classes} }};
 
 typedef struct distil_unicode_record {{
-    int32_t lower; /* add for the lowercase; U+0130 has U+0307 after it besides */
+    int32_t lower; /* lowercase minus code point; the lowercase of U+0130 also has U+0307 */
     uint8_t flags;
-    uint8_t rank; /* of its combining class, for non-starters that are not marks */
+    uint8_t rank; /* the rank of its combining class, if it is a non-starter and not a mark */
 }} distil_unicode_record;
 
-/* Two stages: a page for each {1 << shift} code points, an entry for each. */
+/* A two-stage table: the first array has the number of a page for each {1 << shift} code points, and the
+ * page has the index of a record for each code point. */
 extern const {c_type(pages)} distil_unicode_pages[{len(pages)}];
 extern const {c_type(indices)} distil_unicode_entries[{len(indices)}];
 extern const distil_unicode_record distil_unicode_records[{len(records)}];
 
-/* The same for decompositions, below U+{len(dpages) << dshift:04X}: offsets into the pool of parts. */
+/* The same for the decompositions of code points below U+{len(dpages) << dshift:04X}; the entries are offsets into the
+ * pool of parts. */
 extern const {c_type(dpages)} distil_unicode_part_pages[{len(dpages)}];
 extern const {c_type(dindices)} distil_unicode_part_offsets[{len(dindices)}];
 extern const {c_type(pool)} distil_unicode_part_pool[{len(pool)}];
 
-/* c at most U+10FFFF. */
+/* Returns the record of c, which is at most U+10FFFF. */
 static inline const distil_unicode_record *distil_unicode_lookup(uint32_t c)
 {{
     uint32_t page = distil_unicode_pages[c >> {shift}];
     return &distil_unicode_records[distil_unicode_entries[page << {shift} | (c & {(1 << shift) - 1})]];
 }}
 
-/* Canonical decomposition, in full, of c with DISTIL_UNICODE_DECOMP that is no Hangul syllable: the
- * first entry has the number of parts, 1 to 4, in bits 24 and up. */
+/* Returns the full canonical decomposition of c, which must have the flag DISTIL_UNICODE_DECOMP and
+ * be no Hangul syllable, since these decompose by arithmetic. The first entry has the number of
+ * parts, 1 to 4, in the bits from 24 on. */
 static inline const uint32_t *distil_unicode_parts(uint32_t c)
 {{
     uint32_t page = distil_unicode_part_pages[c >> {dshift}];
@@ -266,7 +272,7 @@ static inline const uint32_t *distil_unicode_parts(uint32_t c)
 """
     rows = "".join(f"    {{{d}, {f}, {r}}},\n" for d, f, r in records)
     source = f"""{banner}/*
- * Tables of unicode_tables.h. {made}
+ * The tables of unicode_tables.h. {made}
  */
 #include "runtime/unicode_tables.h"
 
@@ -288,7 +294,7 @@ const distil_unicode_record distil_unicode_records[{len(records)}] = {{
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="compare, do not write")
+    parser.add_argument("--check", action="store_true", help="compare the files instead of writing them")
     options = parser.parse_args()
     if tokenizers.__version__ != REFERENCE:
         sys.exit(f"tokenizers {tokenizers.__version__} found, {REFERENCE} expected: "
