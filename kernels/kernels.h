@@ -201,9 +201,6 @@ typedef void distil_quantize_fn(uint8_t *restrict q, float *restrict scale,
                                 int32_t *restrict zero_point, const float *restrict x,
                                 size_t x_stride, size_t rows, size_t depth);
 
-enum { DISTIL_QUANTIZE_MAX = 255 };
-#define DISTIL_QUANTIZE_RANGE_MIN 1e-30f
-
 /*
  * int8 matrix product of all rows of a with the column pairs pair_begin <= p < pair_end of w:
  *   sum  = sum_k (q[m][k] - zero_point[m]) * w[k][n]                       exact, int32

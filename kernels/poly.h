@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * exp, 2^y and GELU: the coefficients, and the scalar functions that define the bits of the
- * results.
+ * exp, 2^y, GELU and the scale of a quantised row: the coefficients, and the scalar functions that
+ * define the bits of the results.
  *
- * They consist of multiplication, fused multiply-add, addition, minimum, maximum and integer
- * operations. IEEE 754 defines each of these exactly, so vector code that keeps their order returns
- * the same bits. The functions of libm are not used, since their results differ between versions of
- * libm and between CPUs. tools/generate/make_poly.py computed the coefficients, and
+ * They consist of multiplication, fused multiply-add, addition, division, minimum, maximum and
+ * integer operations. IEEE 754 defines each of these exactly, so vector code that keeps their order
+ * returns the same bits. They call no transcendental function of libm, since results differ between
+ * versions of libm and between CPUs. tools/generate/make_poly.py computed the coefficients, and
  * tests/unit/kernels/check_kernels.c checks the error bounds stated below.
  */
 #ifndef DISTIL_KERNELS_POLY_H
@@ -79,6 +79,28 @@ static const float distil_gelu_cubics[4][DISTIL_GELU_PIECES] = {
     {0x1.2c5d36p-5f, 0x1.dfb52ap-4f, 0x1.9fc032p-4f, 0x1.7daa12p-6f, -0x1.d26a6ep-7f,
      -0x1.8b8ccep-7f, -0x1.0b9f4p-8f, -0x1.a72c3cp-11f},
 };
+
+/* The greatest integer of a quantised row, and the least range that is not quantised to zeros. */
+#define DISTIL_QUANTIZE_MAX 255
+#define DISTIL_QUANTIZE_RANGE_MIN 1e-30f
+
+/* Set the scale and the zero point of a row whose least element is lo <= 0 and whose greatest one
+ * is hi >= 0. Return the factor that turns its elements into integers, 0 if the range is too small.
+ */
+static inline float distil_quantize_scale(float *scale, int32_t *zero_point, float lo, float hi)
+{
+    float range = hi - lo;
+    float inverse;
+
+    *scale = 1.0f;
+    *zero_point = 0;
+    if (!(range >= DISTIL_QUANTIZE_RANGE_MIN))
+        return 0.0f;
+    inverse = (float)DISTIL_QUANTIZE_MAX / range;
+    *scale = range / (float)DISTIL_QUANTIZE_MAX;
+    *zero_point = (int32_t)lrintf(-lo * inverse);
+    return inverse;
+}
 
 static inline float distil_exp_neg(float x)
 {

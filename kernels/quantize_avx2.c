@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Quantisation of rows to u8, AVX2: contract in kernels.h. */
 #include "kernels/kernels.h"
-#include "kernels/quantize.inc"
+#include "kernels/poly.h"
 #include "kernels/simd_avx2.h"
 
 #include <assert.h>
@@ -70,7 +70,7 @@ void distil_quantize_avx2(uint8_t *restrict q, float *restrict scale, int32_t *r
         float lo, hi, inverse;
 
         find_range(&lo, &hi, x, depth);
-        inverse = choose_scale(scale + r, zero_point + r, lo, hi);
+        inverse = distil_quantize_scale(scale + r, zero_point + r, lo, hi);
         for (size_t k = 0; k < depth; k += 32)
             quantize_32(q + k / DISTIL_QUAD * quad_bytes, quad_bytes, x + k,
                         _mm256_set1_ps(inverse), _mm256_set1_epi32(zero_point[r]));

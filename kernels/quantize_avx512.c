@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Quantisation of rows to u8, AVX-512: contract in kernels.h. */
 #include "kernels/kernels.h"
-#include "kernels/quantize.inc"
+#include "kernels/poly.h"
 #include "kernels/simd_avx512.h"
 
 #include <assert.h>
@@ -113,7 +113,7 @@ static float scale_row(float *scale, int32_t *zero_point, const float *x, size_t
     float lo, hi;
 
     find_range(&lo, &hi, x, depth);
-    return choose_scale(scale, zero_point, lo, hi);
+    return distil_quantize_scale(scale, zero_point, lo, hi);
 }
 
 void distil_quantize_avx512(uint8_t *restrict q, float *restrict scale,

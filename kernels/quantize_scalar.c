@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Quantisation of rows to u8, scalar reference: contract in kernels.h. */
 #include "kernels/kernels.h"
-#include "kernels/quantize.inc"
+#include "kernels/poly.h"
 
 #include <assert.h>
+#include <math.h>
 
 /* Quantise one row of a tile of `rows` rows. q is the place of its first quad; the next quads
  * follow rows * 4 bytes apart. */
@@ -18,7 +19,7 @@ static void quantize_row(uint8_t *restrict q, float *restrict scale, int32_t *re
         lo = x[k] < lo ? x[k] : lo;
         hi = x[k] > hi ? x[k] : hi;
     }
-    inverse = choose_scale(scale, zero_point, lo, hi);
+    inverse = distil_quantize_scale(scale, zero_point, lo, hi);
     for (size_t k = 0; k < depth; k++) {
         long value = lrintf(x[k] * inverse) + *zero_point;
 

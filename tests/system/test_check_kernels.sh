@@ -5,8 +5,8 @@
 # with a scalar embedding kernel that is wrong at 96 dimensions, and expects that
 #   - exactly the cases of that shape fail;
 #   - the line "rerun: COMMAND" after a failure runs just that case, which fails in the same way;
-#   - the lines "level NAME: ..." count the variants of kernels/kernels.inc, and give the same reason
-#     for each excluded level as `distil isa`.
+#   - the lines "level NAME: ..." count the variants of kernels/kernels.inc, and give the same
+#     reason for each excluded level as `distil isa`.
 #
 # Environment: DISTIL_BUILD  the build directory (build)
 #              CC, SANITIZE  the compiler and the sanitizer flags of that build
