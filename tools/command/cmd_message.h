@@ -9,8 +9,8 @@
  */
 void cmd_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same for a line under an error that says what the user can do: it is indented by eight
- * spaces, so that it stands below the text of the error. */
+/* Write a line that says what the user can do about the error above it. Eight spaces at its
+ * beginning put it below the text of the error. */
 void cmd_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Report a mistake on the command line of `distil COMMAND`, and where its help is. Returns

@@ -11,6 +11,7 @@
 
 #include "runtime/base/buffer.h"
 #include "runtime/base/clock.h"
+#include "runtime/base/crc32.h"
 #include "tools/command/commands.h"
 #include "tools/serve/serve_environment.h"
 #include "tools/serve/serve_server.h"
@@ -28,7 +29,7 @@ static void reply_store(serve *s, serve_conn *conn, int status, const buffer *an
 
     serve_make_id(s, id);
     (void)snprintf(headers, sizeof headers, "x-amzn-RequestId: %s\r\nx-amz-crc32: %u\r\n", id,
-                   (unsigned)serve_store_crc32(answer->data, answer->size));
+                   (unsigned)crc32_ieee(answer->data, answer->size));
     reply.headers = headers;
     reply.body = (http_slice){answer->data, answer->size};
     serve_faults_apply(&reply, fault);

@@ -36,8 +36,8 @@ typedef struct serve_request {
 
 typedef struct serve_events {
     void *context; /* passed to the functions */
-    /* Receives a whole request. Someone calls serve_http_reply or serve_http_drop for it, now or
-     * later. */
+    /* Receives a whole request. The receiver calls serve_http_reply or serve_http_drop for it, now
+     * or later. */
     void (*request)(void *context, serve_conn *conn, const serve_request *request);
     /* Called if the connection ends before its request is answered. conn is invalid afterwards. */
     void (*gone)(void *context, serve_conn *conn, const serve_request *request);

@@ -700,15 +700,3 @@ int serve_store_call(serve_store *store, http_slice target, http_slice body, buf
     store->counts.refused += c.status != 0 && !c.condition_failed;
     return c.status != 0 ? c.status : 200;
 }
-
-uint32_t serve_store_crc32(const char *bytes, size_t size)
-{
-    uint32_t crc = 0xffffffffU;
-
-    for (size_t i = 0; i < size; i++) {
-        crc ^= (unsigned char)bytes[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320U : 0);
-    }
-    return ~crc;
-}

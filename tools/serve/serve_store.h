@@ -54,7 +54,4 @@ void serve_store_error(buffer *answer, const char *type, const char *message);
 
 serve_store_counts serve_store_count(const serve_store *store);
 
-/* Returns the CRC-32 of IEEE 802.3, the value of the header X-Amz-Crc32. */
-uint32_t serve_store_crc32(const char *bytes, size_t size);
-
 #endif
