@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CRC-32 four bits at a time. A table of 16 entries is enough: the store's answers, which are its
- * only input, are small. */
+/* CRC-32 four bits at a time, with a table of 16 entries. The function's inputs, such as answers of
+ * the store, are small, and so is its program to be. */
 #include "runtime/base/crc32.h"
 
 uint32_t crc32_ieee(const void *bytes, size_t size)

@@ -60,13 +60,13 @@ typedef struct json_value {
 
 /* Where and why a text is not JSON. */
 typedef struct json_error {
-    size_t offset; /* of the first byte that cannot be, or the length where the text ends early */
-    const char *what; /* static string: what was expected or is wrong there */
+    size_t offset;    /* of the first wrong byte, or the text's length if the text ends too early */
+    const char *what; /* what was expected or is wrong there: a static string */
 } json_error;
 
 /* Check text and set *root to its only value. Returns 0; or -1 with *error filled (error may be
  * NULL) and *root unchanged. text may be NULL if bytes is 0. The time is linear in bytes, and no
- * call recurses. */
+ * function recurses. */
 int json_parse(json_value *root, const char *text, size_t bytes, json_error *error);
 
 /* ---- index ---------------------------------------------------------------------------------- */

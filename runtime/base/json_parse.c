@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The strict check of a JSON text, which is the only pass that can meet an error, and the index of
- * long values that it fills on the way. */
+/* Checking a whole JSON text, so that no later function can meet a syntax error, and filling the
+ * index of long values on the way. */
 #include "runtime/base/json.h"
 
 #include <string.h>
@@ -93,8 +93,9 @@ static int scan_escape(scanner *s)
     return 0;
 }
 
-/* 1 if any of eight bytes is a control character, a quote, a backslash or not ASCII. Each term sets
- * the top bit of such bytes: x - 0x01.. & ~x does for a byte of x that is 0. */
+/* 1 if any of eight bytes is a control character, a quote, a backslash or not ASCII. Each of the
+ * terms below sets the top bit of one kind of byte. For example, x = word ^ quotes has a zero byte
+ * where the word has a quote, and (x - 0x01...01) & ~x sets the top bit of a zero byte. */
 static int any_special(const unsigned char *bytes)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), top_bits = 0x80 * ones;

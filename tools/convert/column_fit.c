@@ -67,8 +67,9 @@ static void reduce_sign(float *r, const float *v, float sign)
 
 /*
  * Check both sums of a lane: nonzero if one exceeds the limit. The arguments are the lane's eight
- * integers, from -127 to 127. Saturation to unsigned bytes leaves the positive ones of the integers
- * and of their negatives, so one instruction sums each kind.
+ * integers, from -127 to 127. Conversion to unsigned bytes turns negative numbers into 0, so the
+ * integers give the magnitudes of the positive ones and their negatives those of the negative ones.
+ * One instruction adds up each half.
  */
 static int exceeds(__m128i r_low, __m128i r_high)
 {

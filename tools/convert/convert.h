@@ -25,7 +25,7 @@ typedef struct conv_summary {
     uint64_t blob_bytes;
     uint32_t dim, hidden_dim, n_layers, n_heads, vocab_size, n_labels;
     double mean_range;    /* mean over weight columns of the largest weight / scale; at most 127 */
-    size_t texts, tokens; /* that calibration used */
+    size_t texts, tokens; /* numbers of texts and tokens that calibration used */
 } conv_summary;
 
 /*

@@ -42,7 +42,7 @@ typedef struct conv_forward {
     float *panels; /* the packed weights of one attention matrix or of both feed-forward matrices */
     float *wide;   /* (rows at a time, max(3 * dim, hidden_dim)) scratch */
     float *narrow; /* (rows at a time, dim) scratch */
-    void *scratch; /* of the attention kernel */
+    void *scratch; /* memory for the attention kernel */
 } conv_forward;
 
 /* Allocate the buffers from memory and set the residual to the normalised embeddings of the texts.

@@ -16,7 +16,7 @@ typedef struct hf_config {
     const char *path; /* path of config.json, for messages */
     uint32_t dim, hidden_dim, n_layers, n_heads;
     uint32_t vocab_size, max_positions;
-    uint32_t n_labels;   /* 0 if config.json says nothing: then the classifier's rows count */
+    uint32_t n_labels;   /* 0 if config.json gives none: then the classifier's weights decide */
     const char **labels; /* (n_labels) names from id2label; NULL before hf_config_set_labels */
 } hf_config;
 

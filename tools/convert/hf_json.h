@@ -22,8 +22,7 @@ typedef struct hf_json {
     const char *path;
     json_value root; /* an object */
     json_index index;
-    json_index_entry
-        entries[HF_JSON_ENTRIES]; /* enough for the outermost values, as the vocabulary */
+    json_index_entry entries[HF_JSON_ENTRIES]; /* enough for the long outer values */
 } hf_json;
 
 /* Read and parse a file of the folder and add it to the record. The text and the path belong to

@@ -7,7 +7,7 @@
 
 enum { NAME_BYTES = 160 };
 
-/* The file in which messages miss a tensor. */
+/* The file that messages name if a tensor is missing. */
 static const char *weights_path(const conv_checkpoint *checkpoint)
 {
     return checkpoint->index_path ? checkpoint->index_path : checkpoint->files[0].source.path;

@@ -146,7 +146,7 @@ static float round_column(pair_state *pair, int8_t *q, const float *column, size
     return 0;
 }
 
-/* The arrays of a matrix, which are const there. */
+/* Writable pointers to the arrays of a conv_matrix, whose own pointers are const. */
 typedef struct writable_matrix {
     int8_t *weights;
     uint16_t *order;

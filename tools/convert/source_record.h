@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The text of a blob's provenance section (docs/blob-format.md, 4.1). It grows by a line for each
- * file that the conversion reads.
+ * The text of a blob's provenance section (docs/blob-format.md, 4.1). The conversion appends a line
+ * for each file that it reads, and lines about its own version and options.
  */
 #ifndef DISTIL_TOOLS_CONVERT_SOURCE_RECORD_H
 #define DISTIL_TOOLS_CONVERT_SOURCE_RECORD_H

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CRC-32C and SHA-256 must give the published test vectors. CRC-32C must agree with a bit-by-bit
- * definition, and both must give the same result when the input comes in pieces.
+ * CRC-32C, CRC-32 and SHA-256 must give the published test vectors. CRC-32C must agree with a
+ * bit-by-bit definition. CRC-32C and SHA-256 must give the same result when the input comes in
+ * pieces.
  */
 #include <string.h>
 
 #include "runtime/base/checksum.h"
+#include "runtime/base/crc32.h"
 #include "runtime/base/hex.h"
 #include "tests/support/harness.h"
 
@@ -69,6 +71,18 @@ static void crc_definition(void)
         }
         harness_guard_free(&guard);
     }
+}
+
+static void crc32_vectors(void)
+{
+    static const char fox[] = "The quick brown fox jumps over the lazy dog";
+
+    if (!harness_case("crc32: published vectors"))
+        return;
+    CHECK(crc32_ieee("", 0) == 0);
+    CHECK(crc32_ieee("123456789", 9) == 0xcbf43926);
+    CHECK(crc32_ieee(fox, sizeof fox - 1) == 0x414fa339);
+    CHECK(crc32_ieee("{}", 2) == 2745614147); /* DynamoDB sends this sum with an empty object */
 }
 
 static void sha_of(uint8_t digest[32], const void *bytes, size_t size)
@@ -171,6 +185,7 @@ int main(int argc, char **argv)
     harness_init("test_checksum", argc, argv);
     crc_vectors();
     crc_definition();
+    crc32_vectors();
     sha_vectors();
     sha_lengths();
     sha_pieces();

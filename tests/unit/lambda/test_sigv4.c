@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "runtime/base/crc32.h"
 #include "lambda/aws/sigv4.h"
 #include "runtime/base/checksum.h"
 #include "runtime/base/hex.h"
@@ -376,19 +375,6 @@ static void test_long_secret(void)
     }
 }
 
-static void test_crc32(void)
-{
-    static const char fox[] = "The quick brown fox jumps over the lazy dog";
-
-    if (!harness_case("CRC-32"))
-        return;
-    CHECK(crc32_ieee("", 0) == 0);
-    CHECK(crc32_ieee("123456789", 9) == 0xcbf43926);
-    CHECK(crc32_ieee(fox, sizeof fox - 1) == 0x414fa339);
-    /* DynamoDB sends this checksum with its shortest answer. */
-    CHECK(crc32_ieee("{}", 2) == 2745614147);
-}
-
 /* ---- spellings and limits beyond the suite --------------------------------------------------- */
 
 typedef struct spelling {
@@ -480,7 +466,6 @@ int main(int argc, char **argv)
     test_known_answer();
     test_hmac();
     test_long_secret();
-    test_crc32();
     test_spellings();
     test_limits();
     return harness_finish();
