@@ -58,6 +58,7 @@ typedef struct row_range {
     int shared;  /* 1 if all threads share each step, 0 if the calling thread does all of it */
 } row_range;
 
+/* The first `rows` rows, shared by all threads. */
 static row_range all_rows(const pass *p, size_t rows)
 {
     distil_scratch *s = p->s;
@@ -65,21 +66,23 @@ static row_range all_rows(const pass *p, size_t rows)
     return (row_range){p, 0, rows, s->quantized, s->row_scale, s->row_zero, s->wide, 1};
 }
 
+/* The first row of a block, rounded up to an even one. Rounding up keeps the last block within
+ * DISTIL_ENC_MAX_BLOCK_ROWS. */
+static size_t first_of_block(const pass *p, size_t block)
+{
+    return block < p->blocks ? (p->rows * block / p->blocks + 1) & ~(size_t)1 : p->rows;
+}
+
+/* One block, which `thread` computes alone. */
 static row_range block_rows(const pass *p, size_t thread, size_t block)
 {
     distil_scratch *s = p->s;
-    size_t begin = p->rows * block / p->blocks & ~(size_t)1;
-    size_t end = block + 1 < p->blocks ? p->rows * (block + 1) / p->blocks & ~(size_t)1 : p->rows;
+    size_t begin = first_of_block(p, block), rows = first_of_block(p, block + 1) - begin;
+    uint8_t *q = s->quantized + begin * s->quantized_stride;
     float *wide = s->block_wide + thread * DISTIL_ENC_MAX_BLOCK_ROWS * p->w->hidden_dim;
 
-    return (row_range){p,
-                       begin,
-                       end - begin,
-                       s->quantized + begin * s->quantized_stride,
-                       s->row_scale + begin,
-                       s->row_zero + begin,
-                       wide,
-                       0};
+    assert(rows >= 1 && rows <= DISTIL_ENC_MAX_BLOCK_ROWS);
+    return (row_range){p, begin, rows, q, s->row_scale + begin, s->row_zero + begin, wide, 0};
 }
 
 /* ---- sharing a step ------------------------------------------------------------------------- */
