@@ -21,6 +21,16 @@ static float limit(float range)
     return range < DISTIL_ATTENTION_RANGE_MAX ? range : DISTIL_ATTENTION_RANGE_MAX;
 }
 
+/* Set the scale of a range whose integers go up to `max`. Return the factor that turns its elements
+ * into integers. */
+static float choose_scale(float *scale, float range, float max)
+{
+    int small = !(range >= DISTIL_ATTENTION_RANGE_MIN);
+
+    *scale = small ? 0.0f : range / max;
+    return small ? 0.0f : max / range;
+}
+
 /* Round t and clamp it to least .. most. A t that does not fit int32 or is NaN becomes `least`. */
 static int16_t to_integer(float t, int16_t least, int16_t most)
 {
@@ -44,8 +54,7 @@ static void pack_k(int16_t *to, float *scale, const float *k, size_t stride, siz
         }
         low = low > -DISTIL_ATTENTION_RANGE_MAX ? low : -DISTIL_ATTENTION_RANGE_MAX;
         high = limit(high);
-        inverse = distil_attention_inverse(high - low, DISTIL_ATTENTION_MAX_K);
-        scale[d] = distil_attention_scale(high - low, DISTIL_ATTENTION_MAX_K);
+        inverse = choose_scale(&scale[d], high - low, DISTIL_ATTENTION_MAX_K);
         for (size_t j = 0; j < rows; j++)
             to[j * head_dim + d] = to_integer(fmaf(k[j * stride + d], inverse, -low * inverse), 0,
                                               DISTIL_ATTENTION_MAX_K);
@@ -64,10 +73,9 @@ static void pack_v(int16_t *to, float *scale, const float *v, size_t stride, siz
         for (size_t j = 0; j < rows; j++)
             range = max_abs(range, v[j * stride + d]);
         range = limit(range);
-        inverse = distil_attention_inverse(range, most);
+        inverse = choose_scale(&scale[d], range, most);
         for (size_t j = 0; j < rows; j++)
             to[j * head_dim + d] = to_integer(v[j * stride + d] * inverse, (int16_t)-most, most);
-        scale[d] = distil_attention_scale(range, most);
     }
 }
 
@@ -76,13 +84,13 @@ static void pack_v(int16_t *to, float *scale, const float *v, size_t stride, siz
 static float score(int32_t *restrict s, const float *restrict q, const int16_t *restrict k,
                    const float *restrict scale_k, size_t rows, size_t head_dim)
 {
-    float range = 0.0f, inverse;
+    float range = 0.0f, inverse, scale;
     int16_t integers[DISTIL_ATTENTION_MAX_HEAD];
 
     for (size_t d = 0; d < head_dim; d++)
         range = max_abs(range, q[d] * scale_k[d]);
     range = limit(range);
-    inverse = distil_attention_inverse(range, DISTIL_ATTENTION_MAX_Q);
+    inverse = choose_scale(&scale, range, DISTIL_ATTENTION_MAX_Q);
     for (size_t d = 0; d < head_dim; d++)
         integers[d] = to_integer(q[d] * scale_k[d] * inverse, -DISTIL_ATTENTION_MAX_Q,
                                  DISTIL_ATTENTION_MAX_Q);
@@ -91,7 +99,7 @@ static float score(int32_t *restrict s, const float *restrict q, const int16_t *
         for (size_t d = 0; d < head_dim; d++)
             s[j] += integers[d] * k[j * head_dim + d];
     }
-    return distil_attention_scale(range, DISTIL_ATTENTION_MAX_Q);
+    return scale;
 }
 
 /* Replace each score by its weight exp2_((s[j] - max s) * factor), and return the sum of the

@@ -13,6 +13,15 @@
 
 #include "kernels/kernels.h"
 
+/* Return 1 if every CPU of `level` can run code of the level `base`. That is so for every lower
+ * level but one: a CPU of an AVX-512 level need not have AVX-VNNI. */
+static inline int distil_level_contains(distil_level level, distil_level base)
+{
+    if (base == DISTIL_LEVEL_AVXVNNI)
+        return level == DISTIL_LEVEL_AVXVNNI;
+    return level >= base;
+}
+
 /* The CPUID leaves and the XCR0 value that decide which levels a CPU can run. */
 typedef struct distil_cpuid {
     uint32_t max_leaf;

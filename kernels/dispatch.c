@@ -2,6 +2,7 @@
 /*
  * Fills the table of a level from the list of variants, kernels.inc.
  */
+#include "kernels/cpu.h"
 #include "kernels/kernels.h"
 
 static const unsigned char tile_rows[DISTIL_LEVEL_COUNT] = {

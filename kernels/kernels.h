@@ -63,15 +63,6 @@ enum {
 #undef LEVEL
 };
 
-/* Return 1 if every CPU of `level` can run code of the level `base`. That is so for every lower
- * level but one: a CPU of an AVX-512 level need not have AVX-VNNI. */
-static inline int distil_level_contains(distil_level level, distil_level base)
-{
-    if (base == DISTIL_LEVEL_AVXVNNI)
-        return level == DISTIL_LEVEL_AVXVNNI;
-    return level >= base;
-}
-
 /* ---- panel geometry ------------------------------------------------------------------------- */
 
 enum {
@@ -271,16 +262,6 @@ static inline int16_t distil_attention_max_v(size_t rows)
 #define DISTIL_ATTENTION_RANGE_MAX 1e15f
 #define DISTIL_ATTENTION_RANGE_MIN 1e-30f
 
-static inline float distil_attention_inverse(float range, float max)
-{
-    return range >= DISTIL_ATTENTION_RANGE_MIN ? max / range : 0.0f;
-}
-
-static inline float distil_attention_scale(float range, float max)
-{
-    return range >= DISTIL_ATTENTION_RANGE_MIN ? range / max : 0.0f;
-}
-
 /* Bytes of scratch that any variant of attention needs: K and V as int16, with the rows padded to a
  * multiple of 16, and the scores and the integers of Q of one tile. */
 static inline size_t distil_attention_scratch(size_t rows, size_t head_dim)
@@ -301,8 +282,7 @@ static inline size_t distil_attention_scratch(size_t rows, size_t head_dim)
 typedef void distil_dense_fn(float *restrict out, const float *restrict x, const float *restrict w,
                              const float *restrict bias, size_t depth, size_t cols, int relu);
 
-/*
- * Softmax of n >= 1 floats in place: x[i] = exp_(x[i] - max x) * (1 / tree(lanes: z += exp_(...))).
+/* Softmax of n >= 1 floats in place: x[i] = exp_(x[i] - max x) * (1 / tree(lanes: z += exp_(...))).
  */
 typedef void distil_softmax_fn(float *x, size_t n);
 
