@@ -21,8 +21,7 @@ static float limit(float range)
     return range < DISTIL_ATTENTION_RANGE_MAX ? range : DISTIL_ATTENTION_RANGE_MAX;
 }
 
-/* Set the scale of a range whose integers go up to `max`. Return the factor that turns its elements
- * into integers. */
+/* Set the scale of a range whose integers go up to `max`, and return the factor that makes them. */
 static float choose_scale(float *scale, float range, float max)
 {
     int small = !(range >= DISTIL_ATTENTION_RANGE_MIN);

@@ -33,8 +33,7 @@
  *   scalar      the x86-64 baseline
  *   avx2        AVX2, FMA, BMI2, and an operating system that saves the ymm registers
  *   avxvnni     avx2 and AVX-VNNI
- *   avx512      avx2, AVX-512 F, BW, DQ and VL, and an operating system that saves the zmm
- *               registers
+ *   avx512      avx2, AVX-512 F, BW, DQ, VL, and an operating system that saves the zmm registers
  *   avx512vnni  avx512 and AVX-512 VNNI
  */
 #define DISTIL_LEVELS(LEVEL)                                                                       \
@@ -282,8 +281,7 @@ static inline size_t distil_attention_scratch(size_t rows, size_t head_dim)
 typedef void distil_dense_fn(float *restrict out, const float *restrict x, const float *restrict w,
                              const float *restrict bias, size_t depth, size_t cols, int relu);
 
-/* Softmax of n >= 1 floats in place: x[i] = exp_(x[i] - max x) * (1 / tree(lanes: z += exp_(...))).
- */
+/* Softmax of n >= 1 floats in place: x[i] = exp_(x[i] - max x) * (1 / tree(lanes: z += exp_())). */
 typedef void distil_softmax_fn(float *x, size_t n);
 
 /* The list of operations. The table, the declarations, the tests and the benchmarks expand it. */
