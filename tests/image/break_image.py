@@ -62,6 +62,11 @@ class Draft:
     def entry(self, path: str) -> tarfile.TarInfo:
         return next(t for layer in self.layers for t, _ in layer if t.name.rstrip("/") == path)
 
+    def change(self, path: str, **fields: Any) -> None:
+        """Change fields of the tar entry at this path."""
+        for name, value in fields.items():
+            setattr(self.entry(path), name, value)
+
     def add(self, path: str, content: bytes = b"", layer: int = -1, **fields: Any) -> None:
         info = tarfile.TarInfo(path)
         info.mode, info.size = 0o644, len(content)
@@ -110,289 +115,130 @@ class Draft:
             change(out)
 
 
-BREAKAGES: dict[str, tuple[str, Callable[[Draft], None]]] = {}
+def change_written_blob(image: Draft, layer: int, change: Callable[[Path], Any]) -> None:
+    """Apply a change to the blob of a layer after the layout has been written."""
+
+    def apply(out: Path) -> None:
+        digest = image.manifest["layers"][layer]["digest"].removeprefix("sha256:")
+        change(out / "blobs/sha256" / digest)
+
+    image.late.append(apply)
 
 
-def breaks(rule: str) -> Callable[[Callable[[Draft], None]], None]:
-    def add(function: Callable[[Draft], None]) -> None:
-        BREAKAGES[function.__name__] = (rule, function)
-
-    return add
-
-
-# ---- manifest ---------------------------------------------------------------------------------
+def alter_gzip_header(blob: Path) -> None:
+    """Change byte 9, which names the operating system and does not affect unpacking."""
+    content = bytearray(blob.read_bytes())
+    content[9] = 7
+    blob.write_bytes(content)
 
 
-@breaks("single-manifest")
-def attestation_beside(image: Draft) -> None:
-    image.index["manifests"].append(copy.deepcopy(image.index["manifests"][0]))
-
-
-@breaks("single-manifest")
-def manifest_list(image: Draft) -> None:
-    image.manifest["mediaType"] = "application/vnd.oci.image.index.v1+json"
-
-
-@breaks("media-types")
-def zstd_layer(image: Draft) -> None:
-    image.manifest["layers"][0]["mediaType"] = "application/vnd.oci.image.layer.v1.tar+zstd"
-
-
-@breaks("media-types")
-def uncompressed_layer(image: Draft) -> None:
-    image.compress = lambda data: data
-
-
-@breaks("media-types")
-def mixed_types(image: Draft) -> None:
-    image.manifest["config"]["mediaType"] = "application/vnd.docker.container.image.v1+json"
-
-
-@breaks("digests")
-def altered_blob(image: Draft) -> None:
-    def alter(out: Path) -> None:
-        layer = image.manifest["layers"][1]["digest"].removeprefix("sha256:")
-        with (out / "blobs/sha256" / layer).open("r+b") as blob:
-            # Byte 9 of a gzip file names the operating system and does not affect unpacking.
-            blob.seek(9)
-            blob.write(b"\7")
-
-    image.late.append(alter)
-
-
-@breaks("digests")
-def missing_blob(image: Draft) -> None:
-    def remove(out: Path) -> None:
-        layer = image.manifest["layers"][0]["digest"].removeprefix("sha256:")
-        (out / "blobs/sha256" / layer).unlink()
-
-    image.late.append(remove)
-
-
-@breaks("digests")
-def other_diff_id(image: Draft) -> None:
-    image.diff_ids = ["sha256:" + "0" * 64]
-
-
-@breaks("stray-blobs")
-def stray_blob(image: Draft) -> None:
-    image.late.append(lambda out: (out / "blobs/sha256" / ("0" * 64)).touch())
-
-
-@breaks("manifest-size")
-def large_manifest(image: Draft) -> None:
-    image.manifest["annotations"] = {"note": "x" * 25_400}
-
-
-# ---- configuration ----------------------------------------------------------------------------
-
-
-@breaks("platform")
-def other_platform(image: Draft) -> None:
-    image.config["architecture"] = "arm64"
-
-
-@breaks("history")
-def no_history(image: Draft) -> None:
-    del image.config["history"]
-
-
-@breaks("history")
-def short_history(image: Draft) -> None:
-    image.config["history"][0]["empty_layer"] = True
-
-
-@breaks("entrypoint")
-def shell_form(image: Draft) -> None:
-    image.settings["Entrypoint"] = ["/bin/sh", "-c", "/app/bootstrap"]
-
-
-@breaks("entrypoint")
-def relative_entrypoint(image: Draft) -> None:
-    image.settings["Entrypoint"] = ["app/bootstrap"]
-
-
-@breaks("entrypoint")
-def symlinked_entrypoint(image: Draft) -> None:
+def link_entrypoint(image: Draft) -> None:
     image.replace(PROGRAM, b"")
-    image.entry(PROGRAM).type = tarfile.SYMTYPE
-    image.entry(PROGRAM).linkname = "/app/program"
+    image.change(PROGRAM, type=tarfile.SYMTYPE, linkname="/app/program")
 
 
-@breaks("entrypoint")
-def command_too(image: Draft) -> None:
-    image.settings["Cmd"] = ["handler"]
-
-
-@breaks("working-directory")
-def no_such_directory(image: Draft) -> None:
-    image.settings["WorkingDir"] = "/srv"
-
-
-@breaks("environment")
-def secret_in_environment(image: Draft) -> None:
-    image.settings["Env"].append("AWS_SECRET_ACCESS_KEY=none")
-
-
-@breaks("environment")
-def secret_of_the_function(image: Draft) -> None:
-    image.settings["Env"].append("DISTIL_API_TOKEN=everybody-who-pulls-knows-it")
-
-
-@breaks("environment")
-def other_model_named(image: Draft) -> None:
-    image.settings["Env"] = ["DISTIL_MODEL=/opt/model.distil"]
-
-
-@breaks("labels")
-def no_labels(image: Draft) -> None:
-    del image.settings["Labels"]
-
-
-@breaks("labels")
-def unknown_revision(image: Draft) -> None:
-    image.settings["Labels"]["org.opencontainers.image.revision"] = "unknown"
-
-
-@breaks("model-hash")
-def other_model_label(image: Draft) -> None:
-    image.settings["Labels"]["distil.model.sha256"] = "0" * 64
-
-
-# ---- files ------------------------------------------------------------------------------------
-
-
-@breaks("layers")
-def one_layer(image: Draft) -> None:
+def merge_layers(image: Draft) -> None:
     image.layers = [image.layers[0] + image.layers[1][1:]]
     del image.config["history"][1], image.manifest["layers"][1]
 
 
-@breaks("layers")
-def three_layers(image: Draft) -> None:
+def add_layer(image: Draft) -> None:
     image.layers.append([])
     image.config["history"].append({"created_by": "nothing"})
 
 
-@breaks("parents")
-def missing_parent(image: Draft) -> None:
-    image.layers[1] = [entry for entry in image.layers[1] if entry[0].name != "var"]
-
-
-@breaks("parents")
-def late_parent(image: Draft) -> None:
-    image.layers[0].reverse()
-
-
-@breaks("hard-links")
-def hard_link(image: Draft) -> None:
-    image.add("app/bootstrap2", type=tarfile.LNKTYPE, linkname=PROGRAM)
-
-
-@breaks("file-types")
-def device(image: Draft) -> None:
-    image.add("dev/null", type=tarfile.CHRTYPE, devmajor=1, devminor=3)
-
-
-@breaks("file-types")
-def symbolic_link(image: Draft) -> None:
-    image.add("app/link", type=tarfile.SYMTYPE, linkname="bootstrap")
-
-
-@breaks("file-types")
-def whiteout(image: Draft) -> None:
-    image.add("app/.wh.old")
-
-
-@breaks("duplicates")
-def hidden_model(image: Draft) -> None:
-    image.add(MODEL, b"another")
-
-
-@breaks("names")
-def climbing_name(image: Draft) -> None:
-    image.add("app/../../etc/passwd", b"root")
-
-
-@breaks("owner")
-def other_owner(image: Draft) -> None:
-    image.entry(MODEL).uid = 993
-
-
-@breaks("setuid")
-def capable_program(image: Draft) -> None:
-    headers = {"SCHILY.xattr.security.capability": "\x01\x00\x00\x02"}
-    image.entry(PROGRAM).pax_headers = headers
-
-
-@breaks("setuid")
-def setuid_program(image: Draft) -> None:
-    image.entry(PROGRAM).mode = 0o4755
-
-
-@breaks("modes")
-def private_model(image: Draft) -> None:
-    image.entry(MODEL).mode = 0o600
-
-
-@breaks("modes")
-def writable_directory(image: Draft) -> None:
-    image.entry("tmp").mode = 0o777
-
-
-@breaks("reproducible")
-def file_time(image: Draft) -> None:
-    image.entry(PROGRAM).mtime = 1_700_000_000
-
-
-@breaks("reproducible")
-def gzip_time(image: Draft) -> None:
-    image.gzip_time = 1_700_000_000
-
-
-@breaks("expected-files")
-def left_over(image: Draft) -> None:
-    image.add("app/bootstrap.map", b"text")
-
-
-@breaks("expected-files")
-def no_mount_point(image: Draft) -> None:
-    image.drop("proc")
-
-
-@breaks("no-shell")
-def shell(image: Draft) -> None:
-    image.add("app/sh", b"\x7fELF", mode=0o755)
-
-
-@breaks("no-shell")
-def script(image: Draft) -> None:
-    image.replace(PROGRAM, b"#!/app/interpreter\n")
-
-
-@breaks("static-program")
-def other_machine(image: Draft) -> None:
+def name_other_machine(image: Draft) -> None:
     program = bytearray(next(data for info, data in image.layers[1] if info.name == PROGRAM))
     program[18:20] = (183).to_bytes(2, "little")
     image.replace(PROGRAM, bytes(program))
 
 
-@breaks("certificates")
-def no_certificates(image: Draft) -> None:
+def add_bad_certificates(image: Draft) -> None:
     image.add("etc/ssl", type=tarfile.DIRTYPE, mode=0o755)
     image.add("etc/ssl/certs", type=tarfile.DIRTYPE, mode=0o755)
     image.add("etc/ssl/certs/ca-certificates.crt", b"none\n")
 
 
-@breaks("size")
-def too_large(image: Draft) -> None:
+def enlarge_model(image: Draft) -> None:
     content = bytes(80_000_001)
     image.replace(MODEL, content)
     image.settings["Labels"]["distil.model.sha256"] = hashlib.sha256(content).hexdigest()
 
 
-# ---- programs: DISTIL_BREAK tells tests/image/stand_in.c how to misbehave -----------------------
-
+OCI = "application/vnd.oci.image."
+REVISION = "org.opencontainers.image.revision"
+CAPABILITY = {"SCHILY.xattr.security.capability": "\x01\x00\x00\x02"}
+# Each broken image: its name, the rule that must refuse it, and the change that breaks it.
+BREAKAGES: dict[str, tuple[str, Callable[[Draft], Any]]] = {
+    # ---- manifest
+    "attestation_beside": ("single-manifest", lambda i: i.index["manifests"].append(
+        copy.deepcopy(i.index["manifests"][0]))),
+    "manifest_list": ("single-manifest", lambda i: i.manifest.update(
+        mediaType=OCI + "index.v1+json")),
+    "zstd_layer": ("media-types", lambda i: i.manifest["layers"][0].update(
+        mediaType=OCI + "layer.v1.tar+zstd")),
+    "uncompressed_layer": ("media-types", lambda i: setattr(i, "compress", lambda data: data)),
+    "mixed_types": ("media-types", lambda i: i.manifest["config"].update(
+        mediaType="application/vnd.docker.container.image.v1+json")),
+    "altered_blob": ("digests", lambda i: change_written_blob(i, 1, alter_gzip_header)),
+    "missing_blob": ("digests", lambda i: change_written_blob(i, 0, Path.unlink)),
+    "other_diff_id": ("digests", lambda i: i.diff_ids.append("sha256:" + "0" * 64)),
+    "stray_blob": ("stray-blobs", lambda i: i.late.append(
+        lambda out: (out / "blobs/sha256" / ("0" * 64)).touch())),
+    "large_manifest": ("manifest-size", lambda i: i.manifest.update(
+        annotations={"note": "x" * 25_400})),
+    # ---- configuration
+    "other_platform": ("platform", lambda i: i.config.update(architecture="arm64")),
+    "no_history": ("history", lambda i: i.config.pop("history")),
+    "short_history": ("history", lambda i: i.config["history"][0].update(empty_layer=True)),
+    "shell_form": ("entrypoint", lambda i: i.settings.update(
+        Entrypoint=["/bin/sh", "-c", "/app/bootstrap"])),
+    "relative_entrypoint": ("entrypoint", lambda i: i.settings.update(
+        Entrypoint=["app/bootstrap"])),
+    "symlinked_entrypoint": ("entrypoint", link_entrypoint),
+    "command_too": ("entrypoint", lambda i: i.settings.update(Cmd=["handler"])),
+    "no_such_directory": ("working-directory", lambda i: i.settings.update(WorkingDir="/srv")),
+    "secret_in_environment": ("environment", lambda i: i.settings["Env"].append(
+        "AWS_SECRET_ACCESS_KEY=none")),
+    "secret_of_the_function": ("environment", lambda i: i.settings["Env"].append(
+        "DISTIL_API_TOKEN=everybody-who-pulls-knows-it")),
+    "other_model_named": ("environment", lambda i: i.settings.update(
+        Env=["DISTIL_MODEL=/opt/model.distil"])),
+    "no_labels": ("labels", lambda i: i.settings.pop("Labels")),
+    "unknown_revision": ("labels", lambda i: i.settings["Labels"].update({REVISION: "unknown"})),
+    "other_model_label": ("model-hash", lambda i: i.settings["Labels"].update(
+        {"distil.model.sha256": "0" * 64})),
+    # ---- files
+    "one_layer": ("layers", merge_layers),
+    "three_layers": ("layers", add_layer),
+    "missing_parent": ("parents", lambda i: i.drop("var")),
+    "late_parent": ("parents", lambda i: i.layers[0].reverse()),
+    "hard_link": ("hard-links", lambda i: i.add(
+        "app/bootstrap2", type=tarfile.LNKTYPE, linkname=PROGRAM)),
+    "device": ("file-types", lambda i: i.add(
+        "dev/null", type=tarfile.CHRTYPE, devmajor=1, devminor=3)),
+    "symbolic_link": ("file-types", lambda i: i.add(
+        "app/link", type=tarfile.SYMTYPE, linkname="bootstrap")),
+    "whiteout": ("file-types", lambda i: i.add("app/.wh.old")),
+    "hidden_model": ("duplicates", lambda i: i.add(MODEL, b"another")),
+    "climbing_name": ("names", lambda i: i.add("app/../../etc/passwd", b"root")),
+    "other_owner": ("owner", lambda i: i.change(MODEL, uid=993)),
+    "capable_program": ("setuid", lambda i: i.change(PROGRAM, pax_headers=CAPABILITY)),
+    "setuid_program": ("setuid", lambda i: i.change(PROGRAM, mode=0o4755)),
+    "private_model": ("modes", lambda i: i.change(MODEL, mode=0o600)),
+    "writable_directory": ("modes", lambda i: i.change("tmp", mode=0o777)),
+    "file_time": ("reproducible", lambda i: i.change(PROGRAM, mtime=1_700_000_000)),
+    "gzip_time": ("reproducible", lambda i: setattr(i, "gzip_time", 1_700_000_000)),
+    "left_over": ("expected-files", lambda i: i.add("app/bootstrap.map", b"text")),
+    "no_mount_point": ("expected-files", lambda i: i.drop("proc")),
+    "shell": ("no-shell", lambda i: i.add("app/sh", b"\x7fELF", mode=0o755)),
+    "script": ("no-shell", lambda i: i.replace(PROGRAM, b"#!/app/interpreter\n")),
+    "other_machine": ("static-program", name_other_machine),
+    "no_certificates": ("certificates", add_bad_certificates),
+    "too_large": ("size", enlarge_model),
+    "layer_of_another_image": ("unpacks", lambda i: i.diff_ids.extend(["sha256:" + "0" * 64] * 2)),
+}  # fmt: skip
+# DISTIL_BREAK tells tests/image/stand_in.c how to misbehave.
 for _how, _rule in {
     "exits": "answers",
     "fails-to-start": "answers",
@@ -408,16 +254,10 @@ for _how, _rule in {
     "eats-32-mb": "memory",
     "stores-nothing": "store",
 }.items():
-
-    def _break(image: Draft, how: str = _how) -> None:
-        image.settings["Env"].append(f"DISTIL_BREAK={how}")
-
-    BREAKAGES[_how] = (_rule, _break)
-
-
-@breaks("unpacks")
-def layer_of_another_image(image: Draft) -> None:
-    image.diff_ids = ["sha256:" + "0" * 64] * 2
+    BREAKAGES[_how] = (
+        _rule,
+        lambda i, how=_how: i.settings["Env"].append(f"DISTIL_BREAK={how}"),
+    )
 
 
 def main() -> int:

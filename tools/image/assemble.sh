@@ -122,5 +122,6 @@ cat >"$out/manifest.json" <<END
   "Layers": ["blobs/sha256/$weights_digest", "blobs/sha256/$program_digest"]
 }]
 END
-deterministic_tar --mode=u=rwX,go=rX -C "$out" -cf "$out.tar" blobs index.json manifest.json oci-layout
+deterministic_tar --mode=u=rwX,go=rX -C "$out" -cf "$out.tar" \
+    blobs index.json manifest.json oci-layout
 echo "sha256:$digest"
