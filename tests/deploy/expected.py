@@ -10,7 +10,7 @@ VERSION = ("AWS/Lambda", {"FunctionName": FUNCTION, "Resource": FUNCTION + ":liv
                           "ExecutedVersion": "*"})
 
 # name: (namespace and dimensions, metric, statistic, seconds of a period, periods, how many of them
-#        must exceed the threshold, comparison, threshold)
+#        must breach the threshold, comparison, threshold)
 ALARMS = {
     "latency-p95": (OURS, "InferenceLatencyMs", "p95", 60, 5, 3, ">", 500),
     "analysis-errors": (OURS, "AnalysisErrors", "Sum", 60, 1, 1, ">", 0),
