@@ -84,8 +84,8 @@ static const float distil_gelu_cubics[4][DISTIL_GELU_PIECES] = {
 #define DISTIL_QUANTIZE_MAX 255
 #define DISTIL_QUANTIZE_RANGE_MIN 1e-30f
 
-/* Set the scale and the zero point of a row whose elements range from lo <= 0 to hi >= 0. Return the
- * factor that turns its elements into integers, 0 if the range is too small. */
+/* Set the scale and the zero point of a row with elements in lo .. hi, where lo <= 0 <= hi. Return
+ * the factor that turns its elements into integers, 0 if the range is too small. */
 static inline float distil_quantize_scale(float *scale, int32_t *zero_point, float lo, float hi)
 {
     float range = hi - lo, inverse;
