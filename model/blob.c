@@ -80,7 +80,8 @@ distil_blob_code distil_blob_refuse(distil_blob_error *error, distil_blob_code c
     return code;
 }
 
-/* The same for a system call that has failed with sys_errno. */
+/* Fills *error (may be NULL) for a file on which a system call failed with sys_errno; returns
+ * code. */
 static distil_blob_code refuse_file(distil_blob_error *error, distil_blob_code code, int sys_errno,
                                     const char *what)
 {

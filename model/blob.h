@@ -61,13 +61,13 @@ typedef struct distil_blob {
 distil_blob_code distil_blob_open(distil_blob *blob, const char *path, distil_blob_verify verify,
                                   distil_blob_error *error);
 
-/* The same for a descriptor of a regular file, from offset 0. The descriptor stays the caller's,
- * who may close it as soon as this returns. */
+/* Maps and checks a regular file by its descriptor, from offset 0. The descriptor stays the
+ * caller's, who may close it as soon as this returns. Errors are as for distil_blob_open. */
 distil_blob_code distil_blob_open_fd(distil_blob *blob, int fd, distil_blob_verify verify,
                                      distil_blob_error *error);
 
-/* The same for bytes in memory, which must outlive the blob. Bytes that are not 64-byte aligned are
- * refused with BAD_STRUCTURE. */
+/* Checks a blob in memory, which must outlive *blob. Bytes that are not 64-byte aligned are refused
+ * with BAD_STRUCTURE. Errors are as for distil_blob_open. */
 distil_blob_code distil_blob_open_memory(distil_blob *blob, const void *bytes, size_t size,
                                          distil_blob_verify verify, distil_blob_error *error);
 

@@ -18,7 +18,7 @@ distil_blob_code distil_blob_refuse(distil_blob_error *error, distil_blob_code c
 /* ---- checks, in the order in which opening makes them --------------------------------------- */
 
 /* Checks the header and the section table: points 1 to 8 of section 6 of docs/blob-format.md. Reads
- * nothing else. After this the functions below may use the sections. */
+ * nothing else. After it, other checks may use the sections. */
 distil_blob_code distil_blob_check_layout(const distil_blob *blob, distil_blob_error *error);
 
 /* Compares checksums with the content, as far as `verify` asks for it: points 15 and 16. */

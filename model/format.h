@@ -96,8 +96,8 @@ typedef enum distil_section_kind {
     DISTIL_SECTION_FFN_OUT,        /* matrix (hidden_dim, dim) */
     DISTIL_SECTION_FFN_NORM,       /* f32 gamma[dim], beta[dim] */
 
-    DISTIL_SECTION_HEAD_DENSE, /* f32 weight (dim, dim), a row for each input; then bias[dim] */
-    DISTIL_SECTION_HEAD_OUT,   /* f32 weight (dim, label_cols), likewise; then bias[label_cols] */
+    DISTIL_SECTION_HEAD_DENSE, /* f32 weight (dim, dim), bias[dim]; a row for each input */
+    DISTIL_SECTION_HEAD_OUT,   /* f32 weight (dim, label_cols), bias[label_cols] */
     DISTIL_SECTION_KIND_END
 } distil_section_kind;
 

@@ -83,8 +83,8 @@ static distil_status run_pass(distil_context *c, distil_result *results,
     return DISTIL_OK;
 }
 
-/* The same with the default arithmetic, whatever rounding mode the caller has set; the caller's
- * mode is restored afterwards. */
+/* Runs a pass as run_pass does, but with the default arithmetic. It restores the rounding mode that
+ * the caller has set. */
 static distil_status run_pass_rounding_to_nearest(distil_context *c, distil_result *results,
                                                   const distil_scores *scores, size_t texts)
 {

@@ -23,8 +23,9 @@ size_t distil_cpus_affinity(void);
  */
 size_t distil_cpus_quota(const char *root);
 
-/* Returns the smaller of the two numbers above. It opens and reads files, keeps errno, and is not a
- * cancellation point. */
+/* Returns how many CPUs this process may keep busy: the CPUs of the affinity mask or those of the
+ * quota, whichever are fewer. It opens and reads files, keeps errno, and is not a cancellation
+ * point. */
 size_t distil_cpus_usable(void);
 
 #endif

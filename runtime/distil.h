@@ -173,9 +173,9 @@ DISTIL_API const char *distil_version(void);
 typedef enum distil_isa {
     DISTIL_ISA_SCALAR = 0,     /* plain x86-64 */
     DISTIL_ISA_AVX2 = 1,       /* AVX2, FMA, BMI2 */
-    DISTIL_ISA_AVXVNNI = 2,    /* the same and AVX-VNNI */
+    DISTIL_ISA_AVXVNNI = 2,    /* AVX2, FMA, BMI2 and AVX-VNNI */
     DISTIL_ISA_AVX512 = 3,     /* AVX2, FMA, BMI2, and AVX-512 F, BW, DQ, VL */
-    DISTIL_ISA_AVX512VNNI = 4, /* the same and AVX-512 VNNI */
+    DISTIL_ISA_AVX512VNNI = 4, /* all of DISTIL_ISA_AVX512, and AVX-512 VNNI */
     DISTIL_ISA_BEST = 255      /* the best level that this machine has */
 } distil_isa;
 
@@ -244,8 +244,9 @@ typedef struct distil_options {
 DISTIL_CHECKED distil_status distil_model_open(distil_model **model, const char *path,
                                                const distil_options *options, distil_error *error);
 
-/* Opens a blob by a descriptor of a regular file, which is read from its first byte whatever its
- * file offset is. The descriptor stays the caller's, who may close it as soon as this returns. */
+/* Opens a blob by a descriptor of a regular file. The blob begins at the first byte of the file,
+ * whatever the descriptor's file offset is. The descriptor stays the caller's, who may close it as
+ * soon as this returns. */
 DISTIL_CHECKED distil_status distil_model_open_fd(distil_model **model, int fd,
                                                   const distil_options *options,
                                                   distil_error *error);

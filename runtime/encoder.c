@@ -95,8 +95,8 @@ enum { MIN_PART_NS = 2000 };
  * multiply-adds of int8, int16 and float products, in one nanosecond. */
 enum { QUANTIZED_PER_NS = 2, MACS_PER_NS = 128, WORD_MACS_PER_NS = 64, FLOAT_MACS_PER_NS = 16 };
 
-/* The number of parts for n items that take one thread `work_ns` together: at most `most`, and none
- * shorter than MIN_PART_NS. */
+/* Returns the number of parts for n items that take one thread work_ns nanoseconds together: at
+ * most `most`, and none shorter than MIN_PART_NS. */
 static size_t count_parts(size_t most, size_t n, size_t work_ns)
 {
     size_t parts = work_ns / MIN_PART_NS;
@@ -123,12 +123,12 @@ static void run_step(const row_range *r, distil_pool_fn *step, void *job, size_t
  */
 typedef struct tiles_job {
     const row_range *r;
-    const float *x; /* (rows of the range, depth) what is quantised */
+    const float *x; /* (rows of the range, depth) the floats to quantise */
     size_t depth;
-    const distil_norm *norm; /* of normalize_step */
+    const distil_norm *norm; /* used by normalize_step only */
 } tiles_job;
 
-/* The rows of one tile, counted from the range's first row. */
+/* The rows begin .. end - 1 of one tile, counted from the first row of the range. */
 typedef struct tile_rows {
     size_t begin, end;
 } tile_rows;
@@ -158,7 +158,8 @@ static void quantize_step(void *job, size_t thread, size_t begin, size_t end)
         quantize_tile(j, rows_of_tile(j->r, t));
 }
 
-/* residual = layer_norm(residual + sublayer), then quantised. */
+/* Adds the output of a sublayer to the residual and normalises the sum, tile by tile, and quantises
+ * it. */
 static void normalize_step(void *job, size_t thread, size_t begin, size_t end)
 {
     const tiles_job *j = job;
@@ -179,7 +180,8 @@ static void normalize_step(void *job, size_t thread, size_t begin, size_t end)
     }
 }
 
-/* residual = layer_norm(word embedding + position embedding), then quantised. */
+/* Adds the embedding of each row's word to that of its position, normalises the sum, and quantises
+ * it. */
 static void embed_step(void *job, size_t thread, size_t begin, size_t end)
 {
     const tiles_job *j = job;
@@ -203,8 +205,8 @@ static void embed_step(void *job, size_t thread, size_t begin, size_t end)
     }
 }
 
-/* Runs one of the three steps above. `scans` is how often it goes over an element, as a measure of
- * its duration. */
+/* Runs quantize_step, normalize_step or embed_step on all tiles of the range. `scans` is how often
+ * the step goes over an element, by which its duration is estimated. */
 static void run_tiles(const row_range *r, distil_pool_fn *step, const float *x, size_t depth,
                       const distil_norm *norm, size_t scans)
 {
@@ -247,8 +249,9 @@ static void multiply_step(void *job, size_t thread, size_t begin, size_t end)
                 j->epilogue);
 }
 
-/* c (rows, c_stride) = epilogue(quantised rows (rows, depth) . w + bias), for the column pairs
- * begin .. end - 1 of w. */
+/* Computes c = epilogue(q . w + bias) for the column pairs begin .. end - 1 of w, where q is the
+ * quantised rows of the range (rows, w->depth). c has `rows` rows that are c_stride elements
+ * apart. */
 static void multiply_pairs(const row_range *r, float *c, size_t c_stride, const distil_qmatrix *w,
                            size_t begin, size_t end, distil_epilogue epilogue)
 {
@@ -266,7 +269,8 @@ static void multiply_pairs(const row_range *r, float *c, size_t c_stride, const 
     run_step(r, multiply_step, &j, end - begin, macs / MACS_PER_NS);
 }
 
-/* c (rows, w->cols) = epilogue(quantised rows (rows, depth) . w + bias) */
+/* Computes c (rows, w->cols) = epilogue(q . w + bias), where q is the quantised rows of the
+ * range. */
 static void multiply(const row_range *r, float *c, const distil_qmatrix *w,
                      distil_epilogue epilogue)
 {
@@ -285,7 +289,7 @@ typedef struct attention_job {
     int first_rows;      /* 1: one query for each text, in first_query; 0: a query for each row */
 } attention_job;
 
-/* The items are texts x heads x query ranges. */
+/* An item of this step is one query range of one head of one text. */
 static void attention_step(void *job, size_t thread, size_t begin, size_t end)
 {
     const attention_job *j = job;
@@ -312,8 +316,9 @@ static void attention_step(void *job, size_t thread, size_t begin, size_t end)
     }
 }
 
-/* attention_output (rows, dim) = attention of qkv (rows, 3 * dim). With first_rows, (texts, dim) of
- * the queries in first_query and of the keys and values in qkv. */
+/* Computes attention_output (rows, dim) from qkv (rows, 3 * dim). With first_rows, it computes one
+ * row for each text, (texts, dim), from the queries in first_query and the keys and values in
+ * qkv. */
 static void attend(const pass *p, int first_rows)
 {
     distil_pool *pool = p->s->pool;
@@ -342,7 +347,8 @@ static void attend(const pass *p, int first_rows)
 
 /* ---- stages of a layer, each on one range of rows ------------------------------------------- */
 
-/* residual = embeddings. This is the stage before the first layer, and `layer` is not used. */
+/* Computes the embeddings of the range. This stage comes before the first layer, so `layer` is not
+ * used. */
 static void embed(const row_range *r, const distil_layer *layer)
 {
     size_t dim = r->p->w->dim;
@@ -351,13 +357,14 @@ static void embed(const row_range *r, const distil_layer *layer)
     run_tiles(r, embed_step, r->p->s->residual + r->begin * dim, dim, NULL, 3);
 }
 
-/* qkv (rows, 3 * dim) of the quantised residual. */
+/* Computes qkv (rows, 3 * dim) from the quantised residual. */
 static void project(const row_range *r, const distil_layer *layer)
 {
     multiply(r, r->p->s->qkv + r->begin * layer->qkv.cols, &layer->qkv, DISTIL_EPILOGUE_BIAS);
 }
 
-/* The same without the columns of the queries. */
+/* Computes keys and values alone, which is all that the last layer needs of every row: the columns
+ * of q in qkv (rows, 3 * dim) are skipped. */
 static void project_keys_and_values(const row_range *r, const distil_layer *layer)
 {
     const distil_qmatrix *qkv = &layer->qkv;
@@ -367,8 +374,8 @@ static void project_keys_and_values(const row_range *r, const distil_layer *laye
                    DISTIL_EPILOGUE_BIAS);
 }
 
-/* The rest of a layer after attention: output projection, feed-forward network, and a layer
- * normalisation after each. Leaves the residual quantised for the next layer. */
+/* Computes the rest of a layer after attention: output projection, feed-forward network, and a
+ * layer normalisation after each. Leaves the residual quantised for the next layer. */
 static void finish(const row_range *r, const distil_layer *layer)
 {
     const distil_weights *w = r->p->w;

@@ -45,7 +45,7 @@ static distil_status fail(distil_error *error, distil_status status, const char 
     return status;
 }
 
-/* The same for a blob that the reader refused. */
+/* Fills *error (may be NULL) for a blob that the reader refused, and returns the status. */
 static distil_status fail_blob(distil_error *error, const distil_blob_error *why)
 {
     distil_status status = fail(error, (distil_status)why->code, why->what);

@@ -154,7 +154,8 @@ static void add_single_char_word(tokens *t, uint32_t c)
     finish_word(t);
 }
 
-/* The same for an ASCII punctuation character, which needs no normalisation. */
+/* Ends the word before, and adds an ASCII punctuation character, which needs no normalisation, as a
+ * word of its own. */
 static void add_ascii_punctuation(tokens *t, const char *c)
 {
     uint32_t id;

@@ -18,7 +18,7 @@ static void note_error(worst_error *worst, size_t at, double got, double want, d
     double error = fabs(got - want);
     double ratio = error == 0.0 ? 0.0 : error / tolerance;
 
-    if (!(ratio <= worst->ratio)) { /* This is also true for a NaN. */
+    if (!(ratio <= worst->ratio)) { /* A NaN also counts as the worst error. */
         worst->ratio = isnan(ratio) ? INFINITY : ratio;
         worst->at = at;
     }

@@ -30,7 +30,8 @@ typedef struct support_vocab {
  */
 int support_vocab_from_lines(support_vocab *vocab, const char *lines, size_t size, uint32_t flags);
 
-/* The same for a file, whose path is absolute or relative to the root of the repository. */
+/* Makes a tokenizer from a vocab.txt, whose path is absolute or relative to the root of the
+ * repository. Returns as support_vocab_from_lines does, and -1 if the file cannot be read. */
 int support_vocab_load(support_vocab *vocab, const char *relative, uint32_t flags);
 
 void support_vocab_set_flags(support_vocab *vocab, uint32_t flags);

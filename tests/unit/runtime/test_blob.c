@@ -545,7 +545,7 @@ static void header_fields(void)
         expect_u32(&s, fields[i].offset, fields[i].value, fields[i].what);
     expect_refusal(&s, 0, "PK", 2, DISTIL_BLOB_BAD_MAGIC, 0, "magic");
     expect_refusal(&s, FIELD(version), &two, 4, DISTIL_BLOB_BAD_VERSION, FIELD(version), "version");
-    set_u32(&s, FIELD(dim), 64); /* This is in range, but the sections have other sizes. */
+    set_u32(&s, FIELD(dim), 64); /* 64 is valid, but then sections have other sizes. */
     CHECK(try_open(&s, s.size, DISTIL_BLOB_VERIFY_NONE, "dim", 0) == DISTIL_BLOB_BAD_STRUCTURE);
     subject_free(&s);
 }
