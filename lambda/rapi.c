@@ -238,8 +238,8 @@ rapi_status rapi_next(rapi *api, rapi_invocation *invocation)
 /* ---- answers --------------------------------------------------------------------------------- */
 
 /* Send the request that has been built, and send it once more if the connection is lost before a
- * status has arrived. Nobody knows then whether the first one arrived. If the second one gets status
- * 400 or 403, the first one has arrived and was accepted. */
+ * status has arrived. Nobody knows then whether the first one arrived. If the second one gets
+ * status 400 or 403, the first one has arrived and was accepted. */
 static rapi_status post_request(rapi *api, rapi_call call, const char *name)
 {
     int64_t deadline_ns = clock_after_ms(POST_MS);
