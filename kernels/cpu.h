@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#include "kernels/kernels.h"
+#include "kernels/levels.h"
 
 /* Return 1 if every CPU of `level` can run code of the level `base`. That is so for every lower
  * level but one: a CPU of an AVX-512 level need not have AVX-VNNI. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The public header stands alone, so it repeats three enumerations that the rooms below define for
- * themselves: statuses and kinds of verification of model/blob.h, and levels of kernels/kernels.h.
+ * themselves: statuses and kinds of verification of model/blob.h, and levels of kernels/levels.h.
  * This header proves that their values are equal, so that a cast converts one into the other.
  */
 #ifndef DISTIL_RUNTIME_PUBLIC_ENUMS_H
