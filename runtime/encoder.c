@@ -3,7 +3,7 @@
  * The forward pass. Read this file from the bottom up: distil_enc_run is a pass, run_layer is one
  * layer, and the functions above them are the steps of a layer.
  *
- * Threads share a pass in one of two ways, which count_blocks chooses:
+ * Threads share a pass in one of two ways, which runtime/sharing.c chooses:
  *
  * - By columns: all threads work on the same rows. Each computes some column pairs of a product, or
  *   some row tiles of a step that computes rows one by one. Each weight is read once, but every
@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "runtime/head.h"
+#include "runtime/sharing.h"
 
 struct row_range;
 
@@ -87,32 +88,14 @@ static row_range block_rows(const pass *p, size_t thread, size_t block)
 
 /* ---- sharing a step ------------------------------------------------------------------------- */
 
-/* The least duration of a part. Handing a part to another thread takes about half a microsecond, so
- * shorter parts are not worth it. */
-enum { MIN_PART_NS = 2000 };
-
-/* Rough speeds of one core, by which the duration of a step is estimated: floats quantised, and
- * multiply-adds of int8, int16 and float products, in one nanosecond. */
-enum { QUANTIZED_PER_NS = 2, MACS_PER_NS = 128, WORD_MACS_PER_NS = 64, FLOAT_MACS_PER_NS = 16 };
-
-/* Returns the number of parts for n items that take one thread work_ns nanoseconds together: at
- * most `most`, and none shorter than MIN_PART_NS. */
-static size_t count_parts(size_t most, size_t n, size_t work_ns)
-{
-    size_t parts = work_ns / MIN_PART_NS;
-
-    parts = parts < most ? parts : most;
-    parts = parts < n ? parts : n;
-    return parts > 1 ? parts : 1;
-}
-
 /* Runs one step over n items. A shared range gives each thread one part at most, since every part
  * interrupts the sequential reading of weights. */
 static void run_step(const row_range *r, distil_pool_fn *step, void *job, size_t n, size_t work_ns)
 {
     distil_pool *pool = r->shared ? r->p->s->pool : NULL;
 
-    distil_pool_run(pool, step, job, n, pool ? count_parts(r->p->s->threads, n, work_ns) : 1);
+    distil_pool_run(pool, step, job, n,
+                    pool ? distil_sharing_parts(r->p->s->threads, n, work_ns) : 1);
 }
 
 /* ---- steps that compute rows one by one ------------------------------------------------------ */
@@ -128,25 +111,19 @@ typedef struct tiles_job {
     const distil_norm *norm; /* used by normalize_step only */
 } tiles_job;
 
-/* The rows begin .. end - 1 of one tile, counted from the first row of the range. */
-typedef struct tile_rows {
-    size_t begin, end;
-} tile_rows;
-
-static tile_rows rows_of_tile(const row_range *r, size_t tile)
+/* The first row of a tile, counted from the first row of the range. */
+static size_t first_of_tile(const row_range *r, size_t tile)
 {
-    size_t most = r->p->k->tile_rows;
-
-    return (tile_rows){distil_tile_first(r->rows, most, tile),
-                       distil_tile_first(r->rows, most, tile + 1)};
+    return distil_tile_first(r->rows, r->p->k->tile_rows, tile);
 }
 
-static void quantize_tile(const tiles_job *j, tile_rows tile)
+static void quantize_tile(const tiles_job *j, size_t tile)
 {
     const row_range *r = j->r;
+    size_t first = first_of_tile(r, tile), rows = first_of_tile(r, tile + 1) - first;
 
-    r->p->k->quantize(r->q + tile.begin * j->depth, r->scale + tile.begin, r->zero + tile.begin,
-                      j->x + tile.begin * j->depth, j->depth, tile.end - tile.begin, j->depth);
+    r->p->k->quantize(r->q + first * j->depth, r->scale + first, r->zero + first,
+                      j->x + first * j->depth, j->depth, rows, j->depth);
 }
 
 static void quantize_step(void *job, size_t thread, size_t begin, size_t end)
@@ -155,7 +132,7 @@ static void quantize_step(void *job, size_t thread, size_t begin, size_t end)
 
     (void)thread;
     for (size_t t = begin; t < end; t++)
-        quantize_tile(j, rows_of_tile(j->r, t));
+        quantize_tile(j, t);
 }
 
 /* Adds the output of a sublayer to the residual and normalises the sum, tile by tile, and quantises
@@ -168,15 +145,15 @@ static void normalize_step(void *job, size_t thread, size_t begin, size_t end)
 
     (void)thread;
     for (size_t t = begin; t < end; t++) {
-        tile_rows tile = rows_of_tile(r, t);
+        size_t end_row = r->begin + first_of_tile(r, t + 1);
 
-        for (size_t row = r->begin + tile.begin; row < r->begin + tile.end; row++) {
+        for (size_t row = r->begin + first_of_tile(r, t); row < end_row; row++) {
             float *residual = r->p->s->residual + row * w->dim;
 
             r->p->k->layer_norm(residual, r->p->s->sublayer + row * w->dim, residual,
                                 j->norm->gamma, j->norm->beta, w->dim, w->layer_norm_eps);
         }
-        quantize_tile(j, tile);
+        quantize_tile(j, t);
     }
 }
 
@@ -190,9 +167,9 @@ static void embed_step(void *job, size_t thread, size_t begin, size_t end)
 
     (void)thread;
     for (size_t t = begin; t < end; t++) {
-        tile_rows tile = rows_of_tile(r, t);
+        size_t end_row = r->begin + first_of_tile(r, t + 1);
 
-        for (size_t row = r->begin + tile.begin; row < r->begin + tile.end; row++) {
+        for (size_t row = r->begin + first_of_tile(r, t); row < end_row; row++) {
             float *residual = r->p->s->residual + row * w->dim;
             size_t word = w->embed_row[r->p->ids[row]];
 
@@ -201,7 +178,7 @@ static void embed_step(void *job, size_t thread, size_t begin, size_t end)
             r->p->k->layer_norm(residual, residual, NULL, w->embed_norm.gamma, w->embed_norm.beta,
                                 w->dim, w->layer_norm_eps);
         }
-        quantize_tile(j, tile);
+        quantize_tile(j, t);
     }
 }
 
@@ -213,7 +190,7 @@ static void run_tiles(const row_range *r, distil_pool_fn *step, const float *x, 
     tiles_job j = {r, x, depth, norm};
 
     run_step(r, step, &j, distil_tile_count(r->rows, r->p->k->tile_rows),
-             scans * r->rows * depth / QUANTIZED_PER_NS);
+             scans * r->rows * depth / DISTIL_QUANTIZED_PER_NS);
 }
 
 static void quantize(const row_range *r, const float *x, size_t depth)
@@ -256,17 +233,12 @@ static void multiply_pairs(const row_range *r, float *c, size_t c_stride, const 
                            size_t begin, size_t end, distil_epilogue epilogue)
 {
     const distil_kernels *k = r->p->k;
-    multiply_job j = {.k = k,
-                      .c = c,
-                      .a = {r->q, r->scale, r->zero, r->rows, k->tile_rows},
-                      .w = w,
-                      .c_stride = c_stride,
-                      .first_pair = begin,
-                      .epilogue = epilogue};
+    distil_qrows a = {r->q, r->scale, r->zero, r->rows, k->tile_rows};
+    multiply_job j = {k, c, a, w, c_stride, begin, epilogue};
     /* Up to about 8 rows take as long as one, because reading the weights is the limit. */
     size_t macs = (r->rows > 8 ? r->rows : 8) * w->depth * (end - begin) * DISTIL_PAIR_COLS;
 
-    run_step(r, multiply_step, &j, end - begin, macs / MACS_PER_NS);
+    run_step(r, multiply_step, &j, end - begin, macs / DISTIL_MACS_PER_NS);
 }
 
 /* Computes c (rows, w->cols) = epilogue(q . w + bias), where q is the quantised rows of the
@@ -340,8 +312,8 @@ static void attend(const pass *p, int first_rows)
         j.query_ranges = j.query_ranges < most ? j.query_ranges : most;
     }
     if (pool)
-        parts = count_parts(threads * (p->texts > 1 ? ATTENTION_PARTS : 1), heads * j.query_ranges,
-                            macs / WORD_MACS_PER_NS);
+        parts = distil_sharing_parts(threads * (p->texts > 1 ? ATTENTION_PARTS : 1),
+                                     heads * j.query_ranges, macs / DISTIL_WORD_MACS_PER_NS);
     distil_pool_run(pool, attention_step, &j, heads * j.query_ranges, parts);
 }
 
@@ -426,25 +398,6 @@ static void run_pending(pass *p)
     if (p->n_pending > 0)
         distil_pool_run(p->s->pool, blocks_step, p, p->blocks, p->blocks);
     p->n_pending = 0;
-}
-
-/*
- * The least number of rows of a block. With fewer, a product is limited by reading its weights, and
- * every thread reads them all. Layers with more weights need more rows: with two threads and 24
- * rows, sharing by columns takes 0.95 of the time of blocks in a model of the base size, but 1.08
- * in one with a quarter of its weights.
- */
-enum { MIN_BLOCK_ROWS = 16, MIN_BLOCK_ROWS_LARGE = 32, LARGE_LAYER_WEIGHTS = 4 << 20 };
-
-/* The number of blocks for a pass, the same for each thread, or 0 for sharing by columns. */
-static size_t count_blocks(const distil_weights *w, const distil_scratch *s, size_t rows)
-{
-    size_t round = s->threads * DISTIL_ENC_MAX_BLOCK_ROWS;
-    size_t blocks = (rows + round - 1) / round * s->threads;
-    size_t weights = 4 * w->dim * w->dim + 2 * w->dim * w->hidden_dim;
-    size_t least = weights < LARGE_LAYER_WEIGHTS ? MIN_BLOCK_ROWS : MIN_BLOCK_ROWS_LARGE;
-
-    return s->pool && rows / blocks >= least ? blocks : 0;
 }
 
 /* ---- layers --------------------------------------------------------------------------------- */
@@ -532,22 +485,20 @@ void distil_enc_run(const distil_encoder *e, distil_scratch *s, float *logits, c
     pass p = {.w = w, .k = e->kernels, .s = s, .ids = ids, .lengths = lengths, .texts = texts};
     row_range first_rows = all_rows(&p, texts);
     head_job head = {&p, logits, e->trace == NULL};
+    size_t full_layers = e->trace ? w->n_layers : w->n_layers - 1;
 
     p.rows = locate_rows(s, lengths, texts);
-    p.blocks = count_blocks(w, s, p.rows);
+    p.blocks = s->pool ? distil_sharing_blocks(w, s->threads, p.rows) : 0;
     distil_pool_wake(s->pool);
     run_stage(&p, embed, NULL);
     trace(e, &p, 0);
-    for (size_t l = 0; l + 1 < w->n_layers; l++) {
+    for (size_t l = 0; l < full_layers; l++) {
         run_layer(&p, &w->layers[l]);
         trace(e, &p, l + 1);
     }
-    if (e->trace) {
-        run_layer(&p, &w->layers[w->n_layers - 1]);
-        trace(e, &p, w->n_layers);
-    } else {
-        run_last_layer(&p, &w->layers[w->n_layers - 1]);
-    }
-    run_step(&first_rows, head_step, &head, texts, texts * w->dim * w->dim / FLOAT_MACS_PER_NS);
+    if (full_layers < w->n_layers)
+        run_last_layer(&p, &w->layers[full_layers]);
+    run_step(&first_rows, head_step, &head, texts,
+             texts * w->dim * w->dim / DISTIL_FLOAT_MACS_PER_NS);
     distil_pool_rest(s->pool);
 }
