@@ -36,7 +36,8 @@ enum {
     MOST_TRIES = 20,
     /* This allows for a page or two of stack, but for nothing that grows with the number of
      * events. */
-    GROWTH_KB = 16
+    GROWTH_KB = 16,
+    LARGEST_EVENT = 10 /* messages */
 };
 
 #define TIME "2026-01-15T12:34:56Z"
@@ -240,7 +241,7 @@ static soak_event next_event(world *w)
                     .bad = harness_random() % 20 == 0};
 
     if (!e.bad && e.source != EVENTS_BRIDGE && harness_random() % 4 == 0)
-        e.count = 1 + harness_random() % 10;
+        e.count = 1 + harness_random() % LARGEST_EVENT;
     for (size_t i = 0; i < e.count; i++)
         e.of[i] = &texts[harness_random() % TEXTS];
     if (!e.bad) {
@@ -336,6 +337,30 @@ static void soak(world *w, size_t events)
     read_lines(w);
 }
 
+/* Deliver the largest event of each source, so that the process has then used as much of its buffers
+ * as it ever will. */
+static void deliver_largest(world *w)
+{
+    const known_text *longest = &texts[0];
+
+    for (size_t i = 1; i < TEXTS; i++)
+        if (strlen(texts[i].text) > strlen(longest->text))
+            longest = &texts[i];
+    for (size_t source = 0; source < EVENTS_SOURCES; source++) {
+        soak_event e = {.source = (events_source)source,
+                        .count = source == EVENTS_BRIDGE ? 1 : LARGEST_EVENT,
+                        .first_item = w->items};
+
+        for (size_t i = 0; i < e.count; i++) {
+            e.of[i] = longest;
+            put_pending(w, w->items + i);
+        }
+        w->items += e.count;
+        w->events++;
+        deliver(w, &e);
+    }
+}
+
 static void check_store(world *w)
 {
     int64_t items = (int64_t)w->items;
@@ -410,6 +435,7 @@ static void test_long(void)
     if (!harness_case("long: %zu events in one process, 1 %% of the store's replies wrong", events))
         return;
     if (open_world(&w, options, 1) == 0) {
+        deliver_largest(&w);
         soak(&w, events / 5);
         read_memory(&w, &resident[0], &anonymous[0]);
         soak(&w, events - events / 5);
