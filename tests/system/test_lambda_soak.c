@@ -337,8 +337,8 @@ static void soak(world *w, size_t events)
     read_lines(w);
 }
 
-/* Deliver the largest event of each source, so that the process has then used as much of its buffers
- * as it ever will. */
+/* Deliver the largest event of each source, so that the process has then used as much of its
+ * buffers as it ever will. */
 static void deliver_largest(world *w)
 {
     const known_text *longest = &texts[0];
