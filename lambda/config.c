@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "lambda/net/url.h"
 #include "runtime/base/hex.h"
 
 enum { MAX_CONCURRENCY = 64, MAX_THREADS = 64, MB_OF_A_CPU = 1769, MAX_THREADS_OF_MEMORY = 6 };
+enum { MAX_PATH_BYTES = 4096 };
 
 /* Where a message about a wrong variable is written. */
 typedef struct reader {
@@ -166,14 +168,30 @@ static int parse_fraction(float *value, const char *text)
     return 0;
 }
 
+/* Returns the path of a file in LAMBDA_TASK_ROOT, the folder into which AWS Lambda unpacks a zip
+ * archive, or NULL if there is no such readable file. The path is written to `path`. */
+static const char *file_of_archive(const char *name, char path[MAX_PATH_BYTES])
+{
+    const char *folder = variable("LAMBDA_TASK_ROOT");
+    int length;
+
+    if (!folder || folder[0] != '/')
+        return NULL;
+    length = snprintf(path, MAX_PATH_BYTES, "%s/%s", folder, name);
+    return length < MAX_PATH_BYTES && access(path, R_OK) == 0 ? path : NULL;
+}
+
 static int read_model(const reader *r, config *c)
 {
+    static char path[MAX_PATH_BYTES];
     const char *verify = variable("DISTIL_VERIFY");
     const char *threshold = variable("DISTIL_NEUTRAL_THRESHOLD");
 
     c->model_path = variable("DISTIL_MODEL");
     if (c->model_path && c->model_path[0] != '/')
         return refuse(r, "DISTIL_MODEL is \"%s\": give an absolute path", c->model_path);
+    if (!c->model_path)
+        c->model_path = file_of_archive("model.distil", path);
     c->verify = DISTIL_VERIFY_NONE;
     if (verify && strcmp(verify, "crc") == 0)
         c->verify = DISTIL_VERIFY_CRC;
@@ -251,12 +269,15 @@ static int check_region(const reader *r, const config *c)
 
 static int read_store(const reader *r, config *c)
 {
+    static char path[MAX_PATH_BYTES];
     /* The characters of table names and ARNs. */
     static const char of_tables[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-:/";
 
     c->table = variable("DATABASE_TABLE");
     c->ca_bundle = variable("AWS_CA_BUNDLE");
+    if (!c->ca_bundle)
+        c->ca_bundle = file_of_archive("ca-certificates.crt", path);
     c->region = variable("AWS_REGION") ? variable("AWS_REGION") : variable("AWS_DEFAULT_REGION");
     c->sqs_partial_failures = 1;
     if (read_flag(r, "DISTIL_SQS_REPORT_FAILURES", &c->sqs_partial_failures) != 0 ||

@@ -24,7 +24,9 @@ typedef struct config {
     log_sink log;            /* AWS_LAMBDA_LOG_LEVEL. Lines go to standard output. */
     const char *environment; /* ENVIRONMENT: the dimension of the metrics. The default is "dev". */
 
-    const char *model_path; /* DISTIL_MODEL: an absolute path. NULL: the embedded model. */
+    /* DISTIL_MODEL, an absolute path. If it is not set: model.distil in LAMBDA_TASK_ROOT, where a
+     * zip archive has it. NULL: there is no such file, and the embedded model is used. */
+    const char *model_path;
     distil_verify verify;   /* DISTIL_VERIFY: none, crc or sha256. */
     int expect_sha256;      /* 1: DISTIL_MODEL_SHA256 is set, and model_sha256 is its value. */
     uint8_t model_sha256[32];
@@ -38,7 +40,9 @@ typedef struct config {
     const char *region;    /* AWS_REGION, or else AWS_DEFAULT_REGION. */
     net_endpoint store;    /* AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, or the region's own. */
     int allow_http;        /* DISTIL_ALLOW_HTTP. 1: plain HTTP may go to other machines, too. */
-    const char *ca_bundle; /* AWS_CA_BUNDLE: a file of root certificates, or NULL. */
+    /* AWS_CA_BUNDLE, a file of root certificates. If it is not set: ca-certificates.crt in
+     * LAMBDA_TASK_ROOT. NULL: there is no such file. */
+    const char *ca_bundle;
     /* DISTIL_SQS_REPORT_FAILURES. 1: SQS understands batchItemFailures. */
     int sqs_partial_failures;
 } config;

@@ -3,9 +3,11 @@
  * The function's environment: defaults, the effect of each variable, and for each wrong value a
  * message that names the variable and the remedy.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lambda/config.h"
 #include "tests/support/harness.h"
@@ -27,6 +29,23 @@ static int defaults(const config *c)
            c->verify == DISTIL_VERIFY_NONE && !c->expect_sha256 && !c->model_version &&
            c->max_chars == 512 && c->neutral_threshold == 0.6f && !c->table && !c->allow_http &&
            c->sqs_partial_failures == 1;
+}
+
+/* The folder that the tests use as LAMBDA_TASK_ROOT is open as this file descriptor. */
+#define ARCHIVE "99"
+enum { ARCHIVE_FD = 99 };
+static const char *const archive_files[] = {"model.distil", "ca-certificates.crt"};
+
+static int files_of_archive(const config *c)
+{
+    return c->model_path && strcmp(c->model_path, "/proc/self/fd/" ARCHIVE "/model.distil") == 0 &&
+           c->ca_bundle &&
+           strcmp(c->ca_bundle, "/proc/self/fd/" ARCHIVE "/ca-certificates.crt") == 0;
+}
+
+static int files_of_variables(const config *c)
+{
+    return strcmp(c->model_path, "/m") == 0 && strcmp(c->ca_bundle, "/c") == 0;
 }
 
 static int four_threads(const config *c)
@@ -189,6 +208,13 @@ static const environment_case cases[] = {
     {"log level, any case", {"AWS_LAMBDA_LOG_LEVEL=debug"}, NULL, debug},
     {"log level", {"AWS_LAMBDA_LOG_LEVEL=LOUD"}, "AWS_LAMBDA_LOG_LEVEL is \"LOUD\"", NULL},
     {"model by a relative path", {"DISTIL_MODEL=m.distil"}, "give an absolute path", NULL},
+    {"model of the archive", {"LAMBDA_TASK_ROOT=/proc/self/fd/" ARCHIVE}, NULL, files_of_archive},
+    {"variables before the archive",
+     {"LAMBDA_TASK_ROOT=/proc/self/fd/" ARCHIVE, "DISTIL_MODEL=/m", "AWS_CA_BUNDLE=/c"},
+     NULL,
+     files_of_variables},
+    {"archive without files", {"LAMBDA_TASK_ROOT=/proc"}, NULL, defaults},
+    {"archive by a relative path", {"LAMBDA_TASK_ROOT=."}, NULL, defaults},
     {"checked", {"DISTIL_VERIFY=crc"}, NULL, crc},
     {"checked how", {"DISTIL_VERIFY=md5"}, "none, crc or sha256", NULL},
     {"hash", {"DISTIL_MODEL_SHA256=" HASH}, NULL, hash},
@@ -288,9 +314,37 @@ static const environment_case cases[] = {
     {"an endpoint with a path", {TABLE, "AWS_ENDPOINT_URL=https://x/y"}, "without a path", NULL},
 };
 
+/* Make a folder with the files of an archive, named by the template `name`, and open it as
+ * ARCHIVE_FD. Returns 0, or -1. */
+static int make_archive(char *name)
+{
+    int folder = mkdtemp(name) ? open(name, O_RDONLY | O_DIRECTORY) : -1;
+
+    for (size_t i = 0; folder >= 0 && i < 2; i++) {
+        int file = openat(folder, archive_files[i], O_CREAT | O_WRONLY, 0600);
+
+        if (file < 0 || close(file) != 0)
+            return -1;
+    }
+    return folder >= 0 && dup2(folder, ARCHIVE_FD) == ARCHIVE_FD ? close(folder) : -1;
+}
+
+static void remove_archive(const char *name)
+{
+    for (size_t i = 0; i < 2; i++)
+        unlinkat(ARCHIVE_FD, archive_files[i], 0);
+    rmdir(name);
+}
+
 int main(int argc, char **argv)
 {
+    char archive[] = "/tmp/test_config.XXXXXX";
+
     harness_init("test_config", argc, argv);
+    if (make_archive(archive) != 0) {
+        perror("test_config: archive");
+        return 1;
+    }
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const environment_case *e = &cases[i];
         char why[512] = "";
@@ -308,5 +362,6 @@ int main(int argc, char **argv)
         else
             CHECKF(status == 0 && e->check(&c), "%d: %s", status, why);
     }
+    remove_archive(archive);
     return harness_finish();
 }
