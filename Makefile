@@ -28,7 +28,6 @@ BUILD   ?= build
 OPT     ?= -O2
 CFLAGS  ?= -g
 LDFLAGS ?=
-WERROR  ?= -Werror
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 LIBDIR  ?= $(PREFIX)/lib
@@ -44,7 +43,11 @@ SAY := @$(if $(filter 1,$(V)),:,echo)
 
 # ---- flags ----
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
-        -Wundef -Wvla $(WERROR)
+        -Wundef -Wvla
+# Warnings are errors for those who change the code. A user's compiler may be newer than any that
+# this project has seen, so its new warnings must not stop a plain `make`.
+STRICT_GOALS := check check-full lint tests sanitize asan ubsan tsan fuzz
+WERROR ?= $(if $(DEBUG)$(filter $(STRICT_GOALS),$(MAKECMDGOALS)),-Werror)
 # -ffp-contract=off makes the compiler round a * b + c twice, as docs/numerics.md requires. Where
 # the source wants one rounding it calls fmaf.
 COMMON := -std=c11 -D_DEFAULT_SOURCE -I. $(OPT) $(WARN) -ffp-contract=off -fno-math-errno \
@@ -78,7 +81,16 @@ small_code = lambda/% model/blob% runtime/cpus.c $(BASE_SRC)
 UNWIND := -fno-asynchronous-unwind-tables
 size_flags = $(if $(filter $(small_code),$(1)),$(SMALL)) $(if $(shipped),$(UNWIND))
 
+# A thread of the product may have a small stack, so no function may use more than 16 KiB of it.
+# Sanitizers make frames larger.
+FRAME := $(if $(SANITIZE),,-Wframe-larger-than=16384)
+frame_flags = $(if $(filter kernels/% model/% runtime/% lambda/% tools/%,$(1)),$(FRAME))
+
+# Not every linker knows all of these options, so the files link_options and boot_options of the
+# build directory hold those that it accepts.
 HARDEN_LD := -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
+BOOT_LDFLAGS := -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code \
+    -Wl,-T,lambda/no_unwind.ld
 
 # ---- sources and targets ----
 version_of = $(shell sed -n 's/^.define DISTIL_VERSION_$(1) //p' runtime/distil.h)
@@ -122,7 +134,7 @@ all: $(COMMAND) $(BOOTSTRAP) $(BUILD)/distil-serve $(LIBS) $(BLOB)
 export DISTIL_EMBED := $(EMBED)
 export DISTIL_FLAGS := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(COMMON) \
     $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni) \
-    $(SECTIONS) $(SMALL) $(UNWIND)
+    $(SECTIONS) $(SMALL) $(UNWIND) $(HARDEN_LD) $(BOOT_LDFLAGS)
 export DISTIL_SOURCES = $(LIB_SRC) $(BASE_SRC) $(PROG_SRC) $(CMD_SRC) $(SERVE_SRC) $(LAMBDA_SRC) \
     $(BOOT_SRC) $(TEST_LIB_SRC) $(BENCH_LIB_SRC) $(HARNESS_SRC)
 remember = @mkdir -p $(@D); printf '%s\n' "$$$(1)" | cmp -s - $@ || printf '%s\n' "$$$(1)" >$@
@@ -139,8 +151,8 @@ embed_flags = $(if $(EMBED),$(if $(filter lambda/embed.c,$(1)),-DEMBED_FILE='"$(
 $(BUILD)/obj/lambda/embed.o: $(BUILD)/embed_file $(EMBED)
 
 COMPILE = $(Q)$(CC) $(COMMON) -MMD -MP $(call assert_flags,$<) $(call isa_flags,$<) \
-    $(call size_flags,$<) $(call section_flags,$<) $(call embed_flags,$<) $(CPPFLAGS) $(CFLAGS) \
-    -c -o $@ $<
+    $(call size_flags,$<) $(call section_flags,$<) $(call embed_flags,$<) $(CPPFLAGS) \
+    $(call frame_flags,$<) $(CFLAGS) $(WERROR) -c -o $@ $<
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(SAY) "  CC    $<"
@@ -167,12 +179,23 @@ $(BUILD)/liblambda.a: $(call obj,$(LAMBDA_SRC)) $(BUILD)/sources
 	$(SAY) "  AR    $@"
 	$(ARCHIVE)
 
+$(BUILD)/link_options $(BUILD)/boot_options: export CC := $(CC)
+$(BUILD)/link_options $(BUILD)/boot_options: export CFLAGS := $(CFLAGS)
+$(BUILD)/link_options $(BUILD)/boot_options: export LDFLAGS := $(LDFLAGS)
+$(BUILD)/link_options: $(BUILD)/flags tools/link_options.sh
+	$(Q)tools/link_options.sh $(HARDEN_LD) >$@
+$(BUILD)/boot_options: $(BUILD)/flags tools/link_options.sh lambda/no_unwind.ld
+	$(Q)tools/link_options.sh $(BOOT_LDFLAGS) >$@
+	$(Q)grep -q static $@ || \
+	    echo "  NOTE  bootstrap is linked dynamically: $(CC) finds no static C library" >&2
+
 # -z defs makes the linker refuse undefined symbols. Sanitizer builds go without it, because the
 # program that loads the shared object provides the sanitizer's run-time symbols.
-$(SHARED): $(call obj,$(LIB_SRC)) $(BUILD)/sources
+$(SHARED): $(call obj,$(LIB_SRC)) $(BUILD)/sources $(BUILD)/link_options
 	$(SAY) "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -shared -Wl,-soname,libdistil.so.$(MAJOR) \
-	    $(if $(SANITIZE),,-Wl,-z,defs) $(HARDEN_LD) -o $@ $(filter %.o,$^) -lm -pthread
+	    $(if $(SANITIZE),,-Wl,-z,defs) $$(cat $(BUILD)/link_options) -o $@ $(filter %.o,$^) \
+	    -lm -pthread
 $(BUILD)/libdistil.so.$(MAJOR): $(SHARED)
 	$(Q)ln -sf libdistil.so $@
 
@@ -180,10 +203,11 @@ $(BUILD)/libdistil.so.$(MAJOR): $(SHARED)
 LIBS_none    :=
 LIBS_openssl := -lssl -lcrypto
 # The archives call each other's functions, so the linker searches them as a group.
-LINK = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) $(HARDEN_LD) -o $@ \
+LINK = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) \
+    $$(cat $(BUILD)/link_options) -o $@ \
     $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_$(TLS)) -lm -pthread
 # The user's command links nothing of the function. distil-serve, tests and benchmarks do.
-COMMAND_LIBS := $(BUILD)/libprog.a $(BUILD)/libdistil.a $(BUILD)/libbase.a
+COMMAND_LIBS := $(BUILD)/libprog.a $(BUILD)/libdistil.a $(BUILD)/libbase.a $(BUILD)/link_options
 PROG_LIBS := $(BUILD)/libserve.a $(BUILD)/liblambda.a $(COMMAND_LIBS)
 $(BUILD)/distil: $(call obj,$(CMD_SRC)) $(COMMAND_LIBS)
 	$(SAY) "  LD    $@"
@@ -199,11 +223,10 @@ endif
 # ./bootstrap runs in an image that holds nothing else, so it is static. A fixed address saves the
 # relocations at the start, and the linker script drops unwind tables. bootstrap.debug keeps the
 # symbols. A sanitizer's run-time library needs a dynamic program, so those builds link normally.
-BOOT_LDFLAGS = -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,-T,lambda/no_unwind.ld
-$(BUILD)/bootstrap.debug: $(call obj,$(BOOT_SRC)) $(BUILD)/liblambda.a \
-    $(BUILD)/libdistil.a $(BUILD)/libbase.a lambda/no_unwind.ld
+$(BUILD)/bootstrap.debug: $(call obj,$(BOOT_SRC)) $(BUILD)/liblambda.a $(BUILD)/libdistil.a \
+    $(BUILD)/libbase.a $(BUILD)/link_options $(BUILD)/boot_options lambda/no_unwind.ld
 	$(SAY) "  LD    $@"
-	$(LINK) $(if $(SANITIZE),,$(BOOT_LDFLAGS)) -Wl,-Map=$(BUILD)/bootstrap.map
+	$(LINK) $(if $(SANITIZE),,$$(cat $(BUILD)/boot_options)) -Wl,-Map=$(BUILD)/bootstrap.map
 $(BUILD)/bootstrap: $(BUILD)/bootstrap.debug
 	$(Q)$(if $(SANITIZE),cp $< $@,$(STRIP) -o $@ $<)
 ifeq ($(BUILD),build)

@@ -2,6 +2,7 @@
 /* Requests to the Runtime API, and the table of what its answers mean. */
 #include "lambda/rapi.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ enum {
 };
 
 #define API "/2018-06-01/runtime/"
+#define JSON_BODY "\r\nContent-Type: application/json"
 
 /* ---- what a status means (docs/lambda.md) ---------------------------------------------------- */
 
@@ -116,19 +118,10 @@ static void begin_request(rapi *api, const char *method, const char *path, const
     buffer_text(b, distil_version());
 }
 
-static void end_request(rapi *api, const char *error_type, const char *body, size_t size)
+/* End the head of a request whose body has `size` bytes. */
+static void end_head(rapi *api, size_t size)
 {
-    buffer *b = &api->request;
-
-    if (body != NULL)
-        buffer_text(b, "\r\nContent-Type: application/json");
-    if (error_type != NULL) {
-        buffer_text(b, "\r\nLambda-Runtime-Function-Error-Type: ");
-        buffer_text(b, error_type);
-    }
-    buffer_format(b, "\r\nContent-Length: %zu\r\n\r\n", size);
-    if (body != NULL)
-        buffer_add(b, body, size);
+    buffer_format(&api->request, "\r\nContent-Length: %zu\r\n\r\n", size);
 }
 
 static http_client_status send_request(rapi *api, http_response *response, http_resend resend,
@@ -208,7 +201,7 @@ static rapi_action ask_next(rapi *api, http_response *response, int *oversize)
     http_client_status status;
 
     begin_request(api, "GET", "invocation/next", "", "");
-    end_request(api, NULL, NULL, 0);
+    end_head(api, 0);
     status = send_request(api, response, HTTP_RESEND_REUSED, CLOCK_NEVER);
     *oversize = status == HTTP_CLIENT_TOO_LARGE && response->head.status == 200;
     if (status != HTTP_CLIENT_OK)
@@ -268,7 +261,9 @@ static rapi_status post_request(rapi *api, rapi_call call, const char *name)
 rapi_status rapi_respond(rapi *api, const char *request_id, const char *body, size_t size)
 {
     begin_request(api, "POST", "invocation/", request_id, "/response");
-    end_request(api, NULL, body, size);
+    buffer_text(&api->request, JSON_BODY);
+    end_head(api, size);
+    buffer_add(&api->request, body, size);
     if (size > RAPI_MAX_EVENT_BYTES || api->request.overflow)
         return rapi_fail(api, request_id, "Function.ResponseSizeTooLarge",
                          "the answer is larger than 6 MiB");
@@ -289,18 +284,26 @@ static size_t cut_text(const char *text, size_t most)
     return size;
 }
 
+/* End a request with an error document as its body. The document is composed in the last
+ * RAPI_MAX_ERROR_BYTES of the request's memory, since the head before it must state its size. The
+ * stack of a thread can be too small for it. */
 static void add_error(rapi *api, const char *type, const char *message)
 {
-    char document[RAPI_MAX_ERROR_BYTES];
-    buffer b;
+    buffer *b = &api->request, document;
+    char *place = b->data + b->capacity - RAPI_MAX_ERROR_BYTES;
 
-    buffer_init(&b, document, sizeof document);
-    buffer_text(&b, "{\"errorMessage\":");
-    buffer_json(&b, message, cut_text(message, MAX_MESSAGE_BYTES));
-    buffer_text(&b, ",\"errorType\":");
-    buffer_json_text(&b, type);
-    buffer_text(&b, ",\"stackTrace\":[]}");
-    end_request(api, type, b.data, b.size);
+    buffer_init(&document, place, RAPI_MAX_ERROR_BYTES);
+    buffer_text(&document, "{\"errorMessage\":");
+    buffer_json(&document, message, cut_text(message, MAX_MESSAGE_BYTES));
+    buffer_text(&document, ",\"errorType\":");
+    buffer_json_text(&document, type);
+    buffer_text(&document, ",\"stackTrace\":[]}");
+    buffer_text(b, JSON_BODY "\r\nLambda-Runtime-Function-Error-Type: ");
+    buffer_text(b, type);
+    end_head(api, document.size);
+    assert(b->data + b->size <= place);
+    memmove(b->data + b->size, place, document.size);
+    b->size += document.size;
 }
 
 rapi_status rapi_fail(rapi *api, const char *request_id, const char *type, const char *message)

@@ -50,7 +50,9 @@ static void count_error(const config *c, const char *error_type)
 
 static void post_error(const char *runtime_api, const char *error_type, const char *why)
 {
-    char response[HTTP_MAX_HEAD_BYTES], request[RAPI_MAX_ERROR_BYTES + RAPI_HEAD_BYTES];
+    /* The buffers are static because the stack may be small, and because this report must also work
+     * when the start failed for lack of memory. */
+    static char response[HTTP_MAX_HEAD_BYTES], request[RAPI_MAX_ERROR_BYTES + RAPI_HEAD_BYTES];
     rapi api;
 
     if (rapi_init(&api, runtime_api, response, sizeof response, request, sizeof request) != 0)

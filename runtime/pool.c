@@ -18,7 +18,6 @@
 #include "runtime/pool.h"
 
 #include <assert.h>
-#include <linux/futex.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdalign.h>
@@ -60,14 +59,18 @@ struct distil_pool {
     worker workers[]; /* (threads - 1) */
 };
 
+/* These operations act among the threads of one process. Their numbers belong to the kernel's
+ * interface and stand here because some C libraries come without the kernel's headers. */
+enum { FUTEX_SLEEP = 128, FUTEX_WAKE = 129 };
+
 static void futex_sleep(_Atomic uint32_t *word, uint32_t expected)
 {
-    (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, expected, NULL, NULL, 0);
+    (void)syscall(SYS_futex, word, FUTEX_SLEEP, expected, NULL, NULL, 0);
 }
 
 static void futex_wake_all(_Atomic uint32_t *word)
 {
-    (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+    (void)syscall(SYS_futex, word, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
 
 /* Changes turn, and wakes the workers that sleep until it changes. */

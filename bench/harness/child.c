@@ -326,9 +326,10 @@ double child_first_byte_ns(char *const argv[], char *const environment[], const 
         putenv(assignment);
         execute(argv, environment, null, null);
     }
-    if (pid > 0 && readable_before(listening, start + FIRST_BYTES_MS * 1e6))
+    if (pid > 0 && readable_before(listening, start + (double)FIRST_BYTES_MS * 1e6))
         fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0 && readable_before(fd, start + FIRST_BYTES_MS * 1e6) && recv(fd, &byte, 1, 0) == 1)
+    if (fd >= 0 && readable_before(fd, start + (double)FIRST_BYTES_MS * 1e6) &&
+        recv(fd, &byte, 1, 0) == 1)
         ns = bench_now_ns() - start;
     if (pid > 0) {
         kill(pid, SIGKILL);

@@ -17,12 +17,13 @@
 #include "lambda/net/http.h"
 
 enum {
-    MAX_SERVERS = 3,     /* The C library's resolver uses as many. */
-    ROUNDS = 2,          /* Each server is asked so many times. */
-    CONFIG_BYTES = 4096, /* What is beyond so many bytes of resolv.conf is not read. */
-    HOSTS_BYTES = 65536, /* What is beyond so many bytes of the hosts file is not read. */
-    UDP_BYTES = 512,     /* The largest answer over UDP from a server that was not offered EDNS. */
-    TCP_BYTES = 4096,    /* A larger answer over TCP is refused. */
+    MAX_SERVERS = 3,          /* The C library's resolver uses as many. */
+    ROUNDS = 2,               /* Each server is asked so many times. */
+    CONFIG_BYTES = 4096,      /* What is beyond so many bytes of resolv.conf is not read. */
+    HOSTS_BYTES = 65536,      /* What is beyond so many bytes of the hosts file is not read. */
+    HOSTS_PIECE_BYTES = 4096, /* The size of one read of the hosts file. */
+    UDP_BYTES = 512,  /* The largest answer over UDP from a server that was not offered EDNS. */
+    TCP_BYTES = 4096, /* A larger answer over TCP is refused. */
     HEADER_BYTES = 12,
     MAX_LABEL = 63,
     MAX_JUMPS = 16, /* The most compression pointers in one name: a loop of them has more. */
@@ -523,13 +524,50 @@ static net_status ask_dns(resolve_address *out, size_t *count, const char *name,
     return set_failure(NET_NAME, name, "no name server answers for it", why, why_bytes);
 }
 
+/* Returns the size of the text without its last line, or all of it if it has one line only. */
+static size_t whole_lines(const char *text, size_t size)
+{
+    size_t whole = size;
+
+    while (whole > 0 && text[whole - 1] != '\n')
+        whole--;
+    return whole > 0 ? whole : size;
+}
+
+/* Look the name up in the first HOSTS_BYTES of an open hosts file. The file is read in pieces,
+ * because the stack of a thread can be too small for all of it. A line that is longer than a piece
+ * counts as two lines. */
+static void search_hosts(resolve_address *out, size_t *count, const char *name, int fd)
+{
+    char text[HOSTS_PIECE_BYTES];
+    size_t size = 0, done = 0, whole;
+
+    while (done + size < HOSTS_BYTES) {
+        ssize_t n = read(fd, text + size, sizeof text - size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        size += (size_t)n;
+        whole = size < sizeof text ? 0 : whole_lines(text, size);
+        resolve_hosts(out, count, name, text, whole);
+        memmove(text, text + whole, size - whole);
+        size -= whole;
+        done += whole;
+    }
+    resolve_hosts(out, count, name, text, size);
+}
+
 /* Look the name up in the hosts file, and answer "localhost" even if the file does not have it. */
 static void read_hosts(resolve_address *out, size_t *count, const char *name, const char *path)
 {
-    char text[HOSTS_BYTES];
-    size_t size = read_beginning(path, text, sizeof text);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-    resolve_hosts(out, count, name, text, size);
+    if (fd >= 0) {
+        search_hosts(out, count, name, fd);
+        close(fd);
+    }
     if (*count == 0 && same_text(name, "localhost") && parse_literal(&out[0], "127.0.0.1"))
         *count = 1;
 }

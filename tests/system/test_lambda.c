@@ -64,11 +64,11 @@ static void test_source_many(world *w, events_source source)
         world_check_analyzed(w, ids[i], world_expect(texts[i % 3]), "v8");
     lines = world_read_lines(w->run);
     CHECK(lines.errors == 0 && lines.warnings == 0);
-    CHECK(world_metric(&lines, "SentimentAnalysisCount") == COUNT);
+    CHECK(world_metric(&lines, "SentimentAnalysisCount") == (double)COUNT);
     CHECK(world_metric(&lines, "PositiveSentimentCount") == 4);
     CHECK(world_metric(&lines, "NegativeSentimentCount") == 4);
     CHECK(world_metric(&lines, "NeutralSentimentCount") == 3);
-    CHECK(world_metric(&lines, "ItemsAnalyzed") == COUNT);
+    CHECK(world_metric(&lines, "ItemsAnalyzed") == (double)COUNT);
     /* The three empty texts need no inference, so they have no latency. */
     CHECK(world_metric_values(&lines, "InferenceLatencyMs") == 8);
 }

@@ -171,8 +171,10 @@ typedef struct lane_use {
 
 static float clamp_rounded(float x)
 {
-    x = x < CONV_WEIGHT_MAX ? x : CONV_WEIGHT_MAX;
-    x = x > -CONV_WEIGHT_MAX ? x : -CONV_WEIGHT_MAX;
+    const float most = (float)CONV_WEIGHT_MAX;
+
+    x = x < most ? x : most;
+    x = x > -most ? x : -most;
     return conv_rint(x);
 }
 

@@ -99,14 +99,16 @@ static void fit_scales(pair_state *pair, const float *w, float factor)
  * needs the loads that this gives. */
 static void round_to_nearest(pair_state *pair, const float *w)
 {
+    const float most = (float)CONV_WEIGHT_MAX;
+
     for (size_t c = 0; c < CONV_PAIR_COLS; c++) {
         float inverse = 1 / pair->scale[c];
 
         for (size_t k = 0; k < pair->depth; k++) {
             float v = w[c * pair->depth + k] * inverse;
 
-            v = v < CONV_WEIGHT_MAX ? v : CONV_WEIGHT_MAX;
-            v = v > -CONV_WEIGHT_MAX ? v : -CONV_WEIGHT_MAX;
+            v = v < most ? v : most;
+            v = v > -most ? v : -most;
             pair->integers[c * pair->depth + k] = (int8_t)conv_rint(v);
         }
     }
@@ -219,8 +221,8 @@ void conv_quantize_rows(int8_t *out, float *scale, const float *in, const uint32
         for (size_t d = 0; d < dim; d++)
             largest = fabsf(x[d]) > largest ? fabsf(x[d]) : largest;
         largest = largest < LEAST_WEIGHT ? 0 : largest;
-        scale[row_of[i]] = largest > 0 ? largest / CONV_WEIGHT_MAX : 1;
-        inverse = largest > 0 ? CONV_WEIGHT_MAX / largest : 0;
+        scale[row_of[i]] = largest > 0 ? largest / (float)CONV_WEIGHT_MAX : 1;
+        inverse = largest > 0 ? (float)CONV_WEIGHT_MAX / largest : 0;
         for (size_t d = 0; d < dim; d++)
             q[d] = (int8_t)conv_rint(x[d] * inverse);
     }

@@ -130,25 +130,38 @@ static size_t append_variable(char **list, size_t count, char **text, const char
     return count + 1;
 }
 
-char **serve_environment_new(const serve_config *config, uint16_t port)
+/* Make the list of the variables of this program with the changes applied. Returns NULL if memory
+ * is short. */
+static char **apply_changes(const changes *o)
 {
-    changes o = {.used = 0, .count = 0, .overflow = 0};
     size_t most = MOST_CHANGES + 1, bytes = CHANGES_BYTES, count = 0;
     char **list, *text;
 
-    set_all(&o, config, port);
     for (char **e = environ; *e != NULL; e++, most++)
         bytes += strlen(*e) + 1;
-    list = o.overflow ? NULL : malloc(most * sizeof *list + bytes);
+    list = malloc(most * sizeof *list + bytes);
     if (list == NULL)
         return NULL;
     text = (char *)(list + most);
     for (char **e = environ; *e != NULL; e++)
-        if (!is_changed(&o, *e))
+        if (!is_changed(o, *e))
             count = append_variable(list, count, &text, *e);
-    for (size_t i = 0; i < o.count; i++)
-        if (strchr(o.variables[i], '=') != NULL)
-            count = append_variable(list, count, &text, o.variables[i]);
+    for (size_t i = 0; i < o->count; i++)
+        if (strchr(o->variables[i], '=') != NULL)
+            count = append_variable(list, count, &text, o->variables[i]);
     list[count] = NULL;
+    return list;
+}
+
+char **serve_environment_new(const serve_config *config, uint16_t port)
+{
+    changes *o = calloc(1, sizeof *o);
+    char **list = NULL;
+
+    if (o != NULL) {
+        set_all(o, config, port);
+        list = o->overflow ? NULL : apply_changes(o);
+    }
+    free(o);
     return list;
 }

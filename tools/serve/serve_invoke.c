@@ -157,7 +157,7 @@ static int reports_failure(const serve_invocation *i)
 /* Show how long an invocation took and what came of it. */
 static void show_outcome(const serve *s, const serve_invocation *i)
 {
-    double ms = (double)(clock_now_ns() - i->started_ns) / NS_PER_MS;
+    double ms = (double)(clock_now_ns() - i->started_ns) / (double)NS_PER_MS;
 
     if (!s->config->raw)
         serve_show_notice("%s: %.1f ms, %zu bytes in, %zu out%s%s", i->id, ms, i->event_size,

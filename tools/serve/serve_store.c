@@ -594,27 +594,40 @@ static void refuse_condition(call *c, const item *it)
     buffer_char(c->answer, '}');
 }
 
-static void update_item(call *c, item *key, json_value names, json_value values)
+static void update_by_terms(call *c, item *key, json_value names, json_value values, terms *update,
+                            terms *condition)
 {
-    terms update, condition;
     item *it;
 
-    read_expression(c, &update, "UpdateExpression", serve_parse_update, names, values);
-    read_expression(c, &condition, "ConditionExpression", serve_parse_condition, names, values);
-    check_placeholders(c, "ExpressionAttributeNames", names, &update, &condition);
-    check_placeholders(c, "ExpressionAttributeValues", values, &update, &condition);
-    check_paths(c, &update);
+    read_expression(c, update, "UpdateExpression", serve_parse_update, names, values);
+    read_expression(c, condition, "ConditionExpression", serve_parse_condition, names, values);
+    check_placeholders(c, "ExpressionAttributeNames", names, update, condition);
+    check_placeholders(c, "ExpressionAttributeValues", values, update, condition);
+    check_paths(c, update);
     it = c->status == 0 ? find_item(c, key) : NULL;
-    if (c->status == 0 && !holds(&condition, it))
+    if (c->status == 0 && !holds(condition, it))
         refuse_condition(c, it);
     if (c->status == 0 && it == NULL)
         it = insert_key(c, key); /* an UpdateItem of an absent item puts it */
     if (c->status == 0)
-        apply_update(c, it, &update);
+        apply_update(c, it, update);
     if (c->status == 0)
         buffer_text(c->answer, "{}");
-    terms_free(&update);
-    terms_free(&condition);
+    terms_free(update);
+    terms_free(condition);
+}
+
+static void update_item(call *c, item *key, json_value names, json_value values)
+{
+    /* The terms of two expressions are too large for the stack of a thread. */
+    terms *both = calloc(2, sizeof *both);
+
+    if (both == NULL) {
+        (void)no_memory(c);
+        return;
+    }
+    update_by_terms(c, key, names, values, &both[0], &both[1]);
+    free(both);
 }
 
 static void put_item(call *c, item *whole)

@@ -605,7 +605,7 @@ static void test_very_many(fixture *f)
 
         run(f, repeated("[", "1", RECORDS_FAILURE_LINES, "]"));
         (void)line_with(f, "message", "more records failed", &more);
-        CHECK(more == 0 && metric_value(f, "AnalysisErrors") == RECORDS_FAILURE_LINES);
+        CHECK(more == 0 && metric_value(f, "AnalysisErrors") == (double)RECORDS_FAILURE_LINES);
     }
     if (harness_case("very many bad records do not fill the log")) {
         run(f, repeated("[", "1", VERY_MANY, "]"));
