@@ -82,7 +82,8 @@ static void read_platform(config *c)
     c->concurrency = n < 1 ? 1 : n > MAX_CONCURRENCY ? MAX_CONCURRENCY : n;
     text = variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
     c->memory_mb = text ? strtoul(text, NULL, 10) : 0;
-    c->threads = (c->memory_mb + MB_OF_A_CPU - 1) / MB_OF_A_CPU;
+    /* Rounded down: with a part of a CPU, a second thread would spin while the first one works. */
+    c->threads = c->memory_mb / MB_OF_A_CPU;
     /* Several loops keep the CPUs busy already. */
     c->threads = c->threads < 1 || c->concurrency > 1 ? 1
                  : c->threads > MAX_THREADS_OF_MEMORY ? MAX_THREADS_OF_MEMORY
@@ -112,7 +113,7 @@ static int read_log(const reader *r, config *c)
                       level);
     c->environment = variable("ENVIRONMENT");
     if (!c->environment)
-        c->environment = "dev";
+        c->environment = CONFIG_NO_ENVIRONMENT;
     if (strlen(c->environment) > 255)
         return refuse(r, "ENVIRONMENT has %zu bytes: at most 255 name a dimension",
                       strlen(c->environment));
@@ -217,6 +218,19 @@ static int read_model(const reader *r, config *c)
 
 /* ---- store ---------------------------------------------------------------------------------- */
 
+/* Variables of the function that is replaced stand beside AWS's own. Earlier ones go first. */
+static const char *const table_names[] = {"DATABASE_TABLE", "DYNAMODB_TABLE"};
+static const char *const region_names[] = {"CLOUD_REGION", "AWS_REGION", "AWS_DEFAULT_REGION"};
+
+/* Returns the first of the names whose variable is set, or NULL. */
+static const char *set_name(const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (variable(names[i]))
+            return names[i];
+    return NULL;
+}
+
 static int parse_endpoint(const reader *r, config *c, const char *name, const char *url)
 {
     http_slice target;
@@ -232,26 +246,52 @@ static int parse_endpoint(const reader *r, config *c, const char *name, const ch
     return 0;
 }
 
-static const char *domain_of(const char *region)
+/* The domains of the partitions of AWS. The first row whose prefix begins the region decides. */
+static const struct partition {
+    const char *prefix, *domain, *dual_stack;
+} partitions[] = {
+    {"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+    {"eusc-", "amazonaws.eu", "api.amazonwebservices.eu"},
+    {"us-isob-", "sc2s.sgov.gov", "api.aws.scloud"},
+    {"us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"},
+    {"us-iso-", "c2s.ic.gov", "api.aws.ic.gov"},
+    {"eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
+    {"", "amazonaws.com", "api.aws"},
+};
+
+/* Write the region's own address of DynamoDB. Returns -1 if it is too long. */
+static int format_host(config *c, int fips, int dual_stack)
 {
-    return strncmp(region, "cn-", 3) == 0     ? "amazonaws.com.cn"
-           : strncmp(region, "eusc-", 5) == 0 ? "amazonaws.eu"
-                                              : "amazonaws.com";
+    const struct partition *p = partitions;
+    int size;
+
+    /* The address of GovCloud without dual stack is one of FIPS already. */
+    fips = fips && (dual_stack || strncmp(c->region, "us-gov-", 7) != 0);
+    while (strncmp(c->region, p->prefix, strlen(p->prefix)) != 0)
+        p++;
+    size = snprintf(c->store.host, sizeof c->store.host, "dynamodb%s.%s.%s", fips ? "-fips" : "",
+                    c->region, dual_stack ? p->dual_stack : p->domain);
+    return size < 0 || (size_t)size >= sizeof c->store.host ? -1 : 0;
+}
+
+/* Returns 1 if the AWS SDKs would understand the variable as true. */
+static int is_true(const char *name)
+{
+    const char *value = variable(name);
+
+    return value && strcasecmp(value, "true") == 0;
 }
 
 static int read_endpoint(const reader *r, config *c)
 {
     static const char *const names[] = {"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"};
-    const char *ignore = variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
-    int size;
 
-    for (size_t i = 0; i < 2 && !(ignore && strcasecmp(ignore, "true") == 0); i++)
+    for (size_t i = 0; i < 2 && !is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"); i++)
         if (variable(names[i]))
             return parse_endpoint(r, c, names[i], variable(names[i]));
-    size = snprintf(c->store.host, sizeof c->store.host, "dynamodb.%s.%s", c->region,
-                    domain_of(c->region));
-    if (size < 0 || (size_t)size >= sizeof c->store.host)
-        return refuse(r, "AWS_REGION is %zu bytes long", strlen(c->region));
+    if (format_host(c, is_true("AWS_USE_FIPS_ENDPOINT"), is_true("AWS_USE_DUALSTACK_ENDPOINT")) !=
+        0)
+        return refuse(r, "%s is %zu bytes long", set_name(region_names, 3), strlen(c->region));
     c->store.port = 443;
     c->store.tls = 1;
     return 0;
@@ -263,30 +303,55 @@ static int check_region(const reader *r, const config *c)
 
     if (*region && strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(region))
         return 0;
-    return refuse(r, "%s is \"%.100s\": give the region of DATABASE_TABLE",
-                  !*region || variable("AWS_REGION") ? "AWS_REGION" : "AWS_DEFAULT_REGION", region);
+    return refuse(r, "%s is \"%.100s\": give the region of %s",
+                  *region ? set_name(region_names, 3) : "AWS_REGION", region,
+                  set_name(table_names, 2));
+}
+
+/* Find out whether there is a store, which nobody may guess: a function without one would answer
+ * success to a queue whose items then stay pending for ever. */
+static int read_table(const reader *r, config *c)
+{
+    /* The characters of table names and ARNs. */
+    static const char of_tables[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-:/";
+    const char *store = variable("DISTIL_STORE"), *name = set_name(table_names, 2);
+
+    if (store && strcmp(store, "none") != 0)
+        return refuse(r, "DISTIL_STORE is \"%.40s\": give none, or leave it out", store);
+    if (store && name)
+        return refuse(r, "DISTIL_STORE is none, but %s is set: remove one of them", name);
+    if (store)
+        return 0;
+    if (!name)
+        return refuse(r, "neither DATABASE_TABLE nor DYNAMODB_TABLE is set: name the table, or set "
+                         "DISTIL_STORE=none to classify and store nothing");
+    c->table = variable(name);
+    if (strlen(c->table) > 1024 || c->table[strspn(c->table, of_tables)])
+        return refuse(r, "%s is \"%.100s\": give a table's name or ARN", name, c->table);
+    if (!variable("ENVIRONMENT"))
+        return refuse(r,
+                      "ENVIRONMENT is not set: name the environment whose items %s holds, for "
+                      "example prod; alarms look for it",
+                      name);
+    return 0;
 }
 
 static int read_store(const reader *r, config *c)
 {
     static char path[MAX_PATH_BYTES];
-    /* The characters of table names and ARNs. */
-    static const char of_tables[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-:/";
+    const char *region = set_name(region_names, 3);
 
-    c->table = variable("DATABASE_TABLE");
     c->ca_bundle = variable("AWS_CA_BUNDLE");
     if (!c->ca_bundle)
         c->ca_bundle = file_of_archive("ca-certificates.crt", path);
-    c->region = variable("AWS_REGION") ? variable("AWS_REGION") : variable("AWS_DEFAULT_REGION");
+    c->region = region ? variable(region) : NULL;
     c->sqs_partial_failures = 1;
     if (read_flag(r, "DISTIL_SQS_REPORT_FAILURES", &c->sqs_partial_failures) != 0 ||
-        read_flag(r, "DISTIL_ALLOW_HTTP", &c->allow_http) != 0)
+        read_flag(r, "DISTIL_ALLOW_HTTP", &c->allow_http) != 0 || read_table(r, c) != 0)
         return -1;
     if (!c->table)
         return 0;
-    if (strlen(c->table) > 1024 || c->table[strspn(c->table, of_tables)])
-        return refuse(r, "DATABASE_TABLE is \"%.100s\": give a table's name or ARN", c->table);
     return check_region(r, c) == 0 ? read_endpoint(r, c) : -1;
 }
 

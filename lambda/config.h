@@ -14,15 +14,20 @@
 #include "lambda/net/net.h"
 #include "runtime/distil.h"
 
+/* The dimension of metrics if there is neither a store nor the variable ENVIRONMENT. */
+#define CONFIG_NO_ENVIRONMENT "dev"
+
 typedef struct config {
     const char *runtime_api; /* AWS_LAMBDA_RUNTIME_API: host:port. */
     size_t concurrency;      /* AWS_LAMBDA_MAX_CONCURRENCY: the number of loops, 1 to 64. */
     size_t memory_mb;        /* AWS_LAMBDA_FUNCTION_MEMORY_SIZE; 0 if it is unknown. */
-    /* Threads of each context: DISTIL_THREADS. The default is one for each 1769 MB of memory or
-     * part of it, 1 to 6, and one if there are several loops. */
+    /* Threads of each context: DISTIL_THREADS. The default is one for each whole 1769 MB of memory,
+     * 1 to 6, and one if there are several loops. */
     size_t threads;
-    log_sink log;            /* AWS_LAMBDA_LOG_LEVEL. Lines go to standard output. */
-    const char *environment; /* ENVIRONMENT: the dimension of the metrics. The default is "dev". */
+    log_sink log; /* AWS_LAMBDA_LOG_LEVEL. Lines go to standard output. */
+    /* ENVIRONMENT: the dimension of the metrics. It is required with a store, and otherwise
+     * CONFIG_NO_ENVIRONMENT by default. */
+    const char *environment;
 
     /* DISTIL_MODEL, an absolute path. If it is not set: model.distil in LAMBDA_TASK_ROOT, where a
      * zip archive has it. NULL: there is no such file, and the embedded model is used. */
@@ -36,8 +41,10 @@ typedef struct config {
     /* DISTIL_NEUTRAL_THRESHOLD: a lower score is neutral; 0 to 1, by default 0.6. */
     float neutral_threshold;
 
-    const char *table;     /* DATABASE_TABLE. NULL: texts are classified and nothing is stored. */
-    const char *region;    /* AWS_REGION, or else AWS_DEFAULT_REGION. */
+    /* DATABASE_TABLE, or else DYNAMODB_TABLE. NULL: DISTIL_STORE=none asks for a function that
+     * classifies texts and stores nothing. */
+    const char *table;
+    const char *region;    /* CLOUD_REGION, or else AWS_REGION, or else AWS_DEFAULT_REGION. */
     net_endpoint store;    /* AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, or the region's own. */
     int allow_http;        /* DISTIL_ALLOW_HTTP. 1: plain HTTP may go to other machines, too. */
     /* AWS_CA_BUNDLE, a file of root certificates. If it is not set: ca-certificates.crt in

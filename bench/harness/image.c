@@ -63,6 +63,7 @@ int image_answer_event(image *i, double *request_ns, double *answer_ns)
     char *command[] = {PROGRAM, NULL};
     char *environment[] = {i->api.variable,
                            "DISTIL_MODEL=" MODEL,
+                           "DISTIL_STORE=none",
                            "AWS_REGION=us-east-1",
                            "AWS_LAMBDA_FUNCTION_NAME=bench",
                            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1024",

@@ -70,7 +70,7 @@ void measure_next_request(measured *m, const measure_subject *s, const char *par
 {
     char model[4200];
     program started = {.argv = {child_argument(s->bootstrap)},
-                       .environment = {model},
+                       .environment = {model, child_argument("DISTIL_STORE=none")},
                        .slowdown = inject_factor()};
     char *absolute = realpath(s->model, NULL);
 

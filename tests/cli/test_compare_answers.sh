@@ -6,7 +6,8 @@
 
 # shellcheck source=tests/support/support_cli.sh
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
-unset DATABASE_TABLE AWS_REGION AWS_DEFAULT_REGION MODEL_VERSION DISTIL_NEUTRAL_THRESHOLD
+unset DATABASE_TABLE DYNAMODB_TABLE AWS_REGION AWS_DEFAULT_REGION MODEL_VERSION
+unset DISTIL_NEUTRAL_THRESHOLD
 tool=$root/tools/check/compare_answers
 
 compare() { # ARGUMENTS...

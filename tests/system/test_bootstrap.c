@@ -78,14 +78,26 @@ static void begin(run *r)
         set(r, "UBSAN_OPTIONS", getenv("UBSAN_OPTIONS"));
 }
 
+/* Returns 1 if the test says itself whether there is a store. */
+static int names_store(const run *r)
+{
+    for (size_t i = 0; i < r->variables; i++)
+        if (strstr(r->environment[i], "_TABLE=") != NULL ||
+            strncmp(r->environment[i], "DISTIL_STORE=", 13) == 0)
+            return 1;
+    return 0;
+}
+
 /* Start the program with only the variables that the test has set, and with one argument or none
- * (NULL). */
+ * (NULL). A test without a table asks for none. */
 static void start(run *r, const char *argument)
 {
     char *arguments[] = {program, (char *)(uintptr_t)argument, NULL};
     char *environment[MAX_ENVIRONMENT + 1] = {NULL};
     int out[2], err[2];
 
+    if (!names_store(r))
+        set(r, "DISTIL_STORE", "none");
     for (size_t i = 0; i < r->variables; i++)
         environment[i] = r->environment[i];
     if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0)
@@ -299,9 +311,14 @@ static const failure failures[] = {
      "DISTIL_MAX_CHARS",
      0},
     {"a table without a region",
-     {"DISTIL_MODEL", "@good", "DATABASE_TABLE", "t"},
+     {"DISTIL_MODEL", "@good", "DATABASE_TABLE", "t", "ENVIRONMENT", "x"},
      "Runtime.ConfigInvalid",
      "REGION",
+     0},
+    {"neither a table nor a word that there is none",
+     {"DISTIL_MODEL", "@good", "DISTIL_STORE", ""},
+     "Runtime.ConfigInvalid",
+     "DYNAMODB_TABLE",
      0},
 };
 

@@ -90,6 +90,7 @@ static void exec_emulator(const rie *e, uint16_t api, const char *model)
     snprintf(api_address, sizeof api_address, "127.0.0.1:%u", api);
     setpgid(0, 0);
     setenv("DISTIL_MODEL", model, 1);
+    setenv("DISTIL_STORE", "none", 1);
     setenv("AWS_LAMBDA_FUNCTION_TIMEOUT", "20", 1);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);

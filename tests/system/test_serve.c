@@ -535,6 +535,8 @@ static void test_environment(void)
     } expected[] = {
         {"_HANDLER", "(absent)", "(absent)"},
         {"DATABASE_TABLE", "(absent)", "t"},
+        {"DISTIL_STORE", "none", "(absent)"},
+        {"ENVIRONMENT", "(absent)", "dev"},
         {"AWS_ACCESS_KEY_ID", "real", "local"},
         {"AWS_REGION", "eu-west-1", "eu-west-1"},
         {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769", "1769"},

@@ -312,12 +312,12 @@ static const char serve_text[] =
     "      With --store memory: UpdateItem, PutItem and GetItem of DynamoDB.\n"
     "  GET /serve/state, GET /serve/dead-letters\n"
     "      Counts, and the events that failed for good, as JSON.\n\n"
-    "The function gets the environment of this program and what Lambda sets. --store decides what "
-    "it is told about a store: without the option there is no DATABASE_TABLE, and "
-    "AWS_ENDPOINT_URL_DYNAMODB is never the one of this environment; `-- env NAME=VALUE "
-    "./bootstrap` sets such a variable nevertheless. DISTIL_MODEL becomes the model of -m; without "
-    "that option it stays as it is set, where empty means the model within the function; without "
-    "both it becomes the model that came with the program.\n\n"
+    "The function gets the environment of this program and what Lambda sets. --store decides "
+    "what it is told about a store: without the option there is no DATABASE_TABLE and "
+    "DISTIL_STORE is none, and AWS_ENDPOINT_URL_DYNAMODB is never the one of this environment; "
+    "`-- env NAME=VALUE ./bootstrap` sets such a variable nevertheless. DISTIL_MODEL becomes the "
+    "model of -m; without that option it stays as it is set, where empty means the model within "
+    "the function; without both it becomes the model that came with the program.\n\n"
     "The command ends after SIGINT or SIGTERM, or after the last --event. Its exit status is 1 if "
     "one of these events failed.";
 

@@ -95,6 +95,7 @@ def lambda_variables(address: str) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
         "AWS_REGION": "us-east-1",
+        "DISTIL_STORE": "none",
     }
 
 
@@ -289,7 +290,8 @@ def main() -> None:
     """Replace this process by runc; the container gets the AWS variables of the environment."""
     bundle, container = Path(sys.argv[1]), sys.argv[2]
     known = ("AWS_LAMBDA_", "AWS_ENDPOINT_", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_",
-             "AWS_SECRET_", "AWS_SESSION_", "DATABASE_TABLE")  # fmt: skip
+             "AWS_SECRET_", "AWS_SESSION_", "DATABASE_TABLE", "DISTIL_STORE",
+             "ENVIRONMENT")  # fmt: skip
     variables = {name: value for name, value in os.environ.items() if name.startswith(known)}
     memory = MEMORY_BYTES if memory_controller() else 0
     write_specification(bundle, Sandbox(993, 990, False, True, memory), variables)

@@ -52,7 +52,9 @@ static void set_default(changes *o, const char *name, const char *value)
 
 const char *serve_environment_table(void)
 {
-    return is_set("DATABASE_TABLE") ? getenv("DATABASE_TABLE") : SERVE_TABLE;
+    if (is_set("DATABASE_TABLE"))
+        return getenv("DATABASE_TABLE");
+    return is_set("DYNAMODB_TABLE") ? getenv("DYNAMODB_TABLE") : SERVE_TABLE;
 }
 
 static void set_store(changes *o, const serve_config *config, uint16_t port)
@@ -63,8 +65,12 @@ static void set_store(changes *o, const serve_config *config, uint16_t port)
         /* Without --store the function gets no table, so that it changes no real one by
          * accident. */
         set(o, "DATABASE_TABLE", NULL);
+        set(o, "DYNAMODB_TABLE", NULL);
+        set(o, "DISTIL_STORE", "none");
         return;
     }
+    set(o, "DISTIL_STORE", NULL);
+    set_default(o, "ENVIRONMENT", "dev");
     (void)snprintf(address, sizeof address, "http://127.0.0.1:%u", (unsigned)port);
     set(o, "AWS_ENDPOINT_URL_DYNAMODB",
         strcmp(config->store, "memory") == 0 ? address : config->store);

@@ -6,7 +6,7 @@
 
 #include "tools/serve/serve.h"
 
-/* The value of DATABASE_TABLE if the user has not set that variable. */
+/* The value of DATABASE_TABLE if the user has set neither that variable nor DYNAMODB_TABLE. */
 #define SERVE_TABLE "sentiment-items"
 
 /* Make an environment that ends with NULL, in one allocation for the caller to free. `port` is that

@@ -17,8 +17,9 @@ enum { MAX_SET = 6 };
 /* Variables, and what config_read makes of them. */
 typedef struct environment_case {
     const char *name;
-    const char *set[MAX_SET]; /* Each has the form "NAME=value". */
-    const char *refused;      /* A part of the message, or NULL if the variables are accepted. */
+    /* Each has the form "NAME=value". A case without a table gets DISTIL_STORE=none. */
+    const char *set[MAX_SET];
+    const char *refused; /* A part of the message, or NULL if the variables are accepted. */
     int (*check)(const config *c);
 } environment_case;
 
@@ -48,9 +49,9 @@ static int files_of_variables(const config *c)
     return strcmp(c->model_path, "/m") == 0 && strcmp(c->ca_bundle, "/c") == 0;
 }
 
-static int four_threads(const config *c)
+static int three_threads_of_memory(const config *c)
 {
-    return c->memory_mb == 7000 && c->threads == 4;
+    return c->memory_mb == 7000 && c->threads == 3;
 }
 
 static int six_threads(const config *c)
@@ -169,6 +170,28 @@ static int within_vpc(const config *c)
     return strcmp(c->store.host, "dynamodb.internal") == 0 && c->store.port == 80 && c->allow_http;
 }
 
+static int no_table(const config *c)
+{
+    return !c->table && strcmp(c->environment, "prod") == 0;
+}
+
+/* The hosts are those that botocore 1.44 derives for the same variables. */
+#define HOST(name, text)                                                                           \
+    static int name(const config *c)                                                               \
+    {                                                                                              \
+        return strcmp(c->store.host, text) == 0 && c->store.port == 443 && c->store.tls;           \
+    }
+HOST(fips, "dynamodb-fips.eu-west-3.amazonaws.com")
+HOST(dual_stack, "dynamodb.eu-west-3.api.aws")
+HOST(fips_dual_stack, "dynamodb-fips.eu-west-3.api.aws")
+HOST(gov_cloud, "dynamodb.us-gov-west-1.amazonaws.com")
+HOST(iso, "dynamodb.us-iso-east-1.c2s.ic.gov")
+HOST(iso_b, "dynamodb.us-isob-east-1.sc2s.sgov.gov")
+HOST(iso_e, "dynamodb.eu-isoe-west-1.cloud.adc-e.uk")
+HOST(iso_f_dual_stack, "dynamodb.us-isof-south-1.api.aws.hci.ic.gov")
+HOST(china_dual_stack, "dynamodb.cn-north-1.api.amazonwebservices.com.cn")
+#undef HOST
+
 /* Macros for texts of many bytes. */
 #define X7(x) x x x x x x x
 #define X8(x) X7(x) x
@@ -177,19 +200,21 @@ static int within_vpc(const config *c)
 #define X255(x) X64(x) X64(x) X64(x) X63(x)
 #define X1024(x) X64(X8(x) X8(x))
 #define HASH "ab00000000000000000000000000000000000000000000000000000000000001"
-#define TABLE "DATABASE_TABLE=items", "AWS_REGION=eu-west-3"
+#define TABLE "DATABASE_TABLE=items", "AWS_REGION=eu-west-3", "ENVIRONMENT=prod"
 
 static const environment_case cases[] = {
     {"nothing", {NULL}, NULL, defaults},
     {"empty is absent",
-     {"ENVIRONMENT=", "DISTIL_MAX_CHARS=", "DATABASE_TABLE=", "AWS_LAMBDA_LOG_LEVEL="},
+     {"ENVIRONMENT=", "DISTIL_MAX_CHARS=", "DATABASE_TABLE=", "AWS_LAMBDA_LOG_LEVEL=",
+      "DISTIL_STORE=none"},
      NULL,
      defaults},
-    {"threads by memory", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=7000"}, NULL, four_threads},
+    {"threads by memory", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=7000"}, NULL, three_threads_of_memory},
     {"at most six", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=999999"}, NULL, six_threads},
     {"threads by choice", {"DISTIL_THREADS=3"}, NULL, three_threads},
     {"memory of one CPU", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1769"}, NULL, one_thread},
-    {"memory of a little more", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1770"}, NULL, two_threads},
+    {"memory of a CPU and a part", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=3537"}, NULL, one_thread},
+    {"memory of two CPUs", {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=3538"}, NULL, two_threads},
     {"no threads", {"DISTIL_THREADS=0"}, "DISTIL_THREADS is \"0\": give a whole number", NULL},
     {"threads and more", {"DISTIL_THREADS=3x"}, "DISTIL_THREADS is \"3x\"", NULL},
     {"loops", {"AWS_LAMBDA_MAX_CONCURRENCY=8"}, NULL, eight_loops},
@@ -245,14 +270,17 @@ static const environment_case cases[] = {
     {"threshold, two points", {"DISTIL_NEUTRAL_THRESHOLD=0.5.5"}, "from 0 to 1", NULL},
     {"characters", {"DISTIL_MAX_CHARS=0"}, "DISTIL_MAX_CHARS is \"0\"", NULL},
     {"characters, beyond 64 bits", {"DISTIL_MAX_CHARS=99999999999999999999"}, "whole number", NULL},
-    {"table without region", {"DATABASE_TABLE=items"}, "AWS_REGION is \"\": give", NULL},
+    {"table without region",
+     {"DATABASE_TABLE=items", "ENVIRONMENT=x"},
+     "AWS_REGION is \"\": give",
+     NULL},
     {"default region wrong",
-     {"DATABASE_TABLE=items", "AWS_DEFAULT_REGION=EU West"},
+     {"DATABASE_TABLE=items", "AWS_DEFAULT_REGION=EU West", "ENVIRONMENT=x"},
      "AWS_DEFAULT_REGION is \"EU West\": give",
      NULL},
     {"table's ARN",
      {"DATABASE_TABLE=arn:aws:dynamodb:eu-west-3:123456789012:table/a.b-c_D",
-      "AWS_REGION=eu-west-3"},
+      "AWS_REGION=eu-west-3", "ENVIRONMENT=x"},
      NULL,
      far_region},
     {"table with a space",
@@ -260,26 +288,36 @@ static const environment_case cases[] = {
      "DATABASE_TABLE is \"my items\": give a table's name or ARN",
      NULL},
     {"region that is none",
-     {"DATABASE_TABLE=items", "AWS_REGION=eu/../evil"},
+     {"DATABASE_TABLE=items", "AWS_REGION=eu/../evil", "ENVIRONMENT=x"},
      "AWS_REGION is \"eu/../evil\"",
      NULL},
     {"table", {TABLE}, NULL, paris},
-    {"default region", {"DATABASE_TABLE=items", "AWS_DEFAULT_REGION=eu-west-3"}, NULL, paris},
+    {"default region",
+     {"DATABASE_TABLE=items", "AWS_DEFAULT_REGION=eu-west-3", "ENVIRONMENT=x"},
+     NULL,
+     paris},
     {"both regions",
-     {"DATABASE_TABLE=items", "AWS_REGION=eu-west-3", "AWS_DEFAULT_REGION=us-east-1"},
+     {"DATABASE_TABLE=items", "AWS_REGION=eu-west-3", "AWS_DEFAULT_REGION=us-east-1",
+      "ENVIRONMENT=x"},
      NULL,
      far_region},
-    {"region too long", {"DATABASE_TABLE=items", "AWS_REGION=" X255("r")}, "255 bytes long", NULL},
+    {"region too long",
+     {"DATABASE_TABLE=items", "AWS_REGION=" X255("r"), "ENVIRONMENT=x"},
+     "AWS_REGION is 255 bytes long",
+     NULL},
     {"table as long as may be",
-     {"DATABASE_TABLE=" X1024("t"), "AWS_REGION=eu-west-3"},
+     {"DATABASE_TABLE=" X1024("t"), "AWS_REGION=eu-west-3", "ENVIRONMENT=x"},
      NULL,
      long_table},
     {"table too long",
      {"DATABASE_TABLE=" X1024("t") "t", "AWS_REGION=eu-west-3"},
      "DATABASE_TABLE is \"tttt",
      NULL},
-    {"China", {"DATABASE_TABLE=items", "AWS_REGION=cn-north-1"}, NULL, china},
-    {"Europe's own", {"DATABASE_TABLE=items", "AWS_REGION=eusc-de-east-1"}, NULL, sovereign},
+    {"China", {"DATABASE_TABLE=items", "AWS_REGION=cn-north-1", "ENVIRONMENT=x"}, NULL, china},
+    {"Europe's own",
+     {"DATABASE_TABLE=items", "AWS_REGION=eusc-de-east-1", "ENVIRONMENT=x"},
+     NULL,
+     sovereign},
     {"endpoint on this machine",
      {TABLE, "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000"},
      NULL,
@@ -309,6 +347,62 @@ static const environment_case cases[] = {
      {TABLE, "AWS_ENDPOINT_URL=http://dynamodb.internal", "DISTIL_ALLOW_HTTP=1"},
      NULL,
      within_vpc},
+    {"no table and no word about it",
+     {"DATABASE_TABLE=", "AWS_REGION=eu-west-3"},
+     "neither DATABASE_TABLE nor DYNAMODB_TABLE is set: name the table, or set DISTIL_STORE=none",
+     NULL},
+    {"no store, by choice", {"DISTIL_STORE=none", "ENVIRONMENT=prod"}, NULL, no_table},
+    {"no store and a table",
+     {"DYNAMODB_TABLE=items", "DISTIL_STORE=none"},
+     "DISTIL_STORE is none, but DYNAMODB_TABLE is set",
+     NULL},
+    {"a store that is none", {TABLE, "DISTIL_STORE=s3"}, "DISTIL_STORE is \"s3\": give none", NULL},
+    {"the table of the function before",
+     {"DYNAMODB_TABLE=items", "AWS_REGION=eu-west-3", "ENVIRONMENT=dev"},
+     NULL,
+     paris},
+    {"both tables", {TABLE, "DYNAMODB_TABLE=others"}, NULL, paris},
+    {"the table of the function before, wrong",
+     {"DYNAMODB_TABLE=my items"},
+     "DYNAMODB_TABLE is \"my items\": give a table's name or ARN",
+     NULL},
+    {"the region of the function before",
+     {"DATABASE_TABLE=items", "CLOUD_REGION=eu-west-3", "AWS_REGION=us-east-1", "ENVIRONMENT=x"},
+     NULL,
+     paris},
+    {"the region of the function before, wrong",
+     {"DYNAMODB_TABLE=items", "CLOUD_REGION=Paris", "ENVIRONMENT=x"},
+     "CLOUD_REGION is \"Paris\": give the region of DYNAMODB_TABLE",
+     NULL},
+    {"a table of no environment",
+     {"DATABASE_TABLE=items", "AWS_REGION=eu-west-3"},
+     "ENVIRONMENT is not set",
+     NULL},
+    {"FIPS", {TABLE, "AWS_USE_FIPS_ENDPOINT=true"}, NULL, fips},
+    {"dual stack", {TABLE, "AWS_USE_DUALSTACK_ENDPOINT=True"}, NULL, dual_stack},
+    {"FIPS and dual stack",
+     {TABLE, "AWS_USE_FIPS_ENDPOINT=true", "AWS_USE_DUALSTACK_ENDPOINT=true"},
+     NULL,
+     fips_dual_stack},
+    {"neither", {TABLE, "AWS_USE_FIPS_ENDPOINT=false"}, NULL, paris},
+    {"GovCloud's endpoint is one of FIPS",
+     {"DATABASE_TABLE=t", "AWS_REGION=us-gov-west-1", "ENVIRONMENT=x",
+      "AWS_USE_FIPS_ENDPOINT=true"},
+     NULL,
+     gov_cloud},
+    {"iso", {"DATABASE_TABLE=t", "AWS_REGION=us-iso-east-1", "ENVIRONMENT=x"}, NULL, iso},
+    {"iso B", {"DATABASE_TABLE=t", "AWS_REGION=us-isob-east-1", "ENVIRONMENT=x"}, NULL, iso_b},
+    {"iso E", {"DATABASE_TABLE=t", "AWS_REGION=eu-isoe-west-1", "ENVIRONMENT=x"}, NULL, iso_e},
+    {"iso F, dual stack",
+     {"DATABASE_TABLE=t", "AWS_REGION=us-isof-south-1", "ENVIRONMENT=x",
+      "AWS_USE_DUALSTACK_ENDPOINT=true"},
+     NULL,
+     iso_f_dual_stack},
+    {"China, dual stack",
+     {"DATABASE_TABLE=t", "AWS_REGION=cn-north-1", "ENVIRONMENT=x",
+      "AWS_USE_DUALSTACK_ENDPOINT=true"},
+     NULL,
+     china_dual_stack},
     {"a flag that is none", {"DISTIL_ALLOW_HTTP=yes"}, "give 0 or 1", NULL},
     {"an endpoint that is none", {TABLE, "AWS_ENDPOINT_URL=ftp://x"}, "https://HOST", NULL},
     {"an endpoint with a path", {TABLE, "AWS_ENDPOINT_URL=https://x/y"}, "without a path", NULL},
@@ -336,6 +430,15 @@ static void remove_archive(const char *name)
     rmdir(name);
 }
 
+/* Returns 1 if a case says itself whether there is a store. */
+static int names_store(const environment_case *e)
+{
+    for (size_t i = 0; i < MAX_SET && e->set[i]; i++)
+        if (strstr(e->set[i], "_TABLE=") || strncmp(e->set[i], "DISTIL_STORE=", 13) == 0)
+            return 1;
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     char archive[] = "/tmp/test_config.XXXXXX";
@@ -354,6 +457,8 @@ int main(int argc, char **argv)
         if (!harness_case("%s", e->name))
             continue;
         clearenv();
+        if (!names_store(e))
+            putenv((char *)(size_t) "DISTIL_STORE=none");
         for (size_t k = 0; k < MAX_SET && e->set[k]; k++)
             putenv((char *)(size_t)e->set[k]);
         status = config_read(&c, why, sizeof why);
