@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* distil classify: labels and scores of texts from arguments, files or standard input. */
+/* distil classify: labels and scores of texts from arguments, files, tables or standard input. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/base/checksum.h"
 #include "tools/command/cmd_input.h"
 #include "tools/command/cmd_interrupt.h"
 #include "tools/command/cmd_message.h"
@@ -12,7 +14,12 @@
 #include "tools/command/cmd_output.h"
 #include "tools/command/cmd_pipeline.h"
 #include "tools/command/cmd_progress.h"
+#include "tools/command/cmd_save.h"
 #include "tools/command/commands.h"
+#include "tools/command/table.h"
+
+/* What is done with a row of a table that cannot be classified. */
+typedef enum on_error { ON_ERROR_KEEP, ON_ERROR_STOP, ON_ERROR_DROP } on_error;
 
 /* One run of the command, from the first text to the last answer. */
 typedef struct job {
@@ -20,9 +27,15 @@ typedef struct job {
     const cmd_model *model;
     cmd_input input;
     cmd_progress progress;
-    uint64_t answered; /* texts whose answer has been written */
-    int alone;         /* 1 if there is a single TEXT, whose answer does not repeat it */
-    int failed;        /* 1 if a text could not be classified */
+    table table; /* its format is NULL if the input is no table */
+    on_error on_error;
+    cmd_save save;      /* its target is NULL if answers go to standard output */
+    uint64_t read;      /* texts that have been read, with those of the run that is continued */
+    uint64_t skipped;   /* bytes of the texts that the run that is continued has answered */
+    uint64_t answered;  /* texts whose answer has been written, in both runs */
+    uint64_t bad;       /* texts that could not be classified, in both runs */
+    int header_written; /* 1 if the header of the table has been written */
+    int alone;          /* 1 if there is a single TEXT, whose answer does not repeat it */
 } job;
 
 /* ---- one answer ----------------------------------------------------------------------------- */
@@ -97,22 +110,54 @@ static void write_tsv(const job *j, const cmd_text *text, const cmd_answer *answ
 
 /* ---- callbacks of the pipeline -------------------------------------------------------------- */
 
+/* Write the header of the table as soon as it has been read. An interrupted run has written it
+ * before its first answer. */
+static void write_header_once(job *j)
+{
+    if (!j->table.begun || j->header_written)
+        return;
+    if (j->save.bytes == 0)
+        table_write_header(&j->table, stdout);
+    j->header_written = 1;
+}
+
 static cmd_input_status read_text(void *user, cmd_text *text, int may_wait)
 {
     job *j = user;
 
-    return cmd_input_next(&j->input, text, may_wait);
+    for (;;) {
+        cmd_input_status status = j->table.format != NULL
+                                      ? table_next(&j->table, &j->input, text, may_wait)
+                                      : cmd_input_next(&j->input, text, may_wait);
+
+        write_header_once(j);
+        if (status != CMD_INPUT_TEXT || j->read++ >= j->save.texts)
+            return status;
+        j->skipped = cmd_input_done(&j->input);
+    }
 }
 
-static int write_answer(void *user, const cmd_text *text, const cmd_answer *answer)
+/* Write a row of a table. Returns 0, or -1 to stop. */
+static int write_table_row(job *j, const cmd_text *text, const cmd_answer *answer)
 {
-    job *j = user;
+    table_answer row = {.error = answer->refusal, .broken = text->tag == TABLE_BROKEN};
 
-    if (answer->refusal != NULL) {
-        cmd_progress_clear(&j->progress);
-        cmd_error("%s:%llu: %s", text->source, (unsigned long long)text->number, answer->refusal);
-        j->failed = 1;
+    if (text->tag == TABLE_NULL)
+        row.error = NULL;
+    if (answer->refusal == NULL) {
+        row.label = distil_model_label(j->model->model, answer->result.label);
+        row.score = answer->result.score;
     }
+    if (row.error != NULL && j->on_error == ON_ERROR_STOP)
+        return -1;
+    if (row.error == NULL || j->on_error == ON_ERROR_KEEP)
+        table_write_row(&j->table, stdout, text, &row);
+    return 0;
+}
+
+/* Write the answer to a text that is in no table. */
+static void write_text_answer(const job *j, const cmd_text *text, const cmd_answer *answer)
+{
     if (j->options->format == CMD_FORMAT_JSON)
         (void)fputs(j->answered == 0 ? "\n" : ",\n", stdout);
     if (j->options->format == CMD_FORMAT_TEXT)
@@ -125,16 +170,69 @@ static int write_answer(void *user, const cmd_text *text, const cmd_answer *answ
         write_json(j->model, answer);
     if (j->options->format != CMD_FORMAT_JSON)
         (void)putchar('\n');
+}
+
+static int write_answer(void *user, const cmd_text *text, const cmd_answer *answer)
+{
+    job *j = user;
+    int is_null = j->table.format != NULL && text->tag == TABLE_NULL;
+
+    if (answer->refusal != NULL && !is_null) {
+        cmd_progress_clear(&j->progress);
+        cmd_error("%s:%llu: %s", text->source, (unsigned long long)text->number, answer->refusal);
+    }
+    if (j->table.format == NULL)
+        write_text_answer(j, text, answer);
+    else if (write_table_row(j, text, answer) != 0)
+        return -1;
+    j->bad += answer->refusal != NULL && !is_null;
     j->answered++;
     return ferror(stdout) ? -1 : 0;
+}
+
+/* Flush what has been written. Returns 0, or -1 after reporting a failure. */
+static int flush_output(const job *j)
+{
+    if (j->save.target == NULL)
+        return cmd_flush(stdout);
+    if (!ferror(stdout) && fflush(stdout) == 0)
+        return 0;
+    cmd_error("%s: cannot write: %s", j->save.partial, strerror(errno));
+    return -1;
 }
 
 static int flush_answers(void *user)
 {
     job *j = user;
+    uint64_t total = j->input.bytes_total;
+    uint64_t skipped = total > 0 ? j->skipped : 0;
 
-    cmd_progress_update(&j->progress, j->answered, cmd_input_done(&j->input), j->input.bytes_total);
-    return cmd_flush(stdout);
+    cmd_progress_update(&j->progress, j->answered - j->save.texts,
+                        cmd_input_done(&j->input) - skipped, total - skipped);
+    if (flush_output(j) != 0)
+        return -1;
+    return j->save.target != NULL ? cmd_save_update(&j->save, j->answered, j->bad) : 0;
+}
+
+/* Write what stands after the last answer, and flush. Returns 0, or -1 after reporting a failure. */
+static int end_output(const job *j)
+{
+    if (j->options->format == CMD_FORMAT_JSON)
+        (void)fputs(j->answered > 0 ? "\n]\n" : "]\n", stdout);
+    return flush_output(j);
+}
+
+/* Make the file of answers appear, if there is one. Returns 0, or -1 after reporting a failure. */
+static int finish_file(job *j)
+{
+    if (j->save.target == NULL)
+        return 0;
+    if (!j->input.failed)
+        return cmd_save_finish(&j->save);
+    cmd_save_forget(&j->save);
+    cmd_error("%s: not written, because an input failed; %s has the other answers", j->save.target,
+              j->save.partial);
+    return -1;
 }
 
 static int classify_texts(job *j)
@@ -155,19 +253,199 @@ static int classify_texts(job *j)
     };
     int failed;
 
-    if (o->format == CMD_FORMAT_JSON)
+    if (o->format == CMD_FORMAT_JSON && j->save.bytes == 0)
         (void)putchar('[');
     failed = cmd_pipeline_run(&pipeline);
     cmd_progress_clear(&j->progress);
-    if (failed)
-        return CMD_FAILED;
-    if (o->format == CMD_FORMAT_JSON)
-        (void)fputs(j->answered > 0 ? "\n]\n" : "]\n", stdout);
-    if (cmd_flush(stdout) != 0)
+    if (j->save.target != NULL && (failed || cmd_interrupted())) {
+        cmd_error("%s: not whole; --resume continues it", j->save.partial);
+        return failed ? CMD_FAILED : CMD_INTERRUPTED;
+    }
+    if (failed || end_output(j) != 0)
         return CMD_FAILED;
     if (cmd_interrupted())
         return CMD_INTERRUPTED;
-    return j->failed || j->input.failed ? CMD_FAILED : CMD_OK;
+    return finish_file(j) != 0 || j->bad > 0 || j->input.failed ? CMD_FAILED : CMD_OK;
+}
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+/* Returns the byte that --delimiter names, or 0 if the value is not one that can be used. */
+static char parse_delimiter(const char *value)
+{
+    if (value == NULL)
+        return ',';
+    if (strcmp(value, "\\t") == 0)
+        return '\t';
+    if (value[0] <= 0 || value[1] != '\0' || strchr("\"\r\n", value[0]) != NULL)
+        return '\0';
+    return value[0];
+}
+
+static const char *or_default(const char *value, const char *otherwise)
+{
+    return value != NULL ? value : otherwise;
+}
+
+/* Find the table option that a file of lines cannot have. Returns NULL if there is none. */
+static const char *find_table_option(const cmd_table_options *o)
+{
+    const char *const values[] = {o->text_field, o->keep,        o->label_field, o->score_field,
+                                  o->on_error,   o->error_field, o->null_word,   o->delimiter};
+    static const char *const names[] = {"text-field", "keep",        "label-field", "score-field",
+                                        "on-error",   "error-field", "null",        "delimiter"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (values[i] != NULL)
+            return names[i];
+    return o->escapes ? "escapes" : NULL;
+}
+
+/* Fill j->on_error. Returns 0, or -1 if the value is unknown. */
+static int parse_on_error(job *j, const char *value)
+{
+    static const char *const names[] = {"keep", "stop", "drop"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(value, names[i]) == 0) {
+            j->on_error = (on_error)i;
+            return 0;
+        }
+    return -1;
+}
+
+/* Returns 1 if two of the added fields have one name. */
+static int have_equal_names(const table_options *t)
+{
+    return strcmp(t->label_field, t->score_field) == 0 ||
+           (t->error_field != NULL && (strcmp(t->label_field, t->error_field) == 0 ||
+                                       strcmp(t->score_field, t->error_field) == 0));
+}
+
+/* Prepare the table that the options describe. Returns CMD_OK, or CMD_USAGE after reporting a
+ * mistake. */
+static int open_table(job *j)
+{
+    const cmd_table_options *o = &j->options->table;
+    const char *name = or_default(o->input, "lines");
+    const char *option = find_table_option(o);
+    const table_format *format = table_format_find(name);
+    table_options t = {
+        .text_field = or_default(o->text_field, "text"),
+        .label_field = or_default(o->label_field, "label"),
+        .score_field = or_default(o->score_field, "score"),
+        .error_field = or_default(o->error_field, "error"),
+        .keep = or_default(o->keep, "all"),
+        .null_word = o->null_word,
+        .delimiter = parse_delimiter(o->delimiter),
+        .escapes = o->escapes,
+        .strict = j->options->strict,
+    };
+
+    if (format == NULL && strcmp(name, "lines") != 0)
+        return cmd_usage_error("classify", "--input: '%s' is none of lines, jsonl, csv, tsv", name);
+    if (format == NULL)
+        return option == NULL
+                   ? CMD_OK
+                   : cmd_usage_error("classify", "--%s needs --input jsonl, csv or tsv", option);
+    if (j->options->format != CMD_FORMAT_TEXT)
+        return cmd_usage_error("classify",
+                               "--input %s decides the format of the output, so "
+                               "--tsv, --json and --jsonl cannot",
+                               name);
+    if (j->options->word_count > 0)
+        return cmd_usage_error("classify",
+                               "--input %s reads files (-f) or standard input, and no "
+                               "texts as arguments",
+                               name);
+    if (parse_on_error(j, or_default(o->on_error, "keep")) != 0)
+        return cmd_usage_error("classify", "--on-error: '%s' is none of keep, stop, drop",
+                               o->on_error);
+    if (t.delimiter == '\0')
+        return cmd_usage_error("classify",
+                               "--delimiter: '%s' is not one ASCII character, or is a "
+                               "quote or a line end",
+                               o->delimiter);
+    if ((o->delimiter != NULL && format != &table_csv) || (o->escapes && format != &table_tsv) ||
+        (o->null_word != NULL && format == &table_jsonl))
+        return cmd_usage_error("classify", "--%s has no meaning for --input %s",
+                               o->delimiter != NULL ? "delimiter"
+                               : o->escapes         ? "escapes"
+                                                    : "null",
+                               name);
+    if (j->on_error != ON_ERROR_KEEP)
+        t.error_field = NULL;
+    if (have_equal_names(&t))
+        return cmd_usage_error("classify", "two of the fields that are added have one name");
+    table_open(&j->table, format, &t);
+    return CMD_OK;
+}
+
+static uint32_t add_setting(uint32_t crc, const char *value)
+{
+    return value != NULL ? distil_crc32c(crc, value, strlen(value) + 1)
+                         : distil_crc32c(crc, "\xff", 1);
+}
+
+/* A checksum of everything that the answers depend on: model, inputs by name, and options. */
+static uint32_t checksum_settings(const job *j)
+{
+    const cmd_options *o = j->options;
+    const cmd_table_options *t = &o->table;
+    const char *const values[] = {t->input,       t->text_field,  t->keep,
+                                  t->label_field, t->score_field, t->error_field,
+                                  t->null_word,   t->delimiter,   t->on_error};
+    const uint32_t numbers[] = {(uint32_t)o->format, o->flags, (uint32_t)o->strict,
+                                (uint32_t)t->escapes};
+    uint32_t crc = distil_crc32c(0, j->model->info.sha256, sizeof j->model->info.sha256);
+
+    crc = distil_crc32c(crc, numbers, sizeof numbers);
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+        crc = add_setting(crc, values[i]);
+    for (size_t i = 0; i < o->file_count; i++)
+        crc = add_setting(crc, o->files[i]);
+    for (size_t i = 0; i < o->word_count; i++)
+        crc = add_setting(crc, o->words[i]);
+    return crc;
+}
+
+/* Check what the parser of options cannot. Returns CMD_OK or CMD_USAGE. */
+static int check_options(job *j)
+{
+    const cmd_options *o = j->options;
+
+    if (o->word_count > 0 && o->file_count > 0)
+        return cmd_usage_error("classify", "texts as arguments and files (-f) at once");
+    if (o->resume && o->output == NULL)
+        return cmd_usage_error("classify", "--resume needs -o FILE");
+    return open_table(j);
+}
+
+/* Classify with a model that is open. Returns the exit status. */
+static int classify_with_model(job *j)
+{
+    const cmd_options *o = j->options;
+    int code = CMD_FAILED;
+
+    j->alone = o->word_count == 1;
+    cmd_input_choose(&j->input, o);
+    if (j->table.format != NULL) {
+        /* Only the text of a record must be UTF-8, so the table checks it and not the reader. */
+        j->input.strict = 0;
+        cmd_input_records(&j->input, j->table.format->record_end, j->table.options.delimiter);
+    }
+    cmd_interrupt_install();
+    if (o->output == NULL ||
+        cmd_save_open(&j->save, o->output, o->resume, checksum_settings(j)) == 0) {
+        j->answered = j->save.texts;
+        j->bad = j->save.bad;
+        cmd_progress_begin(&j->progress, !isatty(STDOUT_FILENO) && !o->stream);
+        code = classify_texts(j);
+    }
+    if (o->output != NULL)
+        cmd_save_close(&j->save);
+    cmd_input_close(&j->input);
+    return code;
 }
 
 int cmd_classify(int argc, char **argv)
@@ -179,20 +457,14 @@ int cmd_classify(int argc, char **argv)
 
     if (code >= 0)
         return code;
-    if (options.word_count > 0 && options.file_count > 0) {
-        cmd_options_free(&options);
-        return cmd_usage_error("classify", "texts as arguments and files (-f) at once");
-    }
-    code = cmd_model_open(&model, options.model, options.isa, options.verify);
+    code = check_options(&j);
+    if (code == CMD_OK)
+        code = cmd_model_open(&model, options.model, options.isa, options.verify);
     if (code == CMD_OK) {
-        j.alone = options.word_count == 1;
-        cmd_input_choose(&j.input, &options);
-        cmd_interrupt_install();
-        cmd_progress_begin(&j.progress, !isatty(STDOUT_FILENO) && !options.stream);
-        code = classify_texts(&j);
-        cmd_input_close(&j.input);
+        code = classify_with_model(&j);
         cmd_model_close(&model);
     }
+    table_close(&j.table);
     cmd_options_free(&options);
     return code;
 }

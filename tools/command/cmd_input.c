@@ -15,7 +15,22 @@
 
 enum { READ_BYTES = 1 << 18 /* bytes that one call of read() asks for */ };
 
-static const char too_long[] = "the line is longer than 64 MiB";
+static const char line_too_long[] = "the line is longer than 64 MiB";
+static const char record_too_long[] = "the record is longer than 64 MiB";
+
+/* A record of a file of lines is a line. */
+static size_t find_line_feed(cmd_scan *scan, const char *bytes, size_t size)
+{
+    const char *lf = size > 0 ? memchr(bytes, '\n', size) : NULL;
+
+    (void)scan;
+    return lf != NULL ? (size_t)(lf - bytes) : size;
+}
+
+static const char *too_long(const cmd_input *input)
+{
+    return input->record_end == find_line_feed ? line_too_long : record_too_long;
+}
 
 void cmd_input_arguments(cmd_input *input, char **arguments, size_t count, int strict)
 {
@@ -38,6 +53,7 @@ void cmd_input_files(cmd_input *input, const char **files, size_t count, int str
     input->count = count;
     input->strict = strict;
     input->fd = -1;
+    input->record_end = find_line_feed;
     for (size_t i = 0; i < count; i++) {
         struct stat s;
         int known = is_stdin(files[i]) ? fstat(STDIN_FILENO, &s) : stat(files[i], &s);
@@ -67,6 +83,12 @@ void cmd_input_choose(cmd_input *input, const cmd_options *options)
     }
 }
 
+void cmd_input_records(cmd_input *input, cmd_record_end *record_end, char delimiter)
+{
+    input->record_end = record_end;
+    input->scan.delimiter = delimiter;
+}
+
 /* ---- files ---------------------------------------------------------------------------------- */
 
 /* Open the next file that can be opened. Returns 0 if no file is left. */
@@ -82,6 +104,8 @@ static int open_next_file(cmd_input *input)
             input->line = 0;
             input->begin = input->end = input->scanned = 0;
             input->skipping = NULL;
+            input->scan.state = CMD_SCAN_FILE;
+            input->scan.inner_lines = 0;
             return 1;
         }
         cmd_error("%s: cannot open: %s", file, strerror(errno));
@@ -95,6 +119,11 @@ static void close_file(cmd_input *input)
     if (input->fd > STDIN_FILENO)
         (void)close(input->fd);
     input->fd = -1;
+}
+
+void cmd_input_skip_file(cmd_input *input)
+{
+    close_file(input);
 }
 
 /* Make room for READ_BYTES more in the buffer. Returns 0, or -1 if there is no memory. */
@@ -168,10 +197,13 @@ static void return_line(cmd_input *input, cmd_text *text, size_t end, size_t nex
     text->bytes = input->buffer + input->begin;
     text->size = end - input->begin;
     text->source = input->source;
-    text->number = ++input->line;
+    text->number = input->line + 1;
+    input->line = text->number + input->scan.inner_lines;
+    input->scan.state = CMD_SCAN_RECORD;
+    input->scan.inner_lines = 0;
     text->refusal = input->skipping;
     if (text->size > CMD_MAX_LINE_BYTES)
-        text->refusal = too_long;
+        text->refusal = too_long(input);
     if (text->refusal != NULL)
         text->size = 0;
     input->skipping = NULL;
@@ -182,10 +214,12 @@ static void return_line(cmd_input *input, cmd_text *text, size_t end, size_t nex
 static int find_line(cmd_input *input, cmd_text *text)
 {
     size_t unscanned = input->end - input->scanned;
-    const char *lf = unscanned > 0 ? memchr(input->buffer + input->scanned, '\n', unscanned) : NULL;
+    size_t found = unscanned > 0
+                       ? input->record_end(&input->scan, input->buffer + input->scanned, unscanned)
+                       : 0;
 
-    if (lf != NULL) {
-        size_t end = (size_t)(lf - input->buffer);
+    if (found < unscanned) {
+        size_t end = input->scanned + found;
 
         return_line(input, text, end, end + 1);
         return 1;
@@ -198,7 +232,7 @@ static int find_line(cmd_input *input, cmd_text *text)
     if (input->skipping != NULL)
         skip_line(input, input->skipping);
     else if (input->end - input->begin > CMD_MAX_LINE_BYTES)
-        skip_line(input, too_long);
+        skip_line(input, too_long(input));
     return 0;
 }
 
@@ -225,6 +259,8 @@ static cmd_input_status read_line(cmd_input *input, cmd_text *text, int may_wait
 cmd_input_status cmd_input_next(cmd_input *input, cmd_text *text, int may_wait)
 {
     text->tag = 0;
+    text->row = NULL;
+    text->row_size = 0;
     if (cmd_interrupted())
         return CMD_INPUT_END;
     if (input->files == NULL) {

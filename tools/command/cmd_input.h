@@ -2,10 +2,11 @@
 /*
  * Reads texts one after another from arguments, files and standard input.
  *
- * The texts of a file are its lines. Only a line feed ends a line; carriage returns, NULs and all
+ * The texts of a file are its lines, unless cmd_input_records says what a record is. Only a line
+ * feed ends a line; carriage returns, NULs and all
  * other bytes are part of the text. Empty lines are texts, and so is what follows the last line
- * feed unless it is empty. A line longer than CMD_MAX_LINE_BYTES becomes a refused text, and
- * reading goes on with the line after it.
+ * feed unless it is empty. A line or record longer than CMD_MAX_LINE_BYTES becomes a refused text,
+ * and reading goes on with the one after it.
  *
  * The caller says whether a call may wait for input. So a command can answer the texts that it has
  * before it waits for more.
@@ -18,7 +19,7 @@
 
 #include "tools/command/cmd_options.h"
 
-/* The longest line that is accepted, without its line feed. */
+/* The longest line or record that is accepted, without its line feed. */
 #define CMD_MAX_LINE_BYTES ((size_t)64 << 20)
 
 typedef struct cmd_text {
@@ -28,7 +29,25 @@ typedef struct cmd_text {
     uint64_t number;     /* of the line in its file, or of the argument; counted from 1 */
     const char *refusal; /* why this text cannot be answered, a static string; NULL if it can */
     size_t tag;          /* free for the caller; cmd_input_next sets it to 0 */
+    const char *row;     /* the record that holds the text; cmd_input_next sets it to NULL */
+    size_t row_size;
 } cmd_text;
+
+/* The state of the search for the end of a record, which may take several reads. */
+typedef struct cmd_scan {
+    int state;            /* CMD_SCAN_FILE, CMD_SCAN_RECORD or a value of the search function */
+    char delimiter;       /* the byte between the fields of a record, for the search function */
+    uint64_t inner_lines; /* line feeds that the search function has met within the record */
+} cmd_scan;
+
+enum {
+    CMD_SCAN_FILE = 0,  /* the next byte is the first one of a file */
+    CMD_SCAN_RECORD = 1 /* the next byte is the first one of a record that is not the first */
+};
+
+/* Returns the index of the line feed that ends the record, or `size` if it is not among these
+ * bytes, in which case the next call continues with the bytes that follow. */
+typedef size_t cmd_record_end(cmd_scan *scan, const char *bytes, size_t size);
 
 typedef enum cmd_input_status {
     CMD_INPUT_TEXT, /* there is a text, which may be a refused one */
@@ -48,6 +67,8 @@ typedef struct cmd_input {
     int fd;             /* descriptor of the open file; -1 if none is open */
     int at_end;         /* 1 if read() has returned 0 for it */
     uint64_t line;      /* lines of it that have been returned */
+    cmd_record_end *record_end;
+    cmd_scan scan;
     char *buffer;
     size_t capacity;
     size_t begin, end;    /* buffer[begin .. end) has been read but not returned */
@@ -68,6 +89,13 @@ void cmd_input_files(cmd_input *input, const char **files, size_t count, int str
 /* Prepare to return what the user chose: the words of the command line, else the lines of the -f
  * files, else those of standard input. */
 void cmd_input_choose(cmd_input *input, const cmd_options *options);
+
+/* Make the texts of files records that end where record_end says. A delimiter goes to the scan.
+ * Must be called before the first text is read. */
+void cmd_input_records(cmd_input *input, cmd_record_end *record_end, char delimiter);
+
+/* Leave out the rest of the open file. */
+void cmd_input_skip_file(cmd_input *input);
 
 /* Return the next text. may_wait allows the call to block until input comes. A file that cannot be
  * opened or read is reported, and reading goes on with the next file. */

@@ -66,6 +66,39 @@ static const char verify_option_text[] =
 static const cmd_option classify_options[] = {
     {MODEL_OPTION},
     {FILE_OPTION},
+    {CMD_OPT_OUTPUT, 'o', "output", "FILE", "*",
+     "Write the answers to FILE, which appears when it is whole. Until then they are in "
+     "FILE.partial, from which --resume continues. If an input file cannot be read, FILE does not "
+     "appear."},
+    {CMD_OPT_RESUME, 0, "resume", NULL, NULL,
+     "With -o: continue the run of the same command that was interrupted, if there is one. The "
+     "result has the same bytes as that of one run. Input and options must be those of that run."},
+    {CMD_OPT_INPUT, 0, "input", "FORMAT", "lines jsonl csv tsv",
+     "Read tables: lines, which is the default and no table; jsonl, a JSON object on each line; "
+     "csv or tsv, whose first record is a header. Output has the same format."},
+    {CMD_OPT_TEXT_FIELD, 0, "text-field", "NAME", NULL,
+     "Tables: classify the text of the field NAME. The default is text."},
+    {CMD_OPT_KEEP, 0, "keep", "FIELDS", "all none",
+     "Tables: write these fields of the input unchanged before the answer: all, which is the "
+     "default, none, or names with commas between them."},
+    {CMD_OPT_LABEL_FIELD, 0, "label-field", "NAME", NULL,
+     "Tables: name the field of the label NAME. The default is label. A field of the input that "
+     "has the name already is an error."},
+    {CMD_OPT_SCORE_FIELD, 0, "score-field", "NAME", NULL,
+     "Tables: name the field of the score NAME. The default is score."},
+    {CMD_OPT_ERROR_FIELD, 0, "error-field", "NAME", NULL,
+     "Tables: name the field of the reason why a row is bad NAME. The default is error."},
+    {CMD_OPT_ON_ERROR, 0, "on-error", "WHAT", "keep stop drop",
+     "Tables: what to do with a row that cannot be classified, after it is reported. keep, the "
+     "default, writes it with the field error; drop leaves it out; stop ends the run before it."},
+    {CMD_OPT_DELIMITER, 0, "delimiter", "C", NULL,
+     "CSV: the character C stands between fields; \\t is a tab. The default is a comma."},
+    {CMD_OPT_NULL, 0, "null", "WORD", NULL,
+     "CSV and TSV: a field that is WORD, without quotes, is null. Without the option, an empty "
+     "field without quotes is null in CSV, and none is in TSV."},
+    {CMD_OPT_ESCAPES, 0, "escapes", NULL, NULL,
+     "TSV: a backslash begins an escape, such as \\t and \\n, and \\N is null, as in text that "
+     "COPY of PostgreSQL writes."},
     {CMD_OPT_TSV, 0, "tsv", NULL, NULL,
      "Write the columns label, score, number of tokens, truncated (0 or 1) and text, with tabs "
      "between them."},
@@ -231,7 +264,12 @@ static const char classify_text[] =
     "   \"logits\":[x,...],\"tokens\":n,\"truncated\":false}\n\n"
     "Floats have nine digits and read back to the same bits. A text that cannot be classified is "
     "reported on standard error; its line says ERROR instead of a label, or its object has no "
-    "member but error.";
+    "member but error.\n\n"
+    "With --input each record of a table holds a text, and comes out with the fields label and "
+    "score after its own, which keep their order and bytes. A null text has a null answer. A bad "
+    "record is reported with its line, and the exit status is then 1. It has a null answer and the "
+    "reason in the field error: a member of bad rows in JSONL, a column of all rows in CSV and "
+    "TSV. If its fields cannot be told apart, they are empty and its bytes follow the reason.";
 
 static const char tokenize_text[] =
     "Write the token ids of each TEXT, or of each line of the files given with -f, or of standard "
@@ -329,10 +367,13 @@ const cmd_manual cmd_manuals[CMD_COMMANDS] = {
                       .summary = "label texts: arguments, files, standard input",
                       .usage = "[options] [TEXT ...]",
                       .text = classify_text,
-                      .examples = "distil classify \"A gorgeous, witty, seductive movie.\"\n"
-                                  "distil classify --jsonl < reviews.txt > answers.jsonl\n"
-                                  "distil classify -f a.txt -f b.txt --tsv --threads 0\n"
-                                  "tail -f log | distil classify --stream --jsonl\n",
+                      .examples =
+                          "distil classify \"A gorgeous, witty, seductive movie.\"\n"
+                          "distil classify --jsonl < reviews.txt > answers.jsonl\n"
+                          "distil classify -f a.txt -f b.txt --tsv --threads 0\n"
+                          "tail -f log | distil classify --stream --jsonl\n"
+                          "distil classify --input csv --text-field body < in.csv > out.csv\n"
+                          "distil classify --input jsonl -f in.jsonl -o out.jsonl --resume\n",
                       OPTIONS(classify_options)},
     [CMD_TOKENIZE] = {.name = "tokenize",
                       .summary = "write the token ids of texts",

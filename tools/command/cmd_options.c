@@ -92,6 +92,12 @@ static int store_flag(const parser *p)
     case CMD_OPT_COMPLETION:
         flag = &o->completion;
         break;
+    case CMD_OPT_RESUME:
+        flag = &o->resume;
+        break;
+    case CMD_OPT_ESCAPES:
+        flag = &o->table.escapes;
+        break;
     case CMD_OPT_LOCAL:
         flag = &o->serve.local;
         break;
@@ -105,6 +111,47 @@ static int store_flag(const parser *p)
         return 0;
     }
     *flag = 1;
+    return 1;
+}
+
+/* Store an option of tables, whose value is any text. Returns 0 if the option is of another kind. */
+static int store_table_text(const parser *p)
+{
+    cmd_table_options *o = &p->options->table;
+    const char **text = NULL;
+
+    switch (p->option->id) {
+    case CMD_OPT_INPUT:
+        text = &o->input;
+        break;
+    case CMD_OPT_TEXT_FIELD:
+        text = &o->text_field;
+        break;
+    case CMD_OPT_KEEP:
+        text = &o->keep;
+        break;
+    case CMD_OPT_LABEL_FIELD:
+        text = &o->label_field;
+        break;
+    case CMD_OPT_SCORE_FIELD:
+        text = &o->score_field;
+        break;
+    case CMD_OPT_ERROR_FIELD:
+        text = &o->error_field;
+        break;
+    case CMD_OPT_DELIMITER:
+        text = &o->delimiter;
+        break;
+    case CMD_OPT_NULL:
+        text = &o->null_word;
+        break;
+    case CMD_OPT_ON_ERROR:
+        text = &o->on_error;
+        break;
+    default:
+        return 0;
+    }
+    *text = p->value;
     return 1;
 }
 
@@ -173,7 +220,7 @@ static int store_option(const parser *p)
 {
     cmd_options *o = p->options;
 
-    if (store_flag(p) || store_text(p))
+    if (store_flag(p) || store_text(p) || store_table_text(p))
         return -1;
     switch (p->option->id) {
     case CMD_OPT_TSV:

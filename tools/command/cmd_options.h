@@ -32,6 +32,13 @@ typedef struct cmd_serve_options {
     size_t seed;
 } cmd_serve_options;
 
+/* Options of tables, which only `distil classify` has. A string is NULL if its option is absent. */
+typedef struct cmd_table_options {
+    const char *input, *text_field, *keep, *label_field, *score_field, *error_field;
+    const char *null_word, *delimiter, *on_error;
+    int escapes;
+} cmd_table_options;
+
 /* What a command line says. Strings point into argv; a string of an absent option is NULL. */
 typedef struct cmd_options {
     const char *model;     /* value of --model */
@@ -49,9 +56,11 @@ typedef struct cmd_options {
     int strict;
     int sections;
     int man, completion;
+    int resume;
     const char *output;    /* value of --output */
     const char *calibrate; /* value of --calibrate */
     uint32_t flags;        /* for distil_tokenize and distil_classify */
+    cmd_table_options table;
     cmd_serve_options serve;
 } cmd_options;
 

@@ -23,7 +23,7 @@ enum {
 
 typedef struct entry {
     cmd_text text;
-    size_t offset; /* of the copy of the text in batch.bytes */
+    size_t offset; /* of the copy of the text in batch.bytes; that of its row follows */
     cmd_answer answer;
     size_t index; /* in batch.texts; unset if the text is refused */
 } entry;
@@ -123,20 +123,24 @@ static int batch_reserve(batch *b, size_t size)
     return 0;
 }
 
-/* Append a copy of a text. If there is no memory for it, the text is refused. */
+/* Append a copy of a text and its row. If there is no memory for them, the text is refused. */
 static void batch_add(batch *b, const cmd_text *text)
 {
     entry *it = &b->entries[b->count++];
 
     it->text = *text;
     it->offset = b->used;
-    if (batch_reserve(b, text->size) != 0) {
+    if (batch_reserve(b, text->size + text->row_size) != 0) {
         it->text.refusal = "no memory for a text as long as this";
-        it->text.size = 0;
-    } else if (text->size > 0) {
-        memcpy(b->bytes + b->used, text->bytes, text->size);
-        b->used += text->size;
+        it->text.size = it->text.row_size = 0;
+        return;
     }
+    if (text->size > 0)
+        memcpy(b->bytes + b->used, text->bytes, text->size);
+    b->used += text->size;
+    if (text->row_size > 0)
+        memcpy(b->bytes + b->used, text->row, text->row_size);
+    b->used += text->row_size;
 }
 
 /* Classify the texts that are not refused. If the call for the whole batch fails, each text is
@@ -150,6 +154,7 @@ static void batch_classify(batch *b, distil_context *context, uint32_t flags)
         entry *it = &b->entries[i];
 
         it->text.bytes = it->text.size > 0 ? b->bytes + it->offset : "";
+        it->text.row = it->text.row_size > 0 ? b->bytes + it->offset + it->text.size : "";
         it->answer.refusal = it->text.refusal;
         if (it->answer.refusal != NULL)
             continue;

@@ -39,6 +39,16 @@ _distil() {
     case $command:$previous in
     classify:-m | classify:--model) _distil_files distil; return ;;
     classify:-f | classify:--file) _distil_files; return ;;
+    classify:-o | classify:--output) _distil_files; return ;;
+    classify:--input) _distil_words "lines jsonl csv tsv"; return ;;
+    classify:--text-field) return ;;
+    classify:--keep) _distil_words "all none"; return ;;
+    classify:--label-field) return ;;
+    classify:--score-field) return ;;
+    classify:--error-field) return ;;
+    classify:--on-error) _distil_words "keep stop drop"; return ;;
+    classify:--delimiter) return ;;
+    classify:--null) return ;;
     classify:--batch) return ;;
     classify:--threads) return ;;
     classify:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
@@ -85,8 +95,10 @@ _distil() {
     # The name of an option, or another argument.
     case $command:$current in
     classify:-*)
-        _distil_words "-m --model -f --file --tsv --json --jsonl --stream --batch --threads
-            --strict --split-special-tokens --isa --verify -h --help"
+        _distil_words "-m --model -f --file -o --output --resume --input --text-field --keep
+            --label-field --score-field --error-field --on-error --delimiter --null --escapes
+            --tsv --json --jsonl --stream --batch --threads --strict --split-special-tokens
+            --isa --verify -h --help"
         ;;
     tokenize:-*)
         _distil_words "-m --model -f --file --json --jsonl --strict --split-special-tokens -h
