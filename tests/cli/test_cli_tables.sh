@@ -11,6 +11,7 @@
 tables=$root/tests/data/tables
 cr=$(printf '\r')
 tab=$(printf '\t')
+sep="[;,$tab]"
 
 # answers FORMAT: turn output that has label and score only into lines "label score" or "null".
 answers() {
@@ -55,8 +56,8 @@ table() {
     if [ "$format" = jsonl ]; then
         sed -E 's/,"label":(null|"[A-Z]*"),"score":[^,}]*\}$/}/' out >stripped
     else
-        sed -E "1s/[;,$tab]label[;,$tab]score[;,$tab]error//
-            s/[;,$tab](\\\\N|[A-Z]+)?[;,$tab](\\\\N|[0-9.e-]+)?[;,$tab](\\\\N)?($cr?)\$/\4/" out >stripped
+        sed -E "1s/${sep}label${sep}score${sep}error//
+            s/$sep(\\\\N|[A-Z]+)?$sep(\\\\N|[0-9.e-]+)?$sep(\\\\N)?($cr?)\$/\4/" out >stripped
     fi
     check "$name: fields keep their bytes" same stripped "$file"
 }
@@ -83,7 +84,8 @@ table = list(csv.reader(open("csv_out", encoding="utf-8", newline="")))
 assert table[0] == ["id", "text", "note", "label", "score", "error"]
 for row, cells in zip(rows, table[1:], strict=True):
     assert list(row) == ["id", "text", "note", "label", "score"]
-    texts = ["" if v is None else "%.9g" % v if isinstance(v, float) else str(v) for v in row.values()]
+    texts = ["" if v is None else "%.9g" % v if isinstance(v, float) else str(v)
+             for v in row.values()]
     assert texts + [""] == cells, (texts, cells)
 PY
     check "python reads what is written" python3 read.py
@@ -109,8 +111,9 @@ check "strict: status" ended 1
 check "strict: the row keeps its fields" count 1 out '^2,.* bad,,,the text is not UTF-8$'
 printf '{"n":1.50e+3 , "text" : "\\ud83d\\ude00 good" }\r\n\n \n[1]\n' >odd.jsonl
 run_in odd.jsonl classify --input jsonl
-check "jsonl: bytes of members stay" matches out \
-    '\{"n":1.50e\+3 , "text" : "\\ud83d\\ude00 good","label":.*|.*"error":"the record is no JSON object: \[1\]"\}'
+check "jsonl: bytes of members stay" count 1 out \
+    '^\{"n":1.50e\+3 , "text" : "\\ud83d\\ude00 good","label":"[A-Z]+","score":[0-9.]+\}$'
+check "jsonl: no object" says out '"error":"the record is no JSON object: [1]"}'
 check "jsonl: blank lines are no rows" lines 2 out
 check "jsonl: the line of the bad record" says err 'standard input:4: the record is no JSON object'
 printf '\357\273\277{"text":"good"}\n' >bom.jsonl
@@ -152,10 +155,10 @@ lines",more
 CSV
 run_in bad.csv classify --input csv
 check "bad: status" ended 1
-check "bad: a row for each record" count 6 out '^([0-9],[a-z]+,[A-Z]+,[0-9.]+,|,,,,"?the .*|,,,,"there .*)$'
+check "bad: a row for each record" count 6 out '^([0-9],[a-z]+,[A-Z]+,[0-9.]+,|,,,,"?the.*)$'
 check "bad: good rows" count 2 out '^(1,good|5,fine),[A-Z]+,[0-9.]+,$'
-check "bad: bytes follow the reason" says out ',,,,"there are bytes between a closing quote and the delimiter: 4,""a""b"'
-check "bad: file and line" says err 'distil: standard input:3: the record has fewer fields than the header'
+check "bad: bytes follow the reason" says out ' a closing quote and the delimiter: 4,""a""b"'
+check "bad: file and line" says err 'distil: standard input:3: the record has fewer fields than'
 check "bad: the line where a record begins" says err 'standard input:4: the record has more fields'
 check "bad: lines within records count" says err 'standard input:6: there are bytes between'
 check "bad: open quote" says err 'standard input:8: the closing quote of a field is missing'
@@ -183,7 +186,8 @@ check "bad jsonl: bytes follow the reason" count 1 out '"error":"[^"]*: \{\\"tex
 } >long.csv
 run_in long.csv classify --input csv
 check "too long: status" ended 1
-check "too long: its row and the next one" count 2 out '^(,,,,the record is longer than 64 MiB|2,good,[A-Z]+,[0-9.]+,)$'
+check "too long: its row" line_is 2 out ',,,,the record is longer than 64 MiB'
+check "too long: the next row" count 1 out '^2,good,[A-Z]+,[0-9.]+,$'
 printf '3,bad,x\n' >>long.csv
 run_in long.csv classify --input csv
 check "too long: line of a later record" says err 'standard input:68000004: the record has more'
@@ -195,7 +199,8 @@ run_in names.csv classify --input csv --text-field body
 check "clash: status" ended 1
 check "clash: nothing is written" empty out
 check "clash: says so" says err 'there is a field "label" already; --label-field names another'
-run_in names.csv classify --input csv --text-field body --label-field L --score-field S --error-field E
+run_in names.csv classify --input csv --text-field body --label-field L --score-field S \
+    --error-field E
 check "names: header" line_is 1 out 'label,body,x,L,S,E'
 run_in names.csv classify --input csv --text-field body --keep x,body
 check "keep: header" line_is 1 out 'body,x,label,score,error'
@@ -232,7 +237,7 @@ done
 
 # ---- output files ----
 awk 'BEGIN {
-    n = split("a gorgeous witty movie that is never dull but not quite good 12.5 \"\"quoted\"\" x", w, " ")
+    n = split("a gorgeous witty movie that is never dull but not quite 12.5 \"\"good\"\"", w, " ")
     print "id,text"
     for (i = 0; i < 600; i++) {
         line = ""
@@ -297,7 +302,8 @@ while [ $kills -lt $moments ] && [ $round -lt $((4 * moments)) ]; do
     code=137
     while [ $code -eq 137 ]; do
         [ ! -s killed.csv.partial.state ] || continued=$((continued + 1))
-        after=$(awk -v "seed=$$$round$kills" 'BEGIN { srand(seed); printf "%.3f", 0.05 + rand() * 0.9 }')
+        after=$(awk -v "seed=$$$round$kills" \
+            'BEGIN { srand(seed); printf "%.3f", 0.05 + rand() * 0.9 }')
         timeout -s KILL "$after" "$distil" classify --input csv -f many.csv -o killed.csv --resume \
             >out 2>>killed.err
         code=$?
@@ -318,7 +324,8 @@ cp out lines_whole
     head -n 300 many.txt
     sleep 1.5
     tail -n +301 many.txt
-} | timeout --foreground -s INT --preserve-status 1 "$distil" classify --jsonl --threads 2 -o lines.jsonl 2>err
+} | timeout --foreground -s INT --preserve-status 1 \
+    "$distil" classify --jsonl --threads 2 -o lines.jsonl 2>err
 rc=$?
 check "SIGINT: status" ended 130
 check "SIGINT: says how to go on" says err '.partial: not whole; --resume continues it'

@@ -127,7 +127,7 @@ static int check_header(table *t, table *wider, const char *row, size_t size)
     bom = t->bom ? 3 : 0;
     require_one_record(t, bytes + bom, written - bom);
     code = wider->format->read_header(wider, bytes + bom, written - bom - 1) == NULL ? 0 : -1;
-    require(code == 0 || t->kept_count < t->columns);
+    require(code == 0);
     free(bytes);
     return code;
 }
@@ -175,9 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.escapes = choice % 4 == 1 && (choice & 4) != 0;
     options.null_word = (choice & 8) != 0 && choice % 4 != 2 ? "N" : NULL;
     wider_options = options;
-    wider_options.label_field = "l2";
-    wider_options.score_field = "s2";
-    wider_options.error_field = "e2";
+    wider_options.keep = "none"; /* so that its own names clash with none */
     table_open(&t, table_format_find(formats[choice % 4]), &options);
     table_open(&wider, table_format_find(formats[choice % 4]), &wider_options);
     check_file(&t, &wider, (const char *)data + 1, size - 1);

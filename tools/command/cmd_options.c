@@ -114,7 +114,8 @@ static int store_flag(const parser *p)
     return 1;
 }
 
-/* Store an option of tables, whose value is any text. Returns 0 if the option is of another kind. */
+/* Store an option of tables, whose value is any text. Returns 0 if it is an option of another
+ * kind. */
 static int store_table_text(const parser *p)
 {
     cmd_table_options *o = &p->options->table;
