@@ -60,6 +60,8 @@ ISA_avx2       := -mavx2 -mfma -mbmi2
 ISA_avxvnni    := $(ISA_avx2) -mavxvnni
 ISA_avx512     := $(ISA_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl
 ISA_avx512vnni := $(ISA_avx512) -mavx512vnni
+LEVELS := $(shell sed -n 's/^    LEVEL.\([a-z0-9]*\),.*/\1/p' kernels/levels.h)
+$(foreach l,$(LEVELS),$(if $(ISA_$(l)),,$(error Makefile: set ISA_$(l), the flags of that level)))
 level = $(lastword $(subst _, ,$(basename $(notdir $(1)))))
 isa_flags = $(if $(filter kernels/%,$(1)),$(ISA_$(level)))
 
@@ -133,7 +135,7 @@ all: $(COMMAND) $(BOOTSTRAP) $(BUILD)/distil-serve $(LIBS) $(BLOB)
 # only when its setting has changed, and then make rebuilds what depends on it.
 export DISTIL_EMBED := $(EMBED)
 export DISTIL_FLAGS := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(COMMON) \
-    $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(DEBUG) $(ISA_scalar) $(ISA_avx512vnni) $(ISA_avxvnni) \
+    $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(DEBUG) $(foreach l,$(LEVELS),$(ISA_$(l))) \
     $(SECTIONS) $(SMALL) $(UNWIND) $(HARDEN_LD) $(BOOT_LDFLAGS)
 export DISTIL_SOURCES = $(LIB_SRC) $(BASE_SRC) $(PROG_SRC) $(CMD_SRC) $(SERVE_SRC) $(LAMBDA_SRC) \
     $(BOOT_SRC) $(TEST_LIB_SRC) $(BENCH_LIB_SRC) $(HARNESS_SRC)

@@ -481,7 +481,7 @@ static void print_head(const bench *b, int cpu)
     printf("%s, CPU %d, best level %s; rates are 10^9 multiply-adds (qgemm, attention, dense)\n"
            "or elements a second by the median",
            b->cpu.brand, cpu,
-           distil_level_name(distil_cpuid_best(&b->cpu, DISTIL_LEVEL_AVX512VNNI)));
+           distil_level_name(distil_cpuid_best(&b->cpu, DISTIL_LEVEL_BEST)));
     if (b->ring != NULL)
         printf("; cold: weights from %zu MB of memory; read: GB/s\n"
                "of reading those weights alone",

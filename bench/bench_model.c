@@ -23,13 +23,16 @@
 #include "runtime/encoder.h"
 #include "runtime/pool.h"
 
+#define LEVEL_COMMA(name, NAME, rows) #name ", "
+#define LEVEL_NAMES DISTIL_LEVELS(LEVEL_COMMA)
+
 static const char usage[] =
     "usage: bench_model [-m BLOB] [--isa LEVEL] [--texts N] [--threads N] [--profile | --cold]\n"
     "                   [--json] [TOKENS...]\n"
     "Prints the milliseconds of one forward pass, median and minimum, for each number of tokens.\n"
     "One thread is pinned to a CPU; several threads are free to move.\n"
     "  -m BLOB       the model (build/sst2.distil)\n"
-    "  --isa LEVEL   scalar, avx2, avxvnni, avx512 or avx512vnni (the best of this CPU)\n"
+    "  --isa LEVEL   " LEVEL_NAMES "by default the best of this CPU\n"
     "  --texts N     N texts of TOKENS tokens in each pass (1)\n"
     "  --threads N   1 to 256 threads (1)\n"
     "  --profile     also print the share of each operation; with one thread only\n"
@@ -378,7 +381,7 @@ int main(int argc, char **argv)
     int first, failed = 0;
 
     distil_cpuid_read(&cpu);
-    b.settings.level = distil_cpuid_best(&cpu, DISTIL_LEVEL_AVX512VNNI);
+    b.settings.level = distil_cpuid_best(&cpu, DISTIL_LEVEL_BEST);
     first = parse(&b.settings, argc, argv);
     if (first < 0)
         return 2;

@@ -23,15 +23,17 @@
     LEVEL(avx512, AVX512, 6)                                                                       \
     LEVEL(avx512vnni, AVX512VNNI, 12)
 
+#define LEVEL(name, NAME, rows) +1
+enum { DISTIL_LEVEL_COUNT = DISTIL_LEVELS(LEVEL) };
+#undef LEVEL
+
 typedef enum distil_level {
 #define LEVEL(name, NAME, rows) DISTIL_LEVEL_##NAME,
     DISTIL_LEVELS(LEVEL)
 #undef LEVEL
+    /* The last level of the list, for callers who want the best level that a CPU has. */
+    DISTIL_LEVEL_BEST = DISTIL_LEVEL_COUNT - 1
 } distil_level;
-
-#define LEVEL(name, NAME, rows) +1
-enum { DISTIL_LEVEL_COUNT = DISTIL_LEVELS(LEVEL) };
-#undef LEVEL
 
 /* For each level the enumerator by the name in kernels.inc, such as DISTIL_LEVEL_OF_avx2, and the
  * tile height, such as DISTIL_TILE_ROWS_avx2. */

@@ -79,7 +79,7 @@ static distil_status choose_level(distil_level *level, const distil_options *opt
     if (!distil_isa_name(most) || (unsigned)options->verify > DISTIL_VERIFY_SHA256)
         return fail(error, DISTIL_BAD_ARGUMENT, "options: max_isa or verify out of range");
     if (most == DISTIL_ISA_BEST)
-        most = DISTIL_ISA_AVX512VNNI;
+        most = (distil_isa)DISTIL_LEVEL_BEST;
     distil_cpuid_read(&cpu);
     if (options->exact_isa && options->max_isa != DISTIL_ISA_BEST &&
         !distil_cpuid_has(&cpu, (distil_level)most, &missing))

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "kernels/cpu.h"
 #include "runtime/distil.h"
 
 #define STRING_(x) #x
@@ -56,34 +57,24 @@ const char *distil_version(void)
 
 const char *distil_isa_name(distil_isa isa)
 {
-    switch (isa) {
-    case DISTIL_ISA_SCALAR:
-        return "scalar";
-    case DISTIL_ISA_AVX2:
-        return "avx2";
-    case DISTIL_ISA_AVXVNNI:
-        return "avxvnni";
-    case DISTIL_ISA_AVX512:
-        return "avx512";
-    case DISTIL_ISA_AVX512VNNI:
-        return "avx512vnni";
-    case DISTIL_ISA_BEST:
+    if (isa == DISTIL_ISA_BEST)
         return "best";
-    }
+    if ((unsigned)isa < DISTIL_LEVEL_COUNT)
+        return distil_level_name((distil_level)isa);
     return NULL;
 }
 
 distil_status distil_isa_parse(distil_isa *isa, const char *name)
 {
-    static const distil_isa all[] = {DISTIL_ISA_SCALAR, DISTIL_ISA_AVX2,       DISTIL_ISA_AVXVNNI,
-                                     DISTIL_ISA_AVX512, DISTIL_ISA_AVX512VNNI, DISTIL_ISA_BEST};
-
     if (!isa || !name)
         return DISTIL_BAD_ARGUMENT;
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (strcmp(name, distil_isa_name(all[i])) == 0) {
-            *isa = all[i];
+    for (int value = 0; value <= DISTIL_ISA_BEST; value++) {
+        const char *known = distil_isa_name((distil_isa)value);
+
+        if (known && strcmp(name, known) == 0) {
+            *isa = (distil_isa)value;
             return DISTIL_OK;
         }
+    }
     return DISTIL_BAD_ARGUMENT;
 }

@@ -93,7 +93,7 @@ int cold_child(const char *model)
         return 1;
     }
     distil_cpuid_read(&cpu);
-    distil_kernels_fill(&kernels, distil_cpuid_best(&cpu, DISTIL_LEVEL_AVX512VNNI));
+    distil_kernels_fill(&kernels, distil_cpuid_best(&cpu, DISTIL_LEVEL_BEST));
     distil_weights_init(&w, &blob);
     distil_tok_init(&tokenizer, &blob);
     real = &kernels;

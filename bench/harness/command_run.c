@@ -181,7 +181,7 @@ static int run_subject(const options *o, const measure_subject *subject, FILE *o
 
     distil_cpuid_read(&cpu);
     snprintf(host.cpu, sizeof host.cpu, "%s", cpu.brand);
-    host.level = distil_level_name(distil_cpuid_best(&cpu, DISTIL_LEVEL_AVX512VNNI));
+    host.level = distil_level_name(distil_cpuid_best(&cpu, DISTIL_LEVEL_BEST));
     if (load_budgets(&list, o, host.cpu) != 0 || describe_model(&host, subject->model) != 0)
         return USAGE;
     result_print_head(stdout, &host);

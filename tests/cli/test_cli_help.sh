@@ -7,6 +7,7 @@
 # shellcheck source=tests/support/support_cli.sh
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
 
+levels=$(sed -n 's/^    LEVEL.\([a-z0-9]*\),.*/\1/p' "$root/kernels/levels.h")
 commands="classify tokenize eval convert inspect verify isa bench serve help"
 man=$root/docs/distil.1
 completion=$root/tools/command/distil.bash
@@ -105,7 +106,7 @@ check "help of an unknown command" ended 2
 # ---- isa ----
 run isa
 check "isa: status" ended 0
-for level in scalar avx2 avxvnni avx512 avx512vnni; do
+for level in $levels; do
     check "isa: $level is listed" count 1 out "^$level +(yes|no, lacks )"
 done
 check "isa: one is chosen" count 1 out '<- chosen'
@@ -123,7 +124,7 @@ done
 # What the CPU runs beyond the cap is disabled, what it lacks is not; all levels are compiled.
 "$distil" isa >before
 DISTIL_ISA=scalar "$distil" isa >out 2>err
-for level in avx2 avxvnni avx512 avx512vnni; do
+for level in $(echo "$levels" | grep -vx scalar); do
     reason=$(sed -n "s/^$level  *yes.*/yes, disabled by DISTIL_ISA=scalar/p
         s/^$level  *\(no, .*\)/\1/p" before)
     check "isa with a cap: $level" count 1 out "^$level +$reason\$"

@@ -57,28 +57,24 @@ world_expectation world_expect(const char *text)
     return e;
 }
 
-static int
-close_to(double a,
-         double b) /* Returns 1 if two scores differ by at most the last of four decimals. */
+/* Returns 1 if two scores differ by at most half a unit of their fourth decimal. */
+static int close_to(double a, double b)
 {
     return fabs(a - b) <= 0.00005 + 1e-9;
 }
 
 /* ---- what the function wrote ----------------------------------------------------------------- */
 
-static const char *const metric_names[WORLD_METRICS][2] = {
-    {"ModelLoadTimeMs", "Milliseconds"}, {"InferenceLatencyMs", "Milliseconds"},
-    {"SentimentAnalysisCount", "Count"}, {"PositiveSentimentCount", "Count"},
-    {"NegativeSentimentCount", "Count"}, {"NeutralSentimentCount", "Count"},
-    {"ItemsAnalyzed", "Count"},          {"AnalysisErrors", "Count"},
-    {"ModelLoadErrors", "Count"},        {"DuplicateAnalysisSkipped", "Count"},
-    {"ConfidenceP50", "None"},           {"PositiveSharePercent", "Percent"},
-    {"NegativeSharePercent", "Percent"}, {"NeutralSharePercent", "Percent"},
+/* The name and the unit of each metric. */
+static const char *const metric_names[METRIC_COUNT][2] = {
+#define METRIC(id, name, unit) {name, unit},
+    METRICS(METRIC)
+#undef METRIC
 };
 
 double world_metric(const world_written *w, const char *name)
 {
-    for (size_t i = 0; i < WORLD_METRICS; i++)
+    for (size_t i = 0; i < METRIC_COUNT; i++)
         if (strcmp(metric_names[i][0], name) == 0)
             return w->sum[i];
     abort();
@@ -86,7 +82,7 @@ double world_metric(const world_written *w, const char *name)
 
 size_t world_metric_values(const world_written *w, const char *name)
 {
-    for (size_t i = 0; i < WORLD_METRICS; i++)
+    for (size_t i = 0; i < METRIC_COUNT; i++)
         if (strcmp(metric_names[i][0], name) == 0)
             return w->values[i];
     abort();
@@ -118,7 +114,7 @@ static void read_metric(world_written *w, json_value root, json_value definition
 
     copy_text(name, sizeof name, definition, "Name");
     copy_text(unit, sizeof unit, definition, "Unit");
-    for (size_t i = 0; i < WORLD_METRICS; i++) {
+    for (size_t i = 0; i < METRIC_COUNT; i++) {
         if (strcmp(metric_names[i][0], name) != 0)
             continue;
         CHECKF(strcmp(metric_names[i][1], unit) == 0, "%s in %s", name, unit);
@@ -136,7 +132,7 @@ static void read_metric(world_written *w, json_value root, json_value definition
     harness_fail(__FILE__, __LINE__, "an unknown metric %s", name);
 }
 
-static void take_metrics(world_written *w, json_value root)
+static void read_metrics(world_written *w, json_value root)
 {
     json_value list, number;
     json_iter iter;
@@ -189,7 +185,7 @@ world_written world_read_lines(serve_run *run)
         if (json_parse(&root, line, size, NULL) != 0 || root.type != JSON_OBJECT)
             harness_fail(__FILE__, __LINE__, "not a JSON object: %s", line);
         else if (json_get(root, "_aws", &member))
-            take_metrics(&w, root);
+            read_metrics(&w, root);
         else
             take_log(&w, root);
     }

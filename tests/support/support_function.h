@@ -9,13 +9,13 @@
 #ifndef DISTIL_TESTS_SUPPORT_FUNCTION_H
 #define DISTIL_TESTS_SUPPORT_FUNCTION_H
 
+#include "lambda/metrics.h"
 #include "tests/support/support_events.h"
 #include "tests/support/support_serve.h"
 
 enum {
     WORLD_EVENT_BYTES = 6291556, /* The largest event that Lambda delivers. */
-    WORLD_MAX_CHARS = 512,
-    WORLD_METRICS = 14
+    WORLD_MAX_CHARS = 512
 };
 
 /* Every text contains this word, so no line of the function may contain it. */
@@ -50,8 +50,8 @@ world_expectation world_expect(const char *text);
 typedef struct world_written {
     size_t lines, errors, warnings, infos;
     char code[64], message[256]; /* Those of the first ERROR or FATAL line. */
-    double sum[WORLD_METRICS];
-    size_t values[WORLD_METRICS];
+    double sum[METRIC_COUNT];
+    size_t values[METRIC_COUNT];
 } world_written;
 
 /* Read all that the function has written since the last call. Every line is a JSON object, none

@@ -79,7 +79,7 @@ check "rerun: the same failure" [ "$first" = "$(grep -m 1 '^not ok ' "$work/agai
 "$check_kernels" --filter 'softmax/scalar/1/*' >"$work/out" 2>&1
 check "one level: exit status" [ $? -eq 0 ]
 "$distil" isa --json | tr '{' '\n' >"$work/isa"
-for level in scalar avx2 avxvnni avx512 avx512vnni; do
+for level in $(sed -n 's/^    LEVEL.\([a-z0-9]*\),.*/\1/p' "$root/kernels/levels.h"); do
     compiled=$(grep -c "^KERNEL([a-z_]*, $level)\$" "$root/kernels/kernels.inc")
     lacks=$(sed -n "s/^\"level\":\"$level\",.*\"lacks\":\"\([^\"]*\)\".*/\1/p" "$work/isa")
     if [ -n "$lacks" ]; then

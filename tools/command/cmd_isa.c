@@ -173,7 +173,7 @@ int cmd_isa(int argc, char **argv)
         code = cmd_usage_error("isa", "no argument is expected: '%s'", options.words[0]);
     } else if (cmd_choose_isa(&r.cap, &r.cap_source, options.isa) == 0) {
         distil_cpuid_read(&r.cpu);
-        r.best = distil_cpuid_best(&r.cpu, DISTIL_LEVEL_AVX512VNNI);
+        r.best = distil_cpuid_best(&r.cpu, DISTIL_LEVEL_BEST);
         r.chosen = r.best;
         if (r.cap != DISTIL_ISA_BEST)
             r.chosen = distil_cpuid_best(&r.cpu, (distil_level)r.cap);

@@ -50,7 +50,8 @@ static const char verify_option_text[] =
     "Check the content of the model before it is used: none, crc or sha256. The default is none; "
     "the structure of a model is always checked.";
 
-#define LEVELS "scalar avx2 avxvnni avx512 avx512vnni best"
+#define LEVEL_SPACE(name, NAME, rows) #name " "
+#define LEVELS DISTIL_LEVELS(LEVEL_SPACE) "best"
 #define MODEL_OPTION CMD_OPT_MODEL, 'm', "model", "BLOB", "*.distil", model_option_text
 #define FILE_OPTION CMD_OPT_FILE, 'f', "file", "FILE", "*", file_option_text
 #define STRICT_OPTION CMD_OPT_STRICT, 0, "strict", NULL, NULL, strict_option_text

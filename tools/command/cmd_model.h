@@ -3,10 +3,12 @@
 #ifndef DISTIL_TOOLS_CMD_MODEL_H
 #define DISTIL_TOOLS_CMD_MODEL_H
 
+#include "kernels/cpu.h"
 #include "runtime/distil.h"
 
-/* The names that distil_isa_parse knows, for messages and help. */
-#define CMD_ISA_NAMES "scalar, avx2, avxvnni, avx512, avx512vnni or best"
+/* The names that distil_isa_parse knows, for messages and help: "scalar, avx2, ..., or best". */
+#define CMD_LEVEL_COMMA(name, NAME, rows) #name ", "
+#define CMD_ISA_NAMES DISTIL_LEVELS(CMD_LEVEL_COMMA) "or best"
 
 /*
  * Choose the highest level that may be used: from_option, the value of --isa, unless it is NULL;

@@ -70,7 +70,7 @@ int conv_forward_init(conv_forward *forward, const conv_texts *texts, const conv
         !forward->narrow || !forward->scratch)
         return -1;
     distil_cpuid_read(&cpu);
-    distil_kernels_fill(&forward->kernels, distil_cpuid_best(&cpu, DISTIL_LEVEL_AVX512VNNI));
+    distil_kernels_fill(&forward->kernels, distil_cpuid_best(&cpu, DISTIL_LEVEL_BEST));
 
     for (size_t t = 0; t < texts->count; t++) {
         for (size_t i = 0; i < texts->lengths[t]; i++, row++) {

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernels/levels.h"
 #include "runtime/distil.h"
 #include "tests/support/harness.h"
 #include "tests/support/sanitized.h"
@@ -43,7 +44,7 @@ static void test_names(void)
         CHECK(strcmp(distil_status_str((distil_status)999), "unknown status") == 0);
     }
     if (harness_case("isa names and their inverse")) {
-        for (int i = DISTIL_ISA_SCALAR; i <= DISTIL_ISA_AVX512VNNI; i++) {
+        for (int i = DISTIL_ISA_SCALAR; i <= (int)DISTIL_LEVEL_BEST; i++) {
             CHECK(distil_isa_parse(&isa, distil_isa_name((distil_isa)i)) == DISTIL_OK);
             CHECK((int)isa == i);
         }
@@ -103,7 +104,7 @@ static void test_levels(void)
     distil_model_info info;
     distil_error error;
 
-    for (int level = DISTIL_ISA_SCALAR; level <= DISTIL_ISA_AVX512VNNI; level++) {
+    for (int level = DISTIL_ISA_SCALAR; level <= (int)DISTIL_LEVEL_BEST; level++) {
         if (!harness_case("max_isa %s", distil_isa_name((distil_isa)level)))
             continue;
         options.max_isa = (distil_isa)level;

@@ -158,7 +158,7 @@ int main(int argc, char **argv)
     }
     distil_weights_init(&weights, &blob);
     distil_cpuid_read(&cpu);
-    distil_kernels_fill(&kernels, distil_cpuid_best(&cpu, DISTIL_LEVEL_AVX512VNNI));
+    distil_kernels_fill(&kernels, distil_cpuid_best(&cpu, DISTIL_LEVEL_BEST));
     memory = aligned_alloc(64, distil_enc_layout(NULL, NULL, &weights, MAX_TOKENS, 1));
     distil_enc_layout(&scratch, memory, &weights, MAX_TOKENS, 1);
 

@@ -182,7 +182,7 @@ int main(int argc, char **argv)
     test_golden(&sentences, (const logits_row *)expected);
 
     distil_cpuid_read(&cpu);
-    for (int level = DISTIL_LEVEL_SCALAR; level <= DISTIL_LEVEL_AVX512VNNI; level++) {
+    for (int level = DISTIL_LEVEL_SCALAR; level <= DISTIL_LEVEL_BEST; level++) {
         const char *missing;
 
         if (distil_cpuid_has(&cpu, (distil_level)level, &missing))
