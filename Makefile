@@ -53,6 +53,16 @@ WERROR ?= $(if $(DEBUG)$(filter $(STRICT_GOALS),$(MAKECMDGOALS)),-Werror)
 COMMON := -std=c11 -D_DEFAULT_SOURCE -I. $(OPT) $(WARN) -ffp-contract=off -fno-math-errno \
         -fPIC -fvisibility=hidden -pthread $(SANITIZE)
 
+# These options follow CFLAGS, so that they win. runtime/base/strict_float.h refuses options that
+# change the results of float operations where the compiler defines a macro for them. clang defines
+# none for most parts of -ffast-math, so these options undo them, or make stops.
+STRICT_FLOAT := -ffp-contract=off $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),\
+    -fno-unsafe-math-optimizations -fno-associative-math -fno-reciprocal-math -fsigned-zeros \
+    -fno-approx-func -fdenormal-fp-math=ieee)
+ifneq ($(filter -fno-honor-%,$(CC) $(OPT) $(CPPFLAGS) $(CFLAGS)),)
+$(error distil needs IEEE 754: remove -fno-honor-nans and -fno-honor-infinities from the flags)
+endif
+
 # The level at the end of a kernel's file name chooses its flags. The vectoriser is off for scalar
 # kernels, so that speed-ups over them mean something.
 ISA_scalar     := -fno-tree-vectorize -fno-tree-slp-vectorize
@@ -136,7 +146,8 @@ all: $(COMMAND) $(BOOTSTRAP) $(BUILD)/distil-serve $(LIBS) $(BLOB)
 export DISTIL_EMBED := $(EMBED)
 export DISTIL_FLAGS := $(CC) $(shell $(CC) --version 2>/dev/null | head -n 1) $(COMMON) \
     $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(DEBUG) $(foreach l,$(LEVELS),$(ISA_$(l))) \
-    $(SECTIONS) $(SMALL) $(UNWIND) $(HARDEN_LD) $(BOOT_LDFLAGS)
+    $(SECTIONS) $(SMALL) $(UNWIND) $(HARDEN_LD) $(BOOT_LDFLAGS) \
+    $(STRICT_FLOAT)
 export DISTIL_SOURCES = $(LIB_SRC) $(BASE_SRC) $(PROG_SRC) $(CMD_SRC) $(SERVE_SRC) $(LAMBDA_SRC) \
     $(BOOT_SRC) $(TEST_LIB_SRC) $(BENCH_LIB_SRC) $(HARNESS_SRC)
 remember = @mkdir -p $(@D); printf '%s\n' "$$$(1)" | cmp -s - $@ || printf '%s\n' "$$$(1)" >$@
@@ -154,7 +165,7 @@ $(BUILD)/obj/lambda/embed.o: $(BUILD)/embed_file $(EMBED)
 
 COMPILE = $(Q)$(CC) $(COMMON) -MMD -MP $(call assert_flags,$<) $(call isa_flags,$<) \
     $(call size_flags,$<) $(call section_flags,$<) $(call embed_flags,$<) $(CPPFLAGS) \
-    $(call frame_flags,$<) $(CFLAGS) $(WERROR) -c -o $@ $<
+    $(call frame_flags,$<) $(CFLAGS) $(STRICT_FLOAT) $(WERROR) -c -o $@ $<
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(SAY) "  CC    $<"

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/base/random.h"
+#include "runtime/base/strict_float.h"
 
 size_t stats_random(uint64_t *state, size_t n)
 {

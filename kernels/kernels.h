@@ -261,6 +261,7 @@ typedef void distil_softmax_fn(float *x, size_t n);
 /* The declaration of every variant, for example distil_qgemm_avx2. */
 #define KERNEL(op, level) distil_##op##_fn distil_##op##_##level;
 #include "kernels/kernels.inc"
+#include "runtime/base/strict_float.h"
 #undef KERNEL
 
 /* ---- table ---------------------------------------------------------------------------------- */

@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "runtime/base/strict_float.h"
+
 /*
  * exp(x) for x <= 0. With n = rint(x / ln 2) and r = x - n ln 2, where |r| <= ln(2) / 2,
  * exp(x) = 2^n (1 + r + r^2 (E2 + E3 r + E4 r^2 + E5 r^3)). r is computed by two fused

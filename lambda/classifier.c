@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/strict_float.h"
 
 /* Probabilities are float: the sum of 8 of them is 1 within 1e-6 in a model that works. */
 #define SUM_TOLERANCE 1e-3

@@ -10,6 +10,7 @@
 
 #include "runtime/base/clock.h"
 #include "lambda/aws/dates.h"
+#include "runtime/base/strict_float.h"
 
 /* The two texts that can end a line. Room for both is kept, so that a full line can be closed. */
 #define TRUNCATED ",\"truncated\":true"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/strict_float.h"
 
 static const struct {
     const char *name, *unit;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "runtime/base/strict_float.h"
 
 #define FIELD(name) offsetof(distil_blob_header, name)
 

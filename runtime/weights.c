@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "runtime/base/strict_float.h"
+
 static distil_norm find_norm(const distil_blob *blob, distil_section_kind kind, uint32_t layer)
 {
     const float *values = distil_blob_section_data(blob, kind, layer, NULL);

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "runtime/base/strict_float.h"
+
 enum { PARTS = 1 << HISTOGRAM_PART_BITS };
 
 /* Values below PARTS have a bucket each. Of a larger value, the position of the highest bit selects

@@ -19,6 +19,7 @@
 #include "runtime/base/clock.h"
 #include "lambda/net/http_client.h"
 #include "runtime/base/json.h"
+#include "runtime/base/strict_float.h"
 
 #define PATH "/2015-03-31/functions/function/invocations"
 

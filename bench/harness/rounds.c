@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "bench/machine.h"
+#include "runtime/base/strict_float.h"
 
 enum { MAX_CALLS = 256, CHECK_EVERY = 4, SEED = 1 };
 #define QUIET_PROBE 1.05

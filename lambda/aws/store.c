@@ -17,6 +17,7 @@
 #include "lambda/net/tls.h"
 #include "lambda/net/url.h"
 #include "runtime/base/random.h"
+#include "runtime/base/strict_float.h"
 
 enum {
     CONNECT_MS = 1000,

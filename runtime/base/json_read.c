@@ -8,6 +8,7 @@
 
 #include "runtime/base/hex.h"
 #include "runtime/base/json_chars.h"
+#include "runtime/base/strict_float.h"
 #include "runtime/base/utf8.h"
 
 const char *json_type_name(json_type type)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "runtime/base/strict_float.h"
 #include "tools/command/cmd_input.h"
 #include "tools/command/cmd_interrupt.h"
 #include "tools/command/cmd_message.h"

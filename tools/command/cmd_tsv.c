@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "runtime/base/strict_float.h"
 #include "tools/command/cmd_number.h"
 
 size_t cmd_tsv_split(cmd_field *fields, size_t capacity, const char *line, size_t size)

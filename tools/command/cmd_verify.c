@@ -9,6 +9,7 @@
 #include "model/vocab.h"
 #include "runtime/base/checksum.h"
 #include "runtime/base/hex.h"
+#include "runtime/base/strict_float.h"
 #include "runtime/base/utf8.h"
 #include "tools/command/cmd_blob.h"
 #include "tools/command/cmd_message.h"

@@ -13,6 +13,7 @@
 #include "model/blob_layout.h"
 #include "runtime/base/checksum.h"
 #include "model/vocab.h"
+#include "runtime/base/strict_float.h"
 #include "tools/convert/file_replace.h"
 
 /* The blob in memory. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "runtime/base/json.h"
+#include "runtime/base/strict_float.h"
 #include "tools/convert/torch_file.h"
 
 enum { READ_CHUNK = 1 << 16, MAX_INDEX_BYTES = 64 << 20 };

@@ -8,6 +8,7 @@
 #include <emmintrin.h>
 #include <math.h>
 
+#include "runtime/base/strict_float.h"
 #include "tools/convert/lane_search.h"
 
 /* Scales that the search tries in one direction after the last improvement. */

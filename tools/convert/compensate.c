@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "model/format.h"
+#include "runtime/base/strict_float.h"
 #include "tools/convert/column_fit.h"
 #include "tools/convert/dense_math.h"
 #include "tools/convert/lane_search.h"

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "runtime/base/strict_float.h"
+
 enum { TILE_ROWS = 4, SQUARE_ROWS = 64, CHOLESKY_COLS = 16, DOUBLE_COLS = 4 };
 
 /* Add to each element of a 4 x 8 tile: sum[i][j] += the sum over t < count of

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "runtime/base/strict_float.h"
 #include "tools/convert/dense_math.h"
 
 /* Rows that the feed-forward network processes at a time: their activations fit in the caches. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "runtime/base/random.h"
+#include "runtime/base/strict_float.h"
 #include "tools/convert/column_fit.h"
 #include "tools/convert/lane_search.h"
 
