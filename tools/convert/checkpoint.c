@@ -141,6 +141,24 @@ static int open_index_entry(conv_checkpoint *weights, const char *directory, jso
     return failed;
 }
 
+/* Check that no tensor is in two files, since the index names one of them only. */
+static int check_shards(const conv_checkpoint *weights, conv_error *error)
+{
+    for (size_t i = 1; i < weights->file_count; i++)
+        for (size_t k = 0; k < weights->files[i].header.count; k++)
+            for (size_t j = 0; j < i; j++) {
+                const char *name = weights->files[i].header.tensors[k].name;
+
+                if (find_in_file(&weights->files[j], name))
+                    return conv_fail(error,
+                                     "%s: tensor %s: listed twice, in %s and in %s: load the model "
+                                     "and save it again with save_pretrained",
+                                     weights->index_path, name, weights->files[j].source.path,
+                                     weights->files[i].source.path);
+            }
+    return 0;
+}
+
 /* Open all files that the index names. */
 static int open_index(conv_checkpoint *weights, const char *directory, conv_error *error)
 {
@@ -166,6 +184,8 @@ static int open_index(conv_checkpoint *weights, const char *directory, conv_erro
         while (!failed && json_iter_next(&iter))
             failed = open_index_entry(weights, directory, iter.key, iter.value, error);
     }
+    if (!failed)
+        failed = check_shards(weights, error);
     if (!failed && weights->file_count == 0)
         failed = conv_fail(error, "%s: weight_map names no file", source.path);
     free(text);
@@ -180,6 +200,7 @@ static const struct {
 } other_formats[] = {
     {"tf_model.h5", "TensorFlow's weights: convert the PyTorch checkpoint that they came from"},
     {"flax_model.msgpack", "Flax's weights: convert the PyTorch checkpoint that they came from"},
+    {"model.fp16.safetensors", "the weights of a variant: rename the file to model.safetensors"},
     {"model.onnx", "an ONNX export: convert the checkpoint that it was exported from"},
     {"onnx", "a folder of ONNX exports: convert the checkpoint that they were made from"},
     {"adapter_config.json",

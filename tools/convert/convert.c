@@ -17,6 +17,7 @@
 #include "tools/convert/hf_tokenizer.h"
 #include "tools/convert/hf_weights.h"
 #include "tools/convert/quantizer.h"
+#include "tools/convert/source_folder.h"
 #include "tools/convert/source_record.h"
 
 /* The epsilon of layer normalisation. The reference implementation of DistilBERT has it as a
@@ -54,25 +55,6 @@ static float *new_floats(conversion *c, size_t count)
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-/* Refuse an output path that names one of the files that the conversion reads. */
-static int check_output(const conversion *c)
-{
-    const conv_checkpoint *checkpoint = &c->weights.checkpoint;
-    struct stat output, source;
-
-    if (stat(c->options->output, &output))
-        return 0;
-    for (size_t i = 0; i < checkpoint->file_count; i++) {
-        const char *path = checkpoint->files[i].source.path;
-
-        if (stat(path, &source) == 0 && source.st_dev == output.st_dev &&
-            source.st_ino == output.st_ino)
-            return conv_fail(c->error, "%s: expected another file as output, found the weights %s",
-                             c->options->output, path);
-    }
-    return 0;
-}
-
 static int record_weights(conversion *c)
 {
     const conv_checkpoint *checkpoint = &c->weights.checkpoint;
@@ -91,12 +73,13 @@ static int read_folder(conversion *c)
     const char *directory = c->options->directory;
 
     call_progress(c, "reading");
-    if (conv_record_line(&c->record, c->error, "converter", "distil %s", distil_version()) ||
+    if (conv_folder_check(directory, c->error) ||
+        conv_output_check(directory, c->options->output, c->options->calibrate, c->error) ||
+        conv_record_line(&c->record, c->error, "converter", "distil %s", distil_version()) ||
         hf_config_read(&c->config, directory, &c->memory, &c->record, c->error) ||
-        hf_tokenizer_read(&c->tokenizer, directory, c->config.vocab_size, &c->memory, &c->record,
-                          c->error) ||
+        hf_tokenizer_read(&c->tokenizer, directory, &c->config, &c->memory, &c->record, c->error) ||
         hf_weights_open(&c->weights, directory, &c->config, &c->memory, c->error) ||
-        check_output(c) || record_weights(c) ||
+        record_weights(c) ||
         conv_record_line(&c->record, c->error, "rounding", "%s",
                          c->options->calibrate ? "compensated" : "nearest"))
         return -1;
@@ -192,8 +175,7 @@ static int read_embeddings(conversion *c)
         return conv_fail(c->error, "out of memory for %zu embeddings", size);
     if (hf_weights_read(&c->weights, c->word, "embeddings.word_embeddings.weight", size, dim,
                         c->error) ||
-        hf_weights_read(&c->weights, position, "embeddings.position_embeddings.weight", positions,
-                        dim, c->error) ||
+        hf_weights_read_positions(&c->weights, position, positions, dim, c->error) ||
         hf_weights_read(&c->weights, norm, "embeddings.LayerNorm.weight", dim, 0, c->error) ||
         hf_weights_read(&c->weights, norm + dim, "embeddings.LayerNorm.bias", dim, 0, c->error))
         return -1;

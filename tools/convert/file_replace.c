@@ -61,8 +61,9 @@ static int write_all(int fd, const char *bytes, size_t size)
 }
 
 /* Write, sync and close the file. The result of close counts, because network file systems may
- * report a full disk only there. */
-static int write_temporary(temporary_file *file, const void *bytes, size_t size, conv_error *error)
+ * report a full disk only there. Messages name the target, which the caller asked for. */
+static int write_temporary(temporary_file *file, const char *target, const void *bytes, size_t size,
+                           conv_error *error)
 {
     int failed = write_all(file->fd, bytes, size) != 0 || fsync(file->fd) != 0;
     int found_errno = errno;
@@ -73,8 +74,7 @@ static int write_temporary(temporary_file *file, const void *bytes, size_t size,
     }
     if (!failed)
         return 0;
-    return conv_fail(error, "%s: cannot write %zu bytes: %s", file->path, size,
-                     strerror(found_errno));
+    return conv_fail(error, "%s: cannot write %zu bytes: %s", target, size, strerror(found_errno));
 }
 
 /* Sync the directory, so that the rename survives a crash. File systems that cannot sync a
@@ -104,7 +104,7 @@ static int replace(const char *target, const void *bytes, size_t size, conv_erro
 
     if (create_temporary(&file, target, error) != 0)
         return -1;
-    status = write_temporary(&file, bytes, size, error);
+    status = write_temporary(&file, target, bytes, size, error);
     if (status == 0 && rename(file.path, target) != 0)
         status = conv_fail(error, "%s: cannot be replaced: %s", target, strerror(errno));
     if (status != 0)

@@ -21,20 +21,34 @@ static int check_text(const hf_json *json, const char *name, const char *expecte
                      hf_json_excerpt(found, value), remedy);
 }
 
-/* Check that the model is a DistilBERT with a classifier that gives each text one label. */
+/* Refuse another model by its name, with what to do about it where something can be done. */
+static int refuse_model_type(const hf_json *json, json_value type, conv_error *error)
+{
+    char found[64];
+
+    if (json_string_is(type, "roberta") || json_string_is(type, "camembert") ||
+        json_string_is(type, "xlm-roberta"))
+        return conv_fail(error,
+                         "%s: expected \"distilbert\" as model_type, found %s: DistilRoBERTa is a "
+                         "RoBERTa with fewer layers, not a DistilBERT, and cannot be converted",
+                         json->path, hf_json_excerpt(found, type));
+    return conv_fail(error,
+                     "%s: expected \"distilbert\" as model_type, found %s: only DistilBERT can be "
+                     "converted, not its relatives",
+                     json->path, hf_json_excerpt(found, type));
+}
+
+/* Check that the model is a DistilBERT with a classifier that gives each text one label. Without a
+ * model_type, DistilBERT's own classes load the folder, so its architecture decides. */
 static int check_model_kind(const hf_json *json, conv_error *error)
 {
     json_value value, first;
     json_iter iter;
     char found[64];
-    int listed = 0;
+    int listed = 0, typed = hf_json_member(json->root, "model_type", &value);
 
-    if (!hf_json_member(json->root, "model_type", &value))
-        return conv_fail(error, "%s: expected \"distilbert\" as model_type, found none",
-                         json->path);
-    if (check_text(json, "model_type", "distilbert",
-                   ": only DistilBERT can be converted, not its relatives", error))
-        return -1;
+    if (typed && !json_string_is(value, "distilbert"))
+        return refuse_model_type(json, value, error);
     if (hf_json_member(json->root, "architectures", &value)) {
         json_iter_init(&iter, value);
         first = value;
@@ -48,6 +62,11 @@ static int check_model_kind(const hf_json *json, conv_error *error)
                              "found %s: fine-tune it as a sequence classifier first",
                              json->path, hf_json_excerpt(found, first));
     }
+    if (!typed && !listed)
+        return conv_fail(error,
+                         "%s: expected \"distilbert\" as model_type, found none: if it is a "
+                         "DistilBERT, write \"model_type\": \"distilbert\" there",
+                         json->path);
     if (check_text(json, "activation", "gelu", "", error))
         return -1;
     return check_text(json, "problem_type", "single_label_classification",
@@ -60,14 +79,14 @@ static int read_shape(hf_config *config, const hf_json *json, conv_error *error)
      * to them. */
     static const struct {
         const char *name, *alias;
-        uint32_t min, max;
+        uint32_t min, max, absent; /* `absent` is the reference library's default */
     } fields[] = {
-        {"dim", "hidden_size", 32, DISTIL_BLOB_MAX_DIM},
-        {"hidden_dim", "hidden_dim", 32, DISTIL_BLOB_MAX_HIDDEN},
-        {"n_layers", "num_hidden_layers", 1, DISTIL_BLOB_MAX_LAYERS},
-        {"n_heads", "num_attention_heads", 1, DISTIL_BLOB_MAX_DIM / 32},
-        {"vocab_size", "vocab_size", 1, DISTIL_BLOB_MAX_VOCAB},
-        {"max_position_embeddings", "max_position_embeddings", 3, DISTIL_BLOB_MAX_POSITIONS},
+        {"dim", "hidden_size", 32, DISTIL_BLOB_MAX_DIM, 768},
+        {"hidden_dim", "hidden_dim", 32, DISTIL_BLOB_MAX_HIDDEN, 3072},
+        {"n_layers", "num_hidden_layers", 1, DISTIL_BLOB_MAX_LAYERS, 6},
+        {"n_heads", "num_attention_heads", 1, DISTIL_BLOB_MAX_DIM / 32, 12},
+        {"vocab_size", "vocab_size", 1, DISTIL_BLOB_MAX_VOCAB, 30522},
+        {"max_position_embeddings", "max_position_embeddings", 3, DISTIL_BLOB_MAX_POSITIONS, 512},
     };
     uint32_t *const out[] = {&config->dim,     &config->hidden_dim, &config->n_layers,
                              &config->n_heads, &config->vocab_size, &config->max_positions};
@@ -77,9 +96,9 @@ static int read_shape(hf_config *config, const hf_json *json, conv_error *error)
         const char *name =
             hf_json_member(json->root, fields[i].name, &value) ? fields[i].name : fields[i].alias;
 
-        if (!hf_json_member(json->root, name, &value))
-            name = fields[i].name;
-        if (hf_json_count(out[i], json, json->root, name, fields[i].min, fields[i].max, error))
+        *out[i] = fields[i].absent;
+        if (hf_json_member(json->root, name, &value) &&
+            hf_json_count(out[i], json, json->root, name, fields[i].min, fields[i].max, error))
             return -1;
     }
     if (config->dim % 32 || config->hidden_dim % 32)
@@ -91,6 +110,16 @@ static int read_shape(hf_config *config, const hf_json *json, conv_error *error)
         return conv_fail(error, "%s: expected heads of size 32 or 64, found dim %u over n_heads %u",
                          json->path, config->dim, config->n_heads);
     return 0;
+}
+
+/* The name of a label. A number or a boolean, which transformers keeps as it is, becomes a name as
+ * config.json writes it. Returns NULL with *error filled if it cannot. */
+static const char *label_name(json_value value, const hf_json *json, conv_memory *memory,
+                              conv_error *error)
+{
+    if (value.type == JSON_NUMBER || value.type == JSON_TRUE || value.type == JSON_FALSE)
+        return conv_copy_text(memory, value.text, value.bytes, error);
+    return hf_json_text(value, json, "a label of id2label", memory, error);
 }
 
 /* Read id2label, an object with the keys 0 to n - 1. */
@@ -120,12 +149,36 @@ static int read_id2label(hf_config *config, const hf_json *json, json_value map,
         if (!json_get(map, key, &value))
             return conv_fail(error, "%s: expected labels 0 to %u in id2label, found no %s",
                              json->path, count - 1, key);
-        config->labels[i] = hf_json_text(value, json, "a label of id2label", memory, error);
+        config->labels[i] = label_name(value, json, memory, error);
         if (!config->labels[i])
             return -1;
     }
     config->n_labels = count;
     return 0;
+}
+
+/* Read what decides how the tokenizer's files are read: the tokenizer's class, where config.json
+ * names it, and the version of transformers that saved the folder. */
+static int read_origin(hf_config *config, const hf_json *json, conv_memory *memory,
+                       conv_error *error)
+{
+    json_value value;
+
+    config->transformers_major = 5;
+    if (hf_json_member(json->root, "tokenizer_class", &value)) {
+        config->tokenizer_class = hf_json_text(value, json, "tokenizer_class", memory, error);
+        if (!config->tokenizer_class)
+            return -1;
+    }
+    if (hf_json_member(json->root, "transformers_version", &value)) {
+        const char *version = hf_json_text(value, json, "transformers_version", memory, error);
+
+        if (!version)
+            return -1;
+        if (version[0] >= '0' && version[0] < '5' && version[1] == '.')
+            config->transformers_major = (uint32_t)(version[0] - '0');
+    }
+    return hf_json_flag(&config->sinusoidal, json, json->root, "sinusoidal_pos_embds", error);
 }
 
 int hf_config_read(hf_config *config, const char *directory, conv_memory *memory,
@@ -144,7 +197,8 @@ int hf_config_read(hf_config *config, const char *directory, conv_memory *memory
                          "the folder that save_pretrained wrote",
                          directory);
     config->path = json.path;
-    if (check_model_kind(&json, error) || read_shape(config, &json, error))
+    if (check_model_kind(&json, error) || read_shape(config, &json, error) ||
+        read_origin(config, &json, memory, error))
         return -1;
     if (hf_json_member(json.root, "id2label", &value))
         return read_id2label(config, &json, value, memory, error);

@@ -16,6 +16,9 @@ typedef struct hf_config {
     const char *path; /* path of config.json, for messages */
     uint32_t dim, hidden_dim, n_layers, n_heads;
     uint32_t vocab_size, max_positions;
+    int sinusoidal; /* nonzero: position embeddings that the checkpoint lacks are computed */
+    uint32_t transformers_major; /* major version that saved the folder; 5 if it does not say */
+    const char *tokenizer_class; /* NULL if config.json names none */
     uint32_t n_labels;   /* 0 if config.json gives none: then the classifier's weights decide */
     const char **labels; /* (n_labels) names from id2label; NULL before hf_config_set_labels */
 } hf_config;

@@ -8,21 +8,10 @@
 #include "runtime/base/json.h"
 #include "runtime/base/utf8.h"
 #include "tools/convert/hf_json.h"
+#include "tools/convert/hf_specials.h"
 #include "tools/convert/source_file.h"
 
-enum { MAX_VOCAB_BYTES = 256 << 20, NO_ID = -1 };
-
-/* The files of the folder besides vocab.txt, and where results go. */
-typedef struct folder {
-    const char *directory;
-    hf_json config, map, model; /* tokenizer_config.json, special_tokens_map.json, tokenizer.json */
-    int has_config, has_map, has_model;
-    json_value unk, cls, sep; /* special tokens that tokenizer.json names */
-    int has_unk, has_frame;   /* 1 if unk, or both cls and sep, are set */
-    conv_memory *memory;
-    conv_record *record;
-    conv_error *error;
-} folder;
+enum { MAX_VOCAB_BYTES = 256 << 20 };
 
 /* ---- vocabulary ----------------------------------------------------------------------------- */
 
@@ -53,9 +42,7 @@ size_t hf_trim_end(const char *text, size_t bytes)
     return bytes;
 }
 
-/* Set the token of an id. The text must live as long as the tokenizer. */
-static int set_token(hf_tokenizer *t, uint64_t id, const char *token, size_t bytes,
-                     conv_error *error)
+int hf_set_token(hf_tokenizer *t, uint64_t id, const char *token, size_t bytes, conv_error *error)
 {
     if (id >= t->vocab_size)
         return conv_fail(error,
@@ -80,11 +67,12 @@ static int parse_vocab_lines(hf_tokenizer *t, const char *text, size_t size, con
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         const char *stop = newline ? newline : end;
 
-        if (set_token(t, id, at, hf_trim_end(at, (size_t)(stop - at)), error))
+        if (hf_set_token(t, id, at, hf_trim_end(at, (size_t)(stop - at)), error))
             return -1;
         id++;
         at = stop + 1;
     }
+    t->entries = (uint32_t)id;
     if (id == 0)
         return conv_fail(error, "%s: expected a token a line, found an empty file", t->path);
     return 0;
@@ -103,15 +91,12 @@ static int check_utf8(const char *path, const char *text, size_t size, conv_erro
 }
 
 /* Read vocab.txt. */
-static int read_vocab_text(hf_tokenizer *t, const folder *f)
+static int read_vocab_text(hf_tokenizer *t, const hf_folder *f)
 {
     conv_source source;
     char *text, *path;
     int result = -1;
 
-    if (!conv_source_exists(f->directory, "vocab.txt"))
-        return conv_fail(f->error, "%s: expected vocab.txt or tokenizer.json, found neither",
-                         f->directory);
     if (conv_source_open(&source, f->directory, "vocab.txt", f->error))
         return -1;
     text = conv_source_read_all(&source, MAX_VOCAB_BYTES, f->error);
@@ -131,7 +116,7 @@ static int read_vocab_text(hf_tokenizer *t, const folder *f)
 }
 
 /* Parse model.vocab of tokenizer.json, an object from token to id. */
-static int parse_vocab_map(hf_tokenizer *t, json_value map, const folder *f)
+static int parse_vocab_map(hf_tokenizer *t, json_value map, const hf_folder *f)
 {
     json_iter iter;
     char *text;
@@ -157,10 +142,11 @@ static int parse_vocab_map(hf_tokenizer *t, json_value map, const folder *f)
             return conv_fail(f->error, "%s: expected each id once, found %llu for %.64s and %.*s",
                              t->path, (unsigned long long)id, t->tokens[id],
                              bytes < 64 ? (int)bytes : 64, text);
-        if (set_token(t, id, text, bytes, f->error))
+        if (hf_set_token(t, id, text, bytes, f->error))
             return -1;
         text[bytes] = '\0';
         text += bytes + 1;
+        t->entries++;
     }
     return 0;
 }
@@ -185,22 +171,81 @@ static int find_component(const hf_tokenizer *t, json_value root, const char *na
                      second ? " or " : "", second ? second : "", found);
 }
 
-/* Parse the model of tokenizer.json, which has to be WordPiece. */
-static int parse_model(hf_tokenizer *t, folder *f)
+/* Replace a component of type Sequence by its only part, if it has one part only. `list` is the
+ * name of the member that holds the parts. Returns 1 if it did. */
+static int unwrap_sequence(json_value *component, const char *list)
+{
+    json_value type, parts, first;
+    json_iter iter;
+
+    if (!hf_json_member(*component, "type", &type) || !json_string_is(type, "Sequence") ||
+        !hf_json_member(*component, list, &parts) || parts.type != JSON_ARRAY)
+        return 0;
+    json_iter_init(&iter, parts);
+    if (!json_iter_next(&iter))
+        return 0;
+    first = iter.value;
+    if (json_iter_next(&iter))
+        return 0;
+    *component = first;
+    return 1;
+}
+
+/* Check that a normalizer or pre-tokenizer, perhaps alone in a Sequence, has the type. *wrapped
+ * becomes 1 if it is in a Sequence, else 0. */
+static int find_step(const hf_tokenizer *t, const hf_folder *f, const char *name, const char *list,
+                     const char *expected, json_value *step, int *wrapped)
+{
+    json_value type;
+    char found[64] = "none";
+
+    *wrapped = 0;
+    if (hf_json_member(f->model.root, name, step)) {
+        *wrapped = unwrap_sequence(step, list);
+        if (hf_json_member(*step, "type", &type)) {
+            if (json_string_is(type, expected))
+                return 0;
+            hf_json_excerpt(found, type);
+        }
+    }
+    return conv_fail(f->error, "%s: expected a %s of type %s, found %s", t->path, name, expected,
+                     found);
+}
+
+/* Check the type of the model. Files of tokenizers before 0.10 do not name it: then the model is a
+ * WordPiece if it has the members that only a WordPiece has. */
+static int find_model(const hf_tokenizer *t, const hf_folder *f, json_value *model)
+{
+    json_value value;
+
+    if (hf_json_member(f->model.root, "model", model) && !hf_json_member(*model, "type", &value) &&
+        hf_json_member(*model, "continuing_subword_prefix", &value) &&
+        hf_json_member(*model, "max_input_chars_per_word", &value) &&
+        hf_json_member(*model, "unk_token", &value) && !hf_json_member(*model, "merges", &value))
+        return 0;
+    return find_component(t, f->model.root, "model", "WordPiece", NULL, model, f->error);
+}
+
+/* Parse the model of tokenizer.json, which has to be WordPiece. A class of version 5 that rebuilds
+ * the tokenizer reads only the vocabulary. */
+static int parse_model(hf_tokenizer *t, hf_folder *f)
 {
     json_value model, value;
     char found[64];
 
-    if (find_component(t, f->model.root, "model", "WordPiece", NULL, &model, f->error))
+    if (find_model(t, f, &model))
         return -1;
-    if (hf_json_member(model, "continuing_subword_prefix", &value) && !json_string_is(value, "##"))
-        return conv_fail(f->error, "%s: expected \"##\" as continuing_subword_prefix, found %s",
-                         t->path, hf_json_excerpt(found, value));
-    if (hf_json_member(model, "max_input_chars_per_word", &value) &&
-        hf_json_count(&t->max_word_chars, &f->model, model, "max_input_chars_per_word", 1,
-                      DISTIL_BLOB_MAX_WORD_CHARS, f->error))
-        return -1;
-    f->has_unk = hf_json_member(model, "unk_token", &f->unk);
+    if (!f->rebuilt) {
+        if (hf_json_member(model, "continuing_subword_prefix", &value) &&
+            !json_string_is(value, "##"))
+            return conv_fail(f->error, "%s: expected \"##\" as continuing_subword_prefix, found %s",
+                             t->path, hf_json_excerpt(found, value));
+        if (hf_json_member(model, "max_input_chars_per_word", &value) &&
+            hf_json_count(&t->max_word_chars, &f->model, model, "max_input_chars_per_word", 1,
+                          DISTIL_BLOB_MAX_WORD_CHARS, f->error))
+            return -1;
+        f->has_unk = hf_json_member(model, "unk_token", &f->unk);
+    }
     if (!hf_json_member(model, "vocab", &value))
         return conv_fail(f->error, "%s: expected a model.vocab, found none", t->path);
     return parse_vocab_map(t, value, f);
@@ -224,7 +269,7 @@ static int template_token(json_value parts, size_t n, json_value *name)
 
 /* Parse the post-processor of tokenizer.json, which names the tokens before and after a text ([CLS]
  * and [SEP]) in the form of a template or of BertProcessing. */
-static int parse_post_processor(const hf_tokenizer *t, folder *f)
+static int parse_post_processor(const hf_tokenizer *t, hf_folder *f)
 {
     json_value post, parts, part;
     json_iter iter;
@@ -262,30 +307,34 @@ typedef struct options {
     int chinese_chars;
 } options;
 
-/* Parse the normaliser of tokenizer.json. */
-static int parse_normalizer(const hf_tokenizer *t, options *o, const folder *f)
+/* Parse the normaliser of tokenizer.json. Its options count where tokenizer.json alone decides.
+ * BertTokenizerFast of version 4 replaces the options of a BertNormalizer by its own, but not those
+ * of a BertNormalizer within a Sequence, which it does not look into. */
+static int parse_normalizer(const hf_tokenizer *t, options *o, hf_folder *f)
 {
-    json_value normalizer;
-    int clean = 1;
+    options found = {1, -1, 1};
+    json_value step;
+    int clean = 1, wrapped;
 
-    if (find_component(t, f->model.root, "normalizer", "BertNormalizer", NULL, &normalizer,
-                       f->error))
-        return -1;
-    if (hf_json_flag(&clean, &f->model, normalizer, "clean_text", f->error) ||
-        hf_json_flag(&o->lowercase, &f->model, normalizer, "lowercase", f->error) ||
-        hf_json_flag(&o->strip_accents, &f->model, normalizer, "strip_accents", f->error) ||
-        hf_json_flag(&o->chinese_chars, &f->model, normalizer, "handle_chinese_chars", f->error))
+    if (find_step(t, f, "normalizer", "normalizers", "BertNormalizer", &step, &wrapped) ||
+        hf_json_flag(&clean, &f->model, step, "clean_text", f->error) ||
+        hf_json_flag(&found.lowercase, &f->model, step, "lowercase", f->error) ||
+        hf_json_flag(&found.strip_accents, &f->model, step, "strip_accents", f->error) ||
+        hf_json_flag(&found.chinese_chars, &f->model, step, "handle_chinese_chars", f->error))
         return -1;
     if (!clean)
         return conv_fail(f->error, "%s: expected true as normalizer.clean_text, found false",
                          t->path);
+    f->json_options |= wrapped;
+    if (f->json_options)
+        *o = found;
     return 0;
 }
 
-/* Override the options with those of tokenizer_config.json, and set the flags. */
-static int set_flags(hf_tokenizer *t, options *o, const folder *f)
+/* Read the options of tokenizer_config.json if they count, and set the flags. */
+static int set_flags(hf_tokenizer *t, options *o, const hf_folder *f)
 {
-    if (f->has_config &&
+    if (f->has_config && !f->json_options &&
         (hf_json_flag(&o->lowercase, &f->config, f->config.root, "do_lower_case", f->error) ||
          hf_json_flag(&o->strip_accents, &f->config, f->config.root, "strip_accents", f->error) ||
          hf_json_flag(&o->chinese_chars, &f->config, f->config.root, "tokenize_chinese_chars",
@@ -299,293 +348,104 @@ static int set_flags(hf_tokenizer *t, options *o, const folder *f)
     return 0;
 }
 
-/* ---- special tokens ------------------------------------------------------------------------- */
-
-/* The greatest id of a token, as if the vocabulary were read line by line into a map; NO_ID if it
- * has no id. */
-static int64_t find_token(const hf_tokenizer *t, const char *token, size_t bytes)
-{
-    for (uint32_t id = t->vocab_size; bytes > 0 && id-- > 0;)
-        if (t->token_bytes[id] == bytes && memcmp(t->tokens[id], token, bytes) == 0)
-            return id;
-    return NO_ID;
-}
-
-/* Add an id to the ascending list of special tokens, if it is not in it. */
-static int add_special(hf_tokenizer *t, uint32_t id, conv_error *error)
-{
-    size_t at = 0;
-
-    while (at < t->special_count && t->specials[at] < id)
-        at++;
-    if (at < t->special_count && t->specials[at] == id)
-        return 0;
-    if (t->special_count == DISTIL_BLOB_MAX_SPECIALS)
-        return conv_fail(error, "%s: expected at most %d special tokens", t->path,
-                         DISTIL_BLOB_MAX_SPECIALS);
-    memmove(t->specials + at + 1, t->specials + at,
-            (t->special_count - at) * sizeof t->specials[0]);
-    t->specials[at] = id;
-    t->special_count++;
-    return 0;
-}
-
-/* The text of a special token, which is a string or an object with the string as its content. */
-static json_value token_content(json_value value)
-{
-    json_value content;
-
-    return hf_json_member(value, "content", &content) ? content : value;
-}
-
-/* Find the token that the folder names for a role, and the file that names it. Returns 0 if none
- * does. The unknown, first and last tokens that tokenizer.json names have priority over those of
- * the other files. */
-static int find_role(const folder *f, const char *role, json_value *content, const hf_json **where)
-{
-    if (f->has_unk && strcmp(role, "unk_token") == 0) {
-        *where = &f->model;
-        *content = f->unk;
-    } else if (f->has_frame && (strcmp(role, "cls_token") == 0 || strcmp(role, "sep_token") == 0)) {
-        *where = &f->model;
-        *content = role[0] == 'c' ? f->cls : f->sep;
-    } else if (f->has_config && hf_json_member(f->config.root, role, content)) {
-        *where = &f->config;
-    } else if (f->has_map && hf_json_member(f->map.root, role, content)) {
-        *where = &f->map;
-    } else {
-        return 0;
-    }
-    *content = token_content(*content);
-    return 1;
-}
-
-/* Find the ids of the five roles. A classifier needs neither padding nor masking, so if the
- * vocabulary lacks one of those tokens, its id is that of [UNK]. */
-static int find_role_ids(hf_tokenizer *t, const folder *f)
-{
-    static const struct {
-        const char *role, *token;
-        int required;
-    } roles[] = {{"unk_token", "[UNK]", 1},
-                 {"cls_token", "[CLS]", 1},
-                 {"sep_token", "[SEP]", 1},
-                 {"pad_token", "[PAD]", 0},
-                 {"mask_token", "[MASK]", 0}};
-    uint32_t *const ids[] = {&t->unk_id, &t->cls_id, &t->sep_id, &t->pad_id, &t->mask_id};
-
-    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
-        const char *token = roles[i].token;
-        const hf_json *where;
-        json_value content;
-        int64_t id;
-
-        if (find_role(f, roles[i].role, &content, &where)) {
-            token = hf_json_text(content, where, roles[i].role, f->memory, f->error);
-            if (!token)
-                return -1;
-        }
-        id = find_token(t, token, strlen(token));
-        if (id == NO_ID && roles[i].required)
-            return conv_fail(f->error, "%s: expected the %s %.64s in the vocabulary, found none",
-                             t->path, roles[i].role, token);
-        *ids[i] = id == NO_ID ? t->unk_id : (uint32_t)id;
-        if (id != NO_ID && add_special(t, (uint32_t)id, f->error))
-            return -1;
-    }
-    return 0;
-}
-
-/* Add the tokens that a file lists as additional_special_tokens, which the vocabulary must have. */
-static int add_additional_specials(hf_tokenizer *t, const hf_json *json, const folder *f)
-{
-    json_value list;
-    json_iter iter;
-
-    if (!hf_json_member(json->root, "additional_special_tokens", &list))
-        return 0;
-    json_iter_init(&iter, list);
-    while (json_iter_next(&iter)) {
-        const char *token = hf_json_text(token_content(iter.value), json,
-                                         "additional_special_tokens", f->memory, f->error);
-        int64_t id = token ? find_token(t, token, strlen(token)) : NO_ID;
-
-        if (!token)
-            return -1;
-        if (id == NO_ID)
-            return conv_fail(f->error,
-                             "%s: expected additional_special_tokens from the vocabulary, found "
-                             "%.64s: tokens added to it cannot be converted",
-                             json->path, token);
-        if (add_special(t, (uint32_t)id, f->error))
-            return -1;
-    }
-    return 0;
-}
-
-/*
- * Add a token that a file lists as an added token. It must be a special token that is matched in
- * the text exactly as it is written. If the vocabulary has no token for its id, it gets this one,
- * as in the reference library.
- */
-static int add_added_token(hf_tokenizer *t, const hf_json *json, json_value token, uint64_t id,
-                           const folder *f)
-{
-    static const char *const plain[] = {"single_word", "lstrip", "rstrip", "normalized"};
-    json_value value;
-    char *content;
-    int special = 0;
-
-    if (!hf_json_member(token, "content", &value))
-        return conv_fail(f->error, "%s: added token %llu: expected a content, found none",
-                         json->path, (unsigned long long)id);
-    content = hf_json_text(value, json, "an added token's content", f->memory, f->error);
-    if (!content || hf_json_flag(&special, json, token, "special", f->error))
-        return -1;
-    if (!special)
-        return conv_fail(f->error,
-                         "%s: added token %.64s: expected special tokens only, found special false",
-                         json->path, content);
-    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
-        int flag = 0;
-
-        if (hf_json_flag(&flag, json, token, plain[i], f->error))
-            return -1;
-        if (flag)
-            return conv_fail(f->error, "%s: added token %.64s: expected false as %s, found true",
-                             json->path, content, plain[i]);
-    }
-    if (id < t->vocab_size && t->token_bytes[id] == 0 &&
-        set_token(t, id, content, strlen(content), f->error))
-        return -1;
-    if (id >= t->vocab_size || t->token_bytes[id] != strlen(content) ||
-        memcmp(t->tokens[id], content, strlen(content)) != 0)
-        return conv_fail(f->error,
-                         "%s: added token %.64s: expected it as id %llu of the vocabulary, found "
-                         "%.*s",
-                         json->path, content, (unsigned long long)id,
-                         id < t->vocab_size && t->token_bytes[id] < 64 ? (int)t->token_bytes[id]
-                         : id < t->vocab_size                          ? 64
-                                                                       : 0,
-                         id < t->vocab_size ? t->tokens[id] : "");
-    return add_special(t, (uint32_t)id, f->error);
-}
-
-/* Parse added_tokens of tokenizer.json, an array of objects that have an id. */
-static int parse_added_tokens(hf_tokenizer *t, const folder *f)
-{
-    json_value list;
-    json_iter iter;
-
-    if (!hf_json_member(f->model.root, "added_tokens", &list))
-        return 0;
-    json_iter_init(&iter, list);
-    while (json_iter_next(&iter)) {
-        uint32_t id;
-
-        if (hf_json_count(&id, &f->model, iter.value, "id", 0, UINT32_MAX, f->error) ||
-            add_added_token(t, &f->model, iter.value, id, f))
-            return -1;
-    }
-    return 0;
-}
-
-/* Parse added_tokens_decoder of tokenizer_config.json, an object from id to object. */
-static int parse_added_tokens_decoder(hf_tokenizer *t, const folder *f)
-{
-    json_value map;
-    json_iter iter;
-
-    if (!hf_json_member(f->config.root, "added_tokens_decoder", &map))
-        return 0;
-    json_iter_init(&iter, map);
-    while (json_iter_next(&iter)) {
-        char digits[32] = "";
-        uint64_t id = 0;
-        size_t bytes = json_string(iter.key, digits, sizeof digits - 1);
-        int bad = bytes == 0 || bytes > 10;
-
-        for (size_t i = 0; i < bytes && !bad; i++) {
-            bad = digits[i] < '0' || digits[i] > '9';
-            id = id * 10 + (uint64_t)(digits[i] - '0');
-        }
-        if (bad)
-            return conv_fail(f->error, "%s: expected ids in added_tokens_decoder, found %s",
-                             f->config.path, digits);
-        if (add_added_token(t, &f->config, iter.value, id, f))
-            return -1;
-    }
-    return 0;
-}
-
-/* Check added_tokens.json, an older form of added tokens: an object from token to id. The
- * vocabulary must have every token. */
-static int check_added_tokens_file(const hf_tokenizer *t, const folder *f)
-{
-    hf_json json;
-    json_iter iter;
-    int found =
-        hf_json_open(&json, f->directory, "added_tokens.json", f->memory, f->record, f->error);
-
-    if (found <= 0)
-        return found;
-    json_iter_init(&iter, json.root);
-    while (json_iter_next(&iter)) {
-        char *token = hf_json_text(iter.key, &json, "a token", f->memory, f->error);
-
-        if (!token)
-            return -1;
-        if (find_token(t, token, strlen(token)) == NO_ID)
-            return conv_fail(f->error,
-                             "%s: expected tokens of the vocabulary, found %.64s: tokens added to "
-                             "it cannot be converted",
-                             json.path, token);
-    }
-    return 0;
-}
-
-static int find_specials(hf_tokenizer *t, const folder *f)
-{
-    if (f->has_model && parse_added_tokens(t, f))
-        return -1;
-    if (f->has_config &&
-        (parse_added_tokens_decoder(t, f) || add_additional_specials(t, &f->config, f)))
-        return -1;
-    if (f->has_map && add_additional_specials(t, &f->map, f))
-        return -1;
-    if (!f->has_model && check_added_tokens_file(t, f))
-        return -1;
-    return find_role_ids(t, f);
-}
-
 /* ---- folder --------------------------------------------------------------------------------- */
 
 /* Read a file if it exists, which sets *has. Returns 0, or -1 with the error filled. */
-static int open_json(hf_json *json, int *has, const folder *f, const char *name)
+static int open_json(hf_json *json, int *has, const hf_folder *f, const char *name)
 {
     *has = hf_json_open(json, f->directory, name, f->memory, f->record, f->error);
     return *has < 0 ? -1 : 0;
 }
 
-static int read_vocabulary(hf_tokenizer *t, options *o, folder *f)
+static int read_vocabulary(hf_tokenizer *t, options *o, hf_folder *f)
 {
-    json_value component;
+    json_value step;
+    int wrapped;
 
     if (!f->has_model)
         return read_vocab_text(t, f);
     t->path = f->model.path;
-    if (parse_model(t, f) || parse_normalizer(t, o, f))
+    if (parse_model(t, f))
         return -1;
-    if (find_component(t, f->model.root, "pre_tokenizer", "BertPreTokenizer", NULL, &component,
-                       f->error))
+    if (f->rebuilt)
+        return 0;
+    if (parse_normalizer(t, o, f) ||
+        find_step(t, f, "pre_tokenizer", "pretokenizers", "BertPreTokenizer", &step, &wrapped))
         return -1;
     return parse_post_processor(t, f);
 }
 
-int hf_tokenizer_read(hf_tokenizer *tokenizer, const char *directory, uint32_t vocab_size,
+/* Refuse a folder whose tokenizer is of another kind, or that has none, with a message that names
+ * what it has. */
+static int check_tokenizer_files(const hf_folder *f)
+{
+    static const struct {
+        const char *file, *kind;
+    } others[] = {
+        {"spiece.model", "SentencePiece"},
+        {"sentencepiece.bpe.model", "SentencePiece"},
+        {"tokenizer.model", "SentencePiece"},
+        {"merges.txt", "byte-pair (RoBERTa's or GPT-2's)"},
+        {"vocab.json", "byte-pair (RoBERTa's or GPT-2's)"},
+    };
+
+    if (f->has_model || conv_source_exists(f->directory, "vocab.txt"))
+        return 0;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (conv_source_exists(f->directory, others[i].file))
+            return conv_fail(f->error,
+                             "%s: expected vocab.txt or tokenizer.json, found %s, a %s vocabulary: "
+                             "only WordPiece tokenizers can be converted",
+                             f->directory, others[i].file, others[i].kind);
+    return conv_fail(f->error,
+                     "%s: expected vocab.txt or tokenizer.json, found neither: the model was saved "
+                     "without its tokenizer. Save that of the model it was trained from, in "
+                     "Python: AutoTokenizer.from_pretrained(base).save_pretrained(dir)",
+                     f->directory);
+}
+
+/* Set which file decides, by the class of the tokenizer and the version that saved the folder. */
+static int set_rules(hf_folder *f, const hf_config *config)
+{
+    static const char *const bert[] = {"DistilBertTokenizer", "DistilBertTokenizerFast",
+                                       "BertTokenizer", "BertTokenizerFast"};
+    static const char *const backend[] = {"PreTrainedTokenizerFast", "TokenizersBackend"};
+    const char *class_name = config->tokenizer_class, *path = config->path;
+    json_value value;
+    int is_bert = 0;
+
+    if (f->has_config && hf_json_member(f->config.root, "tokenizer_class", &value)) {
+        path = f->config.path;
+        class_name = hf_json_text(value, &f->config, "tokenizer_class", f->memory, f->error);
+        if (!class_name)
+            return -1;
+    }
+    for (size_t i = 0; i < sizeof backend / sizeof backend[0]; i++)
+        f->general |= class_name && strcmp(class_name, backend[i]) == 0;
+    for (size_t i = 0; i < sizeof bert / sizeof bert[0]; i++)
+        is_bert |= !class_name || strcmp(class_name, bert[i]) == 0;
+    f->older = config->transformers_major < 5;
+    f->rebuilt = is_bert && !f->older;
+    f->json_options = f->general;
+    if (!is_bert && !f->general)
+        return conv_fail(f->error,
+                         "%s: expected DistilBertTokenizer or BertTokenizer as tokenizer_class, "
+                         "found %.64s: transformers would tokenize by that class; if the tokenizer "
+                         "is BERT's WordPiece, write \"DistilBertTokenizer\" there",
+                         path, class_name);
+    if (f->general && !f->has_model)
+        return conv_fail(f->error,
+                         "%s: expected a tokenizer.json beside it, since tokenizer_class is %s, "
+                         "found none",
+                         path, class_name);
+    return 0;
+}
+
+int hf_tokenizer_read(hf_tokenizer *tokenizer, const char *directory, const hf_config *config,
                       conv_memory *memory, conv_record *record, conv_error *error)
 {
-    folder f = {.directory = directory, .memory = memory, .record = record, .error = error};
+    uint32_t vocab_size = config->vocab_size;
+    hf_folder f = {.directory = directory, .memory = memory, .record = record, .error = error};
     options o = {1, -1, 1};
 
     memset(tokenizer, 0, sizeof *tokenizer);
@@ -601,7 +461,8 @@ int hf_tokenizer_read(hf_tokenizer *tokenizer, const char *directory, uint32_t v
         open_json(&f.config, &f.has_config, &f, "tokenizer_config.json") ||
         open_json(&f.map, &f.has_map, &f, "special_tokens_map.json"))
         return -1;
-    if (read_vocabulary(tokenizer, &o, &f) || set_flags(tokenizer, &o, &f))
+    if (check_tokenizer_files(&f) || set_rules(&f, config) || read_vocabulary(tokenizer, &o, &f) ||
+        set_flags(tokenizer, &o, &f))
         return -1;
-    return find_specials(tokenizer, &f);
+    return hf_specials_find(tokenizer, &f);
 }

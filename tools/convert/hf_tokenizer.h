@@ -3,10 +3,10 @@
  * The tokenizer of a checkpoint: vocabulary, special tokens and options. A folder that asks for
  * something that this project's tokenizer does not do is refused with a message that names it.
  *
- * The sources are those of the reference library. The vocabulary comes from tokenizer.json, or from
- * vocab.txt if there is no such file. Options of tokenizer_config.json override those of
- * tokenizer.json. Special tokens come from tokenizer_config.json or, if it does not name them, from
- * special_tokens_map.json; otherwise they are [PAD], [UNK], [CLS], [SEP] and [MASK].
+ * Which file decides follows the class of the tokenizer and the version of transformers that saved
+ * the folder (docs/checkpoints.md). With BERT's own classes, the options come from
+ * tokenizer_config.json; version 5 also builds everything but the vocabulary anew, while version 4
+ * keeps the rest of tokenizer.json. With a general class, tokenizer.json alone decides.
  */
 #ifndef DISTIL_TOOLS_CONVERT_HF_TOKENIZER_H
 #define DISTIL_TOOLS_CONVERT_HF_TOKENIZER_H
@@ -17,6 +17,7 @@
 #include "model/format.h"
 #include "tools/convert/conv_error.h"
 #include "tools/convert/conv_memory.h"
+#include "tools/convert/hf_config.h"
 #include "tools/convert/source_record.h"
 
 typedef struct hf_tokenizer {
@@ -24,6 +25,7 @@ typedef struct hf_tokenizer {
     const char **tokens; /* (vocab_size) the token of each id; an id without one has 0 bytes */
     size_t *token_bytes; /* (vocab_size) */
     uint32_t vocab_size; /* as config.json says */
+    uint32_t entries;    /* lines of vocab.txt or tokens of tokenizer.json, without added tokens */
     uint32_t flags;      /* DISTIL_BLOB_TOK_* */
     uint32_t max_word_chars;
     uint32_t pad_id, unk_id, cls_id, sep_id, mask_id;
@@ -31,10 +33,15 @@ typedef struct hf_tokenizer {
     size_t special_count;
 } hf_tokenizer;
 
-/* Read the tokenizer of a model with vocab_size embedding rows; the vocabulary may have fewer
- * tokens but not more. Strings belong to memory. Returns 0, or -1 with *error filled. */
-int hf_tokenizer_read(hf_tokenizer *tokenizer, const char *directory, uint32_t vocab_size,
+/* Read the tokenizer of a model with config->vocab_size embedding rows; the vocabulary may have
+ * fewer tokens but not more. Strings belong to memory. Returns 0, or -1 with *error filled. */
+int hf_tokenizer_read(hf_tokenizer *tokenizer, const char *directory, const hf_config *config,
                       conv_memory *memory, conv_record *record, conv_error *error);
+
+/* Set the token of an id. The text must live as long as the tokenizer. Returns 0, or -1 with *error
+ * filled if the model has no such id. */
+int hf_set_token(hf_tokenizer *tokenizer, uint64_t id, const char *token, size_t bytes,
+                 conv_error *error);
 
 /* The length of a UTF-8 text without the white space (Unicode White_Space) at its end. */
 size_t hf_trim_end(const char *text, size_t bytes);

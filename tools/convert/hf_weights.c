@@ -2,6 +2,7 @@
 /* Finding tensors by name and checking their shapes. */
 #include "tools/convert/hf_weights.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,19 +33,94 @@ static int read_named(const conv_checkpoint *checkpoint, float *out, const char 
     return conv_checkpoint_read(checkpoint, tensor, out, error);
 }
 
+/* Write the older name of a layer normalisation's tensor, as TensorFlow called it, if `name` is the
+ * newer one. transformers renames only those that are called LayerNorm. Returns nonzero if so. */
+static int older_name(char out[NAME_BYTES], const char *name)
+{
+    static const struct {
+        const char *newer, *older;
+    } ends[] = {{"LayerNorm.weight", "LayerNorm.gamma"}, {"LayerNorm.bias", "LayerNorm.beta"}};
+    size_t bytes = strlen(name);
+
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        size_t end = strlen(ends[i].newer);
+
+        if (bytes < end || strcmp(name + bytes - end, ends[i].newer) != 0)
+            continue;
+        snprintf(out, NAME_BYTES, "%.*s%s", (int)(bytes - end), name, ends[i].older);
+        return 1;
+    }
+    return 0;
+}
+
 int hf_weights_read(const hf_weights *weights, float *out, const char *name, size_t rows,
                     size_t cols, conv_error *error)
 {
+    char full[NAME_BYTES], older[NAME_BYTES];
+
+    snprintf(full, sizeof full, "%s%s", weights->prefix, name);
+    if (!conv_checkpoint_find(&weights->checkpoint, full) && older_name(older, full) &&
+        conv_checkpoint_find(&weights->checkpoint, older))
+        return read_named(&weights->checkpoint, out, older, rows, cols, error);
+    return read_named(&weights->checkpoint, out, full, rows, cols, error);
+}
+
+/* Compute the table of sines and cosines as transformers does when it creates a model: in double,
+ * then rounded to float. */
+static void compute_positions(float *out, size_t rows, size_t cols)
+{
+    for (size_t pos = 0; pos < rows; pos++)
+        for (size_t j = 0; j < cols; j++) {
+            double angle = (double)pos / pow(10000, (double)(j / 2 * 2) / (double)cols);
+
+            out[pos * cols + j] = (float)(j % 2 ? cos(angle) : sin(angle));
+        }
+}
+
+int hf_weights_read_positions(const hf_weights *weights, float *out, size_t rows, size_t cols,
+                              conv_error *error)
+{
+    static const char name[] = "embeddings.position_embeddings.weight";
     char full[NAME_BYTES];
 
     snprintf(full, sizeof full, "%s%s", weights->prefix, name);
-    return read_named(&weights->checkpoint, out, full, rows, cols, error);
+    if (!weights->config->sinusoidal || conv_checkpoint_find(&weights->checkpoint, full))
+        return hf_weights_read(weights, out, name, rows, cols, error);
+    compute_positions(out, rows, cols);
+    return 0;
 }
 
 int hf_weights_read_head(const hf_weights *weights, float *out, const char *name, size_t rows,
                          size_t cols, conv_error *error)
 {
     return read_named(&weights->checkpoint, out, name, rows, cols, error);
+}
+
+/* Set the error for a checkpoint without classifier.weight: name what a wrapper put before each
+ * name, if it is that, and how to save the model within. */
+static int refuse_names(const conv_checkpoint *checkpoint, conv_error *error)
+{
+    static const struct {
+        const char *prefix, *why;
+    } wrappers[] = {
+        {"module.", "torch.nn.DataParallel puts it there: save model.module.save_pretrained(dir)"},
+        {"_orig_mod.", "torch.compile puts it there: save model._orig_mod.save_pretrained(dir)"},
+        {"model.", "a class around the model puts it there: save model.model.save_pretrained(dir)"},
+    };
+    char name[NAME_BYTES];
+
+    for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0]; i++) {
+        snprintf(name, sizeof name, "%sclassifier.weight", wrappers[i].prefix);
+        if (conv_checkpoint_find(checkpoint, name))
+            return conv_fail(error,
+                             "%s: tensor classifier.weight: expected it, found %s: every name "
+                             "begins with \"%s\", and transformers would begin with a new head. %s",
+                             weights_path(checkpoint), name, wrappers[i].prefix, wrappers[i].why);
+    }
+    return conv_fail(error,
+                     "%s: tensor classifier.weight: expected it, found none: the checkpoint has no "
+                     "classification head; fine-tune it as a sequence classifier first",
+                     weights_path(checkpoint));
 }
 
 /* Find the prefix from the name of the embeddings and the labels from the classifier, and refuse a
@@ -59,10 +135,7 @@ static int check_names(hf_weights *weights, hf_config *config, conv_memory *memo
     weights->prefix =
         conv_checkpoint_find(checkpoint, "embeddings.word_embeddings.weight") ? "" : "distilbert.";
     if (!classifier)
-        return conv_fail(error,
-                         "%s: tensor classifier.weight: expected it, found none: the checkpoint "
-                         "has no classification head; fine-tune it as a sequence classifier first",
-                         weights_path(checkpoint));
+        return refuse_names(checkpoint, error);
     if (hf_config_set_labels(config, classifier->rank == 2 ? classifier->shape[0] : 0,
                              conv_checkpoint_path(checkpoint, classifier), memory, error))
         return -1;

@@ -32,7 +32,12 @@ void hf_weights_close(hf_weights *weights);
 int hf_weights_read(const hf_weights *weights, float *out, const char *name, size_t rows,
                     size_t cols, conv_error *error);
 
-/* The same for a tensor of the classification head, whose names have no prefix. */
+/* Read the position embeddings (rows, cols). If config.json says that they are sinusoidal and the
+ * checkpoint lacks them, compute them as transformers does. Returns 0, or -1 with *error filled. */
+int hf_weights_read_positions(const hf_weights *weights, float *out, size_t rows, size_t cols,
+                              conv_error *error);
+
+/* Like hf_weights_read, but for a tensor of the classification head, whose names have no prefix. */
 int hf_weights_read_head(const hf_weights *weights, float *out, const char *name, size_t rows,
                          size_t cols, conv_error *error);
 

@@ -176,12 +176,27 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const st_tensor *)a)->name, ((const st_tensor *)b)->name);
 }
 
+/* Sort the tensors by name and check that no two have the same one. */
+static int check_names(st_header *header, const header_facts *facts)
+{
+    qsort(header->tensors, header->count, sizeof header->tensors[0], by_name);
+    for (size_t i = 1; i < header->count; i++)
+        if (strcmp(header->tensors[i - 1].name, header->tensors[i].name) == 0)
+            return conv_fail(facts->error,
+                             "%s: tensor %s: listed twice: write the file again, in Python: "
+                             "safetensors.torch.save_file(safetensors.torch.load_file(path), path)",
+                             facts->path, header->tensors[i].name);
+    return 0;
+}
+
 /* Check that the tensors cover the data exactly and that no two have the same name. Leaves them
  * sorted by name. */
 static int check_cover(st_header *header, const header_facts *facts)
 {
     uint64_t at = 0;
 
+    if (check_names(header, facts))
+        return -1;
     qsort(header->tensors, header->count, sizeof header->tensors[0], by_begin);
     for (size_t i = 0; i < header->count; i++) {
         const st_tensor *tensor = &header->tensors[i];
@@ -199,10 +214,6 @@ static int check_cover(st_header *header, const header_facts *facts)
                          "%s: expected %" PRIu64 " bytes of data for its tensors, found %" PRIu64,
                          facts->path, at, facts->data_bytes);
     qsort(header->tensors, header->count, sizeof header->tensors[0], by_name);
-    for (size_t i = 1; i < header->count; i++)
-        if (strcmp(header->tensors[i - 1].name, header->tensors[i].name) == 0)
-            return conv_fail(facts->error, "%s: tensor %s: listed twice", facts->path,
-                             header->tensors[i].name);
     return 0;
 }
 
