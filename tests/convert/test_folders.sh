@@ -38,8 +38,13 @@ logits_agree() { # NAME
     "$distil" classify -m folder.distil --jsonl -f "$folders/texts.txt" 2>err |
         sed 's/.*"logits":\[\([^]]*\)\].*/\1/; s/,/ /g' >out
     paste -d ' ' out "$folders/logits/$1" | awk '
-        { for (i = 1; i <= NF / 2; i++) { d = $i - $(i + NF / 2); if (d < 0) d = -d; if (d > worst) worst = d
-            v = $(i + NF / 2); if (v < low) low = v; if (v > high) high = v } }
+        { for (i = 1; i <= NF / 2; i++) {
+              v = $(i + NF / 2)
+              d = $i - v
+              if (d < 0) d = -d
+              if (d > worst) worst = d
+              if (v < low) low = v
+              if (v > high) high = v } }
         END { print "worst " worst " of " high - low > "/dev/stderr"
               exit !(NR == 38 && worst < 0.05 * (high - low)) }' 2>>err
 }
@@ -67,7 +72,7 @@ while read -r variant text; do
     check "$variant is refused" refused "$variant" "$text"
     rows=$((rows + 1))
 done <<'ROWS'
-no_roberta_class expected DistilBertTokenizer or BertTokenizer as tokenizer_class, found RobertaTokenizer
+no_roberta_class or BertTokenizer as tokenizer_class, found RobertaTokenizer
 no_backend_without_json expected a tokenizer.json beside it
 no_other_normalizer_v4 expected a normalizer of type BertNormalizer
 no_other_normalizer_backend expected a normalizer of type BertNormalizer

@@ -74,8 +74,8 @@ check "a tensor that is listed twice" refused "tensor a: listed twice: write the
 cp -r model shards
 mv shards/model.safetensors shards/one.safetensors
 cp shards/one.safetensors shards/two.safetensors
-printf '{"weight_map":{"classifier.weight":"one.safetensors","classifier.bias":"two.safetensors"}}' \
-    >shards/model.safetensors.index.json
+printf '{"weight_map":{"classifier.weight":"%s","classifier.bias":"%s"}}' \
+    one.safetensors two.safetensors >shards/model.safetensors.index.json
 check "a tensor in two shards" refused "one.safetensors and in shards/two.safetensors" \
     shards -o out.distil
 

@@ -322,8 +322,8 @@ static int is_role(json_value key)
     return 0;
 }
 
-/* Add the tokens without a role that a file names: bos_token, eos_token and, in version 5, any other
- * member whose name ends in _token; then those of the lists. */
+/* Add the tokens without a role that a file names: bos_token, eos_token and, in version 5, any
+ * other member whose name ends in _token; then those of the lists. */
 static int add_others(search *s, const hf_json *json)
 {
     static const char end[] = "_token";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The special tokens of a checkpoint's tokenizer: the five that have a role ([CLS], [SEP], [UNK],
- * [PAD], [MASK]) and all others that the folder's files name. The files that count, and their order,
- * are those of transformers; docs/checkpoints.md lists them.
+ * [PAD], [MASK]) and all others that the folder's files name. The files that count, and their
+ * order, are those of transformers; docs/checkpoints.md lists them.
  */
 #ifndef DISTIL_TOOLS_CONVERT_HF_SPECIALS_H
 #define DISTIL_TOOLS_CONVERT_HF_SPECIALS_H
