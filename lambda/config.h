@@ -32,8 +32,8 @@ typedef struct config {
     /* DISTIL_MODEL, an absolute path. If it is not set: model.distil in LAMBDA_TASK_ROOT, where a
      * zip archive has it. NULL: there is no such file, and the embedded model is used. */
     const char *model_path;
-    distil_verify verify;   /* DISTIL_VERIFY: none, crc or sha256. */
-    int expect_sha256;      /* 1: DISTIL_MODEL_SHA256 is set, and model_sha256 is its value. */
+    distil_verify verify; /* DISTIL_VERIFY: none, crc or sha256. */
+    int expect_sha256;    /* 1: DISTIL_MODEL_SHA256 is set, and model_sha256 is its value. */
     uint8_t model_sha256[32];
     const char *model_version; /* MODEL_VERSION. NULL: the first 12 digits of the blob's hash. */
     /* DISTIL_MAX_CHARS: so many code points of a text are classified. The default is 512. */
@@ -44,9 +44,9 @@ typedef struct config {
     /* DATABASE_TABLE, or else DYNAMODB_TABLE. NULL: DISTIL_STORE=none asks for a function that
      * classifies texts and stores nothing. */
     const char *table;
-    const char *region;    /* CLOUD_REGION, or else AWS_REGION, or else AWS_DEFAULT_REGION. */
-    net_endpoint store;    /* AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, or the region's own. */
-    int allow_http;        /* DISTIL_ALLOW_HTTP. 1: plain HTTP may go to other machines, too. */
+    const char *region; /* CLOUD_REGION, or else AWS_REGION, or else AWS_DEFAULT_REGION. */
+    net_endpoint store; /* AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, or the region's own. */
+    int allow_http;     /* DISTIL_ALLOW_HTTP. 1: plain HTTP may go to other machines, too. */
     /* AWS_CA_BUNDLE, a file of root certificates. If it is not set: ca-certificates.crt in
      * LAMBDA_TASK_ROOT. NULL: there is no such file. */
     const char *ca_bundle;

@@ -19,16 +19,16 @@ size_t handler_arena_bytes(size_t event_bytes)
            HANDLER_SCRATCH_BYTES;
 }
 
-/* The version that the configuration gives, or the first 12 hexadecimal digits of the blob's
- * hash. */
+/* The version is the one that the configuration gives, or else the name of the model. */
 static void set_model_version(handler *h, const distil_model *model)
 {
     distil_model_info info;
 
-    if (h->config->model_version)
-        snprintf(h->model_version, sizeof h->model_version, "%s", h->config->model_version);
-    else if (distil_model_get_info(model, &info) == DISTIL_OK)
-        hex_string(h->model_version, info.sha256, 6);
+    h->model[0] = '\0';
+    if (distil_model_get_info(model, &info) == DISTIL_OK)
+        hex_string(h->model, info.sha256, 6);
+    snprintf(h->model_version, sizeof h->model_version, "%s",
+             h->config->model_version ? h->config->model_version : h->model);
 }
 
 int handler_init(handler *h, const config *c, const distil_model *model, distil_context *context,
@@ -102,7 +102,7 @@ static int64_t working_deadline(const handler_request *request)
 /* Turn what became of the records into the outcome of the invocation, and log it. */
 static void conclude(const event_progress *p, handler_reply *reply)
 {
-    char why[256];
+    char why[512];
     log_line line;
 
     snprintf(why, sizeof why, "%zu of %zu records failed, first: %s", p->failed, p->records.count,
@@ -123,7 +123,7 @@ static void run_event(handler *h, const handler_request *request, handler_reply 
                       json_value event, int64_t deadline_ns)
 {
     event_progress p = {.handler = h,
-                        .origin = {request->request_id, request->trace_id, deadline_ns}};
+                        .origin = {request->request_id, request->trace_id, deadline_ns, 0}};
     event_root root;
     event_refusal no;
 

@@ -36,7 +36,7 @@ typedef struct handler_reply {
     handler_outcome outcome;
     buffer answer;          /* The caller sets its memory before handler_run. */
     const char *error_type; /* A static string such as "Function.BadEvent". */
-    char why[256];
+    char why[512];
 } handler_reply;
 
 /*

@@ -28,6 +28,7 @@ typedef struct handler {
     monitor monitor;
     json_index_entry *index_entries; /* HANDLER_INDEX_ENTRIES for the long values of an event. */
     event_arena arena;               /* Decoded strings of the event that is being handled. */
+    char model[13];         /* The first 12 digits of the blob's hash: which model judges. */
     char model_version[64]; /* Stored and answered unless the producer gives another one. */
 } handler;
 

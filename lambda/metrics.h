@@ -26,6 +26,7 @@
     METRIC(ERRORS, "AnalysisErrors", "Count")                                                      \
     METRIC(MODEL_LOAD_ERRORS, "ModelLoadErrors", "Count")                                          \
     METRIC(DUPLICATES, "DuplicateAnalysisSkipped", "Count")                                        \
+    METRIC(ITEMS_MISSING, "ItemsMissing", "Count")                                                 \
     METRIC(CONFIDENCE_P50, "ConfidenceP50", "None")                                                \
     METRIC(POSITIVE_SHARE, "PositiveSharePercent", "Percent")                                      \
     METRIC(NEGATIVE_SHARE, "NegativeSharePercent", "Percent")                                      \

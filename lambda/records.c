@@ -200,6 +200,7 @@ void records_run(event_progress *p, buffer *to)
     size_t mark = arena->size;
     chunk c;
 
+    p->origin.queued = p->source->delivery == EVENT_ASYNC || p->source->delivery == EVENT_BATCH;
     answer_begin(&p->answer, to, p->source->delivery, p->records.count,
                  arena->memory + arena->capacity, arena->capacity);
     for (; p->index < p->records.count && !may_skip_rest(p); p->index += c.count) {

@@ -33,7 +33,7 @@ typedef struct event_progress {
     size_t index;           /* The index of the first record of the current chunk. */
     size_t failed, updated; /* The numbers of records that have failed, and that were stored. */
     item_status first_failure;
-    char first_why[160];
+    char first_why[ITEM_WHY_BYTES];
     int stopped;          /* 1: a record of a FIFO queue has failed, so no later one may be done. */
     int credentials_lost; /* 1: the store cannot get usable credentials in this process. */
 } event_progress;

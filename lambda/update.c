@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store's item of one record, and the five ways in which updating it can end. */
+/* The store's item of one record, and the ways in which updating it can end. */
 #include "lambda/update.h"
 
 #include <stdio.h>
@@ -19,15 +19,14 @@ static void format_writer(char *out, size_t bytes, const update_origin *from,
         snprintf(out, bytes, "%s#%zu", from->request_id, index);
 }
 
-/* `why` says whose update was first, or that there is no such item. */
-static void log_duplicate(handler *h, const update_origin *from, const event_item *item,
-                          const char *why)
+/* Log a record that was not stored and yet has not failed. `why` says what is known of its
+ * item. */
+static void log_skipped(handler *h, const update_origin *from, const event_item *item,
+                        const char *message, const char *why)
 {
     log_line line;
 
-    metrics_add(&h->metrics, METRIC_DUPLICATES, 1);
-    log_begin(&line, &h->config->log, LOG_WARN, from->request_id,
-              "item is not pending: duplicate delivery skipped");
+    log_begin(&line, &h->config->log, LOG_WARN, from->request_id, message);
     log_text(&line, "sourceId", item->source_id);
     log_text(&line, "reason", why);
     log_end(&line);
@@ -36,12 +35,13 @@ static void log_duplicate(handler *h, const update_origin *from, const event_ite
 store_status update_item(handler *h, const update_origin *from, const event_item *item,
                          item_result *result, size_t index)
 {
-    char writer[192], why[256] = "";
+    char writer[192], why[ITEM_WHY_BYTES] = "";
     store_item stored = {.source_id = item->source_id,
                          .timestamp = item->timestamp,
                          .sentiment = sentiment_name(result->label),
                          .score = (double)result->score,
                          .model_version = result->model_version,
+                         .model = h->model,
                          .writer = writer,
                          .trace_id = from->trace_id.at,
                          .trace_id_bytes = from->trace_id.size};
@@ -55,7 +55,16 @@ store_status update_item(handler *h, const update_origin *from, const event_item
         metrics_add(&h->metrics, METRIC_ITEMS_ANALYZED, 1);
         break;
     case STORE_DUPLICATE:
-        log_duplicate(h, from, item, why);
+        metrics_add(&h->metrics, METRIC_DUPLICATES, 1);
+        log_skipped(h, from, item, "item is not pending: duplicate delivery skipped", why);
+        break;
+    case STORE_MISSING:
+        metrics_add(&h->metrics, METRIC_ITEMS_MISSING, 1);
+        /* The producer's own write may still be on its way, so the event has to come again. */
+        if (from->queued)
+            item_fail(result, ITEM_MISSING, why);
+        else
+            log_skipped(h, from, item, "there is no such item: nothing was stored", why);
         break;
     case STORE_CREDENTIALS:
     case STORE_REFUSED:

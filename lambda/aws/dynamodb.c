@@ -25,10 +25,13 @@ static void add_string(buffer *out, const char *name, const char *value)
  * refuses placeholders that an expression does not use; these are all used. */
 static const char expressions[] =
     "\"UpdateExpression\":\"SET #sentiment = :sentiment, #score = :score, "
-    "#model_version = :model_version, #status = :analyzed, #writer = :writer\","
-    "\"ConditionExpression\":\"#status = :pending OR #writer = :writer\","
+    "#model_version = :model_version, #model = :model, #status = :analyzed, "
+    "#writer = :writer\","
+    "\"ConditionExpression\":\"#status = :pending OR #status = :analyzed AND "
+    "#writer = :writer\","
     "\"ExpressionAttributeNames\":{\"#sentiment\":\"sentiment\",\"#score\":\"score\","
-    "\"#model_version\":\"model_version\",\"#status\":\"status\",\"#writer\":\"analyzed_by\"},"
+    "\"#model_version\":\"model_version\",\"#model\":\"analyzed_model\",\"#status\":\"status\",\"#"
+    "writer\":\"analyzed_by\"},"
     "\"ExpressionAttributeValues\":{\":pending\":{\"S\":\"pending\"},"
     "\":analyzed\":{\"S\":\"analyzed\"},";
 
@@ -45,6 +48,8 @@ void dynamodb_update_item(buffer *out, const char *table, const store_item *item
     add_string(out, ":sentiment", item->sentiment);
     buffer_format(out, ",\":score\":{\"N\":\"%.4f\"},", item->score);
     add_string(out, ":model_version", item->model_version);
+    buffer_char(out, ',');
+    add_string(out, ":model", item->model);
     buffer_char(out, ',');
     add_string(out, ":writer", item->writer);
     buffer_format(out, "},\"ReturnValuesOnConditionCheckFailure\":\"%s\"}",
@@ -236,15 +241,15 @@ static void judge_error(dynamodb_reply *reply, const http_head *head, json_value
                         int want_old_item)
 {
     http_slice named = http_get(head, "x-amzn-ErrorType");
-    char type[256], message[512];
+    char type[256], *message = reply->message;
     const error_row *row;
 
     member_text(type, sizeof type, root, "__type");
     if (type[0] == '\0' && named.size > 0)
         snprintf(type, sizeof type, "%.*s", (int)(named.size < 255 ? named.size : 255), named.at);
-    member_text(message, sizeof message, root, "message");
+    member_text(message, sizeof reply->message, root, "message");
     if (message[0] == '\0')
-        member_text(message, sizeof message, root, "Message");
+        member_text(message, sizeof reply->message, root, "Message");
     copy_code(reply->code, sizeof reply->code, type);
     row = find_row(reply->code, message, head->status);
     set_verdict(reply, row->verdict, NULL, row->meaning);

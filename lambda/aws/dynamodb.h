@@ -29,6 +29,7 @@ typedef enum dynamodb_verdict {
 /* What the answer to a failed condition says about the item. */
 typedef enum dynamodb_item {
     DYNAMODB_ITEM_UNKNOWN = 0, /* The answer does not say anything, because it was not asked to. */
+    /* There is no such item: the answer was asked for the item and has none. */
     DYNAMODB_ITEM_MISSING,
     DYNAMODB_ITEM_ANALYZED, /* Another writer has analyzed it. */
     DYNAMODB_ITEM_OTHER     /* Its status is neither pending nor analyzed. */
@@ -38,7 +39,9 @@ typedef struct dynamodb_reply {
     dynamodb_verdict verdict;
     char code[64]; /* A code such as "ThrottlingException", or "HTTP 503" if the answer has none. */
     const char *meaning; /* A static string: what to do about an error of configuration, or "". */
-    dynamodb_item item;  /* Only set with DYNAMODB_CONDITION. */
+    /* What the service says about an error, in its own words and perhaps cut, or "". */
+    char message[256];
+    dynamodb_item item;     /* Only set with DYNAMODB_CONDITION. */
     int64_t retry_after_ms; /* The header x-amz-retry-after, or RETRY_AFTER_ABSENT. */
     int64_t date_ms;        /* The header Date in milliseconds since 1970, or -1 if it is absent. */
     char service_id[64];    /* The header x-amzn-RequestId, or "" if it is absent. */

@@ -362,9 +362,10 @@ static void format_why(const update *u, char *why, size_t why_bytes, const char 
 {
     const dynamodb_reply *reply = &u->reply;
 
-    snprintf(why, why_bytes, "%s%s%s, attempt %u%s%s%s%s", what, what[0] != '\0' ? ": " : "",
+    snprintf(why, why_bytes, "%s%s%s, attempt %u%s%s%s%s%s%s", what, what[0] != '\0' ? ": " : "",
              reply->code, u->attempts, reply->service_id[0] != '\0' ? ", service request " : "",
-             reply->service_id, reply->meaning[0] != '\0' ? ": " : "", reply->meaning);
+             reply->service_id, reply->meaning[0] != '\0' ? ": " : "", reply->meaning,
+             reply->message[0] != '\0' ? "; the service says: " : "", reply->message);
 }
 
 /* Tell the observer, if there is one, how an attempt ended. */
@@ -425,7 +426,7 @@ static int retry_later(update *u)
 static store_status conclude_update(const update *u, char *why, size_t why_bytes)
 {
     static const char *const items[] = {
-        [DYNAMODB_ITEM_UNKNOWN] = "the item is not pending",
+        [DYNAMODB_ITEM_UNKNOWN] = "the item is not pending, or there is none",
         [DYNAMODB_ITEM_MISSING] = "there is no such item",
         [DYNAMODB_ITEM_ANALYZED] = "analyzed before, by another writer",
         [DYNAMODB_ITEM_OTHER] = "the item is neither pending nor analyzed"};
@@ -436,7 +437,7 @@ static store_status conclude_update(const update *u, char *why, size_t why_bytes
         return STORE_UPDATED;
     case DYNAMODB_CONDITION:
         format_why(u, why, why_bytes, items[u->reply.item]);
-        return STORE_DUPLICATE;
+        return u->reply.item == DYNAMODB_ITEM_MISSING ? STORE_MISSING : STORE_DUPLICATE;
     case DYNAMODB_CREDENTIALS:
         format_why(u, why, why_bytes, "");
         return STORE_CREDENTIALS;

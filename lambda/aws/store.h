@@ -3,12 +3,14 @@
  * The store: one conditional update of one DynamoDB item. An update is applied exactly once,
  * however often it is repeated.
  *
- *     SET sentiment, score, model_version, #status = "analyzed", analyzed_by = writer
- *     if  #status = "pending" OR analyzed_by = writer
+ *     SET sentiment, score, model_version, analyzed_model, status = "analyzed",
+ *         analyzed_by = writer
+ *     if  status = "pending" OR status = "analyzed" AND analyzed_by = writer
  *
  * The writer is a name that is the same each time that Lambda delivers a record. If the answer to a
  * write was lost, its repetition therefore finds the writer's own name and counts as updated, not
- * as a duplicate. The store itself retries, backs off, corrects clock skew, renews credentials and
+ * as a duplicate. An item that a consumer has moved on in the meantime is left alone. The store
+ * itself retries, backs off, corrects clock skew, renews credentials and
  * signs; docs/lambda.md has the table of errors. Nothing is allocated after store_init.
  */
 #ifndef DISTIL_LAMBDA_STORE_H
@@ -22,7 +24,9 @@
 
 typedef enum store_status {
     STORE_UPDATED = 0,
-    STORE_DUPLICATE,   /* Another writer has updated the item before, or it was never pending. */
+    STORE_DUPLICATE, /* Another writer has updated the item, or it is not pending any more. */
+    /* There is no such item. A service that never sends items back looks the same. */
+    STORE_MISSING,
     STORE_REFUSED,     /* A retry cannot help: the table, a permission or the request is wrong. */
     STORE_UNAVAILABLE, /* The service still fails after the retries, or the deadline has come. */
     /* The credentials have expired or are unknown. Only a new process can read others, so this one
@@ -72,7 +76,7 @@ store *store_init(void *memory, const store_options *options, char *why, size_t 
  * later than that. The caller keeps back the time that it needs afterwards.
  *   request_id   goes to the observer; it may be NULL
  *   why          is filled unless the status is STORE_UPDATED: the service's error code and request
- *                id, and what to do about it, but never data of the item
+ *                id, what to do about it, and the service's own message
  */
 store_status store_update(store *s, const store_item *item, int64_t deadline_ns,
                           const char *request_id, char *why, size_t why_bytes);

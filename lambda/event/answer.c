@@ -12,6 +12,7 @@ static const struct {
     [ITEM_INVALID] = {"VALIDATION_ERROR", "Function.BadEvent", 400},
     [ITEM_MODEL] = {"MODEL_ERROR", "Function.ModelFailed", 500},
     [ITEM_STORE] = {"INTERNAL_ERROR", "Function.StoreFailed", 500},
+    [ITEM_MISSING] = {"INTERNAL_ERROR", "Function.ItemMissing", 500},
     [ITEM_NOT_TRIED] = {"INTERNAL_ERROR", "Function.DeadlineNear", 503}};
 
 const char *answer_code(item_status status)

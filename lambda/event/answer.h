@@ -21,16 +21,17 @@ typedef enum item_status {
     ITEM_INVALID, /* A member is missing or has the wrong type. */
     ITEM_MODEL,   /* Inference failed, or its output is not a distribution. */
     ITEM_STORE,   /* The item could not be updated. */
+    ITEM_MISSING, /* A queued event names an item that does not exist, or not yet. */
     /* The deadline was too near, or an earlier record of a FIFO queue has failed. */
     ITEM_NOT_TRIED
 } item_status;
 
-enum { ITEM_STATUS_COUNT = 5 };
+enum { ITEM_STATUS_COUNT = 6, ITEM_WHY_BYTES = 480 };
 
 typedef struct item_result {
     item_status status;
     /* Why the record failed, for the log and for the caller. It never holds the user's text. */
-    char why[160];
+    char why[ITEM_WHY_BYTES];
     sentiment label;
     float score;
     double inference_ms;

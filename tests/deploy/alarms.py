@@ -75,8 +75,9 @@ def troubles(program, directory):
     memory = ("--store", "memory")
     yield "good texts", emitted(texts["good"]), set()
     yield "an item updated", emitted(sns, options=(*memory, "--pending")), set()
-    yield "ten duplicates", emitted(*[sns] * 10, options=memory), set()
-    yield "eleven duplicates", emitted(*[sns] * 11, options=memory), {"duplicates"}
+    yield "ten duplicates", emitted(*[sns] * 11, options=(*memory, "--pending")), set()
+    yield "eleven duplicates", emitted(*[sns] * 12, options=(*memory, "--pending")), {
+        "duplicates"}
     yield "a bad event", emitted(bad), {"analysis-errors"}
     yield "another model than expected", emitted(sns, DISTIL_MODEL_SHA256="0" * 64), {
         "analysis-errors", "model-load-errors"}

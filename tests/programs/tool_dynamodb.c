@@ -28,13 +28,12 @@
 #include "lambda/net/tls.h"
 #include "lambda/net/url.h"
 
-enum { WAIT_MS = 20000, MAX_WRITERS = 64, BUFFER_BYTES = 1 << 18, OUTCOMES = 5 };
+enum { WAIT_MS = 20000, MAX_WRITERS = 64, BUFFER_BYTES = 1 << 18, OUTCOMES = 6 };
 
-static const char *const outcomes[OUTCOMES] = {[STORE_UPDATED] = "updated",
-                                               [STORE_DUPLICATE] = "duplicate",
-                                               [STORE_REFUSED] = "refused",
-                                               [STORE_UNAVAILABLE] = "unavailable",
-                                               [STORE_CREDENTIALS] = "credentials"};
+static const char *const outcomes[OUTCOMES] = {
+    [STORE_UPDATED] = "updated",         [STORE_DUPLICATE] = "duplicate",
+    [STORE_MISSING] = "missing",         [STORE_REFUSED] = "refused",
+    [STORE_UNAVAILABLE] = "unavailable", [STORE_CREDENTIALS] = "credentials"};
 
 static void require(int condition, const char *what)
 {
@@ -168,6 +167,7 @@ static void make_writer(writer *w, char **arguments)
                            .sentiment = "positive",
                            .score = 0.98765,
                            .model_version = "v1",
+                           .model = "0123456789ab",
                            .writer = arguments[4]};
     w->memory = aligned_alloc(64, (store_bytes() + 63) / 64 * 64);
     require(w->memory != NULL, "no memory");

@@ -154,6 +154,7 @@ const store_item scene_sample = {.source_id = "article#1",
                                  .sentiment = "positive",
                                  .score = 0.98765,
                                  .model_version = "v1",
+                                 .model = "0123456789ab",
                                  .writer = "8f7e-1/0"};
 
 store_status scene_update(scene *f, const store_item *item, int64_t ms)

@@ -64,7 +64,7 @@ update failed writer-1
 check "an item that is not pending is a duplicate" begins out \
     "duplicate: the item is neither pending nor analyzed"
 update missing writer-1
-check "an update of a missing item is a duplicate" begins out "duplicate: there is no such item"
+check "an update of a missing item says so" begins out "missing: there is no such item"
 get missing
 check "an update does not create a missing item" line_is 1 out "200 {}"
 

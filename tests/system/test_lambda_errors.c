@@ -345,12 +345,39 @@ static void test_duplicates(void)
               conflicts + (world_is_batch(source) ? 0 : 2));
         CHECK(serve_count(w.admin, "store.changed_again") == 0);
     }
-    if (harness_case("duplicate: no such item")) {
-        message.source_id = "absent";
-        answer = world_invoke(&w, EVENTS_SNS, &message, 1, 0);
-        world_check_done(&answer, EVENTS_SNS, 0, 1, world_expect(GOOD_TEXT), 0);
+    if (harness_case("redelivery after a consumer has moved the item on")) {
+        message.source_id = "moved";
+        CHECK(world_put_pending(&w, "moved").status == 200);
+        answer = world_invoke(&w, EVENTS_SQS, &message, 1, 0);
+        world_check_done(&answer, EVENTS_SQS, 0, 1, world_expect(GOOD_TEXT), 1);
+        answer = serve_dynamodb(
+            w.admin, "UpdateItem",
+            "{\"TableName\":\"sentiment-items\",\"Key\":{\"source_id\":{\"S\":\"%s\"},"
+            "\"timestamp\":{\"S\":\"" WORLD_TIME
+            "\"}},\"UpdateExpression\":\"SET #s = :r, sentiment = :c\","
+            "\"ExpressionAttributeNames\":{\"#s\":\"status\"},"
+            "\"ExpressionAttributeValues\":{\":r\":{\"S\":\"reviewed\"},"
+            "\":c\":{\"S\":\"corrected\"}}}",
+            "moved");
+        CHECK(answer.status == 200);
+        (void)world_read_lines(w.run);
+        answer = world_invoke(&w, EVENTS_SQS, &message, 1, 0);
+        world_check_done(&answer, EVENTS_SQS, 0, 1, world_expect(GOOD_TEXT), 0);
         lines = world_read_lines(w.run);
         CHECK(lines.warnings == 1 && world_metric(&lines, "DuplicateAnalysisSkipped") == 1);
+        answer = world_get_item(&w, "moved");
+        CHECKF(serve_json_is(answer.json, "Item.status.S", "reviewed") &&
+                   serve_json_is(answer.json, "Item.sentiment.S", "corrected"),
+               "%.*s", (int)answer.body.size, answer.body.at);
+    }
+    if (harness_case("no such item")) {
+        message.source_id = "absent";
+        answer = world_invoke(&w, EVENTS_SNS, &message, 1, 0);
+        CHECKF(answer.failed && serve_json_is(answer.json, "errorType", "Function.ItemMissing"),
+               "%.*s", (int)answer.body.size, answer.body.at);
+        lines = world_read_lines(w.run);
+        CHECK(lines.errors == 1 && world_metric(&lines, "ItemsMissing") == 1);
+        CHECK(world_metric(&lines, "DuplicateAnalysisSkipped") == 0);
         answer = world_get_item(&w, "absent");
         /* The answer names no failure. */
         CHECK(answer.status == 200 && answer.body.size == 2);

@@ -78,7 +78,7 @@ update one writer-2
 check "an update by another writer is a duplicate" begins out \
     "duplicate: analyzed before, by another writer"
 update missing writer-1
-check "an update of a missing item is a duplicate" begins out "duplicate: there is no such item"
+check "an update of a missing item says so" begins out "missing: there is no such item"
 get one
 check "the update is stored with its writer" holds analyzed_by S writer-1
 check "the score is stored with four decimals" holds score N 0.9877

@@ -88,6 +88,7 @@ static int parse_term(scanner *s, serve_expression *e)
     if (!parse_word(s, named ? '#' : 0, term->path) || !skip_char(s, '=') ||
         !parse_word(s, ':', term->value))
         return 0;
+    term->and = 0;
     e->count++;
     return 1;
 }
@@ -124,11 +125,14 @@ int serve_parse_update(serve_expression *e, const char *text, size_t bytes)
 int serve_parse_condition(serve_expression *e, const char *text, size_t bytes)
 {
     scanner s = {text, text + bytes};
-    int good;
+    int good, and;
 
     e->count = 0;
     good = bytes <= SERVE_EXPRESSION_BYTES && parse_term(&s, e);
-    while (good && skip_keyword(&s, "OR"))
+    while (good && ((and = skip_keyword(&s, "AND")) || skip_keyword(&s, "OR"))) {
         good = parse_term(&s, e);
+        if (good)
+            e->terms[e->count - 1].and = and;
+    }
     return finish_parse(&s, e, good);
 }

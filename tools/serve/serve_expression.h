@@ -3,7 +3,7 @@
  * Parses the part of DynamoDB's expressions that the function uses:
  *
  *     update     SET path = value, path = value ...
- *     condition  path = value OR path = value ...
+ *     condition  path = value, joined by AND and OR, of which AND binds tighter
  *     path       #placeholder or name       value  :placeholder
  *
  * Everything else is a syntax error, so that the stand-in never accepts an expression that it would
@@ -24,6 +24,7 @@ enum {
 typedef struct serve_term {
     char path[SERVE_WORD_BYTES];
     char value[SERVE_WORD_BYTES];
+    int and; /* 1: AND joins this term of a condition to the one before it; otherwise OR does. */
 } serve_term;
 
 typedef struct serve_expression {

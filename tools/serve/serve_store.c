@@ -409,7 +409,7 @@ static void read_expression(call *c, terms *t, const char *name,
     if (size == 0 || size > SERVE_EXPRESSION_BYTES || parse(&t->expression, text, size) != 0) {
         (void)refuse(c, "ValidationException",
                      "Invalid %s: Syntax error; near: \"%s\" (this stand-in knows SET a = :a, ... "
-                     "and a = :a OR ... only)",
+                     "and a = :a AND ... OR ... only)",
                      name, t->expression.near);
         return;
     }
@@ -509,17 +509,22 @@ static item *find_item(call *c, const item *key)
     return it;
 }
 
-/* Returns 1 if a condition holds: it has no terms, or the item fulfils one of them. */
+/* Returns 1 if a condition holds: it has no terms, or the item fulfils all terms of a group. OR
+ * separates groups. */
 static int holds(const terms *condition, const item *it)
 {
-    int any = condition->expression.count == 0;
+    int any = 0, all = 1;
 
     for (size_t i = 0; i < condition->count; i++) {
         const attribute *a = item_find(it, condition->resolved[i]->name);
 
-        any = any || (a != NULL && attribute_same(a, condition->resolved[i]));
+        if (!condition->expression.terms[i].and) {
+            any |= i > 0 && all;
+            all = 1;
+        }
+        all = all && a != NULL && attribute_same(a, condition->resolved[i]);
     }
-    return any;
+    return any || all;
 }
 
 /* Check that an update has terms, does not change the key and sets no attribute twice. */

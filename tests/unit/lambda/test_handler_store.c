@@ -26,7 +26,10 @@ enum { EVENT_BYTES = 1 << 18, LOG_BYTES = 1 << 16, MOST_STEPS = 64, WHY_BYTES = 
 #define UPDATED HEAD("200 OK", "2") "{}"
 #define REFUSED HEAD("400 Bad Request", "32") "{\"__type\":\"ValidationException\"}"
 #define UNKNOWN HEAD("400 Bad Request", "40") "{\"__type\":\"UnrecognizedClientException\"}"
-#define CONFLICT HEAD("400 Bad Request", "44") "{\"__type\":\"ConditionalCheckFailedException\"}"
+#define MISSING HEAD("400 Bad Request", "44") "{\"__type\":\"ConditionalCheckFailedException\"}"
+#define CONFLICT                                                                                   \
+    HEAD("400 Bad Request", "79")                                                                  \
+    "{\"__type\":\"ConditionalCheckFailedException\",\"Item\":{\"status\":{\"S\":\"analyzed\"}}}"
 
 #define TIME "2026-01-15T12:34:56Z"
 
@@ -269,10 +272,47 @@ static void test_same_key_twice(void)
     CHECK(result(EVENTS_SNS, 0, 2).updated == 1 && result(EVENTS_SNS, 1, 2).updated == 0);
     CHECK(logged("\"ItemsAnalyzed\":1,") == 1);
     CHECK(logged("\"DuplicateAnalysisSkipped\":1,") == 1);
-    CHECK(logged("\"sourceId\":\"item-0\",\"reason\":\"there is no such item: "
+    CHECK(logged("\"sourceId\":\"item-0\",\"reason\":\"analyzed before, by another writer: "
                  "ConditionalCheckFailedException") == 1);
     (void)end(2);
     free_all();
+}
+
+/* Whoever delivers an event again gets a failure, since the producer's write may be on its way. All
+ * others get their answer. */
+static void test_missing(void)
+{
+    static const struct {
+        events_source source;
+        int fails, listed;
+    } cases[] = {{EVENTS_SNS, 1, 0},
+                 {EVENTS_BRIDGE, 1, 0},
+                 {EVENTS_SQS, 0, 1},
+                 {EVENTS_HTTP_V2, 0, 0},
+                 {EVENTS_DIRECT, 0, 0}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "%s: no such item", events_name(cases[i].source));
+        if (!start_case(name))
+            continue;
+        add_answer(MISSING, 0);
+        begin();
+        run(cases[i].source, texts(1), 1, 60000);
+        if (cases[i].fails)
+            check_failed(HANDLER_FAIL, "Function.ItemMissing",
+                         "1 of 1 records failed, first: there is no such item: "
+                         "ConditionalCheckFailedException");
+        else
+            CHECK(f.reply.outcome == HANDLER_ANSWER &&
+                  result(cases[i].source, 0, 1).failed == cases[i].listed);
+        CHECK(logged("\"ItemsMissing\":1,") == 1);
+        CHECK(logged("\"DuplicateAnalysisSkipped\"") == 0);
+        CHECK(logged("\"AnalysisErrors\":1,") == (size_t)(cases[i].fails || cases[i].listed));
+        (void)end(1);
+        free_all();
+    }
 }
 
 static void test_trace(void)
@@ -404,6 +444,7 @@ int main(int argc, char **argv)
     }
     test_writers();
     test_same_key_twice();
+    test_missing();
     test_trace();
     test_first_failure();
     test_credentials();

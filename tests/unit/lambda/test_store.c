@@ -175,7 +175,7 @@ static const error_case errors[] = {
     {400, ERROR_OF("TransactionConflictException", "m"), STORE_UNAVAILABLE, 25,
      "TransactionConflictException"},
     {400, ERROR_OF("ConditionalCheckFailedException", "The conditional request failed"),
-     STORE_DUPLICATE, 0, "no such item"},
+     STORE_MISSING, 0, "no such item"},
     {400, ERROR_OF("ItemCollectionSizeLimitExceededException", "m"), STORE_REFUSED, 0,
      "ItemCollectionSizeLimitExceededException"},
     {400, ERROR_OF("ValidationException", "m"), STORE_REFUSED, 0, "ValidationException"},
@@ -187,6 +187,8 @@ static const error_case errors[] = {
      "UnrecognizedClientException"},
     {400, ERROR_OF("AccessDeniedException", "m"), STORE_REFUSED, 0, "dynamodb:UpdateItem"},
     {403, ERROR_OF("AccessDeniedException", "m"), STORE_REFUSED, 0, "AccessDeniedException"},
+    {400, ERROR_OF("AccessDeniedException", "explicit deny in a service control policy"),
+     STORE_REFUSED, 0, "the service says: explicit deny in a service control policy"},
     {400, ERROR_OF("MissingAuthenticationTokenException", "m"), STORE_REFUSED, 0,
      "MissingAuthenticationTokenException"},
     {400, ERROR_OF("IncompleteSignatureException", "m"), STORE_REFUSED, 0,
@@ -269,7 +271,7 @@ static void test_old_items(void)
             continue;
         play_answer(&f.play, 400, JSON_TYPE, cases[i][0]);
         scene_begin(&f);
-        scene_check_update(&f, STORE_DUPLICATE);
+        scene_check_update(&f, i == 0 ? STORE_MISSING : STORE_DUPLICATE);
         scene_check_why(&f, cases[i][1]);
         CHECK(strstr(f.why, "PRIVATE") == NULL && strstr(scene_log(&f), "PRIVATE") == NULL);
         scene_finish(&f, 1);

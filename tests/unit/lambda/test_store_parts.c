@@ -283,6 +283,7 @@ static const store_item sample = {.source_id = "article#1",
                                   .sentiment = "positive",
                                   .score = 0.98765,
                                   .model_version = "v1",
+                                  .model = "0123456789ab",
                                   .writer = "8f7e-1/0"};
 
 static void test_document(void)
@@ -291,14 +292,17 @@ static void test_document(void)
         "{\"TableName\":\"results\",\"Key\":{\"source_id\":{\"S\":\"article#1\"},"
         "\"timestamp\":{\"S\":\"2026-01-15T12:34:56Z\"}},"
         "\"UpdateExpression\":\"SET #sentiment = :sentiment, #score = :score, "
-        "#model_version = :model_version, #status = :analyzed, #writer = :writer\","
-        "\"ConditionExpression\":\"#status = :pending OR #writer = :writer\","
+        "#model_version = :model_version, #model = :model, #status = :analyzed, "
+        "#writer = :writer\","
+        "\"ConditionExpression\":\"#status = :pending OR #status = :analyzed AND "
+        "#writer = :writer\","
         "\"ExpressionAttributeNames\":{\"#sentiment\":\"sentiment\",\"#score\":\"score\","
-        "\"#model_version\":\"model_version\",\"#status\":\"status\","
+        "\"#model_version\":\"model_version\",\"#model\":\"analyzed_model\",\"#status\":\"status\","
         "\"#writer\":\"analyzed_by\"},"
         "\"ExpressionAttributeValues\":{\":pending\":{\"S\":\"pending\"},"
         "\":analyzed\":{\"S\":\"analyzed\"},\":sentiment\":{\"S\":\"positive\"},"
         "\":score\":{\"N\":\"0.9877\"},\":model_version\":{\"S\":\"v1\"},"
+        "\":model\":{\"S\":\"0123456789ab\"},"
         "\":writer\":{\"S\":\"8f7e-1/0\"}},\"ReturnValuesOnConditionCheckFailure\":\"ALL_OLD\"}";
     char memory[TEXT_BYTES];
     buffer text;
@@ -355,7 +359,7 @@ static void test_placeholders(void)
                            uses(root, "ConditionExpression", iter.key) >
                        0,
                    "%.*s", (int)iter.key.bytes, iter.key.text);
-        CHECK(count == (i == 0 ? 5 : 6));
+        CHECK(count == (i == 0 ? 6 : 7));
     }
 }
 
@@ -376,7 +380,7 @@ static void test_escaping(void)
     static const char *const version[] = {"ExpressionAttributeValues", ":model_version", "S", NULL};
     static const char *const writer[] = {"ExpressionAttributeValues", ":writer", "S", NULL};
     static const char *const table[] = {"TableName", NULL};
-    store_item item = {hostile, hostile, "neutral", 0.5, hostile, hostile, NULL, 0};
+    store_item item = {hostile, hostile, "neutral", 0.5, hostile, hostile, hostile, NULL, 0};
     char memory[TEXT_BYTES];
     json_value root;
     buffer text;
