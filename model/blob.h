@@ -28,6 +28,7 @@ typedef enum distil_blob_code {
     DISTIL_BLOB_TRUNCATED = 22,     /* the file is shorter or longer than its header says */
     DISTIL_BLOB_BAD_STRUCTURE = 23, /* a field, size, offset or table has an impossible value */
     DISTIL_BLOB_BAD_CHECKSUM = 24,  /* a CRC-32C or the SHA-256 differs */
+    DISTIL_BLOB_UNSUPPORTED = 26,   /* a sound header, but of a model that this version lacks */
     DISTIL_BLOB_BAD_PROOF = 25, /* weights exceed DISTIL_BLOB_LANE_LIMIT, or a column sum differs */
     DISTIL_BLOB_NO_MEMORY = 40
 } distil_blob_code;

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "kernels/kernels.h"
+#include "model/heads.h"
+#include "model/vocab.h"
 #include "runtime/base/checksum.h"
 #include "runtime/base/utf8.h"
 
@@ -31,7 +33,7 @@ static distil_blob_code check_identity(const uint8_t *bytes, size_t size, distil
                                   "header: the file ends before byte 256");
     if (header->version != DISTIL_BLOB_VERSION)
         return distil_blob_refuse(error, DISTIL_BLOB_BAD_VERSION, DISTIL_BLOB_HEADER_FIELD(version),
-                                  "version: expected 1; convert the model again");
+                                  "version: expected 2; convert again");
     if (header->header_bytes != DISTIL_BLOB_HEADER_BYTES)
         return bad_structure(error, DISTIL_BLOB_HEADER_FIELD(header_bytes),
                              "header_bytes: expected 256");
@@ -44,6 +46,26 @@ static distil_blob_code check_identity(const uint8_t *bytes, size_t size, distil
     return DISTIL_BLOB_OK;
 }
 
+/* Refuses what the format defines and this version cannot run. The header's checksum was right, so
+ * the file is not damaged. */
+static distil_blob_code check_support(const distil_blob_header *header, distil_blob_error *error)
+{
+    static const char *const needs_head[] = {
+#define HEAD_RESERVED(NAME, number, text) [number] = "head_kind: this version cannot run " text,
+#include "model/heads.inc"
+    };
+
+    if (!distil_head_of_kind(header->head_kind)->runs)
+        return distil_blob_refuse(error, DISTIL_BLOB_UNSUPPORTED,
+                                  DISTIL_BLOB_HEADER_FIELD(head_kind),
+                                  needs_head[header->head_kind]);
+    if (header->max_tokens > DISTIL_ATTENTION_MAX_ROWS)
+        return distil_blob_refuse(error, DISTIL_BLOB_UNSUPPORTED,
+                                  DISTIL_BLOB_HEADER_FIELD(max_tokens),
+                                  "max_tokens: this version runs texts of at most 512 tokens");
+    return DISTIL_BLOB_OK;
+}
+
 static distil_blob_code check_header(const uint8_t *bytes, size_t size, distil_blob_error *error)
 {
     const distil_blob_header *header = (const void *)bytes;
@@ -53,7 +75,7 @@ static distil_blob_code check_header(const uint8_t *bytes, size_t size, distil_b
 
     if (header->section_count > DISTIL_BLOB_MAX_SECTIONS)
         return bad_structure(error, DISTIL_BLOB_HEADER_FIELD(section_count),
-                             "section_count: expected at most 87");
+                             "section_count: expected at most 159");
     first_section = distil_blob_align(DISTIL_BLOB_HEADER_BYTES +
                                       sizeof(distil_blob_section) * header->section_count);
     if (first_section > size)
@@ -78,7 +100,7 @@ static distil_blob_code check_header(const uint8_t *bytes, size_t size, distil_b
                                        DISTIL_BLOB_HEADER_FIELD(header_crc32c));
     if (offset != DISTIL_BLOB_HEADER_FIELD(header_crc32c))
         return bad_structure(error, offset, "reserved1: expected zero bytes");
-    return DISTIL_BLOB_OK;
+    return check_support(header, error);
 }
 
 /* Offset in the file of a field of entry i of the section table. */
@@ -210,7 +232,6 @@ static distil_blob_code check_tokens(const distil_blob *blob, distil_blob_error 
 {
     const distil_blob_header *header = blob->header;
     const uint32_t *end = distil_blob_section_data(blob, DISTIL_SECTION_VOCAB_ENDS, 0, NULL);
-    const uint32_t *special = distil_blob_section_data(blob, DISTIL_SECTION_SPECIALS, 0, NULL);
     uint64_t vocab_bytes = distil_blob_find_section(blob, DISTIL_SECTION_VOCAB_BYTES, 0)->bytes;
     uint32_t begin = 0, longest = 0;
 
@@ -228,12 +249,35 @@ static distil_blob_code check_tokens(const distil_blob *blob, distil_blob_error 
     if (longest != header->max_token_bytes)
         return bad_structure(error, DISTIL_BLOB_HEADER_FIELD(max_token_bytes),
                              "max_token_bytes: expected the length of the longest token");
-    for (uint32_t i = 0; i < header->special_count; i++) {
-        uint32_t id = special[i];
+    return DISTIL_BLOB_OK;
+}
 
-        if (id >= header->vocab_size || end[id] == (id > 0 ? end[id - 1] : 0))
-            return bad_structure(error, distil_blob_offset_of(blob, special + i),
+/* Checks the special tokens, after check_tokens has checked the tokens. */
+static distil_blob_code check_specials(const distil_blob *blob, distil_blob_error *error)
+{
+    const distil_blob_special *special =
+        distil_blob_section_data(blob, DISTIL_SECTION_SPECIALS, 0, NULL);
+    distil_vocab vocab;
+
+    distil_vocab_init(&vocab, blob);
+    for (uint32_t i = 0; i < blob->header->special_count; i++) {
+        size_t bytes = 0;
+
+        if (special[i].id < vocab.size)
+            (void)distil_vocab_token(&vocab, special[i].id, &bytes);
+        if (bytes == 0)
+            return bad_structure(error, distil_blob_offset_of(blob, &special[i].id),
                                  "specials: expected the id of a token that is not empty");
+        if (special[i].flags & ~(uint32_t)DISTIL_BLOB_SPECIAL_FLAGS)
+            return bad_structure(error, distil_blob_offset_of(blob, &special[i].flags),
+                                 "specials: expected flags of bits 0 .. 4 only");
+        if (i > 0 && distil_vocab_compare(&vocab, special[i - 1].id, special[i].id) >= 0)
+            return bad_structure(error, distil_blob_offset_of(blob, &special[i].id),
+                                 "specials: expected tokens in ascending order of their bytes");
+        if (special[i].flags & (DISTIL_BLOB_SPECIAL_SINGLE_WORD | DISTIL_BLOB_SPECIAL_NORMALIZED))
+            return distil_blob_refuse(
+                error, DISTIL_BLOB_UNSUPPORTED, distil_blob_offset_of(blob, &special[i].flags),
+                "specials: this version cannot match single_word or normalized tokens");
     }
     return DISTIL_BLOB_OK;
 }
@@ -332,6 +376,8 @@ distil_blob_code distil_blob_check_tables(const distil_blob *blob, distil_blob_e
 
     if (code == DISTIL_BLOB_OK)
         code = check_tokens(blob, error);
+    if (code == DISTIL_BLOB_OK)
+        code = check_specials(blob, error);
     if (code == DISTIL_BLOB_OK)
         code = check_slots(blob, error);
     if (code == DISTIL_BLOB_OK)

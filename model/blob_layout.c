@@ -10,6 +10,7 @@
 
 #include "kernels/kernels.h"
 #include "runtime/base/strict_float.h"
+#include "model/heads.h"
 
 #define FIELD(name) offsetof(distil_blob_header, name)
 
@@ -25,15 +26,20 @@ static const field_limit shape_limits[] = {
     {FIELD(dim), 32, DISTIL_BLOB_MAX_DIM, 32, "dim: expected a multiple of 32 up to 4096"},
     {FIELD(hidden_dim), 32, DISTIL_BLOB_MAX_HIDDEN, 32,
      "hidden_dim: expected a multiple of 32 up to 16384"},
-    {FIELD(n_layers), 1, DISTIL_BLOB_MAX_LAYERS, 1, "n_layers: expected 1 .. 12"},
+    {FIELD(n_layers), 1, DISTIL_BLOB_MAX_LAYERS, 1, "n_layers: expected 1 .. 24"},
     {FIELD(vocab_size), 1, DISTIL_BLOB_MAX_VOCAB, 1, "vocab_size: expected 1 .. 1048576"},
-    {FIELD(max_positions), 3, DISTIL_BLOB_MAX_POSITIONS, 1, "max_positions: expected 3 .. 512"},
-    {FIELD(n_labels), 2, DISTIL_BLOB_MAX_LABELS, 1, "n_labels: expected 2 .. 4096"},
-    {FIELD(tokenizer_flags), 0, 7, 1, "tokenizer_flags: expected bits 0 .. 2 only"},
+    {FIELD(max_positions), 3, DISTIL_BLOB_MAX_POSITIONS, 1, "max_positions: expected 3 .. 4096"},
+    {FIELD(n_labels), 1, DISTIL_BLOB_MAX_LABELS, 1, "n_labels: expected 1 .. 4096"},
+    {FIELD(tokenizer_flags), 0, DISTIL_BLOB_TOK_FLAGS, 1,
+     "tokenizer_flags: expected bits 0 .. 4 only"},
     {FIELD(max_word_chars), 1, DISTIL_BLOB_MAX_WORD_CHARS, 1, "max_word_chars: expected 1 .. 1000"},
     {FIELD(max_token_bytes), 1, DISTIL_BLOB_MAX_TOKEN_BYTES, 1,
      "max_token_bytes: expected 1 .. 4096"},
-    {FIELD(special_count), 0, DISTIL_BLOB_MAX_SPECIALS, 1, "special_count: expected 0 .. 64"},
+    {FIELD(special_count), 0, DISTIL_BLOB_MAX_SPECIALS, 1, "special_count: expected 0 .. 65536"},
+    {FIELD(function), DISTIL_BLOB_FUNCTION_SOFTMAX, DISTIL_BLOB_FUNCTION_NONE, 1,
+     "function: expected 1 (softmax), 2 (sigmoid) or 3 (none)"},
+    {FIELD(activation), DISTIL_BLOB_ACTIVATION_GELU, DISTIL_BLOB_ACTIVATION_GELU, 1,
+     "activation: expected 1 (GELU)"},
 };
 
 /* The header fields that are token ids. */
@@ -71,6 +77,12 @@ const char *distil_blob_check_shape(const distil_blob_header *header, uint64_t *
         if (field_u32(header, id_fields[i].offset) >= header->vocab_size)
             return id_fields[i].what;
     }
+    *offset = FIELD(max_tokens);
+    if (header->max_tokens < DISTIL_BLOB_MIN_TOKENS || header->max_tokens > header->max_positions)
+        return "max_tokens: expected 2 .. max_positions";
+    *offset = FIELD(head_kind);
+    if (distil_head_of_kind(header->head_kind) == NULL)
+        return "head_kind: expected 1 .. 4";
     *offset = FIELD(n_heads);
     if (header->dim != (uint64_t)header->n_heads * 32 &&
         header->dim != (uint64_t)header->n_heads * 64)
@@ -96,8 +108,6 @@ static uint64_t section_bytes(const distil_blob_header *h, const distil_blob_tex
                               uint32_t kind)
 {
     uint64_t dim = h->dim;
-    uint64_t label_cols = (h->n_labels + DISTIL_BLOB_LABEL_COLS - UINT64_C(1)) /
-                          DISTIL_BLOB_LABEL_COLS * DISTIL_BLOB_LABEL_COLS;
 
     switch ((distil_section_kind)kind) {
     case DISTIL_SECTION_PROVENANCE:
@@ -105,7 +115,7 @@ static uint64_t section_bytes(const distil_blob_header *h, const distil_blob_tex
     case DISTIL_SECTION_LABELS:
         return texts->labels_bytes;
     case DISTIL_SECTION_SPECIALS:
-        return 4 * (uint64_t)h->special_count;
+        return sizeof(distil_blob_special) * (uint64_t)h->special_count;
     case DISTIL_SECTION_VOCAB_SLOTS:
         return sizeof(distil_vocab_slot) * (uint64_t)h->vocab_slots;
     case DISTIL_SECTION_VOCAB_ENDS:
@@ -137,7 +147,7 @@ static uint64_t section_bytes(const distil_blob_header *h, const distil_blob_tex
     case DISTIL_SECTION_HEAD_DENSE:
         return 4 * (dim + 1) * dim;
     case DISTIL_SECTION_HEAD_OUT:
-        return 4 * (dim + 1) * label_cols;
+        return 4 * (dim + 1) * distil_head_columns(h->n_labels);
     case DISTIL_SECTION_KIND_END:
         break;
     }
@@ -161,6 +171,7 @@ uint64_t distil_blob_layout(distil_blob_section sections[DISTIL_BLOB_MAX_SECTION
 {
     uint64_t offset = distil_blob_align(
         DISTIL_BLOB_HEADER_BYTES + (uint64_t)DISTIL_BLOB_SECTION_BYTES * header->section_count);
+    const distil_head_tensor *tensor;
     size_t n = 0;
     uint32_t kind;
 
@@ -170,8 +181,9 @@ uint64_t distil_blob_layout(distil_blob_section sections[DISTIL_BLOB_MAX_SECTION
         for (kind = DISTIL_SECTION_QKV; kind < DISTIL_SECTION_HEAD_DENSE; kind++)
             offset = place_section(&sections[n++], kind, layer, offset,
                                    section_bytes(header, texts, kind));
-    for (kind = DISTIL_SECTION_HEAD_DENSE; kind < DISTIL_SECTION_KIND_END; kind++)
-        offset = place_section(&sections[n++], kind, 0, offset, section_bytes(header, texts, kind));
+    for (size_t i = 0; (tensor = distil_head_tensor_at(header->head_kind, i)) != NULL; i++)
+        offset = place_section(&sections[n++], tensor->section, 0, offset,
+                               section_bytes(header, texts, tensor->section));
     return offset;
 }
 

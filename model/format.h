@@ -24,7 +24,7 @@
 
 enum {
     DISTIL_BLOB_MAGIC_BYTES = 8,
-    DISTIL_BLOB_VERSION = 1,
+    DISTIL_BLOB_VERSION = 2,
     DISTIL_BLOB_HEADER_BYTES = 256,
     DISTIL_BLOB_SECTION_BYTES = 32,
     DISTIL_BLOB_ALIGN = 64,
@@ -36,16 +36,16 @@ enum {
 enum {
     DISTIL_BLOB_MAX_DIM = 4096,     /* a multiple of 32 */
     DISTIL_BLOB_MAX_HIDDEN = 16384, /* a multiple of 32 */
-    DISTIL_BLOB_MAX_LAYERS = 12,
-    DISTIL_BLOB_MAX_POSITIONS = 512, /* at least 3 */
-    DISTIL_BLOB_MAX_VOCAB = 1 << 20, /* at least 1 */
-    DISTIL_BLOB_MAX_LABELS = 4096,   /* at least 2 */
-    DISTIL_BLOB_MAX_SPECIALS = 64,
+    DISTIL_BLOB_MAX_LAYERS = 24,
+    DISTIL_BLOB_MAX_POSITIONS = 4096, /* at least 3 */
+    DISTIL_BLOB_MIN_TOKENS = 2,       /* [CLS] and [SEP] */
+    DISTIL_BLOB_MAX_VOCAB = 1 << 20,  /* at least 1 */
+    DISTIL_BLOB_MAX_LABELS = 4096,    /* at least 1 */
+    DISTIL_BLOB_MAX_SPECIALS = 65536,
     DISTIL_BLOB_MAX_TOKEN_BYTES = 4096,
     DISTIL_BLOB_MAX_WORD_CHARS = 1000, /* at least 1 */
     DISTIL_BLOB_MAX_PROVENANCE_BYTES = 65536,
-    DISTIL_BLOB_MAX_LABEL_BYTES = 1 << 20, /* of all names together */
-    DISTIL_BLOB_LABEL_COLS = 16            /* the output layer is padded to a multiple of this */
+    DISTIL_BLOB_MAX_LABEL_BYTES = 1 << 20 /* of all names together */
 };
 
 /* Quantisation scheme 1. Activations are u8 with a scale and a zero point for each row. Weights are
@@ -58,13 +58,43 @@ enum { DISTIL_BLOB_SCHEME_A8W8_LANE16 = 1 };
  * bits, since 255 * 128 <= 32767. */
 enum { DISTIL_BLOB_LANE_LIMIT = 128 };
 
-/* The bits of tokenizer_flags: the options do_lower_case, strip_accents and tokenize_chinese_chars
- * of tokenizer_config.json. Where strip_accents is null there, its bit equals that of
- * do_lower_case. */
+/* The bits of tokenizer_flags: the options do_lower_case, strip_accents, tokenize_chinese_chars,
+ * split_special_tokens and truncation_side of tokenizer_config.json. Where strip_accents is null
+ * there, its bit equals that of do_lower_case. */
 enum {
     DISTIL_BLOB_TOK_LOWERCASE = 1,
     DISTIL_BLOB_TOK_STRIP_ACCENTS = 2,
-    DISTIL_BLOB_TOK_CHINESE_CHARS = 4
+    DISTIL_BLOB_TOK_CHINESE_CHARS = 4,
+    DISTIL_BLOB_TOK_SPLIT_SPECIALS = 8, /* special tokens in a text are plain text */
+    DISTIL_BLOB_TOK_TRUNCATE_LEFT = 16, /* a text that is too long loses its beginning */
+    DISTIL_BLOB_TOK_FLAGS = 31          /* all of them */
+};
+
+/* The function that turns logits into probabilities: the values of the field `function`. */
+typedef enum distil_blob_function {
+    DISTIL_BLOB_FUNCTION_SOFTMAX = 1, /* one label for each text; they sum to 1 */
+    DISTIL_BLOB_FUNCTION_SIGMOID = 2, /* of each logit by itself */
+    DISTIL_BLOB_FUNCTION_NONE = 3     /* the logits as they are: regression */
+} distil_blob_function;
+
+/* The activation of the feed-forward network: the values of the field `activation`. */
+enum { DISTIL_BLOB_ACTIVATION_GELU = 1 };
+
+/* A token that is found in raw text before the text is split into words, and its flags, which are
+ * those of AddedToken in Hugging Face tokenizers. The section of them is in ascending order of the
+ * tokens' bytes, and no token is in it twice. */
+typedef struct distil_blob_special {
+    uint32_t id;
+    uint32_t flags; /* DISTIL_BLOB_SPECIAL_* */
+} distil_blob_special;
+
+enum {
+    DISTIL_BLOB_SPECIAL_SPECIAL = 1,     /* plain text where special tokens are split */
+    DISTIL_BLOB_SPECIAL_SINGLE_WORD = 2, /* only where it is not a part of a longer word */
+    DISTIL_BLOB_SPECIAL_LSTRIP = 4,      /* it absorbs the white space before it */
+    DISTIL_BLOB_SPECIAL_RSTRIP = 8,      /* it absorbs the white space after it */
+    DISTIL_BLOB_SPECIAL_NORMALIZED = 16, /* it is looked for in the normalised text */
+    DISTIL_BLOB_SPECIAL_FLAGS = 31       /* all of them */
 };
 
 /* The kinds of sections and what they contain. u8, u16, u32, i8, i32 and f32 are the types of the
@@ -72,7 +102,7 @@ enum {
 typedef enum distil_section_kind {
     DISTIL_SECTION_PROVENANCE = 1, /* UTF-8 text, a name and a value on each line */
     DISTIL_SECTION_LABELS,         /* u32 end[n_labels], then the bytes of the names, UTF-8 */
-    DISTIL_SECTION_SPECIALS,       /* u32 id[special_count]: tokens that raw text may contain */
+    DISTIL_SECTION_SPECIALS,       /* distil_blob_special[special_count] */
     DISTIL_SECTION_VOCAB_SLOTS,    /* distil_vocab_slot[vocab_slots] */
     DISTIL_SECTION_VOCAB_ENDS,     /* u32 end[vocab_size]: where the bytes of each token end */
     DISTIL_SECTION_VOCAB_BYTES,    /* the bytes of all tokens, UTF-8, in order of id */
@@ -136,7 +166,11 @@ typedef struct distil_blob_header {
     uint32_t cls_id;
     uint32_t sep_id;
     uint32_t mask_id;
-    uint8_t reserved0[24];  /* zero */
+    uint32_t head_kind;     /* a distil_head_kind; model/heads.inc lists them */
+    uint32_t function;      /* a distil_blob_function */
+    uint32_t activation;    /* DISTIL_BLOB_ACTIVATION_GELU */
+    uint32_t max_tokens;    /* the most tokens of a text, 2 .. max_positions */
+    uint8_t reserved0[8];   /* zero */
     uint8_t sha256[32];     /* of the whole file, in which this field and header_crc32c are zero */
     uint8_t reserved1[92];  /* zero */
     uint32_t header_crc32c; /* of bytes 0 .. 251 and of 256 up to the first section */
@@ -185,5 +219,6 @@ _Static_assert(offsetof(distil_blob_header, header_crc32c) == DISTIL_BLOB_HEADER
                "header crc");
 _Static_assert(sizeof(distil_blob_section) == DISTIL_BLOB_SECTION_BYTES, "section entry");
 _Static_assert(sizeof(distil_vocab_slot) == 8, "vocabulary slot");
+_Static_assert(sizeof(distil_blob_special) == 8, "special token");
 
 #endif

@@ -33,6 +33,16 @@ const char *distil_vocab_token(const distil_vocab *vocab, uint32_t id, size_t *b
     return (const char *)vocab->bytes + start;
 }
 
+int distil_vocab_compare(const distil_vocab *vocab, uint32_t a, uint32_t b)
+{
+    size_t a_bytes, b_bytes;
+    const char *a_token = distil_vocab_token(vocab, a, &a_bytes);
+    const char *b_token = distil_vocab_token(vocab, b, &b_bytes);
+    int order = memcmp(a_token, b_token, a_bytes < b_bytes ? a_bytes : b_bytes);
+
+    return order != 0 ? order : (a_bytes > b_bytes) - (a_bytes < b_bytes);
+}
+
 uint32_t distil_vocab_find(const distil_vocab *vocab, uint64_t hash, const char *prefix,
                            size_t prefix_bytes, const char *text, size_t text_bytes)
 {

@@ -32,6 +32,11 @@ uint32_t distil_vocab_find(const distil_vocab *vocab, uint64_t hash, const char 
  * be below vocab->size. */
 const char *distil_vocab_token(const distil_vocab *vocab, uint32_t id, size_t *bytes);
 
+/* Returns a number below, equal to or above 0 as the bytes of token a are less than, equal to or
+ * greater than those of token b. Bytes are compared as unsigned, and a token is greater than any
+ * that it begins with. */
+int distil_vocab_compare(const distil_vocab *vocab, uint32_t a, uint32_t b);
+
 /* Continues the hash h, which is 0 at the begin of a token, with further bytes; model/format.h
  * defines the hash. */
 uint64_t distil_vocab_hash(uint64_t h, const char *bytes, size_t size);

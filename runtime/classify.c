@@ -7,26 +7,43 @@
 
 #include "runtime/context.h"
 
+/* Returns 1 for the flags of a text that the header allows. */
+static int are_known_flags(uint32_t flags)
+{
+    return flags == 0 || flags == DISTIL_SPLIT_SPECIAL_TOKENS ||
+           flags == DISTIL_MATCH_SPECIAL_TOKENS;
+}
+
+/* Returns 1 if special tokens in a text are plain text: the flags decide, else the model. */
+static int splits_specials(const distil_tokenizer *tokenizer, uint32_t flags)
+{
+    return flags == DISTIL_SPLIT_SPECIAL_TOKENS ||
+           (flags == 0 && (tokenizer->flags & DISTIL_BLOB_TOK_SPLIT_SPECIALS) != 0);
+}
+
 distil_status distil_tokenize(const distil_model *model, int32_t *ids, size_t capacity,
                               size_t *count, const char *text, size_t text_bytes, uint32_t flags)
 {
     if (!model || !count || (!ids && capacity > 0) || (!text && text_bytes > 0) ||
-        (flags & ~DISTIL_SPLIT_SPECIAL_TOKENS))
+        !are_known_flags(flags))
         return DISTIL_BAD_ARGUMENT;
     *count = distil_tok_encode(&model->tokenizer, ids, capacity, SIZE_MAX, text, text_bytes,
-                               (flags & DISTIL_SPLIT_SPECIAL_TOKENS) != 0);
+                               splits_specials(&model->tokenizer, flags));
     return DISTIL_OK;
 }
 
 /* Writes the tokens of a text to ids, at most max_positions of them with [SEP] last, and returns
- * their number. *truncated tells whether the text has more. */
+ * their number. *truncated tells whether the text has more; the model's truncation side says which
+ * of them are kept. */
 static size_t tokenize_and_truncate(const distil_context *c, int32_t *ids, uint8_t *truncated,
                                     const distil_text *text, uint32_t flags)
 {
     const distil_tokenizer *tokenizer = &c->model->tokenizer;
     size_t max = c->model->weights.max_positions;
-    size_t n = distil_tok_encode(tokenizer, ids, max, max, text->bytes, text->size,
-                                 (flags & DISTIL_SPLIT_SPECIAL_TOKENS) != 0);
+    int split = splits_specials(tokenizer, flags);
+    size_t n = tokenizer->flags & DISTIL_BLOB_TOK_TRUNCATE_LEFT
+                   ? distil_tok_encode_end(tokenizer, ids, max, text->bytes, text->size, split)
+                   : distil_tok_encode(tokenizer, ids, max, max, text->bytes, text->size, split);
 
     *truncated = n > max;
     if (n > max) {
@@ -103,7 +120,7 @@ distil_status distil_classify_batch(distil_context *c, distil_result *results,
 {
     size_t pending = 0, used = 0; /* texts and tokens that wait for a pass */
 
-    if (!c || (count > 0 && (!results || !texts)) || (flags & ~DISTIL_SPLIT_SPECIAL_TOKENS))
+    if (!c || (count > 0 && (!results || !texts)) || !are_known_flags(flags))
         return DISTIL_BAD_ARGUMENT;
     for (size_t i = 0; i < count; i++)
         if (!texts[i].bytes && texts[i].size > 0)

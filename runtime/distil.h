@@ -120,6 +120,11 @@ typedef enum distil_status {
      * this name. Convert the model again. */
     DISTIL_BAD_PROOF = 25,
 
+    /* The blob is sound, but it asks for something that this version cannot do, which
+     * distil_error.message names: another kind of head, texts of more than 512 tokens, or added
+     * tokens that are single words or normalised. Use a version that can, or another model. */
+    DISTIL_UNSUPPORTED = 26,
+
     /* A pointer is NULL where that is not allowed, a flag is unknown, or a number is out of range.
      * The comment of the function that returned it says what it accepts. */
     DISTIL_BAD_ARGUMENT = 30,
@@ -238,8 +243,8 @@ typedef struct distil_options {
  * options   NULL for DISTIL_OPTIONS_INIT
  * error     filled on an error; may be NULL
  *
- * Returns any status from DISTIL_FILE_OPEN to DISTIL_BAD_CHECKSUM, DISTIL_BAD_ARGUMENT,
- * DISTIL_NO_MEMORY or DISTIL_BAD_CPU on an error.
+ * Returns any status from DISTIL_FILE_OPEN to DISTIL_BAD_CHECKSUM, DISTIL_UNSUPPORTED,
+ * DISTIL_BAD_ARGUMENT, DISTIL_NO_MEMORY or DISTIL_BAD_CPU on an error.
  */
 DISTIL_CHECKED distil_status distil_model_open(distil_model **model, const char *path,
                                                const distil_options *options, distil_error *error);
@@ -269,7 +274,8 @@ typedef struct distil_model_info {
     size_t n_layers;      /* the number of transformer layers */
     size_t n_heads;       /* the number of attention heads of a layer */
     size_t vocab_size;    /* the number of token ids */
-    size_t max_positions; /* the most tokens of a text, [CLS] and [SEP] included */
+    size_t max_positions; /* the most tokens of a text, [CLS] and [SEP] included; it can be less
+                             than the model has positions, where model_max_length says so */
     size_t n_labels;      /* the number of labels */
     size_t blob_bytes;    /* the size of the blob */
     distil_isa isa;       /* the level that this model uses, never DISTIL_ISA_BEST */
@@ -287,11 +293,15 @@ DISTIL_API const char *distil_model_label(const distil_model *model, size_t labe
 /* ---- tokens --------------------------------------------------------------------------------- */
 
 /*
- * A flag for text from strangers. By default, a special token that is written in the text ("[SEP]",
- * "[MASK]", ...) becomes its id, as in Hugging Face tokenizers, so whoever writes the text can put
- * control tokens into the model's input. With this flag such tokens are plain text.
+ * Flags for special tokens that are written in the text ("[SEP]", "[MASK]", ...). Without a flag
+ * the model decides, by split_special_tokens of its tokenizer. Most models leave that out, and then
+ * such a token becomes its id, so whoever writes the text can put control tokens into the model's
+ * input. For text from strangers, set DISTIL_SPLIT_SPECIAL_TOKENS: then special tokens are plain
+ * text. With DISTIL_MATCH_SPECIAL_TOKENS they become their ids whatever the model says. Setting
+ * both flags is a DISTIL_BAD_ARGUMENT.
  */
 #define DISTIL_SPLIT_SPECIAL_TOKENS 1u
+#define DISTIL_MATCH_SPECIAL_TOKENS 2u
 
 /*
  * Turns a text into token ids, [CLS] first and [SEP] last. The ids are exactly those of
@@ -302,7 +312,7 @@ DISTIL_API const char *distil_model_label(const distil_model *model, size_t labe
  * count     set to the number of tokens of the whole text, at least 2, also above capacity
  * text      (text_bytes) UTF-8, in which NUL bytes are allowed; may be NULL where text_bytes is 0.
  *           Invalid bytes count as U+FFFD in the way of Python's decode(errors="replace").
- * flags     0 or DISTIL_SPLIT_SPECIAL_TOKENS
+ * flags     0, DISTIL_SPLIT_SPECIAL_TOKENS or DISTIL_MATCH_SPECIAL_TOKENS
  *
  * Fails with DISTIL_BAD_ARGUMENT only. Needs no context and allocates nothing. The time is linear
  * in text_bytes.
@@ -392,7 +402,8 @@ typedef struct distil_scores {
 
 /*
  * Classifies one text. Of a text with more than max_positions tokens it classifies the first ones,
- * with [SEP] in the last position.
+ * with [SEP] in the last position; or the last ones, after [CLS], where truncation_side of the
+ * model's tokenizer is left.
  *
  * result    filled
  * scores    may be NULL

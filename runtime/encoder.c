@@ -412,7 +412,7 @@ static void run_layer(pass *p, const distil_layer *layer)
 }
 
 /*
- * The last layer, for the first row of each text alone, since the classification head reads no
+ * The last layer, for the first row of each text alone, where the head reads no
  * other. Only keys and values are needed of all rows. The result has the bits that run_layer gives
  * for these rows. Leaves residual (texts, dim).
  */
@@ -484,8 +484,9 @@ void distil_enc_run(const distil_encoder *e, distil_scratch *s, float *logits, c
     const distil_weights *w = e->weights;
     pass p = {.w = w, .k = e->kernels, .s = s, .ids = ids, .lengths = lengths, .texts = texts};
     row_range first_rows = all_rows(&p, texts);
-    head_job head = {&p, logits, e->trace == NULL};
-    size_t full_layers = e->trace ? w->n_layers : w->n_layers - 1;
+    int first_only = w->head->rows == DISTIL_HEAD_ROWS_FIRST && e->trace == NULL;
+    head_job head = {&p, logits, first_only};
+    size_t full_layers = first_only ? w->n_layers - 1 : w->n_layers;
 
     p.rows = locate_rows(s, lengths, texts);
     p.blocks = s->pool ? distil_sharing_blocks(w, s->threads, p.rows) : 0;

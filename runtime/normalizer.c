@@ -73,7 +73,7 @@ static uint32_t read_part(const distil_normalizer *norm, distil_normalizer_curso
         uint32_t c, flags;
         int spaced, decomposed;
 
-        if (!norm->split_special && distil_special_begins(norm->tokenizer, cursor->at, norm->end))
+        if (distil_special_begins(norm->tokenizer, cursor->at, norm->end, norm->split_special))
             break;
         c = distil_utf8_decode(&cursor->at, norm->end);
         flags = distil_unicode_lookup(c)->flags;

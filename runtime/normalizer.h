@@ -31,7 +31,7 @@ typedef struct distil_normalizer_cursor {
 typedef struct distil_normalizer {
     const distil_tokenizer *tokenizer;
     const uint8_t *end;
-    int split_special; /* nonzero: special tokens are plain text and do not end the piece */
+    int split_special; /* nonzero: only added tokens that are not special end the piece */
     distil_normalizer_cursor cursor;
     uint32_t second; /* the next code point if the last lowercase had two, else 0 */
 

@@ -1,53 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hugging Face tokenizers finds special tokens before it normalises the text, so the case must be
- * exact. Of several matches the leftmost counts, and of those the longest. A comparison at one
- * position reads at most as many bytes as all special tokens have together.
+ * exact. Of several matches the leftmost counts, and of those the longest.
+ *
+ * The tokens are in ascending order of their bytes, so those that begin like the text are a range
+ * of the table. Each byte of the text narrows the range by binary search. The time at one position
+ * is proportional to the length of the longest token and to the logarithm of the number of tokens.
+ * lstrip and rstrip need no code here: the white space around a token yields no id in any case.
  */
 #include "runtime/special.h"
 
 #include "runtime/base/utf8.h"
 
-/* Returns the length in bytes of the text at `at` that matches the token, or 0. It compares code
- * points rather than bytes, because a U+FFFD in the token also matches invalid bytes of the
- * text. */
-static size_t match_one(const uint8_t *token, const uint8_t *token_end, const uint8_t *at,
-                        const uint8_t *end)
+/* Returns the byte at `depth` of special token i, or -1 if the token has no more bytes. */
+static int byte_of(const distil_tokenizer *tokenizer, size_t i, size_t depth)
 {
-    const uint8_t *p = at;
+    size_t bytes;
+    const uint8_t *token =
+        (const uint8_t *)distil_vocab_token(&tokenizer->vocab, tokenizer->specials[i].id, &bytes);
 
-    while (token < token_end) {
-        if (p == end)
-            return 0;
-        if (*p < 0x80 || *token < 0x80) { /* If one of the two is ASCII, bytes can be compared. */
-            if (*p++ != *token++)
-                return 0;
-        } else if (distil_utf8_decode(&p, end) != distil_utf8_decode(&token, token_end)) {
-            return 0;
-        }
+    return depth < bytes ? token[depth] : -1;
+}
+
+/* Returns the first of the special tokens low .. high - 1 whose byte at `depth` is at least
+ * `byte`, or high. These tokens have the same bytes before `depth`, so they are in ascending order
+ * of that byte. */
+static size_t lower_bound(const distil_tokenizer *tokenizer, size_t low, size_t high, size_t depth,
+                          int byte)
+{
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (byte_of(tokenizer, middle, depth) < byte)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return (size_t)(p - at);
+    return low;
 }
 
 size_t distil_special_match(const distil_tokenizer *tokenizer, uint32_t *id, const uint8_t *at,
-                            const uint8_t *end)
+                            const uint8_t *end, int split_special)
 {
-    size_t longest = 0, text_bytes = 0;
+    const distil_blob_special *longest = NULL;
+    const uint8_t *p = at;
+    size_t low = 0, high = tokenizer->special_count, depth = 0, text_bytes = 0;
 
-    for (uint32_t i = 0; i < tokenizer->special_count; i++) {
-        size_t bytes, matched;
-        const uint8_t *token =
-            (const uint8_t *)distil_vocab_token(&tokenizer->vocab, tokenizer->specials[i], &bytes);
+    while (p < end) {
+        /* An invalid byte of the text is U+FFFD here, which a token may contain. */
+        uint8_t bytes[DISTIL_UTF8_MAX_BYTES];
+        size_t n = distil_utf8_encode(bytes, distil_utf8_decode(&p, end));
 
-        if (bytes <= longest)
-            continue;
-        matched = match_one(token, token + bytes, at, end);
-        if (matched > 0) {
-            longest = bytes;
-            text_bytes = matched;
-            *id = tokenizer->specials[i];
+        for (size_t i = 0; i < n && low < high; i++, depth++) {
+            low = lower_bound(tokenizer, low, high, depth, bytes[i]);
+            high = lower_bound(tokenizer, low, high, depth, bytes[i] + 1);
+        }
+        if (low == high)
+            break;
+        if (byte_of(tokenizer, low, depth) < 0) { /* The text so far is this token. */
+            longest = &tokenizer->specials[low];
+            text_bytes = (size_t)(p - at);
         }
     }
+    if (longest == NULL || (split_special && (longest->flags & DISTIL_BLOB_SPECIAL_SPECIAL)))
+        return 0;
+    *id = longest->id;
     return text_bytes;
 }
 
@@ -55,8 +72,8 @@ void distil_special_prepare(distil_tokenizer *tokenizer)
 {
     for (uint32_t i = 0; i < tokenizer->special_count; i++) {
         size_t bytes;
-        const uint8_t *token =
-            (const uint8_t *)distil_vocab_token(&tokenizer->vocab, tokenizer->specials[i], &bytes);
+        const uint8_t *token = (const uint8_t *)distil_vocab_token(
+            &tokenizer->vocab, tokenizer->specials[i].id, &bytes);
         const uint8_t *at = token;
 
         if (bytes == 0)

@@ -22,7 +22,7 @@ const char *distil_status_str(distil_status status)
     case DISTIL_BAD_MAGIC:
         return "not a distil blob";
     case DISTIL_BAD_VERSION:
-        return "a blob of another format version; convert the model again";
+        return "a blob of another format version; convert again";
     case DISTIL_TRUNCATED:
         return "the blob is shorter or longer than it says";
     case DISTIL_BAD_STRUCTURE:
@@ -31,6 +31,8 @@ const char *distil_status_str(distil_status status)
         return "the blob's content differs from its checksum";
     case DISTIL_BAD_PROOF:
         return "the blob's weights break the overflow bound";
+    case DISTIL_UNSUPPORTED:
+        return "the blob needs something that this version cannot do";
     case DISTIL_BAD_ARGUMENT:
         return "invalid argument";
     case DISTIL_BAD_TOKEN:

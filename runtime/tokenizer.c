@@ -38,6 +38,7 @@ typedef struct tokens {
     size_t capacity;
     size_t limit;
     size_t count; /* the ids found so far; the first `capacity` of them are written to ids */
+    size_t ring;  /* not 0: ids[1 .. ring] hold the last ids of the text, in turn */
 
     /* The normalised word. Of a word above WORD_BYTES, which has too many characters to be split,
      * only the beginning is stored. */
@@ -51,6 +52,8 @@ static void add_id(tokens *t, uint32_t id)
 {
     if (t->count < t->capacity)
         t->ids[t->count] = (int32_t)id;
+    else if (t->ring > 0)
+        t->ids[1 + (t->count - 1) % t->ring] = (int32_t)id;
     t->count++;
 }
 
@@ -243,34 +246,79 @@ static const uint8_t *tokenize_piece(tokens *t, const uint8_t *at, const uint8_t
     return norm.cursor.at;
 }
 
-size_t distil_tok_encode(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
-                         size_t limit, const char *text, size_t text_bytes, int split_special)
+/* Sets all fields but the word's bytes, for a text of which no id was found yet. */
+static void init_tokens(tokens *t, const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
+                        size_t limit, size_t ring)
+{
+    t->tokenizer = tokenizer;
+    t->ids = ids;
+    t->capacity = capacity;
+    t->limit = limit;
+    t->count = 0;
+    t->ring = ring;
+    t->word_chars = 0;
+    t->word_bytes = 0;
+    t->word_hash = 0;
+}
+
+/* Adds [CLS] and the ids of the text. It stops earlier if there are more than `limit` ids. */
+static void add_text(tokens *t, const char *text, size_t text_bytes, int split_special)
 {
     const uint8_t *at = (const uint8_t *)text;
     const uint8_t *end = text_bytes > 0 ? at + text_bytes : at;
+
+    add_id(t, t->tokenizer->cls_id);
+    while (t->count <= t->limit) {
+        uint32_t id = 0;
+
+        at = tokenize_piece(t, at, end, split_special);
+        if (at == end || t->count > t->limit)
+            break;
+        at += distil_special_match(t->tokenizer, &id, at, end, split_special);
+        add_id(t, id);
+    }
+}
+
+size_t distil_tok_encode(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
+                         size_t limit, const char *text, size_t text_bytes, int split_special)
+{
     tokens t;
 
-    t.tokenizer = tokenizer;
-    t.ids = ids;
-    t.capacity = capacity;
-    t.limit = limit;
-    t.count = 0;
-    t.word_chars = 0;
-    t.word_bytes = 0;
-    t.word_hash = 0;
-    add_id(&t, tokenizer->cls_id);
-    while (t.count <= limit) {
-        uint32_t id;
-
-        at = tokenize_piece(&t, at, end, split_special);
-        if (at == end || t.count > limit)
-            break;
-        at += distil_special_match(tokenizer, &id, at, end);
-        add_id(&t, id);
-    }
+    init_tokens(&t, tokenizer, ids, capacity, limit, 0);
+    add_text(&t, text, text_bytes, split_special);
     if (t.count <= limit)
         add_id(&t, tokenizer->sep_id);
     return t.count;
+}
+
+static void reverse(int32_t *ids, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        int32_t id = ids[i];
+
+        ids[i] = ids[count - 1 - i];
+        ids[count - 1 - i] = id;
+    }
+}
+
+size_t distil_tok_encode_end(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
+                             const char *text, size_t text_bytes, int split_special)
+{
+    size_t ring = capacity - 2, last;
+    tokens t;
+
+    /* The ids of the text go round ids[1 .. ring], so that the last ones stay. */
+    init_tokens(&t, tokenizer, ids, capacity - 1, SIZE_MAX, ring);
+    add_text(&t, text, text_bytes, split_special);
+    if (ring > 0 && t.count > capacity - 1) {
+        /* Three reversals rotate the oldest id, which is at `last`, to the front. */
+        last = (t.count - 1) % ring;
+        reverse(ids + 1, last);
+        reverse(ids + 1 + last, ring - last);
+        reverse(ids + 1, ring);
+    }
+    ids[t.count < capacity - 1 ? t.count : capacity - 1] = (int32_t)tokenizer->sep_id;
+    return t.count + 1;
 }
 
 /* ---- setup ---------------------------------------------------------------------------------- */

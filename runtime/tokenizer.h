@@ -18,7 +18,7 @@ typedef struct distil_tokenizer {
     uint32_t flags;          /* DISTIL_BLOB_TOK_* bits */
     uint32_t max_word_chars; /* 1 .. DISTIL_BLOB_MAX_WORD_CHARS; a longer word becomes [UNK] */
     uint32_t unk_id, cls_id, sep_id;
-    const uint32_t *specials; /* (special_count) ids of the tokens that raw text may contain */
+    const distil_blob_special *specials; /* (special_count) in ascending order of their bytes */
     uint32_t special_count;
 
     /* What the tokenizer does with a byte of raw text: one of the DISTIL_TOK_ values below. A
@@ -50,7 +50,7 @@ void distil_tok_prepare(distil_tokenizer *tokenizer);
  * ids            (capacity) receives the first ids, as many as fit; may be NULL if capacity is 0
  * limit          the caller does not need to know of more ids than this; SIZE_MAX counts all
  * text           (text_bytes) any bytes; may be NULL if text_bytes is 0
- * split_special  nonzero: special tokens in the text are plain text
+ * split_special  nonzero: tokens with DISTIL_BLOB_SPECIAL_SPECIAL in the text are plain text
  *
  * Returns the number of ids, at least 2. If the text has more than `limit` ids, the function stops
  * early and returns some number above limit. The ids written are then the first ones of the text,
@@ -59,5 +59,13 @@ void distil_tok_prepare(distil_tokenizer *tokenizer);
  */
 size_t distil_tok_encode(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
                          size_t limit, const char *text, size_t text_bytes, int split_special);
+
+/*
+ * Tokenizes a text as distil_tok_encode does, but keeps the end of a text that is too long: [CLS],
+ * the last capacity - 2 tokens of the text, [SEP]. capacity is at least 2. Returns the number of
+ * ids of the whole text; the function writes that many ids, at most capacity.
+ */
+size_t distil_tok_encode_end(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
+                             const char *text, size_t text_bytes, int split_special);
 
 #endif

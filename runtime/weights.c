@@ -36,8 +36,7 @@ static const void *find_section(const distil_blob *blob, distil_section_kind kin
 void distil_weights_init(distil_weights *weights, const distil_blob *blob)
 {
     const distil_blob_header *h = blob->header;
-    size_t label_cols = (h->n_labels + DISTIL_BLOB_LABEL_COLS - 1) / DISTIL_BLOB_LABEL_COLS *
-                        DISTIL_BLOB_LABEL_COLS;
+    size_t label_cols = distil_head_columns(h->n_labels);
 
     *weights = (distil_weights){
         .dim = h->dim,
@@ -46,7 +45,7 @@ void distil_weights_init(distil_weights *weights, const distil_blob *blob)
         .n_heads = h->n_heads,
         .head_dim = h->dim / h->n_heads,
         .vocab_size = h->vocab_size,
-        .max_positions = h->max_positions,
+        .max_positions = h->max_tokens,
         .n_labels = h->n_labels,
         .label_cols = label_cols,
         .layer_norm_eps = h->layer_norm_eps,
@@ -55,6 +54,7 @@ void distil_weights_init(distil_weights *weights, const distil_blob *blob)
         .embed_word = find_section(blob, DISTIL_SECTION_EMBED_WORD),
         .embed_position = find_section(blob, DISTIL_SECTION_EMBED_POSITION),
         .embed_norm = find_norm(blob, DISTIL_SECTION_EMBED_NORM, 0),
+        .head = distil_head_of_kind(h->head_kind),
         .dense_weight = find_section(blob, DISTIL_SECTION_HEAD_DENSE),
         .out_weight = find_section(blob, DISTIL_SECTION_HEAD_OUT),
     };

@@ -10,6 +10,7 @@
 
 #include "kernels/kernels.h"
 #include "model/blob.h"
+#include "model/heads.h"
 
 /* The parameters of one layer normalisation. */
 typedef struct distil_norm {
@@ -29,8 +30,9 @@ typedef struct distil_layer {
 
 typedef struct distil_weights {
     size_t dim, hidden_dim, n_layers, n_heads, head_dim;
-    size_t vocab_size, max_positions, n_labels;
-    size_t label_cols; /* n_labels rounded up to a multiple of 16 */
+    size_t vocab_size, n_labels;
+    size_t max_positions; /* the most tokens of a text: max_tokens of the blob */
+    size_t label_cols;    /* n_labels rounded up to a multiple of 16 */
     float layer_norm_eps;
     float attention_scale; /* 1 / sqrt(head_dim) */
 
@@ -42,7 +44,8 @@ typedef struct distil_weights {
 
     distil_layer layers[DISTIL_BLOB_MAX_LAYERS]; /* the first n_layers are set */
 
-    /* The classification head. */
+    /* The classification head. `head` is its row of the table model/heads.inc. */
+    const distil_head *head;
     const float *dense_weight; /* (dim, dim) row-major, a row for each input */
     const float *dense_bias;   /* (dim) */
     const float *out_weight;   /* (dim, label_cols) row-major, a row for each input */

@@ -24,10 +24,11 @@ check "inspect: the golden content" cmp -s out "$root/tests/golden/tiny.json"
 run inspect "$golden"
 check "inspect: text status" ended 0
 check "inspect: text" says out '1 layer, dim 32, hidden 64, 1 head of 32'
+check "inspect: head" says out 'sequence classification, probabilities by softmax: pre_class'
 check "inspect: labels" says out 'NEGATIVE, POSITIVE'
-check "inspect: no sections unless asked for" lines 18 out
+check "inspect: no sections unless asked for" lines 20 out
 run inspect --sections "$golden"
-check "inspect: sections" lines 41 out
+check "inspect: sections" lines 43 out
 check "inspect: an offset" says out 'embed_word          -        8896        7296  4e2a5bee'
 run inspect
 check "inspect: the shipped model without a name" says out 'sst2.distil'
@@ -41,6 +42,10 @@ check "inspect: says why" says err 'missing: the file cannot be opened: No such 
 run inspect "$root/README.md"
 check "inspect: another format" ended 1
 check "inspect: and the remedy" says err 'distil convert DIR'
+damage 8 '\001'
+run inspect bad.distil
+check "inspect: format version 1" ended 1
+check "inspect: says to convert again" says err 'version: expected 2; convert again'
 damage 40 '\015'
 run inspect bad.distil
 check "inspect: damaged header" ended 1

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "model/blob.h"
+#include "model/heads.h"
 #include "tests/support/harness.h"
 #include "tests/support/support_blob.h"
 #include "tools/convert/file_replace.h"
@@ -174,7 +175,7 @@ static void break_gamma(conv_model *m)
 
 static void break_out(conv_model *m)
 {
-    floats_of(m->out_weight)[10] = -INFINITY;
+    floats_of(m->head[1].weight)[10] = -INFINITY;
 }
 
 static void break_embed_scale(conv_model *m)
@@ -194,12 +195,49 @@ static void break_row_range(conv_model *m)
 
 static void break_special(conv_model *m)
 {
-    ((uint32_t *)(uintptr_t)m->specials)[0] = 5; /* the id that has no token */
+    ((distil_blob_special *)(uintptr_t)m->specials)[0].id = 5; /* the id that has no token */
 }
 
 static void break_special_count(conv_model *m)
 {
-    m->special_count = 65;
+    m->special_count = 65537;
+}
+
+static void break_special_order(conv_model *m)
+{
+    distil_blob_special *specials = (distil_blob_special *)(uintptr_t)m->specials;
+
+    specials[1].id = specials[0].id; /* the same token twice */
+}
+
+static void break_special_flags(conv_model *m)
+{
+    ((distil_blob_special *)(uintptr_t)m->specials)[2].flags = 32;
+}
+
+static void break_function(conv_model *m)
+{
+    m->function = 4;
+}
+
+static void break_activation(conv_model *m)
+{
+    m->activation = 2;
+}
+
+static void break_max_tokens(conv_model *m)
+{
+    m->max_tokens = m->max_positions + 1;
+}
+
+static void break_head(conv_model *m)
+{
+    m->head_kind = DISTIL_HEAD_TOKENS;
+}
+
+static void break_head_number(conv_model *m)
+{
+    m->head_kind = 5;
 }
 
 static void break_token(conv_model *m)
@@ -232,7 +270,7 @@ static void break_matrix_shape(conv_model *m)
 
 static void break_layers(conv_model *m)
 {
-    m->n_layers = 13;
+    m->n_layers = 25;
 }
 
 static void break_heads(conv_model *m)
@@ -242,7 +280,7 @@ static void break_heads(conv_model *m)
 
 static void break_labels(conv_model *m)
 {
-    m->n_labels = 1;
+    m->n_labels = 0;
 }
 
 static void break_id(conv_model *m)
@@ -279,13 +317,20 @@ static void refusals(void)
         {break_row, "embed_row"},
         {break_row_range, "embed_row"},
         {break_special, "specials"},
-        {break_special_count, "special tokens: 65"},
+        {break_special_count, "special tokens: 65537"},
+        {break_special_order, "specials: expected tokens in ascending order"},
+        {break_special_flags, "specials: expected flags of bits 0 .. 4"},
+        {break_function, "function: expected 1 (softmax), 2 (sigmoid) or 3 (none), found 4"},
+        {break_activation, "activation: expected 1 (GELU), found 2"},
+        {break_max_tokens, "max_tokens: expected 2 .. max_positions, found 33"},
+        {break_head, "this version cannot run token classification"},
+        {break_head_number, "head_kind: expected 1 .. 4, found 5"},
         {break_token, "token 8 has 5000 bytes"},
         {break_label, "labels"},
         {break_provenance, "provenance"},
         {break_dim, "dim: expected a multiple of 32 up to 4096, found 48"},
         {break_matrix_shape, "layer 1 attention_out: matrix of (64, 32), expected (64, 64)"},
-        {break_layers, "n_layers: expected 1 .. 12, found 13"},
+        {break_layers, "n_layers: expected 1 .. 24, found 25"},
         {break_heads, "n_heads"},
         {break_labels, "n_labels"},
         {break_id, "sep_id"},

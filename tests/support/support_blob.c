@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model/heads.h"
 #include "runtime/base/checksum.h"
 #include "runtime/base/random.h"
 #include "tests/support/harness.h"
@@ -96,7 +97,8 @@ static void make_vocabulary(support_blob *blob, uint64_t *state)
 {
     const char **tokens = allocate(blob, TOKENS * sizeof *tokens);
     size_t *bytes = allocate(blob, TOKENS * sizeof *bytes);
-    uint32_t *specials = allocate(blob, 5 * sizeof *specials);
+    static const uint32_t sorted[] = {2, 4, 0, 3, 1}; /* [CLS], [MASK], [PAD], [SEP], [UNK] */
+    distil_blob_special *specials = allocate(blob, 5 * sizeof *specials);
     uint32_t *row = allocate(blob, TOKENS * sizeof *row);
     uint16_t order[TOKENS];
 
@@ -113,7 +115,7 @@ static void make_vocabulary(support_blob *blob, uint64_t *state)
     for (size_t i = 0; i < TOKENS; i++)
         bytes[i] = strlen(tokens[i]);
     for (uint32_t i = 0; i < 5; i++)
-        specials[i] = i;
+        specials[i] = (distil_blob_special){sorted[i], DISTIL_BLOB_SPECIAL_SPECIAL};
     shuffle_u16(state, order, TOKENS);
     for (size_t i = 0; i < TOKENS; i++)
         row[i] = order[i];
@@ -213,6 +215,10 @@ support_blob support_blob_make(uint64_t seed, const support_blob_shape *shape)
     model->layer_norm_eps = 1e-12f;
     model->tokenizer_flags = 7;
     model->max_word_chars = 100;
+    model->head_kind = DISTIL_HEAD_SEQUENCE;
+    model->function = DISTIL_BLOB_FUNCTION_SOFTMAX;
+    model->activation = DISTIL_BLOB_ACTIVATION_GELU;
+    model->max_tokens = shape->max_positions;
     model->pad_id = 0;
     model->unk_id = 1;
     model->cls_id = 2;
@@ -232,10 +238,10 @@ support_blob support_blob_make(uint64_t seed, const support_blob_shape *shape)
         layer->ffn_out = make_matrix(&blob, &state, hidden, dim, shape->group);
         layer->ffn_norm = make_norm(&blob, &state, dim);
     }
-    model->dense_weight = random_floats(&blob, &state, dim * dim, -0.125f, 0.125f);
-    model->dense_bias = random_floats(&blob, &state, dim, -0.125f, 0.125f);
-    model->out_weight = random_floats(&blob, &state, dim * shape->n_labels, -0.5f, 0.5f);
-    model->out_bias = random_floats(&blob, &state, shape->n_labels, -0.5f, 0.5f);
+    model->head[0].weight = random_floats(&blob, &state, dim * dim, -0.125f, 0.125f);
+    model->head[0].bias = random_floats(&blob, &state, dim, -0.125f, 0.125f);
+    model->head[1].weight = random_floats(&blob, &state, dim * shape->n_labels, -0.5f, 0.5f);
+    model->head[1].bias = random_floats(&blob, &state, shape->n_labels, -0.5f, 0.5f);
     return blob;
 }
 

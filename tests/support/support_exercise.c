@@ -73,7 +73,8 @@ int support_blob_exercise(const distil_blob *blob)
 {
     const distil_blob_header *header = blob->header;
     const uint32_t *row = distil_blob_section_data(blob, DISTIL_SECTION_EMBED_ROW, 0, NULL);
-    const uint32_t *special = distil_blob_section_data(blob, DISTIL_SECTION_SPECIALS, 0, NULL);
+    const distil_blob_special *special =
+        distil_blob_section_data(blob, DISTIL_SECTION_SPECIALS, 0, NULL);
     size_t bytes;
 
     for (uint32_t kind = DISTIL_SECTION_PROVENANCE; kind < DISTIL_SECTION_KIND_END; kind++) {
@@ -103,7 +104,7 @@ int support_blob_exercise(const distil_blob *blob)
         if (row[i] >= header->vocab_size)
             return 0;
     for (uint32_t i = 0; i < header->special_count; i++)
-        if (special[i] >= header->vocab_size)
+        if (special[i].id >= header->vocab_size)
             return 0;
     return exercise_vocabulary(blob);
 }

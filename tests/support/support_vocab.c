@@ -9,14 +9,14 @@
 
 #include "tests/support/harness.h"
 
-static const char *const special_names[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+static const char *const special_names[] = {"[CLS]", "[MASK]", "[PAD]", "[SEP]", "[UNK]"};
 enum { SPECIALS = sizeof special_names / sizeof special_names[0] };
 
 /* The arrays of a vocabulary, which are in one allocation. */
 typedef struct parts {
     distil_vocab_slot *slots;
     uint32_t *ends;
-    uint32_t *specials;
+    distil_blob_special *specials;
     uint8_t *bytes;
     size_t slot_count;
 } parts;
@@ -39,12 +39,12 @@ static int allocate(parts *p, support_vocab *vocab, size_t tokens, size_t size)
     while (p->slot_count < 2 * tokens)
         p->slot_count *= 2;
     slots_bytes = p->slot_count * sizeof(distil_vocab_slot);
-    memory = malloc(slots_bytes + ends_bytes + SPECIALS * sizeof(uint32_t) + size + 1);
+    memory = malloc(slots_bytes + ends_bytes + SPECIALS * sizeof(distil_blob_special) + size + 1);
     if (!memory)
         return -1;
     p->slots = (distil_vocab_slot *)(void *)memory;
     p->ends = (uint32_t *)(void *)(memory + slots_bytes);
-    p->specials = p->ends + tokens;
+    p->specials = (distil_blob_special *)(void *)(p->ends + tokens);
     p->bytes = (uint8_t *)(p->specials + SPECIALS);
     for (size_t i = 0; i < p->slot_count; i++)
         p->slots[i] = (distil_vocab_slot){0, DISTIL_VOCAB_EMPTY};
@@ -101,7 +101,7 @@ int support_vocab_from_lines(support_vocab *vocab, const char *lines, size_t siz
         uint32_t id = find(&t->vocab, special_names[i]);
 
         if (id != DISTIL_VOCAB_EMPTY)
-            p.specials[t->special_count++] = id;
+            p.specials[t->special_count++] = (distil_blob_special){id, DISTIL_BLOB_SPECIAL_SPECIAL};
     }
     t->unk_id = find(&t->vocab, "[UNK]");
     t->cls_id = find(&t->vocab, "[CLS]");

@@ -104,6 +104,10 @@ FIELDS = [
     (92, "I", "cls_id"),
     (96, "I", "sep_id"),
     (100, "I", "mask_id"),
+    (104, "I", "head_kind"),
+    (108, "I", "function"),
+    (112, "I", "activation"),
+    (116, "I", "max_tokens"),
     (252, "I", "header_crc32c"),
 ]
 OFFSET = {name: offset for offset, _, name in FIELDS}
@@ -113,14 +117,16 @@ LIMITS = {
     "scheme": (1, 1, 1),
     "dim": (32, 4096, 32),
     "hidden_dim": (32, 16384, 32),
-    "n_layers": (1, 12, 1),
+    "n_layers": (1, 24, 1),
     "vocab_size": (1, 1048576, 1),
-    "max_positions": (3, 512, 1),
-    "n_labels": (2, 4096, 1),
-    "tokenizer_flags": (0, 7, 1),
+    "max_positions": (3, 4096, 1),
+    "n_labels": (1, 4096, 1),
+    "tokenizer_flags": (0, 31, 1),
     "max_word_chars": (1, 1000, 1),
     "max_token_bytes": (1, 4096, 1),
-    "special_count": (0, 64, 1),
+    "special_count": (0, 65536, 1),
+    "function": (1, 3, 1),
+    "activation": (1, 1, 1),
 }
 
 
@@ -129,11 +135,11 @@ def read_header(data):
     need(data[:8] == MAGIC[: len(data)], 0, "magic: not a blob")
     need(len(data) >= HEADER_BYTES, len(data), "the file ends within the header")
     h = {name: struct.unpack_from("<" + code, data, at)[0] for at, code, name in FIELDS}
-    need(h["version"] == 1, 8, f"version {h['version']}, expected 1")
+    need(h["version"] == 2, 8, f"version {h['version']}, expected 2: convert again")
     need(h["header_bytes"] == HEADER_BYTES, 12, "header_bytes is not 256")
     need(h["file_bytes"] == len(data), min(h["file_bytes"], len(data)),
          f"file_bytes is {h['file_bytes']}, the file has {len(data)}")
-    need(h["section_count"] <= 87, 24, f"section_count {h['section_count']}, at most 87")
+    need(h["section_count"] <= 159, 24, f"section_count {h['section_count']}, at most 159")
     first = align(HEADER_BYTES + ENTRY_BYTES * h["section_count"])
     need(first <= len(data), len(data), "the file ends within the section table")
     crc = crc32c(data[:252] + data[256:first])
@@ -146,6 +152,10 @@ def read_header(data):
         need(h[name] < h["vocab_size"], OFFSET[name], f"{name} is not below vocab_size")
     need(h["dim"] in (32 * h["n_heads"], 64 * h["n_heads"]), OFFSET["n_heads"],
          "a head is neither 32 nor 64 wide")
+    need(2 <= h["max_tokens"] <= h["max_positions"], OFFSET["max_tokens"],
+         f"max_tokens is {h['max_tokens']}, expected 2 .. max_positions")
+    need(h["head_kind"] == 1, OFFSET["head_kind"],
+         f"head_kind {h['head_kind']}: this page describes the sections of kind 1 only")
     eps = h["layer_norm_eps"]
     need(math.isfinite(eps) and eps > 0, OFFSET["layer_norm_eps"], f"layer_norm_eps is {eps}")
     slots = h["vocab_slots"]
@@ -153,7 +163,7 @@ def read_header(data):
          OFFSET["vocab_slots"], f"vocab_slots is {slots}")
     need(h["section_count"] == 15 + 6 * h["n_layers"], OFFSET["section_count"],
          "section_count is not 15 + 6 * n_layers")
-    for begin, end in ((104, 128), (160, 252)):
+    for begin, end in ((120, 128), (160, 252)):
         need(not any(data[begin:end]), begin, "reserved bytes of the header are not zero")
     h["sha256"] = data[128:160].hex()
     return h
@@ -182,7 +192,7 @@ def section_sizes(h):
     d, hidden, vocab, layers = h["dim"], h["hidden_dim"], h["vocab_size"], h["n_layers"]
     label_cols = (h["n_labels"] + 15) // 16 * 16
     sizes = {
-        "specials": 4 * h["special_count"],
+        "specials": 8 * h["special_count"],
         "vocab_slots": 8 * h["vocab_slots"],
         "vocab_ends": 4 * vocab,
         "quad_order": 2 * layers * (d // 4 * ((4 * d + hidden) // 32) + hidden // 4 * (d // 32)),
@@ -352,11 +362,20 @@ def read_tokens(blob):
     return tokens
 
 
+SPECIAL_FLAGS = ("special", "single_word", "lstrip", "rstrip", "normalized")
+
+
 def read_specials(blob, tokens):
-    specials = list(blob.array("I", "specials"))
-    for i, token_id in enumerate(specials):
-        need(token_id < len(tokens) and tokens[token_id], blob.offset("specials") + 4 * i,
+    values, base = blob.array("I", "specials"), blob.offset("specials")
+    specials = list(zip(values[0::2], values[1::2]))
+    for i, (token_id, flags) in enumerate(specials):
+        need(token_id < len(tokens) and tokens[token_id], base + 8 * i,
              f"special token {token_id} is none")
+        need(flags < 32, base + 8 * i + 4, f"special token {token_id}: flags {flags}")
+        need(not flags & 18, base + 8 * i + 4,
+             f"special token {token_id}: single_word or normalized, which readers do not run yet")
+        need(i == 0 or tokens[specials[i - 1][0]] < tokens[token_id], base + 8 * i,
+             f"special token {token_id} is out of order")
     return specials
 
 
@@ -492,6 +511,7 @@ def describe(data):
     check_head(blob)
     flags = h["tokenizer_flags"]
     keys = ("dim", "hidden_dim", "n_layers", "n_heads", "vocab_size", "max_positions",
+            "max_tokens",
             "layer_norm_eps")
     tokenizer_keys = ("max_word_chars", "max_token_bytes", "vocab_slots", "pad_id", "unk_id",
                       "cls_id", "sep_id", "mask_id")
@@ -502,13 +522,21 @@ def describe(data):
         "sha256": h["sha256"],
         "header_crc32c": f"{h['header_crc32c']:08x}",
         **{key: h[key] for key in keys},
+        "head": "sequence classification",
+        "function": (None, "softmax", "sigmoid", "none")[h["function"]],
+        "activation": "gelu",
         "labels": labels,
         "tokenizer": {
             "lowercase": bool(flags & 1),
             "strip_accents": bool(flags & 2),
             "tokenize_chinese_chars": bool(flags & 4),
+            "split_special_tokens": bool(flags & 8),
+            "truncate_left": bool(flags & 16),
             **{key: h[key] for key in tokenizer_keys},
-            "special_tokens": [{"id": i, "token": tokens[i].decode()} for i in specials],
+            "special_tokens": [
+                {"id": i, "token": tokens[i].decode(),
+                 **{name: bool(bits >> n & 1) for n, name in enumerate(SPECIAL_FLAGS)}}
+                for i, bits in specials],
         },
         "provenance": provenance,
         "matrices": matrices,

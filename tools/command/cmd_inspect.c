@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "model/blob.h"
+#include "model/heads.h"
 #include "model/vocab.h"
 #include "runtime/base/hex.h"
 #include "tools/command/cmd_blob.h"
@@ -52,8 +53,29 @@ static const struct {
     {DISTIL_BLOB_TOK_LOWERCASE, "lowercase", "lowercase"},
     {DISTIL_BLOB_TOK_STRIP_ACCENTS, "strip_accents", "accents stripped"},
     {DISTIL_BLOB_TOK_CHINESE_CHARS, "tokenize_chinese_chars", "Chinese characters apart"},
+    {DISTIL_BLOB_TOK_SPLIT_SPECIALS, "split_special_tokens", "special tokens split"},
+    {DISTIL_BLOB_TOK_TRUNCATE_LEFT, "truncate_left", "truncated on the left"},
 };
 enum { TOKENIZER_FLAGS = sizeof tokenizer_flags / sizeof *tokenizer_flags };
+
+static const struct {
+    uint32_t flag;
+    const char *json;
+} special_flags[] = {
+    {DISTIL_BLOB_SPECIAL_SPECIAL, "special"},
+    {DISTIL_BLOB_SPECIAL_SINGLE_WORD, "single_word"},
+    {DISTIL_BLOB_SPECIAL_LSTRIP, "lstrip"},
+    {DISTIL_BLOB_SPECIAL_RSTRIP, "rstrip"},
+    {DISTIL_BLOB_SPECIAL_NORMALIZED, "normalized"},
+};
+enum { SPECIAL_FLAGS = sizeof special_flags / sizeof *special_flags };
+
+/* The names of functions by their number in the header. */
+static const char *const functions[] = {
+    [DISTIL_BLOB_FUNCTION_SOFTMAX] = "softmax",
+    [DISTIL_BLOB_FUNCTION_SIGMOID] = "sigmoid",
+    [DISTIL_BLOB_FUNCTION_NONE] = "none",
+};
 
 /* Returns 1 for a kind of section that each layer has one of. */
 static int is_per_layer(uint32_t kind)
@@ -79,7 +101,8 @@ static void print_json_number(const char *name, unsigned long long value)
 static void print_json_tokenizer(const distil_blob *blob)
 {
     const distil_blob_header *h = blob->header;
-    const uint32_t *special = distil_blob_section_data(blob, DISTIL_SECTION_SPECIALS, 0, NULL);
+    const distil_blob_special *special =
+        distil_blob_section_data(blob, DISTIL_SECTION_SPECIALS, 0, NULL);
     distil_vocab vocab;
 
     distil_vocab_init(&vocab, blob);
@@ -96,10 +119,14 @@ static void print_json_tokenizer(const distil_blob *blob)
     (void)fputs("    \"special_tokens\": [", stdout);
     for (uint32_t i = 0; i < h->special_count; i++) {
         size_t bytes;
-        const char *token = distil_vocab_token(&vocab, special[i], &bytes);
+        const char *token = distil_vocab_token(&vocab, special[i].id, &bytes);
 
-        (void)printf("%s\n      {\"id\": %u, \"token\": ", i > 0 ? "," : "", (unsigned)special[i]);
+        (void)printf("%s\n      {\"id\": %u, \"token\": ", i > 0 ? "," : "",
+                     (unsigned)special[i].id);
         cmd_json_string(stdout, token, bytes);
+        for (size_t f = 0; f < SPECIAL_FLAGS; f++)
+            (void)printf(", \"%s\": %s", special_flags[f].json,
+                         special[i].flags & special_flags[f].flag ? "true" : "false");
         (void)putchar('}');
     }
     (void)fputs("\n    ]\n  },\n", stdout);
@@ -156,6 +183,9 @@ static void print_json(const distil_blob *blob)
     print_json_number("n_heads", h->n_heads);
     print_json_number("vocab_size", h->vocab_size);
     print_json_number("max_positions", h->max_positions);
+    print_json_number("max_tokens", h->max_tokens);
+    (void)printf("  \"head\": \"%s\",\n  \"function\": \"%s\",\n  \"activation\": \"gelu\",\n",
+                 distil_head_of_kind(h->head_kind)->text, functions[h->function]);
     (void)fputs("  \"layer_norm_eps\": ", stdout);
     cmd_json_float(stdout, h->layer_norm_eps);
     (void)fputs(",\n  \"labels\": [", stdout);
@@ -193,10 +223,23 @@ static void print_labels(const distil_blob *blob)
     (void)fputs(n_labels > 20 ? " ... (all with --json)\n" : "\n", stdout);
 }
 
+static void print_head(const distil_blob *blob)
+{
+    const distil_blob_header *h = blob->header;
+    const distil_head_tensor *tensor;
+
+    (void)printf("head         %s, probabilities by %s:", distil_head_of_kind(h->head_kind)->text,
+                 functions[h->function]);
+    for (size_t i = 0; (tensor = distil_head_tensor_at(h->head_kind, i)) != NULL; i++)
+        (void)printf("%s %s", i > 0 ? "," : "", tensor->tensor);
+    (void)putchar('\n');
+}
+
 static void print_tokenizer(const distil_blob *blob)
 {
     const distil_blob_header *h = blob->header;
-    const uint32_t *special = distil_blob_section_data(blob, DISTIL_SECTION_SPECIALS, 0, NULL);
+    const distil_blob_special *special =
+        distil_blob_section_data(blob, DISTIL_SECTION_SPECIALS, 0, NULL);
     distil_vocab vocab;
 
     distil_vocab_init(&vocab, blob);
@@ -204,15 +247,16 @@ static void print_tokenizer(const distil_blob *blob)
     for (size_t i = 0; i < TOKENIZER_FLAGS; i++)
         (void)printf("%s%s, ", h->tokenizer_flags & tokenizer_flags[i].flag ? "" : "not ",
                      tokenizer_flags[i].text);
-    (void)printf("words up to %u characters\n", (unsigned)h->max_word_chars);
+    (void)printf("words up to %u characters,\n             texts up to %u tokens\n",
+                 (unsigned)h->max_word_chars, (unsigned)h->max_tokens);
     (void)fputs("             special:", stdout);
     for (uint32_t i = 0; i < h->special_count; i++) {
         size_t bytes;
-        const char *token = distil_vocab_token(&vocab, special[i], &bytes);
+        const char *token = distil_vocab_token(&vocab, special[i].id, &bytes);
 
         (void)putchar(' ');
         cmd_write_escaped(stdout, token, bytes);
-        (void)printf(" %u%s", (unsigned)special[i], i + 1 < h->special_count ? "," : "");
+        (void)printf(" %u%s", (unsigned)special[i].id, i + 1 < h->special_count ? "," : "");
     }
     (void)putchar('\n');
 }
@@ -313,6 +357,7 @@ static void print_text(const distil_blob *blob, const char *path, int sections)
         "scheme       1: activations u8 by row, weights int8 by column within 16-bit lanes,\n"
         "             embeddings int8 by row, the rest fp32\n",
         stdout);
+    print_head(blob);
     print_labels(blob);
     print_tokenizer(blob);
     print_sizes(blob);

@@ -102,7 +102,10 @@ static void print_remedy(distil_status status)
         cmd_hint("make a blob from a Hugging Face folder with `distil convert DIR -o FILE`");
         break;
     case DISTIL_BAD_VERSION:
-        cmd_hint("convert the model again with this version: `distil convert DIR -o FILE`");
+        cmd_hint("convert again with this version: `distil convert DIR -o FILE`");
+        break;
+    case DISTIL_UNSUPPORTED:
+        cmd_hint("this version runs sequence classifiers; `distil inspect FILE` tells what it is");
         break;
     case DISTIL_TRUNCATED:
     case DISTIL_BAD_STRUCTURE:

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/blob.h"
+#include "model/heads.h"
 #include "model/vocab.h"
 #include "runtime/base/checksum.h"
 #include "runtime/base/hex.h"
@@ -193,8 +194,7 @@ static int check_padding(const distil_blob *blob)
 {
     const float *out = distil_blob_section_data(blob, DISTIL_SECTION_HEAD_OUT, 0, NULL);
     size_t labels = blob->header->n_labels;
-    size_t cols = (labels + DISTIL_BLOB_LABEL_COLS - 1) / DISTIL_BLOB_LABEL_COLS *
-                  (size_t)DISTIL_BLOB_LABEL_COLS;
+    size_t cols = distil_head_columns(labels);
 
     for (size_t i = 0; i < cols * (blob->header->dim + (size_t)1); i++)
         if (i % cols >= labels && out[i] != 0)

@@ -49,6 +49,10 @@ static distil_blob_header make_header(const conv_model *model, uint32_t longest_
     h.max_word_chars = model->max_word_chars;
     h.max_token_bytes = longest_token;
     h.special_count = (uint32_t)model->special_count;
+    h.head_kind = model->head_kind;
+    h.function = model->function;
+    h.activation = model->activation;
+    h.max_tokens = model->max_tokens;
     h.pad_id = model->pad_id;
     h.unk_id = model->unk_id;
     h.cls_id = model->cls_id;
@@ -346,26 +350,28 @@ static int write_layer(const image *out, const conv_layer *layer, uint32_t i, co
     return write_norm(out, &layer->ffn_norm, DISTIL_SECTION_FFN_NORM, i, error);
 }
 
+/* Write the affine layers that the table of heads names. Their columns are padded with zeros. */
 static int write_head(const image *out, conv_error *error)
 {
     const conv_model *model = out->model;
-    size_t dim = model->dim, labels = model->n_labels;
-    size_t label_cols = (labels + DISTIL_BLOB_LABEL_COLS - 1) / DISTIL_BLOB_LABEL_COLS *
-                        (size_t)DISTIL_BLOB_LABEL_COLS;
-    float *dense = section(out, DISTIL_SECTION_HEAD_DENSE, 0);
-    float *last = section(out, DISTIL_SECTION_HEAD_OUT, 0);
+    const distil_head_tensor *tensor;
+    size_t dim = model->dim;
 
-    if (write_floats(dense, model->dense_weight, dim * dim, DISTIL_SECTION_HEAD_DENSE, 0, "weight",
-                     error) != 0 ||
-        write_floats(dense + dim * dim, model->dense_bias, dim, DISTIL_SECTION_HEAD_DENSE, 0,
-                     "bias", error) != 0)
-        return -1;
-    for (size_t k = 0; k < dim; k++)
-        if (write_floats(last + k * label_cols, model->out_weight + k * labels, labels,
-                         DISTIL_SECTION_HEAD_OUT, 0, "weight", error) != 0)
+    for (size_t i = 0; (tensor = distil_head_tensor_at(model->head_kind, i)) != NULL; i++) {
+        distil_section_kind kind = (distil_section_kind)tensor->section;
+        const conv_dense *dense = &model->head[i];
+        size_t outputs = tensor->outputs == DISTIL_HEAD_WIDTH_DIM ? dim : model->n_labels;
+        size_t cols = distil_head_columns(outputs);
+        float *to = section(out, kind, 0);
+
+        for (size_t k = 0; k < dim; k++)
+            if (write_floats(to + k * cols, dense->weight + k * outputs, outputs, kind, 0, "weight",
+                             error) != 0)
+                return -1;
+        if (write_floats(to + dim * cols, dense->bias, outputs, kind, 0, "bias", error) != 0)
             return -1;
-    return write_floats(last + dim * label_cols, model->out_bias, labels, DISTIL_SECTION_HEAD_OUT,
-                        0, "bias", error);
+    }
+    return 0;
 }
 
 static int write_content(const image *out, conv_error *error)
@@ -376,7 +382,7 @@ static int write_content(const image *out, conv_error *error)
            strlen(model->provenance));
     if (model->special_count > 0)
         memcpy(section(out, DISTIL_SECTION_SPECIALS, 0), model->specials,
-               model->special_count * sizeof(uint32_t));
+               model->special_count * sizeof *model->specials);
     write_labels(out);
     write_vocabulary(out);
     if (write_embeddings(out, error) != 0)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "model/format.h"
+#include "model/heads.h"
 #include "tools/convert/conv_error.h"
 
 /* The quantised weights of one matrix product before packing: weight = int8 * scale[column]. */
@@ -26,6 +27,12 @@ typedef struct conv_norm {
     const float *gamma, *beta; /* (dim) each */
 } conv_norm;
 
+/* An affine layer of the head, in float. */
+typedef struct conv_dense {
+    const float *weight; /* (dim, outputs) as [input][output], without padding */
+    const float *bias;   /* (outputs) */
+} conv_dense;
+
 typedef struct conv_layer {
     conv_matrix qkv;           /* (dim, 3 * dim): columns of q, then k, then v */
     conv_matrix attention_out; /* (dim, dim) */
@@ -39,8 +46,12 @@ typedef struct conv_model {
     uint32_t dim, hidden_dim, n_layers, n_heads;
     uint32_t vocab_size, max_positions, n_labels;
     float layer_norm_eps;
+    uint32_t head_kind;       /* a distil_head_kind */
+    uint32_t function;        /* a distil_blob_function */
+    uint32_t activation;      /* DISTIL_BLOB_ACTIVATION_GELU */
     uint32_t tokenizer_flags; /* DISTIL_BLOB_TOK_* */
     uint32_t max_word_chars;
+    uint32_t max_tokens; /* the most tokens of a text: model_max_length, at most max_positions */
     uint32_t pad_id, unk_id, cls_id, sep_id, mask_id;
 
     const char *const *labels; /* (n_labels) NUL-terminated UTF-8 */
@@ -50,7 +61,9 @@ typedef struct conv_model {
      * line into a map. */
     const char *const *tokens;
     const size_t *token_bytes;
-    const uint32_t *specials; /* (special_count) ids of tokens that are recognised in raw text */
+    /* (special_count) the tokens that are recognised in raw text, in ascending order of their
+     * bytes, each once. */
+    const distil_blob_special *specials;
     size_t special_count;
 
     const uint32_t *embed_row;   /* (vocab_size) the row of each id; a permutation */
@@ -61,10 +74,7 @@ typedef struct conv_model {
 
     conv_layer layers[DISTIL_BLOB_MAX_LAYERS];
 
-    const float *dense_weight; /* (dim, dim) as [input][output] */
-    const float *dense_bias;   /* (dim) */
-    const float *out_weight;   /* (dim, n_labels) as [input][output], without padding */
-    const float *out_bias;     /* (n_labels) */
+    conv_dense head[DISTIL_HEAD_MAX_TENSORS]; /* the affine layers of the head, in its order */
 
     const char *provenance; /* lines "name value" in UTF-8 (docs/blob-format.md, 4.1) */
 } conv_model;

@@ -3,10 +3,12 @@
  * read the classification head, write the blob. */
 #include "tools/convert/convert.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "model/heads.h"
 #include "runtime/distil.h"
 #include "tools/convert/blob_writer.h"
 #include "tools/convert/calibration.h"
@@ -115,6 +117,11 @@ static void set_model_fields(conversion *c)
     m->tokens = t->tokens;
     m->token_bytes = t->token_bytes;
     m->specials = t->specials;
+    m->head_kind = DISTIL_HEAD_SEQUENCE;
+    m->function =
+        config->n_labels == 1 ? DISTIL_BLOB_FUNCTION_SIGMOID : DISTIL_BLOB_FUNCTION_SOFTMAX;
+    m->activation = DISTIL_BLOB_ACTIVATION_GELU;
+    m->max_tokens = config->max_positions;
     m->special_count = t->special_count;
     m->provenance = c->record.text;
     c->work = (double)m->n_layers * m->dim * (4.0 * m->dim + 2.0 * m->hidden_dim);
@@ -267,22 +274,25 @@ static float *read_transposed(conversion *c, const char *name, size_t rows, size
     return out;
 }
 
+/* Read the affine layers that the table of heads names. */
 static int read_head(conversion *c)
 {
-    size_t dim = c->config.dim, labels = c->config.n_labels;
-    float *dense_bias = new_floats(c, dim);
-    float *out_bias = new_floats(c, labels);
+    const distil_head_tensor *tensor;
 
-    c->model.dense_weight = read_transposed(c, "pre_classifier.weight", dim, dim);
-    if (!c->model.dense_weight || !dense_bias || !out_bias)
-        return -1;
-    c->model.out_weight = read_transposed(c, "classifier.weight", labels, dim);
-    if (!c->model.out_weight ||
-        hf_weights_read_head(&c->weights, dense_bias, "pre_classifier.bias", dim, 0, c->error) ||
-        hf_weights_read_head(&c->weights, out_bias, "classifier.bias", labels, 0, c->error))
-        return -1;
-    c->model.dense_bias = dense_bias;
-    c->model.out_bias = out_bias;
+    for (size_t i = 0; (tensor = distil_head_tensor_at(c->model.head_kind, i)) != NULL; i++) {
+        size_t dim = c->config.dim;
+        size_t outputs = tensor->outputs == DISTIL_HEAD_WIDTH_DIM ? dim : c->config.n_labels;
+        float *bias = new_floats(c, outputs);
+        char name[64];
+
+        snprintf(name, sizeof name, "%s.weight", tensor->tensor);
+        c->model.head[i].weight = read_transposed(c, name, outputs, dim);
+        c->model.head[i].bias = bias;
+        snprintf(name, sizeof name, "%s.bias", tensor->tensor);
+        if (!c->model.head[i].weight || !bias ||
+            hf_weights_read_head(&c->weights, bias, name, outputs, 0, c->error))
+            return -1;
+    }
     return 0;
 }
 

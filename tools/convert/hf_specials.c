@@ -35,26 +35,35 @@ static int64_t find_token(const hf_tokenizer *t, const char *token)
 static int is_special(const hf_tokenizer *t, uint32_t id)
 {
     for (size_t i = 0; i < t->special_count; i++)
-        if (t->specials[i] == id)
+        if (t->specials[i].id == id)
             return 1;
     return 0;
 }
 
-/* Add an id to the ascending list of special tokens, if it is not in it. */
+/* Compare the bytes of two tokens as a blob orders its special tokens. */
+static int compare_tokens(const hf_tokenizer *t, uint32_t a, uint32_t b)
+{
+    size_t a_bytes = t->token_bytes[a], b_bytes = t->token_bytes[b];
+    int order = memcmp(t->tokens[a], t->tokens[b], a_bytes < b_bytes ? a_bytes : b_bytes);
+
+    return order != 0 ? order : (a_bytes > b_bytes) - (a_bytes < b_bytes);
+}
+
+/* Add an id to the list of special tokens, which is in the order of the tokens' bytes, if its token
+ * is not in it. */
 static int add_special(hf_tokenizer *t, uint32_t id, conv_error *error)
 {
     size_t at = 0;
 
-    while (at < t->special_count && t->specials[at] < id)
+    while (at < t->special_count && compare_tokens(t, t->specials[at].id, id) < 0)
         at++;
-    if (at < t->special_count && t->specials[at] == id)
+    if (at < t->special_count && compare_tokens(t, t->specials[at].id, id) == 0)
         return 0;
-    if (t->special_count == DISTIL_BLOB_MAX_SPECIALS)
-        return conv_fail(error, "%s: expected at most %d special tokens", t->path,
-                         DISTIL_BLOB_MAX_SPECIALS);
+    if (t->special_count == HF_MAX_SPECIALS)
+        return conv_fail(error, "%s: expected at most %d special tokens", t->path, HF_MAX_SPECIALS);
     memmove(t->specials + at + 1, t->specials + at,
             (t->special_count - at) * sizeof t->specials[0]);
-    t->specials[at] = id;
+    t->specials[at] = (distil_blob_special){id, DISTIL_BLOB_SPECIAL_SPECIAL};
     t->special_count++;
     return 0;
 }

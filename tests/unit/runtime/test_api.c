@@ -19,6 +19,7 @@
 #include "runtime/distil.h"
 #include "tests/support/harness.h"
 #include "tests/support/sanitized.h"
+#include "tests/support/support_blob.h"
 #include "tests/support/support_model.h"
 
 static const char gorgeous[] = "A gorgeous, witty, seductive movie.";
@@ -31,7 +32,8 @@ static void test_names(void)
         DISTIL_OK,          DISTIL_FILE_OPEN,    DISTIL_FILE_READ,     DISTIL_BAD_MAGIC,
         DISTIL_BAD_VERSION, DISTIL_TRUNCATED,    DISTIL_BAD_STRUCTURE, DISTIL_BAD_CHECKSUM,
         DISTIL_BAD_PROOF,   DISTIL_BAD_ARGUMENT, DISTIL_BAD_TOKEN,     DISTIL_TOO_MANY_TOKENS,
-        DISTIL_NOT_FINITE,  DISTIL_NO_MEMORY,    DISTIL_BAD_CPU,       DISTIL_NO_THREAD};
+        DISTIL_NOT_FINITE,  DISTIL_NO_MEMORY,    DISTIL_BAD_CPU,       DISTIL_NO_THREAD,
+        DISTIL_UNSUPPORTED};
     size_t n = sizeof all / sizeof all[0];
     distil_isa isa = DISTIL_ISA_AVX2;
 
@@ -163,7 +165,8 @@ static void test_arguments(distil_model *model, distil_context *context)
         CHECK(distil_classify(NULL, &result, NULL, "x", 1, 0) == DISTIL_BAD_ARGUMENT);
         CHECK(distil_classify(context, NULL, NULL, "x", 1, 0) == DISTIL_BAD_ARGUMENT);
         CHECK(distil_classify(context, &result, NULL, NULL, 1, 0) == DISTIL_BAD_ARGUMENT);
-        CHECK(distil_classify(context, &result, NULL, "x", 1, 2) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_classify(context, &result, NULL, "x", 1, 3) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_classify(context, &result, NULL, "x", 1, 4) == DISTIL_BAD_ARGUMENT);
         CHECK(distil_classify_batch(context, &result, NULL, &bad, 1, 0) == DISTIL_BAD_ARGUMENT);
         CHECK(distil_classify_batch(context, &result, NULL, NULL, 1, 0) == DISTIL_BAD_ARGUMENT);
         CHECK(distil_classify_batch(context, NULL, NULL, NULL, 0, 0) == DISTIL_OK);
@@ -275,6 +278,60 @@ static void test_truncation(distil_context *context)
     CHECK(memcmp(full, cut, sizeof full) == 0);
 }
 
+/* Classifies a text of seven tokens with a synthetic model that keeps at most 5, and compares the
+ * logits with those of the ids that are expected to be left. */
+static void expect_cut(uint32_t tokenizer_flags, uint32_t flags, const int32_t expected[5])
+{
+    support_blob source = support_blob_make(50, &support_blob_small);
+    distil_model *model;
+    distil_context *context;
+    distil_model_info info;
+    distil_result result, by_ids;
+    float logits[3], expected_logits[3];
+    distil_scores scores = {logits, NULL}, expected_scores = {expected_logits, NULL};
+    uint8_t *bytes;
+    size_t size;
+
+    source.model.tokenizer_flags |= tokenizer_flags;
+    source.model.max_tokens = 5;
+    bytes = support_blob_image(&size, &source.model);
+    CHECK(distil_model_open_memory(&model, bytes, size, NULL, NULL) == DISTIL_OK);
+    CHECK(distil_model_get_info(model, &info) == DISTIL_OK && info.max_positions == 5);
+    CHECK(distil_context_new(&context, model, NULL) == DISTIL_OK);
+    CHECK(distil_classify(context, &result, &scores, "the movie [MASK] good bad", 25, flags) ==
+          DISTIL_OK);
+    CHECK(result.truncated && result.token_count == 5);
+    CHECK(distil_classify_ids(context, &by_ids, &expected_scores, expected, 5) == DISTIL_OK);
+    CHECK(memcmp(logits, expected_logits, sizeof logits) == 0);
+    CHECK(distil_classify_ids(context, &by_ids, NULL, (int32_t[6]){2}, 6) ==
+          DISTIL_TOO_MANY_TOKENS);
+    distil_context_free(context);
+    distil_model_close(model);
+    free(bytes);
+    support_blob_free(&source);
+}
+
+/* The ids of support_blob.c: [CLS] 2, [SEP] 3, [MASK] 4, movie 7, good 8, bad 9, and "the", which
+ * occurs twice and is found as 39. The ASCII characters from ! on follow from 40. */
+static void test_blob_decides(void)
+{
+    enum { LEFT = DISTIL_BLOB_TOK_TRUNCATE_LEFT, SPLIT = DISTIL_BLOB_TOK_SPLIT_SPECIALS };
+    enum { OPEN = 40 + '[' - '!', CLOSE = 40 + ']' - '!' };
+    static const int32_t first[] = {2, 39, 7, 4, 3}, last[] = {2, 4, 8, 9, 3};
+    static const int32_t first_split[] = {2, 39, 7, OPEN, 3}, last_split[] = {2, CLOSE, 8, 9, 3};
+
+    if (harness_case("max_tokens of the blob; the first tokens stay"))
+        expect_cut(0, 0, first);
+    if (harness_case("truncation on the left: the last tokens stay"))
+        expect_cut(LEFT, 0, last);
+    if (harness_case("the blob splits special tokens, and the flags override it")) {
+        expect_cut(SPLIT, 0, first_split);
+        expect_cut(SPLIT, DISTIL_MATCH_SPECIAL_TOKENS, first);
+        expect_cut(LEFT, DISTIL_SPLIT_SPECIAL_TOKENS, last_split);
+        expect_cut(LEFT | SPLIT, DISTIL_MATCH_SPECIAL_TOKENS, last);
+    }
+}
+
 /* Classifies in a child process that the kernel kills at any system call except read, write and
  * exit. */
 static void test_no_system_call(distil_context *context)
@@ -324,6 +381,7 @@ int main(int argc, char **argv)
     test_tokenize(model);
     test_ways_in(model, context);
     test_truncation(context);
+    test_blob_decides();
     test_no_system_call(context);
     distil_context_free(context);
     distil_model_close(model);

@@ -17,6 +17,7 @@
 
 #include "model/blob.h"
 #include "model/blob_layout.h"
+#include "model/heads.h"
 #include "runtime/base/checksum.h"
 #include "model/vocab.h"
 #include "tests/support/harness.h"
@@ -247,6 +248,8 @@ static int header_byte_is_free(size_t at)
     return (at >= offsetof(distil_blob_header, layer_norm_eps) &&
             at < offsetof(distil_blob_header, vocab_slots)) ||
            (at >= offsetof(distil_blob_header, special_count) &&
+            at < offsetof(distil_blob_header, activation)) ||
+           (at >= offsetof(distil_blob_header, max_tokens) &&
             at < offsetof(distil_blob_header, reserved0)) ||
            (at >= offsetof(distil_blob_header, n_heads) &&
             at < offsetof(distil_blob_header, vocab_size)) ||
@@ -491,7 +494,7 @@ static void header_fields(void)
         const char *what;
     } fields[] = {
         {FIELD(header_bytes), 128, "header_bytes"},
-        {FIELD(section_count), 88, "section_count above all"},
+        {FIELD(section_count), 160, "section_count above all"},
         {FIELD(section_count), UINT32_MAX, "section_count huge"},
         {FIELD(section_count), 20, "section_count one less"},
         {FIELD(scheme), 0, "scheme 0"},
@@ -503,21 +506,21 @@ static void header_fields(void)
         {FIELD(hidden_dim), 48, "hidden_dim not of 32"},
         {FIELD(hidden_dim), 16416, "hidden_dim too large"},
         {FIELD(n_layers), 0, "n_layers 0"},
-        {FIELD(n_layers), 13, "n_layers 13"},
+        {FIELD(n_layers), 25, "n_layers 25"},
         {FIELD(n_heads), 0, "n_heads 0"},
         {FIELD(n_heads), 2, "head of 16"},
         {FIELD(n_heads), 0x08000001, "n_heads that wraps"},
         {FIELD(vocab_size), 0, "vocab_size 0"},
         {FIELD(vocab_size), (1 << 20) + 1, "vocab_size too large"},
         {FIELD(max_positions), 2, "max_positions 2"},
-        {FIELD(max_positions), 513, "max_positions 513"},
-        {FIELD(n_labels), 1, "n_labels 1"},
+        {FIELD(max_positions), 4097, "max_positions 4097"},
+        {FIELD(n_labels), 0, "n_labels 0"},
         {FIELD(n_labels), 4097, "n_labels 4097"},
         {FIELD(layer_norm_eps), 0, "eps 0"},
         {FIELD(layer_norm_eps), 0xbf800000, "eps -1"},
         {FIELD(layer_norm_eps), 0x7f800000, "eps infinite"},
         {FIELD(layer_norm_eps), 0x7fc00000, "eps NaN"},
-        {FIELD(tokenizer_flags), 8, "unknown flag"},
+        {FIELD(tokenizer_flags), 32, "unknown flag"},
         {FIELD(max_word_chars), 0, "max_word_chars 0"},
         {FIELD(max_word_chars), 1001, "max_word_chars 1001"},
         {FIELD(vocab_slots), 0, "vocab_slots 0"},
@@ -526,7 +529,15 @@ static void header_fields(void)
         {FIELD(vocab_slots), 1 << 24, "vocab_slots too many"},
         {FIELD(max_token_bytes), 0, "max_token_bytes 0"},
         {FIELD(max_token_bytes), 4097, "max_token_bytes 4097"},
-        {FIELD(special_count), 65, "special_count 65"},
+        {FIELD(special_count), 65537, "special_count 65537"},
+        {FIELD(head_kind), 0, "head_kind 0"},
+        {FIELD(head_kind), 5, "head_kind 5"},
+        {FIELD(function), 0, "function 0"},
+        {FIELD(function), 4, "function 4"},
+        {FIELD(activation), 0, "activation 0"},
+        {FIELD(activation), 2, "activation 2"},
+        {FIELD(max_tokens), 1, "max_tokens 1"},
+        {FIELD(max_tokens), 17, "max_tokens above max_positions"},
         {FIELD(pad_id), 1 << 20, "pad_id"},
         {FIELD(unk_id), 1 << 20, "unk_id"},
         {FIELD(cls_id), 1 << 20, "cls_id"},
@@ -536,7 +547,7 @@ static void header_fields(void)
         {FIELD(reserved1), 1, "reserved1"},
     };
     subject s;
-    uint32_t two = 2;
+    uint32_t old = 1, kind;
 
     if (!harness_case("rejection: each header field, at its offset"))
         return;
@@ -544,10 +555,72 @@ static void header_fields(void)
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         expect_u32(&s, fields[i].offset, fields[i].value, fields[i].what);
     expect_refusal(&s, 0, "PK", 2, DISTIL_BLOB_BAD_MAGIC, 0, "magic");
-    expect_refusal(&s, FIELD(version), &two, 4, DISTIL_BLOB_BAD_VERSION, FIELD(version), "version");
+    expect_refusal(&s, FIELD(version), &old, 4, DISTIL_BLOB_BAD_VERSION, FIELD(version), "version");
+    for (kind = DISTIL_HEAD_TOKENS; kind <= DISTIL_HEAD_EMBEDDING; kind++)
+        expect_refusal(&s, FIELD(head_kind), &kind, 4, DISTIL_BLOB_UNSUPPORTED, FIELD(head_kind),
+                       "a reserved head");
     set_u32(&s, FIELD(dim), 64); /* 64 is valid, but then sections have other sizes. */
     CHECK(try_open(&s, s.size, DISTIL_BLOB_VERIFY_NONE, "dim", 0) == DISTIL_BLOB_BAD_STRUCTURE);
     subject_free(&s);
+}
+
+/* The greatest shape in layers and positions, and the least in labels. */
+static void wide_limits(void)
+{
+    static const support_blob_shape shape = {.dim = 32,
+                                             .hidden_dim = 64,
+                                             .n_layers = DISTIL_BLOB_MAX_LAYERS,
+                                             .n_heads = 1,
+                                             .max_positions = DISTIL_BLOB_MAX_POSITIONS,
+                                             .n_labels = 1,
+                                             .group = 0};
+    support_blob source;
+    uint8_t *bytes;
+    size_t size;
+    distil_blob blob;
+    distil_blob_error error = {DISTIL_BLOB_OK, 0, 0, NULL};
+    uint32_t many = 513;
+
+    if (!harness_case("limits: 24 layers, 4096 positions, 1 label; texts above 512 tokens refused"))
+        return;
+    source = support_blob_make(40, &shape);
+    source.model.max_tokens = 512;
+    bytes = support_blob_image(&size, &source.model);
+    CHECK(distil_blob_open_memory(&blob, bytes, size, DISTIL_BLOB_VERIFY_CRC, &error) ==
+          DISTIL_BLOB_OK);
+    CHECK(support_blob_exercise(&blob));
+    memcpy(bytes + FIELD(max_tokens), &many, sizeof many);
+    support_blob_reseal(bytes, size);
+    CHECK(distil_blob_open_memory(&blob, bytes, size, DISTIL_BLOB_VERIFY_NONE, &error) ==
+              DISTIL_BLOB_UNSUPPORTED &&
+          error.offset == FIELD(max_tokens));
+    free(bytes);
+    support_blob_free(&source);
+}
+
+/* The table of heads: what it says of the one head that runs, and that the others only have a
+ * name. */
+static void table_of_heads(void)
+{
+    const distil_head *head = distil_head_of_kind(DISTIL_HEAD_SEQUENCE);
+    const distil_head_tensor *tensor = distil_head_tensor_at(DISTIL_HEAD_SEQUENCE, 0);
+
+    if (!harness_case("table of heads"))
+        return;
+    CHECK(head->runs && head->rows == DISTIL_HEAD_ROWS_FIRST &&
+          head->output == DISTIL_HEAD_OUTPUT_LOGITS);
+    CHECK(strcmp(head->text, "sequence classification") == 0);
+    CHECK(tensor->section == DISTIL_SECTION_HEAD_DENSE &&
+          strcmp(tensor->tensor, "pre_classifier") == 0 &&
+          tensor->outputs == DISTIL_HEAD_WIDTH_DIM);
+    tensor = distil_head_tensor_at(DISTIL_HEAD_SEQUENCE, 1);
+    CHECK(tensor->section == DISTIL_SECTION_HEAD_OUT && strcmp(tensor->tensor, "classifier") == 0 &&
+          tensor->outputs == DISTIL_HEAD_WIDTH_LABELS);
+    CHECK(distil_head_tensor_at(DISTIL_HEAD_SEQUENCE, 2) == NULL);
+    for (uint32_t kind = DISTIL_HEAD_TOKENS; kind <= DISTIL_HEAD_EMBEDDING; kind++)
+        CHECK(!distil_head_of_kind(kind)->runs && distil_head_of_kind(kind)->text != NULL &&
+              distil_head_tensor_at(kind, 0) == NULL);
+    CHECK(distil_head_of_kind(0) == NULL && distil_head_of_kind(5) == NULL);
 }
 
 /* The file is too short for its section table, but file_bytes is right. */
@@ -613,6 +686,8 @@ static void content_fields(void)
     const conv_model *m;
     size_t at, slot;
     uint32_t falling[2] = {9, 8}, end;
+    uint32_t single_word = DISTIL_BLOB_SPECIAL_SINGLE_WORD;
+    uint32_t normalized = DISTIL_BLOB_SPECIAL_NORMALIZED;
     uint16_t out_of_range = 8, twice;
     uint8_t group = 3;
 
@@ -629,8 +704,12 @@ static void content_fields(void)
     expect_refusal(&s, at + 8 + 2, "\0", 1, DISTIL_BLOB_BAD_STRUCTURE, at + 10, "zero in a label");
     expect_refusal(&s, at + 8 + 7, "\xc3", 1, DISTIL_BLOB_BAD_STRUCTURE, at + 15, "half a letter");
     at = section_offset(&s, DISTIL_SECTION_SPECIALS, 0);
-    expect_u32(&s, at + 4, m->vocab_size, "special id");
+    expect_u32(&s, at + 8, m->vocab_size, "special id");
     expect_u32(&s, at + 8, 5, "special without a token");
+    expect_u32(&s, at + 8, 2, "special token twice");
+    expect_u32(&s, at + 12, 32, "unknown flag of a special token");
+    expect_refusal(&s, at + 4, &single_word, 4, DISTIL_BLOB_UNSUPPORTED, at + 4, "single_word");
+    expect_refusal(&s, at + 4, &normalized, 4, DISTIL_BLOB_UNSUPPORTED, at + 4, "normalized");
     at = section_offset(&s, DISTIL_SECTION_VOCAB_SLOTS, 0);
     for (slot = 0; s.bytes[at + 8 * slot + 7] == 0xff;)
         slot++;
@@ -974,6 +1053,8 @@ int main(int argc, char **argv)
     truncated_sections();
     longer_file();
     header_fields();
+    wide_limits();
+    table_of_heads();
     short_file_long_table();
     section_sizes();
     content_fields();

@@ -396,15 +396,43 @@ static void expect_special(const support_vocab *v)
 
 static void test_special(void)
 {
-    static const uint32_t orders[2][6] = {{S, EMPTY, SSX, E_ACUTE, REPLACED, 16},
-                                          {16, REPLACED, E_ACUTE, SSX, EMPTY, S}};
+    static const uint32_t ids[] = {EMPTY, S, SSX, 16, E_ACUTE, REPLACED}; /* in order of bytes */
+    distil_blob_special specials[6];
+    int32_t got[16];
+    size_t n;
     support_vocab v = vocab_of(special_lines);
 
-    for (int i = 0; i < 2; i++) {
-        v.tokenizer.specials = orders[i];
-        v.tokenizer.special_count = 6;
-        distil_tok_prepare(&v.tokenizer);
-        expect_special(&v);
+    for (size_t i = 0; i < 6; i++)
+        specials[i] = (distil_blob_special){ids[i], DISTIL_BLOB_SPECIAL_SPECIAL};
+    v.tokenizer.specials = specials;
+    v.tokenizer.special_count = 6;
+    distil_tok_prepare(&v.tokenizer);
+    expect_special(&v);
+    specials[1].flags = DISTIL_BLOB_SPECIAL_LSTRIP; /* an added token that is not special */
+    expect_special(&v);
+    n = distil_tok_encode(&v.tokenizer, got, 16, SIZE_MAX, "a <s>\xc3\xa9!", 8, 1);
+    CHECK(n == 6 && got[1] == 3 && got[2] == S && got[3] == 13 && got[4] == 14);
+    n = distil_tok_encode(&v.tokenizer, got, 16, SIZE_MAX, "a <s>\xc3\xa9!", 8, 0);
+    CHECK(n == 5 && got[1] == 3 && got[2] == S && got[3] == E_ACUTE);
+    support_vocab_free(&v);
+}
+
+/* The end of a text: [CLS], the last ids of the whole text, [SEP], at every limit. */
+static void test_end(void)
+{
+    static const char text[] = "a b <s> aa x b a e ! s > \xef\xbf\xbd? b a";
+    support_vocab v = vocab_of(special_lines);
+    int32_t all[64], end[64];
+    size_t count = distil_tok_encode(&v.tokenizer, all, 64, SIZE_MAX, text, sizeof text - 1, 0);
+
+    CHECK(count > 10 && count <= 32);
+    for (size_t limit = 2; limit < 40; limit++) {
+        size_t kept = limit < count ? limit : count;
+        size_t n = distil_tok_encode_end(&v.tokenizer, end, limit, text, sizeof text - 1, 0);
+
+        CHECK(n == count && end[0] == all[0]);
+        for (size_t i = 1; i < kept; i++)
+            CHECKF(end[i] == all[count - kept + i], "limit %zu: id %zu is %d", limit, i, end[i]);
     }
     support_vocab_free(&v);
 }
@@ -460,6 +488,8 @@ static void test_by_hand(void)
         test_word_length();
     if (harness_case("special tokens"))
         test_special();
+    if (harness_case("the end of a text that is too long"))
+        test_end();
     if (harness_case("odd vocabularies"))
         test_odd_vocab();
     if (harness_case("text at the end of a page"))
