@@ -252,7 +252,7 @@ static const refusal refusals[] = {
      "\"n_heads\": 2",
      "\"n_heads\": 4",
      {"config.json", "n_heads", "32 or 64"}},
-    {"25 layers", "config.json", "\"n_layers\": 2", "\"n_layers\": 13", {"config.json", "13"}},
+    {"25 layers", "config.json", "\"n_layers\": 2", "\"n_layers\": 25", {"config.json", "25"}},
     {"no layers", "config.json", "\"n_layers\": 2", "\"n_layers\": 0", {"config.json", "n_layers"}},
     {"a layer too many",
      "config.json",
