@@ -35,7 +35,8 @@ INCDIR  ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share
 DESTDIR ?=
 FUZZ_SECONDS ?= 600
-TLS     ?= none
+# DynamoDB speaks only TLS, so what is deployed has it unless TLS=none is given.
+TLS     ?= $(if $(filter image check-image zip,$(MAKECMDGOALS)),openssl,none)
 EMBED   ?=
 V       ?= 0
 Q   := $(if $(filter 1,$(V)),,@)
@@ -124,6 +125,18 @@ LAMBDA_SRC := $(filter-out $(BOOT_SRC) lambda/net/tls_%,\
 
 ifeq ($(wildcard $(TLS_SRC)),)
 $(error TLS=$(TLS): none or openssl)
+endif
+
+# With TLS the programs need OpenSSL's headers and, to be static, its archives. This looks for both
+# before anything is compiled, except for goals that compile nothing.
+ifeq ($(TLS)$(filter clean help,$(MAKECMDGOALS)),openssl)
+hash := \#
+have_openssl := $(shell echo '$(hash)include <openssl/ssl.h>' | $(CC) $(CPPFLAGS) $(CFLAGS) -E - \
+    >/dev/null 2>&1 && [ "$$($(CC) $(LDFLAGS) -print-file-name=libssl.a)" != libssl.a ] && echo yes)
+ifeq ($(have_openssl),)
+$(error OpenSSL's headers and static libraries are not installed: apt-get install libssl-dev; \
+or build without TLS by TLS=none, and then the function cannot reach DynamoDB)
+endif
 endif
 
 obj = $(patsubst %,$(BUILD)/obj/%.o,$(basename $(1)))
@@ -320,5 +333,5 @@ help:
 	@sed -n 's/^## \([^:]*\): */  \1\t/p' $(filter %Makefile %.mk,$(MAKEFILE_LIST)) | expand -t 16
 	@echo
 	@echo "  Settings: CC CFLAGS CPPFLAGS LDFLAGS AR BUILD=dir DEBUG=1 V=1 PREFIX DESTDIR"
-	@echo "            TLS=openssl (HTTPS in ./bootstrap), EMBED=FILE (a blob within ./bootstrap)"
+	@echo "            TLS=openssl or none (HTTPS in ./bootstrap), EMBED=FILE (a blob within it)"
 	@echo "  Sanitizer, fuzz and other-BUILD builds have directories of their own."

@@ -39,7 +39,12 @@ def statistic(name, values):
 def is_on(alarm, values):
     """Is this alarm on if every period has these values of each metric?"""
     metric, name, _, text = expected.single_metric(alarm)
-    found = values.get(metric["MetricName"])
+    silent = re.fullmatch(r"IF\(FILL\(AWS/SNS\.(\w+), 0\) > 0 AND FILL\((\w+), 0\) == 0, 1, 0\)", text)
+    if silent:
+        arrived, analyzed = (sum(values.get(name, [0])) for name in silent.groups())
+        return arrived > 0 and analyzed == 0
+    queues = [d["Value"] for d in metric["Dimensions"] if d["Name"] == "QueueName"]
+    found = values.get(" ".join([metric["MetricName"], *queues]))
     if not found:
         return alarm["TreatMissingData"] == "breaching"
     value = statistic(name, found)
@@ -89,11 +94,29 @@ def troubles(program, directory):
     yield "a few slow texts", {"InferenceLatencyMs": [1] * 95 + [SLOW_MS] * 5}, set()
     yield "an invocation killed", {"Errors": [1]}, {"function-errors", "new-version-errors"}
     yield "more than the limit", {"Throttles": [1]}, {"throttles"}
-    yield "a dead letter", {"ApproximateNumberOfMessagesVisible": [1]}, {"dead-letters"}
+    yield "four invocations killed", {"Errors": [1] * 4}, {
+        "function-errors", "new-version-errors", "errors-5-minutes"}
+    yield "slow invocations", {"Duration": [1] * 94 + [25001] * 6}, {"duration-p95"}
+    yield "a few slow invocations", {"Duration": [1] * 95 + [25001] * 5}, set()
+    yield "a slow start", {"ModelLoadTimeMs": [10001]}, {"cold-start-p95"}
+    yield "an event that found no function", {"NumberOfNotificationsFailed": [1] * 5}, set()
+    yield "events that found no function", {"NumberOfNotificationsFailed": [1] * 6}, {
+        "sns-delivery-failures"}
+    yield "events in vain", {"NumberOfMessagesPublished": [1]}, {"nothing-analyzed"}
+    yield "events analysed", {"NumberOfMessagesPublished": [1], "ItemsAnalyzed": [1]}, set()
+    visible = f"ApproximateNumberOfMessagesVisible {expected.FUNCTION}-"
+    yield "a dead letter", {visible + "dead-letters": [1]}, {"dead-letters"}
+    yield "101 dead letters", {visible + "dead-letters": [101]}, {
+        "dead-letters", "dead-letters-many"}
+    yield "an old dead letter", {
+        f"ApproximateAgeOfOldestMessage {expected.FUNCTION}-dead-letters": [86401]}, {
+        "dead-letter-age"}
+    yield "an event not delivered", {visible + "undelivered": [1]}, {"undelivered"}
     yield "an event lost", {"DeadLetterErrors": [1]}, {"dead-letter-errors"}
     yield "nothing at all", {}, set()
     yield "zeros", dict.fromkeys(["Errors", "Throttles", "DeadLetterErrors", "AnalysisErrors",
-                                  "ApproximateNumberOfMessagesVisible"], [0]), set()
+                                  visible + "dead-letters", "Duration",
+                                  visible + "undelivered", "NumberOfMessagesPublished"], [0]), set()
 
 
 def check(program, deployed, cases):

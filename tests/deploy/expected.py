@@ -2,10 +2,14 @@
 """The alarms as they are meant to be. The template is compared with this table, so that an
 unintended edit of the template cannot change an alarm."""
 
+import re
+
 FUNCTION = "sentiment-analyzer"
 OURS = ("SentimentAnalyzer", {"Environment": "dev"})
 LAMBDA = ("AWS/Lambda", {"FunctionName": FUNCTION})
 QUEUE = ("AWS/SQS", {"QueueName": FUNCTION + "-dead-letters"})
+UNDELIVERED = ("AWS/SQS", {"QueueName": FUNCTION + "-undelivered"})
+TOPIC = ("AWS/SNS", {"TopicName": FUNCTION + "-events"})
 VERSION = ("AWS/Lambda", {"FunctionName": FUNCTION, "Resource": FUNCTION + ":live",
                           "ExecutedVersion": "*"})
 
@@ -24,7 +28,47 @@ ALARMS = {
     "throttles": (LAMBDA, "Throttles", "Sum", 300, 3, 3, ">", 0),
     "dead-letters": (QUEUE, "ApproximateNumberOfMessagesVisible", "Maximum", 60, 1, 1, ">", 0),
     "dead-letter-errors": (LAMBDA, "DeadLetterErrors", "Sum", 60, 1, 1, ">", 0),
+    "duration-p95": (LAMBDA, "Duration", "p95", 300, 3, 3, ">", 25000),
+    "cold-start-p95": (OURS, "ModelLoadTimeMs", "p95", 300, 1, 1, ">", 10000),
+    "errors-5-minutes": (LAMBDA, "Errors", "Sum", 300, 1, 1, ">", 3),
+    "sns-delivery-failures": (TOPIC, "NumberOfNotificationsFailed", "Sum", 300, 1, 1, ">", 5),
+    "undelivered": (UNDELIVERED, "ApproximateNumberOfMessagesVisible", "Maximum", 60, 1, 1, ">", 0),
+    "nothing-analyzed": (OURS, "IF(FILL(AWS/SNS.NumberOfMessagesPublished, 0) > 0 AND "
+                         "FILL(ItemsAnalyzed, 0) == 0, 1, 0)", "Sum", 3600, 1, 1, ">", 0),
+    "dead-letters-many": (QUEUE, "ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 1, ">",
+                          100),
+    "dead-letter-age": (QUEUE, "ApproximateAgeOfOldestMessage", "Maximum", 300, 1, 1, ">", 86400),
 }
+# name: (severity, runbook). Severity 1 wakes somebody, 2 is for the same day, 3 for the same week.
+ANSWERS = {
+    "latency-p95": (3, "cold-starts"),
+    "analysis-errors": (2, "dlq-redrive"),
+    "model-load-errors": (1, "rollback"),
+    "duplicates": (3, "README"),
+    "drift-positive": (3, "rollback"),
+    "drift-neutral": (3, "rollback"),
+    "drift-confidence": (3, "rollback"),
+    "function-errors": (2, "image-pull-failure"),
+    "new-version-errors": (2, "rollback"),
+    "throttles": (3, "cost-alarm"),
+    "dead-letters": (2, "dlq-redrive"),
+    "dead-letter-errors": (1, "dlq-redrive"),
+    "duration-p95": (2, "cold-starts"),
+    "cold-start-p95": (3, "cold-starts"),
+    "errors-5-minutes": (2, "image-pull-failure"),
+    "sns-delivery-failures": (1, "dlq-redrive"),
+    "undelivered": (2, "dlq-redrive"),
+    "nothing-analyzed": (1, "dlq-redrive"),
+    "dead-letters-many": (1, "dlq-redrive"),
+    "dead-letter-age": (3, "dlq-redrive"),
+}
+# The budgets: (unit of time, US dollars, {threshold: its type}).
+BUDGETS = {
+    "monthly": ("MONTHLY", 50, {20: "ABSOLUTE_VALUE", 80: "PERCENTAGE", 100: "PERCENTAGE"}),
+    "daily": ("DAILY", 10, {100: "PERCENTAGE"}),
+}
+FEATURE = FUNCTION
+VISIBILITY_SECONDS = 300
 # Alarms that stop a canary.
 CANARY = ["new-version-errors", "function-errors", "analysis-errors", "model-load-errors",
           "latency-p95"]
@@ -40,18 +84,25 @@ def expected(name):
 
 
 def single_metric(alarm):
-    """The metric of an alarm, its statistic, its period, and its name. The name of an alarm on an
-    expression over one metric is that expression with the metric's name in it."""
+    """The metric of an alarm, its statistic, its period, and its name. For an alarm on an
+    expression, the metric is the first one, and the name is the expression with the names of the
+    metrics in it; those of other namespaces have their namespace."""
     if not alarm.get("Metrics"):
         statistic = alarm.get("Statistic") or alarm.get("ExtendedStatistic")
         return alarm, statistic, alarm["Period"], alarm["MetricName"]
     queries = [q for q in alarm["Metrics"] if "MetricStat" in q]
     results = [q for q in alarm["Metrics"] if q.get("ReturnData", True)]
-    if len(queries) != 1 or len(results) != 1:
-        raise ValueError(f"{len(queries)} metrics and {len(results)} results")
+    times = {(q["MetricStat"]["Stat"], q["MetricStat"]["Period"]) for q in queries}
+    if len(times) != 1 or len(results) != 1:
+        raise ValueError(f"{len(times)} statistics and periods, {len(results)} results")
     stat = queries[0]["MetricStat"]
     metric = stat["Metric"]
-    text = results[0]["Expression"].replace(queries[0]["Id"], metric["MetricName"])
+    text = results[0]["Expression"]
+    for query in queries:
+        other = query["MetricStat"]["Metric"]
+        same = other["Namespace"] == metric["Namespace"]
+        text = re.sub(rf"\b{query['Id']}\b", other["MetricName"] if same else
+                      f"{other['Namespace']}.{other['MetricName']}", text)
     return metric, stat["Stat"], stat["Period"], text
 
 

@@ -128,8 +128,20 @@ def alarm(logical_id, p):
 
 @creates("AWS::SNS::Subscription", "Subscribe")
 def subscription(logical_id, p):
+    p = dict(p)
+    redrive = p.pop("RedrivePolicy", None)
+    if redrive:
+        p["Attributes"] = {"RedrivePolicy": t.json.dumps(redrive)}
     return send(logical_id, "sns", "Subscribe",
                 {**p, "ReturnSubscriptionArn": True})["SubscriptionArn"], {}
+
+
+@creates("AWS::SQS::QueuePolicy", "SetQueueAttributes")
+def queue_policy(logical_id, p):
+    for queue in p["Queues"]:
+        send(logical_id, "sqs", "SetQueueAttributes",
+             {"QueueUrl": queue, "Attributes": {"Policy": t.json.dumps(p["PolicyDocument"])}})
+    return logical_id, {}
 
 
 @creates("AWS::SNS::TopicPolicy", "SetTopicAttributes")
@@ -215,6 +227,7 @@ def table(logical_id, p):
 def function(logical_id, p):
     p = dict(p)
     limit = p.pop("ReservedConcurrentExecutions", None)
+    p["Tags"] = {tag["Key"]: tag["Value"] for tag in p.get("Tags", [])}
     made = send(logical_id, "lambda", "CreateFunction", p)
     if limit is not None:
         send(logical_id, "lambda", "PutFunctionConcurrency",

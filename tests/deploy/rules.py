@@ -6,6 +6,7 @@
 A rule is a function that takes a Stack and yields a text for everything that is wrong. broken.py
 has at least one broken template for each rule.
 """
+import fnmatch
 import json
 import re
 import sys
@@ -17,7 +18,8 @@ RULES = {}
 AWS_METRICS = {
     "AWS/Lambda": {"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions",
                    "DeadLetterErrors"},
-    "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
+    "AWS/SNS": {"NumberOfMessagesPublished", "NumberOfNotificationsFailed"},
+    "AWS/SQS": {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"},
 }
 # The DeletionPolicy of the resources that a deletion of the stack keeps. A resource with a fixed
 # name that is still empty must not be kept when its creation is rolled back, because the next
@@ -25,6 +27,12 @@ AWS_METRICS = {
 KEPT = {"AWS::DynamoDB::Table": "Retain", "AWS::SQS::Queue": "RetainExceptOnCreate",
         "AWS::ECR::Repository": "RetainExceptOnCreate",
         "AWS::Lambda::Version": "RetainExceptOnCreate"}
+# The types that can have tags, and the property that has them.
+TAGGED = {"AWS::ECR::Repository": "Tags", "AWS::IAM::Role": "Tags", "AWS::Logs::LogGroup": "Tags",
+          "AWS::Lambda::Function": "Tags", "AWS::CodeDeploy::Application": "Tags",
+          "AWS::CodeDeploy::DeploymentGroup": "Tags", "AWS::SNS::Topic": "Tags",
+          "AWS::SQS::Queue": "Tags", "AWS::DynamoDB::Table": "Tags",
+          "AWS::CloudWatch::Alarm": "Tags", "AWS::Budgets::Budget": "ResourceTags"}
 # Metrics of AWS that the dashboard shows beside those of the function.
 PLATFORM_METRICS = {"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions",
                     "ApproximateNumberOfMessagesVisible"}
@@ -155,6 +163,22 @@ def alarm_is_heard(s):
                           "notBreaching")
 
 
+@rule("alarm-says-what-to-do")
+def alarm_says_what_to_do(s):
+    """The description of an alarm has its severity and a runbook that exists and names it."""
+    overview = (t.ROOT / "lambda/runbooks/README.md").read_text(encoding="utf-8")
+    patterns = re.findall(r"`([a-z0-9*-]+)`", overview)
+    for resource, alarm in s.of("AWS::CloudWatch::Alarm").items():
+        found = re.fullmatch(r"SEV([123]), runbook ([\w-]+): .+", alarm.get("AlarmDescription", ""))
+        name = alarm.get("AlarmName", "").removeprefix(expected.FUNCTION + "-")
+        yield from expect(f"{resource}: severity and runbook",
+                          found and (int(found[1]), found[2]), expected.ANSWERS.get(name))
+        if found and not (t.ROOT / f"lambda/runbooks/{found[2]}.md").exists():
+            yield f"{resource}: there is no runbook {found[2]}"
+        if not any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+            yield f"{resource}: lambda/runbooks/README.md does not name {name}"
+
+
 @rule("alarm-topic-open")
 def alarm_topic_open(s):
     if "KmsMasterKeyId" in s.one("AWS::SNS::Topic", "AlarmTopic"):
@@ -195,6 +219,7 @@ def statements(s):
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield name, statement
     for kind, key in [("AWS::ECR::Repository", "RepositoryPolicyText"),
+                      ("AWS::SQS::QueuePolicy", "PolicyDocument"),
                       ("AWS::SNS::TopicPolicy", "PolicyDocument")]:
         for name, properties in s.of(kind).items():
             for statement in properties.get(key, {}).get("Statement", []):
@@ -272,6 +297,11 @@ def variable_exists(s):
         yield f"Function: {name} is not set"
 
 
+# Parameters that are too long for the description of a version. docs/deploy.md says to change
+# Attempt with them.
+BY_ATTEMPT = {"Tracing", "SubnetIds", "SecurityGroupIds"}
+
+
 def parameters_in(value):
     return set(re.findall(r'"Ref": "(\w+)"|\$\{(\w+)\}', json.dumps(value)))
 
@@ -288,7 +318,7 @@ def version_follows_function(s):
     names = s.template["Parameters"].keys()
     function = {a or b for a, b in parameters_in(body["Function"]["Properties"])} & names
     version = {a or b for a, b in parameters_in(body["Version"]["Properties"])}
-    for name in function - version - {"Name", "ReservedConcurrency"}:
+    for name in function - version - {"Name", "ReservedConcurrency", "Feature", *BY_ATTEMPT}:
         yield f"Version: no new one when {name} changes"
     if not body["Version"]["Properties"]["Description"]["Fn::Sub"].startswith("${ImageDigest} "):
         yield "Version: its description does not begin with the digest"
@@ -320,6 +350,8 @@ def dead_letters(s):
     yield from expect("DeadLetters: MessageRetentionPeriod", queue.get("MessageRetentionPeriod"),
                       14 * 24 * 3600)
     yield from expect("DeadLetters: encrypted", queue.get("SqsManagedSseEnabled"), True)
+    yield from expect("DeadLetters: VisibilityTimeout", queue.get("VisibilityTimeout"),
+                      expected.VISIBILITY_SECONDS)
     yield from expect("Function: DeadLetterConfig",
                       s.one("AWS::Lambda::Function").get("DeadLetterConfig"),
                       {"TargetArn": "<DeadLetters.Arn>"})
@@ -345,6 +377,53 @@ def topic_invokes_alias(s):
             ("Topic: KmsMasterKeyId", s.one("AWS::SNS::Topic", "Topic").get("KmsMasterKeyId"),
              "alias/aws/sns")]:
         yield from expect(what, found, wanted)
+
+
+@rule("undelivered")
+def undelivered(s):
+    """Events that the topic cannot deliver go to a queue into which only the topic may send."""
+    queue = s.one("AWS::SQS::Queue", "Undelivered")
+    for key, value in {"MessageRetentionPeriod": 14 * 24 * 3600, "SqsManagedSseEnabled": True,
+                       "VisibilityTimeout": expected.VISIBILITY_SECONDS}.items():
+        yield from expect(f"Undelivered: {key}", queue.get(key), value)
+    yield from expect("Subscription: RedrivePolicy", s.one(
+        "AWS::SNS::Subscription", "Subscription").get("RedrivePolicy"),
+        {"deadLetterTargetArn": "<Undelivered.Arn>"})
+    policy = s.one("AWS::SQS::QueuePolicy")
+    yield from expect("UndeliveredPolicy: Queues", policy.get("Queues"), ["<Undelivered>"])
+    found = [(x["Principal"], x["Action"], x["Resource"], x.get("Condition"))
+             for x in policy["PolicyDocument"]["Statement"]]
+    yield from expect("UndeliveredPolicy: who sends", found, [(
+        {"Service": "sns.amazonaws.com"}, "sqs:SendMessage", "<Undelivered.Arn>",
+        {"ArnEquals": {"aws:SourceArn": s.full.ref("Topic")}})])
+
+
+@rule("network-and-tracing")
+def network_and_tracing(s):
+    """The function is outside of a VPC and does not trace, unless parameters say otherwise."""
+    function, role = s.one("AWS::Lambda::Function"), s.one("AWS::IAM::Role", "FunctionRole")
+    yield from expect("Function: TracingConfig", function.get("TracingConfig"),
+                      {"Mode": "PassThrough"})
+    yield from expect("Function: VpcConfig", function.get("VpcConfig"), None)
+    chosen = t.Resolver(s.template, lenient=True, ImageDigest=t.DIGEST, Tracing="Active",
+                        SubnetIds="subnet-1,subnet-2", SecurityGroupIds="sg-1").resolve_all()
+    function = chosen.get("Function", {}).get("Properties", {})
+    role = chosen.get("FunctionRole", {}).get("Properties", {})
+    yield from expect("Function: TracingConfig if Active", function.get("TracingConfig"),
+                      {"Mode": "Active"})
+    yield from expect("Function: VpcConfig if given", function.get("VpcConfig"), {
+        "SubnetIds": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]})
+    yield from expect("FunctionRole: policies for both", role.get("ManagedPolicyArns"), [
+        "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess",
+        "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"])
+
+
+@rule("tagged")
+def tagged(s):
+    for kind, key in TAGGED.items():
+        for name, properties in s.of(kind).items():
+            yield from expect(f"{name}: {key}", properties.get(key),
+                              [{"Key": "Feature", "Value": expected.FEATURE}])
 
 
 @rule("canary")
@@ -451,20 +530,26 @@ def what_is_kept(s):
 
 @rule("budget")
 def budget(s):
-    properties = s.one("AWS::Budgets::Budget")
-    b = properties.get("Budget", {})
-    for key, value in {"BudgetName": expected.FUNCTION + "-monthly", "BudgetType": "COST",
-                       "TimeUnit": "MONTHLY",
-                       "BudgetLimit": {"Amount": 20, "Unit": "USD"}}.items():
-        yield from expect(f"Budget: {key}", b.get(key), value)
-    notices = {}
-    for n in properties.get("NotificationsWithSubscribers", []):
-        if (n["Notification"]["NotificationType"], n["Notification"]["ThresholdType"],
-                n["Notification"]["ComparisonOperator"]) == ("ACTUAL", "PERCENTAGE",
-                                                             "GREATER_THAN"):
-            notices[n["Notification"]["Threshold"]] = [x["Address"] for x in n["Subscribers"]]
     topic = [s.full.ref("AlarmTopic")]
-    yield from expect("Budget: notices", notices, {80: topic, 100: topic})
+    budgets = {p.get("Budget", {}).get("BudgetName", "").removeprefix(expected.FUNCTION + "-"): p
+               for p in s.of("AWS::Budgets::Budget").values()}
+    yield from expect("budgets", sorted(budgets), sorted(expected.BUDGETS))
+    for name, (unit, dollars, thresholds) in expected.BUDGETS.items():
+        p = budgets.get(name, {})
+        for key, value in {"BudgetType": "COST", "TimeUnit": unit,
+                           "BudgetLimit": {"Amount": dollars, "Unit": "USD"},
+                           "CostFilters": {"TagKeyValue": [
+                               f"user:Feature${expected.FEATURE}"]}}.items():
+            yield from expect(f"budget {name}: {key}", p.get("Budget", {}).get(key), value)
+        notices = {}
+        for n in p.get("NotificationsWithSubscribers", []):
+            notice = n["Notification"]
+            if (notice["NotificationType"], notice["ComparisonOperator"]) == (
+                    "ACTUAL", "GREATER_THAN"):
+                notices[notice["Threshold"]] = (notice["ThresholdType"],
+                                                [x["Address"] for x in n["Subscribers"]])
+        yield from expect(f"budget {name}: notices", notices,
+                          {threshold: (kind, topic) for threshold, kind in thresholds.items()})
 
 
 @rule("names-begin-with-name")

@@ -143,11 +143,11 @@ def check_native(d, check):
     for name in "Topic", "AlarmTopic":
         key = sns.get_topic_attributes(TopicArn=d.id(name))["Attributes"].get("KmsMasterKeyId")
         check.equal(f"{name}: key", key, wanted[name].get("KmsMasterKeyId"))
-    queue = sqs.get_queue_attributes(QueueUrl=d.id("DeadLetters"),
-                                     AttributeNames=["All"])["Attributes"]
-    for key in "MessageRetentionPeriod", "SqsManagedSseEnabled":
-        check.that(f"DeadLetters: {key}", matches(queue.get(key), wanted["DeadLetters"][key]),
-                   queue.get(key))
+    for name in "DeadLetters", "Undelivered":
+        queue = sqs.get_queue_attributes(QueueUrl=d.id(name), AttributeNames=["All"])["Attributes"]
+        for key in "MessageRetentionPeriod", "SqsManagedSseEnabled", "VisibilityTimeout":
+            check.that(f"{name}: {key}", matches(queue.get(key), wanted[name][key]),
+                       queue.get(key))
     groups = logs.describe_log_groups()["logGroups"]
     check.equal("FunctionLogs", [(g["logGroupName"], g["retentionInDays"]) for g in groups],
                 [tuple(wanted["FunctionLogs"][k] for k in ("LogGroupName", "RetentionInDays"))])

@@ -117,6 +117,10 @@ class Resolver:
         if function == "Fn::If":
             return self.resolve(value[1 if self.is_true(value[0]) else 2])
         values = [self.resolve(v) for v in value]
+        if function == "Fn::Split":
+            return values[1].split(values[0])
+        if function == "Fn::Select":
+            return values[1][int(values[0])]
         return {"Fn::Equals": lambda: str(values[0]) == str(values[1]),
                 "Fn::Not": lambda: not values[0], "Fn::And": lambda: all(values)}[function]()
 

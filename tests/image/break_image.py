@@ -24,6 +24,7 @@ from typing import Any
 
 PROGRAM = "app/bootstrap"
 MODEL = "app/model.distil"
+RECORDS = "var/lib/dpkg/status.d"
 
 
 class Draft:
@@ -154,9 +155,25 @@ def name_other_machine(image: Draft) -> None:
 
 
 def add_bad_certificates(image: Draft) -> None:
-    image.add("etc/ssl", type=tarfile.DIRTYPE, mode=0o755)
-    image.add("etc/ssl/certs", type=tarfile.DIRTYPE, mode=0o755)
-    image.add("etc/ssl/certs/ca-certificates.crt", b"none\n")
+    image.replace("etc/ssl/certs/ca-certificates.crt", b"none\n")
+
+
+def remove_tls(image: Draft) -> None:
+    program = next(data for info, data in image.layers[1] if info.name == PROGRAM)
+    image.replace(PROGRAM, program.replace(b"OPENSSL_init_ssl", b"OPENSSL_exit_ssl"))
+
+
+def change_record(image: Draft, package: str, change: Callable[[bytes], bytes]) -> None:
+    path = f"{RECORDS}/{package}"
+    record = next(data for info, data in image.layers[1] if info.name == path)
+    image.replace(path, change(record))
+
+
+def link_old_openssl(image: Draft, version: bytes) -> None:
+    record = (
+        b"Package: libssl3\nSource: openssl\nVersion: %s\n" % version
+    )
+    change_record(image, "libssl3", lambda _: record)
 
 
 def enlarge_model(image: Draft) -> None:
@@ -234,6 +251,14 @@ BREAKAGES: dict[str, tuple[str, Callable[[Draft], Any]]] = {
     "shell": ("no-shell", lambda i: i.add("app/sh", b"\x7fELF", mode=0o755)),
     "script": ("no-shell", lambda i: i.replace(PROGRAM, b"#!/app/interpreter\n")),
     "other_machine": ("static-program", name_other_machine),
+    "no_tls": ("tls", remove_tls),
+    "no_roots": ("tls", lambda i: i.drop("etc/ssl/certs/ca-certificates.crt")),
+    "no_distribution": ("packages", lambda i: i.drop("etc/os-release")),
+    "libc_not_listed": ("packages", lambda i: i.drop(f"{RECORDS}/libc6")),
+    "openssl_not_listed": ("packages", lambda i: i.drop(f"{RECORDS}/libssl3")),
+    "record_of_nothing": ("packages", lambda i: change_record(i, "libc6", lambda _: b"none\n")),
+    "older_openssl": ("openssl-pin", lambda i: link_old_openssl(i, b"3.0.9-1")),
+    "openssl_before_release": ("openssl-pin", lambda i: link_old_openssl(i, b"3.0.22~rc1-9")),
     "no_certificates": ("certificates", add_bad_certificates),
     "too_large": ("size", enlarge_model),
     "layer_of_another_image": ("unpacks", lambda i: i.diff_ids.extend(["sha256:" + "0" * 64] * 2)),

@@ -88,8 +88,8 @@ containers push -q distil "oci-archive:$work/image.tar"
 ls -l "$work/image.tar"
 
 # ---- comparison with `make image` -----------------------------------------------------------
-"$root/tools/image/check_image" --max-mb 31 --distil "$build/distil" --expect positive \
-    "$work/image.tar"
+"$root/tools/image/check_image" --tls "$tls" --max-mb 31 --distil "$build/distil" \
+    --expect positive "$work/image.tar"
 files() { # ARCHIVE: prints a line HASH PATH for each file of the image
     mkdir "$work/unpack" "$work/files"
     tar -C "$work/unpack" -xf "$1"

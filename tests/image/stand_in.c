@@ -17,6 +17,12 @@
 
 static char message[65536];
 
+/* check_image finds this name in a program that is linked with OpenSSL. A program that is compiled
+ * with -DNO_TLS does not have it. */
+#ifndef NO_TLS
+__attribute__((used)) static const char tls_mark[] = "OPENSSL_init_ssl";
+#endif
+
 static int breaks(const char *how)
 {
     const char *named = getenv("DISTIL_BREAK");

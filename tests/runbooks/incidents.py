@@ -92,7 +92,7 @@ def after_cost_alarm(stage, output):
     group = stage.client("logs").describe_log_groups(logGroupNamePrefix=GROUP)["logGroups"][0]
     if group["retentionInDays"] != 14 or concurrency(stage) != 10:
         return f"retention {group['retentionInDays']}, concurrency {concurrency(stage)}"
-    return lacks(output, "20\t", "ResultsByTime", "\t4.0\n", GROUP)
+    return lacks(output, "50\t", "ResultsByTime", "\t4.0\n", GROUP)
 
 
 def before_dlq_redrive(stage):
@@ -110,6 +110,9 @@ def before_dlq_redrive(stage):
             QueueUrl=queue, MessageBody=json.dumps(event), MessageAttributes={
                 key: {"DataType": "String", "StringValue": value}
                 for key, value in attributes.items()})
+    undelivered = stage.client("sqs").get_queue_url(QueueName=f"{NAME}-undelivered")["QueueUrl"]
+    stage.client("sqs").send_message(QueueUrl=undelivered, MessageBody=json.dumps({
+        "Type": "Notification", "Message": json.dumps({"source_id": "review#lost"})}))
     for path in stage.tree.glob("failed-*"):
         path.unlink()
 
@@ -122,8 +125,22 @@ def after_dlq_redrive(stage, output):
     failed = list(stage.tree.glob("failed-*.json"))
     if len(failed) != 1 or "no JSON" not in failed[0].read_text():
         return f"failed again: {failed}"
-    return lacks(output, "request-1\t200\t1 of 1 records failed", "done: {\"statusCode\":200",
+    return lacks(output, 'published again: {"source_id": "review#lost"}', "request-1\t200\t1 of 1 records failed", "done: {\"statusCode\":200",
                  "failed again: {\"errorMessage\"", "\n0\t0\n")
+
+
+def before_first_48_hours(stage):
+    put_pending(stage, "review#first")
+    stage.invoke(sns("review#first", "so good"))
+    publish(stage)
+    put_pending(stage, "review#later")
+
+
+def after_first_48_hours(stage, output):
+    numbers = [line for line in output.split("\n") if line.isdigit()]
+    if numbers[:2] != ["0", "0"] or int(numbers[2]) < 1:
+        return f"numbers {numbers}"
+    return lacks(output, '"sentiment":"positive"', "\t1.0\n")
 
 
 def before_image_pull_failure(stage):
@@ -273,5 +290,6 @@ BROKEN = [
      "without a stand-in"),
     ("image-pull-failure", "tools/image/check_image --no", "tools/check_images --no",
      "ends with an error"),
+    ("first-48-hours", "$NAME-$queue", "$NAME-letters", "ends with an error"),
     ("rollback", "# no stand-in: moto does not know this call\n", "", "without a stand-in"),
 ]

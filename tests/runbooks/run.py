@@ -26,6 +26,7 @@ import stage as stages  # noqa: E402
 RUNBOOKS = ROOT / "lambda/runbooks"
 NO_STAND_IN = {
     ("cold-starts", "aws lambda put-provisioned-concurrency-config"),
+    ("first-48-hours", "aws ce update-cost-allocation-tags-status"),
     ("rollback", "aws deploy stop-deployment"),
     ("vulnerability-found", "cosign verify"),
 }

@@ -79,6 +79,24 @@ json_text() { # TEXT
     printf '"%s"' "$(printf '%s' "$1" | sed 's/[\\"]/\\&/g')"
 }
 
+# ---- what is linked into the program ----------------------------------------------------------
+
+# Print the path of each library from which the linker took code, without the project's own
+# libraries. FILE is the linker's map of the program.
+linked_archives() { # FILE
+    sed -n 's/^\(\/[^ (]*\.a\)(.*/\1/p' "$1" | sort -u | while read -r archive; do
+        archive=$(readlink -f "$archive")
+        case ${archive##*/} in
+        libdistil.a | liblambda.a | libbase.a) ;;
+        *) echo "$archive" ;;
+        esac
+    done
+}
+
+owner_of() { # FILE: prints the package that owns it, or nothing
+    dpkg -S "$1" 2>/dev/null | sed -n '1s/: .*//p'
+}
+
 # ---- what the image states about itself ------------------------------------------------------
 
 TITLE=distilbert.c

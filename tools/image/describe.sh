@@ -62,24 +62,13 @@ source_package() { # PACKAGE: prints name and version of its source package, or 
     dpkg-query -W -f '${source:Package} ${source:Version}\n' "$1" 2>/dev/null
 }
 
-owner_of() { # FILE: prints the package that owns it, or nothing
-    dpkg -S "$1" 2>/dev/null | sed -n '1s/: .*//p'
-}
-
 # Collect a line NAME VERSION for each library that has code in the program, and one for the
-# certificates. The libraries are the archives that the linker's map names, without the project's
-# own.
+# certificates.
 {
-    sed -n 's/^\(\/[^ (]*\.a\)(.*/\1/p' "$program.map" | sort -u | while read -r file; do
-        file=$(readlink -f "$file")
-        case ${file##*/} in
-        libdistil.a | liblambda.a) ;;
-        *)
-            owner=$(owner_of "$file")
-            { [ -n "$owner" ] && source_package "$owner"; } ||
-                echo "${file##*/} sha256-$(sha256_of "$file")"
-            ;;
-        esac
+    linked_archives "$program.map" | while read -r file; do
+        owner=$(owner_of "$file")
+        { [ -n "$owner" ] && source_package "$owner"; } ||
+            echo "${file##*/} sha256-$(sha256_of "$file")"
     done
     [ -z "$certificates" ] || source_package ca-certificates ||
         echo "ca-certificates sha256-$(sha256_of "$certificates")"

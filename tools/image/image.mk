@@ -4,7 +4,7 @@
 #
 # The image contains the shipped model unless MODEL_DIR names another Hugging Face model folder;
 # MODEL_LICENCE is then that model's licence, an SPDX expression. CALIBRATE names a file of texts
-# for `distil convert --calibrate`.
+# for `distil convert --calibrate`. These targets build with TLS; TLS=none leaves it out.
 .PHONY: image zip check-image
 MODEL_DIR  ?= model/sst2
 OWN_MODEL  := $(filter-out model/sst2,$(MODEL_DIR))
@@ -17,7 +17,7 @@ $(BUILD)/image-model.distil: $(BUILD)/distil FORCE
 	$(Q)$(BUILD)/distil convert $(MODEL_DIR) $(addprefix --calibrate ,$(CALIBRATE)) -o $@
 $(BUILD)/roots.pem: tools/image/roots.sh
 	$(Q)tools/image/roots.sh >$@
-## image: the function's OCI image, build/image and build/image.tar; MODEL_DIR=DIR, TLS=openssl
+## image: the function's OCI image, build/image and build/image.tar; MODEL_DIR=DIR, TLS=none
 image: $(BUILD)/bootstrap $(BUILD)/distil $(BUILD)/distil-serve $(IMAGE_BLOB) $(ROOTS_PEM)
 	$(SAY) "  IMAGE $(BUILD)/image.tar"
 	$(Q)tools/image/assemble.sh $(IN_IMAGE) -o $(BUILD)/image
@@ -25,8 +25,8 @@ image: $(BUILD)/bootstrap $(BUILD)/distil $(BUILD)/distil-serve $(IMAGE_BLOB) $(
 	    $(addprefix -l ,$(MODEL_LICENCE)) $(if $(OWN_MODEL),,-e tests/data/sst2/dev.tsv)
 ## check-image: build the image, check it against every rule and start it; settings as for image
 check-image: image
-	$(Q)tools/image/check_image --distil $(BUILD)/distil \
-	    $(if $(OWN_MODEL),,--max-mb 30 --expect positive) $(BUILD)/image.tar
+	$(Q)tools/image/check_image --distil $(BUILD)/distil --tls $(TLS) \
+	    $(if $(OWN_MODEL),,--max-mb 31 --expect positive) $(BUILD)/image.tar
 ## zip: build/function.zip, the function as a zip for the runtime provided.al2023
 zip: $(BUILD)/bootstrap $(IMAGE_BLOB) $(ROOTS_PEM)
 	$(SAY) "  ZIP   $(BUILD)/function.zip"

@@ -5,9 +5,9 @@
 #
 #     tools/image/scan.sh IMAGE.sbom.json
 #
-# A scanner that is given the image itself finds nothing, and that proves nothing: the image holds
-# one static program and no package database. What can be vulnerable is the code that was linked
-# into the program (libc, libgcc, OpenSSL), and the bill of materials lists exactly that.
+# What can be vulnerable is the code that was linked into the program (libc, libgcc, OpenSSL). The
+# bill of materials lists it. The image itself lists the Debian packages of that code, too, for
+# scanners that are given images.
 #
 # SCANNER is the command to use; the script appends the name of the file as the last argument, and
 # the command must fail if it finds something. Without SCANNER, grype or trivy is used, whichever is

@@ -6,9 +6,8 @@
 #
 #     tools/image/zip.sh -b BOOTSTRAP -m BLOB [-c CERTIFICATES] -o FILE.zip
 #
-# Lambda unpacks the archive into /var/task. The function's environment must therefore contain
-# DISTIL_MODEL=/var/task/model.distil and, if the archive has certificates,
-# AWS_CA_BUNDLE=/var/task/ca-certificates.crt.
+# Lambda unpacks the archive into the folder that LAMBDA_TASK_ROOT names, and the program looks
+# there for model.distil and ca-certificates.crt. It needs no other variable for them.
 
 # shellcheck source=tools/image/common.sh
 . "$(dirname "$0")/common.sh"
