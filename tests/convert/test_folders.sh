@@ -92,11 +92,9 @@ no_compiled_names save model._orig_mod.save_pretrained(dir)
 no_model_names save model.model.save_pretrained(dir)
 no_other_gamma sa_layer_norm.weight: expected it
 no_added_word covid19: expected a token with punctuation
-no_added_ordinary expected special tokens only, found special false
-no_added_lstrip expected false as lstrip, found true
 no_added_normalized expected false as normalized, found true
 no_added_single_word expected false as single_word, found true
-no_mask_lstrip expected false as lstrip, found true
+no_room_for_text expected at least 2 as model_max_length, found 1
 no_added_file expected special tokens only
 no_twice_in_vocab expected id 185 to be free
 ROWS

@@ -166,12 +166,19 @@ static int next_text(line_reader *reader, const char **text, size_t *bytes)
 
 /* ---- texts ---------------------------------------------------------------------------------- */
 
-/* Tokenise one text into at most `capacity` ids; a longer text is cut and still ends with [SEP]. */
+/* Tokenise one text into at most `capacity` ids, as the model will: a longer text is cut at the end
+ * that the tokenizer's flags name, and still ends with [SEP]. */
 static size_t tokenize_text(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
                             const char *text, size_t bytes)
 {
-    size_t count = distil_tok_encode(tokenizer, ids, capacity, capacity, text, bytes, 0);
+    int split = (tokenizer->flags & DISTIL_BLOB_TOK_SPLIT_SPECIALS) != 0;
+    size_t count;
 
+    if (tokenizer->flags & DISTIL_BLOB_TOK_TRUNCATE_LEFT) {
+        count = distil_tok_encode_end(tokenizer, ids, capacity, text, bytes, split);
+        return count < capacity ? count : capacity;
+    }
+    count = distil_tok_encode(tokenizer, ids, capacity, capacity, text, bytes, split);
     if (count > capacity) {
         count = capacity;
         ids[count - 1] = (int32_t)tokenizer->sep_id;
@@ -208,19 +215,19 @@ static void scan_texts(conv_texts *texts, const distil_tokenizer *tokenizer, lin
 }
 
 static int tokenize_texts(conv_texts *texts, const char *path, const char *text, size_t size,
-                          const hf_tokenizer *t, uint32_t max_positions, conv_memory *memory,
+                          const hf_tokenizer *t, uint32_t max_tokens, conv_memory *memory,
                           conv_error *error)
 {
     distil_tokenizer tokenizer;
     line_reader reader;
-    int32_t *scratch = conv_new(memory, max_positions, sizeof *scratch, error);
+    int32_t *scratch = conv_new(memory, max_tokens, sizeof *scratch, error);
     size_t stride;
 
     texts->frequency = conv_new(memory, t->vocab_size, sizeof texts->frequency[0], error);
     if (!scratch || !texts->frequency || make_tokenizer(&tokenizer, t, memory, error))
         return -1;
     begin_lines(&reader, text, size);
-    scan_texts(texts, &tokenizer, reader, scratch, max_positions, 1);
+    scan_texts(texts, &tokenizer, reader, scratch, max_tokens, 1);
     if (texts->count == 0)
         return conv_fail(error, "%s: expected texts, one a line, found none", path);
     stride = (texts->tokens + CONV_MAX_CALIBRATION_TOKENS - 1) / CONV_MAX_CALIBRATION_TOKENS;
@@ -228,12 +235,12 @@ static int tokenize_texts(conv_texts *texts, const char *path, const char *text,
     texts->ids = conv_new(memory, texts->tokens, sizeof texts->ids[0], error);
     if (!texts->lengths || !texts->ids)
         return -1;
-    scan_texts(texts, &tokenizer, reader, scratch, max_positions, stride);
+    scan_texts(texts, &tokenizer, reader, scratch, max_tokens, stride);
     return 0;
 }
 
 int conv_texts_read(conv_texts *texts, const char *path, const hf_tokenizer *tokenizer,
-                    uint32_t max_positions, conv_memory *memory, conv_record *record,
+                    uint32_t max_tokens, conv_memory *memory, conv_record *record,
                     conv_error *error)
 {
     conv_source source;
@@ -247,7 +254,7 @@ int conv_texts_read(conv_texts *texts, const char *path, const hf_tokenizer *tok
     text = conv_source_read_all(&source, MAX_TEXT_BYTES, error);
     if (text) {
         conv_sha256_hex(hex, text, (size_t)source.bytes);
-        result = tokenize_texts(texts, path, text, (size_t)source.bytes, tokenizer, max_positions,
+        result = tokenize_texts(texts, path, text, (size_t)source.bytes, tokenizer, max_tokens,
                                 memory, error);
         if (!result)
             result = conv_record_line(record, error, "calibration", "%s %zu", hex, texts->count);

@@ -16,7 +16,7 @@ enum { CONV_MAX_CALIBRATION_TOKENS = 16384 };
 
 typedef struct conv_texts {
     int32_t *ids;    /* (tokens) the ids of the texts, one text after the other */
-    size_t *lengths; /* (count) tokens of each text, from 2 to max_positions */
+    size_t *lengths; /* (count) tokens of each text, from 2 to max_tokens */
     size_t count, tokens;
     uint64_t *frequency; /* (vocab_size) occurrences of each id in all texts of the file */
 } conv_texts;
@@ -28,7 +28,7 @@ typedef struct conv_texts {
  * the record. The arrays belong to memory. Returns 0, or -1 with *error filled.
  */
 int conv_texts_read(conv_texts *texts, const char *path, const hf_tokenizer *tokenizer,
-                    uint32_t max_positions, conv_memory *memory, conv_record *record,
+                    uint32_t max_tokens, conv_memory *memory, conv_record *record,
                     conv_error *error);
 
 #endif

@@ -87,7 +87,7 @@ static int read_folder(conversion *c)
         return -1;
     if (!c->options->calibrate)
         return 0;
-    return conv_texts_read(&c->texts, c->options->calibrate, &c->tokenizer, c->config.max_positions,
+    return conv_texts_read(&c->texts, c->options->calibrate, &c->tokenizer, c->tokenizer.max_tokens,
                            &c->memory, &c->record, c->error);
 }
 
@@ -121,7 +121,7 @@ static void set_model_fields(conversion *c)
     m->function =
         config->n_labels == 1 ? DISTIL_BLOB_FUNCTION_SIGMOID : DISTIL_BLOB_FUNCTION_SOFTMAX;
     m->activation = DISTIL_BLOB_ACTIVATION_GELU;
-    m->max_tokens = config->max_positions;
+    m->max_tokens = t->max_tokens;
     m->special_count = t->special_count;
     m->provenance = c->record.text;
     c->work = (double)m->n_layers * m->dim * (4.0 * m->dim + 2.0 * m->hidden_dim);

@@ -51,7 +51,7 @@ static int compare_tokens(const hf_tokenizer *t, uint32_t a, uint32_t b)
 
 /* Add an id to the list of special tokens, which is in the order of the tokens' bytes, if its token
  * is not in it. */
-static int add_special(hf_tokenizer *t, uint32_t id, conv_error *error)
+static int add_special(hf_tokenizer *t, uint32_t id, uint32_t flags, conv_error *error)
 {
     size_t at = 0;
 
@@ -59,11 +59,12 @@ static int add_special(hf_tokenizer *t, uint32_t id, conv_error *error)
         at++;
     if (at < t->special_count && compare_tokens(t, t->specials[at].id, id) == 0)
         return 0;
-    if (t->special_count == HF_MAX_SPECIALS)
-        return conv_fail(error, "%s: expected at most %d special tokens", t->path, HF_MAX_SPECIALS);
+    if (t->special_count == DISTIL_BLOB_MAX_SPECIALS)
+        return conv_fail(error, "%s: expected at most %d special tokens", t->path,
+                         DISTIL_BLOB_MAX_SPECIALS);
     memmove(t->specials + at + 1, t->specials + at,
             (t->special_count - at) * sizeof t->specials[0]);
-    t->specials[at] = (distil_blob_special){id, DISTIL_BLOB_SPECIAL_SPECIAL};
+    t->specials[at] = (distil_blob_special){id, flags};
     t->special_count++;
     return 0;
 }
@@ -150,26 +151,36 @@ static int64_t append_token(search *s, const char *path, const char *token)
 
 /* ---- tokens that a file lists as added ------------------------------------------------------ */
 
-/* Check that a token is matched in the text exactly as it is written: none of the options that
- * change this is true in the object that describes it. */
-static int check_plain(const search *s, const hf_json *json, json_value token, const char *content)
+/* Read the options of the object that describes a token, and refuse those that need a look at the
+ * characters around the token or at the normalised text. *flags gets DISTIL_BLOB_SPECIAL_*. */
+static int read_flags(const search *s, const hf_json *json, json_value token, const char *content,
+                      uint32_t *flags)
 {
-    static const char *const plain[] = {"single_word", "lstrip", "rstrip", "normalized"};
+    static const struct {
+        const char *name;
+        uint32_t bit;
+        int refused;
+    } options[] = {{"single_word", DISTIL_BLOB_SPECIAL_SINGLE_WORD, 1},
+                   {"lstrip", DISTIL_BLOB_SPECIAL_LSTRIP, 0},
+                   {"rstrip", DISTIL_BLOB_SPECIAL_RSTRIP, 0},
+                   {"normalized", DISTIL_BLOB_SPECIAL_NORMALIZED, 1}};
 
-    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
         int flag = 0;
 
-        if (hf_json_flag(&flag, json, token, plain[i], s->f->error))
+        if (hf_json_flag(&flag, json, token, options[i].name, s->f->error))
             return -1;
-        if (flag)
+        if (flag && options[i].refused)
             return conv_fail(s->f->error, "%s: added token %.64s: expected false as %s, found true",
-                             json->path, content, plain[i]);
+                             json->path, content, options[i].name);
+        *flags |= flag ? options[i].bit : 0u;
     }
     return 0;
 }
 
-/* Add a special token with the id that a file gives it. */
-static int add_listed(search *s, const hf_json *json, const char *content, uint64_t id)
+/* Add a token with the id that a file gives it. */
+static int add_listed(search *s, const hf_json *json, const char *content, uint64_t id,
+                      uint32_t flags)
 {
     hf_tokenizer *t = s->t;
     int64_t found = find_token(t, content);
@@ -187,15 +198,15 @@ static int add_listed(search *s, const hf_json *json, const char *content, uint6
                          json->path, content, (unsigned long long)id, bytes < 64 ? (int)bytes : 64,
                          bytes ? t->tokens[id] : "");
     }
-    return add_special(t, (uint32_t)id, s->f->error);
+    return add_special(t, (uint32_t)id, flags, s->f->error);
 }
 
-/* Add a token that a file lists as an added token. It must be a special token that is matched
- * exactly as it is written. */
+/* Add a token that a file lists as an added token. */
 static int add_added_token(search *s, const hf_json *json, json_value token, uint64_t id)
 {
     json_value value;
     char *content;
+    uint32_t flags = 0;
     int special = 0;
 
     if (!hf_json_member(token, "content", &value))
@@ -204,13 +215,10 @@ static int add_added_token(search *s, const hf_json *json, json_value token, uin
     content = hf_json_text(value, json, "an added token's content", s->f->memory, s->f->error);
     if (!content || hf_json_flag(&special, json, token, "special", s->f->error))
         return -1;
-    if (!special)
-        return conv_fail(s->f->error,
-                         "%s: added token %.64s: expected special tokens only, found special false",
-                         json->path, content);
-    if (check_plain(s, json, token, content))
+    if (read_flags(s, json, token, content, &flags))
         return -1;
-    return add_listed(s, json, content, id);
+    flags |= special ? DISTIL_BLOB_SPECIAL_SPECIAL : 0u;
+    return add_listed(s, json, content, id, flags);
 }
 
 /* Parse added_tokens of tokenizer.json, an array of objects that have an id. */
@@ -286,6 +294,7 @@ static int find_named(const search *s, const char *name, json_value *value, cons
 static int add_named(search *s, const hf_json *json, json_value value, const char *name)
 {
     char *content = hf_json_text(token_content(value), json, name, s->f->memory, s->f->error);
+    uint32_t flags = DISTIL_BLOB_SPECIAL_SPECIAL;
     int64_t id;
 
     if (!content)
@@ -293,7 +302,7 @@ static int add_named(search *s, const hf_json *json, json_value value, const cha
     id = find_token(s->t, content);
     if (id >= 0 && is_special(s->t, (uint32_t)id))
         return 0; /* a list of added tokens describes it, and that one counts */
-    if (check_plain(s, json, value, content))
+    if (read_flags(s, json, value, content, &flags))
         return -1;
     if (id == NO_ID)
         id = append_token(s, json->path, content);
@@ -302,7 +311,7 @@ static int add_named(search *s, const hf_json *json, json_value value, const cha
                          "%s: special token %.64s of %s: expected a token with an embedding, found "
                          "none: the model has %u, so call resize_token_embeddings before saving it",
                          json->path, content, name, s->t->vocab_size);
-    return id < 0 ? -1 : add_special(s->t, (uint32_t)id, s->f->error);
+    return id < 0 ? -1 : add_special(s->t, (uint32_t)id, flags, s->f->error);
 }
 
 /* Add the tokens of a list, or the values of an object. */
@@ -397,7 +406,9 @@ static int find_role(search *s, int64_t *id, const struct role *role)
         *id = append_token(s, s->t->path, token);
     if (*id == NO_ID)
         return 0;
-    return *id < 0 ? -1 : add_special(s->t, (uint32_t)*id, s->f->error);
+    return *id < 0
+               ? -1
+               : add_special(s->t, (uint32_t)*id, DISTIL_BLOB_SPECIAL_SPECIAL, s->f->error);
 }
 
 /* Replace the id of a role by that of the token that tokenizer.json names for it. */
@@ -497,7 +508,7 @@ static int read_added_tokens_file(search *s)
         if (json_uint64(iter.value, &id))
             return conv_fail(f->error, "%s: expected a count as id of token %.64s", json.path,
                              token);
-        if (add_listed(s, &json, token, id))
+        if (add_listed(s, &json, token, id, DISTIL_BLOB_SPECIAL_SPECIAL))
             return -1;
     }
     return 0;

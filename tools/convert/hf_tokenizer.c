@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernels/kernels.h"
 #include "runtime/base/json.h"
 #include "runtime/base/utf8.h"
 #include "tools/convert/hf_json.h"
@@ -348,6 +349,57 @@ static int set_flags(hf_tokenizer *t, options *o, const hf_folder *f)
     return 0;
 }
 
+/* ---- limits --------------------------------------------------------------------------------- */
+
+/* Read the most tokens that transformers lets a text have: model_max_length or, from old folders,
+ * max_len. Without either, or with the huge number that stands for none, it is what the model has
+ * positions for. */
+static int set_max_tokens(hf_tokenizer *t, const hf_folder *f, uint32_t positions)
+{
+    const char *name = "model_max_length";
+    json_value value;
+    double most;
+    char found[64];
+
+    t->max_tokens = positions;
+    if (f->has_config && (hf_json_member(f->config.root, name, &value) ||
+                          hf_json_member(f->config.root, name = "max_len", &value))) {
+        if (json_double(value, &most) || most < DISTIL_BLOB_MIN_TOKENS)
+            return conv_fail(f->error, "%s: expected at least %d as %s, found %s", f->config.path,
+                             DISTIL_BLOB_MIN_TOKENS, name, hf_json_excerpt(found, value));
+        if (most < positions)
+            t->max_tokens = (uint32_t)most;
+    }
+    if (t->max_tokens > DISTIL_ATTENTION_MAX_ROWS)
+        return conv_fail(f->error,
+                         "%s: expected texts of at most %d tokens, found max_position_embeddings "
+                         "%u: to cut longer texts, write \"model_max_length\": %d in its "
+                         "tokenizer_config.json",
+                         f->directory, DISTIL_ATTENTION_MAX_ROWS, positions,
+                         DISTIL_ATTENTION_MAX_ROWS);
+    return 0;
+}
+
+/* Read which end of a text that is too long is cut off: tokenizer_config.json says so, else the
+ * section truncation of tokenizer.json. Read, too, whether special tokens in a text are text. */
+static int set_text_flags(hf_tokenizer *t, const hf_folder *f)
+{
+    json_value side, section;
+    int split = 0;
+
+    if (f->has_config && hf_json_flag(&split, &f->config, f->config.root, "split_special_tokens",
+                                      f->error))
+        return -1;
+    t->flags |= split ? DISTIL_BLOB_TOK_SPLIT_SPECIALS : 0u;
+    if (!(f->has_config && hf_json_member(f->config.root, "truncation_side", &side)) &&
+        !(f->has_model && hf_json_member(f->model.root, "truncation", &section) &&
+          hf_json_member(section, "direction", &side)))
+        return 0;
+    if (json_string_is(side, "left") || json_string_is(side, "Left"))
+        t->flags |= DISTIL_BLOB_TOK_TRUNCATE_LEFT;
+    return 0;
+}
+
 /* ---- folder --------------------------------------------------------------------------------- */
 
 /* Read a file if it exists, which sets *has. Returns 0, or -1 with the error filled. */
@@ -451,9 +503,11 @@ int hf_tokenizer_read(hf_tokenizer *tokenizer, const char *directory, const hf_c
     memset(tokenizer, 0, sizeof *tokenizer);
     tokenizer->vocab_size = vocab_size;
     tokenizer->max_word_chars = 100;
+    tokenizer->specials =
+        conv_new(memory, DISTIL_BLOB_MAX_SPECIALS, sizeof tokenizer->specials[0], error);
     tokenizer->tokens = conv_new(memory, vocab_size, sizeof tokenizer->tokens[0], error);
     tokenizer->token_bytes = conv_new(memory, vocab_size, sizeof tokenizer->token_bytes[0], error);
-    if (!tokenizer->tokens || !tokenizer->token_bytes)
+    if (!tokenizer->specials || !tokenizer->tokens || !tokenizer->token_bytes)
         return -1;
     for (uint32_t id = 0; id < vocab_size; id++)
         tokenizer->tokens[id] = "";
@@ -462,7 +516,8 @@ int hf_tokenizer_read(hf_tokenizer *tokenizer, const char *directory, const hf_c
         open_json(&f.map, &f.has_map, &f, "special_tokens_map.json"))
         return -1;
     if (check_tokenizer_files(&f) || set_rules(&f, config) || read_vocabulary(tokenizer, &o, &f) ||
-        set_flags(tokenizer, &o, &f))
+        set_flags(tokenizer, &o, &f) ||
+        set_max_tokens(tokenizer, &f, config->max_positions) || set_text_flags(tokenizer, &f))
         return -1;
     return hf_specials_find(tokenizer, &f);
 }

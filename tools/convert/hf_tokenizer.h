@@ -20,9 +20,6 @@
 #include "tools/convert/hf_config.h"
 #include "tools/convert/source_record.h"
 
-/* The most special tokens of a checkpoint. */
-enum { HF_MAX_SPECIALS = 64 };
-
 typedef struct hf_tokenizer {
     const char *path;    /* path of the vocabulary, for messages */
     const char **tokens; /* (vocab_size) the token of each id; an id without one has 0 bytes */
@@ -32,7 +29,8 @@ typedef struct hf_tokenizer {
     uint32_t flags;      /* DISTIL_BLOB_TOK_* */
     uint32_t max_word_chars;
     uint32_t pad_id, unk_id, cls_id, sep_id, mask_id;
-    distil_blob_special specials[HF_MAX_SPECIALS]; /* in ascending order of bytes */
+    uint32_t max_tokens; /* the most tokens of a text, [CLS] and [SEP] included */
+    distil_blob_special *specials; /* (special_count) in ascending order of bytes */
     size_t special_count;
 } hf_tokenizer;
 

@@ -331,10 +331,48 @@ def added_special_beyond(f): added_decoder(f, "[NEW]"); added_decoder(f, "<e2>")
 def no_added_word(f): added_decoder(f, "covid19")
 
 
-def no_added_ordinary(f): added_decoder(f, "<user>", special=False)
+@both
+def added_ordinary(f): added_decoder(f, "<user>", special=False)
 
 
-def no_added_lstrip(f): added_decoder(f, "<user>", lstrip=True)
+@both
+def added_strips(f):
+    added_decoder(f, "<user>", lstrip=True); added_decoder(f, "[NEW]", rstrip=True, special=False)
+
+
+@both
+def split_special(f): f.set(split_special_tokens=True); added_decoder(f, "<user>", special=False)
+
+
+@both
+def many_special(f):
+    for i in range(5, 85):
+        added_decoder(f, vocabulary()[i])
+
+
+@both
+def cut_end(f): f.set(model_max_length=6)
+
+
+@both
+def cut_beginning(f): f.set(model_max_length=6, truncation_side="left")
+
+
+@both
+def cut_beginning_json(f):
+    f.set(model_max_length=7)
+    f.tok(truncation={"direction": "Left", "max_length": 9, "strategy": "LongestFirst", "stride": 0})
+
+
+@both
+def cut_old_name(f): f.set(model_max_length=None, max_len=5)
+
+
+@variant
+def cut_least(f): f.set(model_max_length=2)
+
+
+def no_room_for_text(f): f.set(model_max_length=1)
 
 
 def no_added_normalized(f): added_decoder(f, "<user>", normalized=True)
@@ -343,7 +381,8 @@ def no_added_normalized(f): added_decoder(f, "<user>", normalized=True)
 def no_added_single_word(f): added_decoder(f, "<user>", single_word=True)
 
 
-def no_mask_lstrip(f):
+@both
+def mask_lstrip(f):
     f.set(mask_token={"content": "[MASK]", "lstrip": True, "rstrip": False, "single_word": False,
                       "normalized": False})
     f.only_vocab()
@@ -455,8 +494,8 @@ def no_fp16_file(f): (f.path / "model.safetensors").rename(f.path / "model.fp16.
 def no_tokenizer(f): f.drop("tokenizer.json", "tokenizer_config.json")
 
 
-for refused in (no_other_gamma, no_added_word, no_added_ordinary, no_added_lstrip, no_added_normalized,
-                no_added_single_word, no_mask_lstrip, no_added_file, no_twice_in_vocab, no_other_normalizer_v4, no_other_normalizer_backend, no_other_pre_tokenizer_v4, no_dirty_v4,
+for refused in (no_other_gamma, no_added_word, no_room_for_text, no_added_normalized,
+                no_added_single_word, no_added_file, no_twice_in_vocab, no_other_normalizer_v4, no_other_normalizer_backend, no_other_pre_tokenizer_v4, no_dirty_v4,
                 no_dirty_backend, no_unframed_v4, no_unframed_backend, no_byte_level, no_roberta_processing,
                 no_label_gap, no_kind_at_all, no_fp16_file, no_tokenizer):
     VARIANTS[refused.__name__] = refused
@@ -543,9 +582,10 @@ def answer(out: pathlib.Path):
             else:
                 (out / "ids" / name).write_text(text)
                 known[text] = name
-            if name == "saved" or (out / name / "model.safetensors").exists():
+            if name == "saved" or name.startswith("cut_") or (out / name / "model.safetensors").exists():
                 model = AutoModelForSequenceClassification.from_pretrained(path, dtype=torch.float32).eval()
                 with torch.no_grad():
+                        ids = [tokenizer(text, truncation=True)["input_ids"] for text in TEXTS]
                     logits = [model(torch.tensor([x])).logits[0].tolist() for x in ids]
                 (out / "logits" / name).write_text(
                     "".join(" ".join(f"{v:.4f}" for v in x) + "\n" for x in logits))
