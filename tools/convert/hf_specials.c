@@ -406,9 +406,8 @@ static int find_role(search *s, int64_t *id, const struct role *role)
         *id = append_token(s, s->t->path, token);
     if (*id == NO_ID)
         return 0;
-    return *id < 0
-               ? -1
-               : add_special(s->t, (uint32_t)*id, DISTIL_BLOB_SPECIAL_SPECIAL, s->f->error);
+    return *id < 0 ? -1
+                   : add_special(s->t, (uint32_t)*id, DISTIL_BLOB_SPECIAL_SPECIAL, s->f->error);
 }
 
 /* Replace the id of a role by that of the token that tokenizer.json names for it. */

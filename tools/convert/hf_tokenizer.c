@@ -387,8 +387,8 @@ static int set_text_flags(hf_tokenizer *t, const hf_folder *f)
     json_value side, section;
     int split = 0;
 
-    if (f->has_config && hf_json_flag(&split, &f->config, f->config.root, "split_special_tokens",
-                                      f->error))
+    if (f->has_config &&
+        hf_json_flag(&split, &f->config, f->config.root, "split_special_tokens", f->error))
         return -1;
     t->flags |= split ? DISTIL_BLOB_TOK_SPLIT_SPECIALS : 0u;
     if (!(f->has_config && hf_json_member(f->config.root, "truncation_side", &side)) &&
@@ -516,8 +516,8 @@ int hf_tokenizer_read(hf_tokenizer *tokenizer, const char *directory, const hf_c
         open_json(&f.map, &f.has_map, &f, "special_tokens_map.json"))
         return -1;
     if (check_tokenizer_files(&f) || set_rules(&f, config) || read_vocabulary(tokenizer, &o, &f) ||
-        set_flags(tokenizer, &o, &f) ||
-        set_max_tokens(tokenizer, &f, config->max_positions) || set_text_flags(tokenizer, &f))
+        set_flags(tokenizer, &o, &f) || set_max_tokens(tokenizer, &f, config->max_positions) ||
+        set_text_flags(tokenizer, &f))
         return -1;
     return hf_specials_find(tokenizer, &f);
 }

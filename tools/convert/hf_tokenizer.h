@@ -29,7 +29,7 @@ typedef struct hf_tokenizer {
     uint32_t flags;      /* DISTIL_BLOB_TOK_* */
     uint32_t max_word_chars;
     uint32_t pad_id, unk_id, cls_id, sep_id, mask_id;
-    uint32_t max_tokens; /* the most tokens of a text, [CLS] and [SEP] included */
+    uint32_t max_tokens;           /* the most tokens of a text, [CLS] and [SEP] included */
     distil_blob_special *specials; /* (special_count) in ascending order of bytes */
     size_t special_count;
 } hf_tokenizer;

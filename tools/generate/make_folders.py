@@ -383,7 +383,7 @@ def no_added_single_word(f): added_decoder(f, "<user>", single_word=True)
 
 @both
 def mask_lstrip(f):
-    f.set(mask_token={"content": "[MASK]", "lstrip": True, "rstrip": False, "single_word": False,
+    f.set(mask_token={"__type": "AddedToken", "content": "[MASK]", "lstrip": True, "rstrip": False, "single_word": False,
                       "normalized": False})
     f.only_vocab()
 
@@ -585,7 +585,7 @@ def answer(out: pathlib.Path):
             if name == "saved" or name.startswith("cut_") or (out / name / "model.safetensors").exists():
                 model = AutoModelForSequenceClassification.from_pretrained(path, dtype=torch.float32).eval()
                 with torch.no_grad():
-                        ids = [tokenizer(text, truncation=True)["input_ids"] for text in TEXTS]
+                    ids = [tokenizer(text, truncation=True)["input_ids"] for text in TEXTS]
                     logits = [model(torch.tensor([x])).logits[0].tolist() for x in ids]
                 (out / "logits" / name).write_text(
                     "".join(" ".join(f"{v:.4f}" for v in x) + "\n" for x in logits))
