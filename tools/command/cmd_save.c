@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tools/command/cmd_message.h"
@@ -88,6 +89,22 @@ static int read_state(cmd_save *save)
     return 0;
 }
 
+/* Lock standard output. A process that was killed keeps its lock for a moment, until the kernel has
+ * taken it down, so a lock is tried for three seconds. Returns 0, or -1. */
+static int lock_output(void)
+{
+    const struct timespec pause = {0, 50000000};
+
+    for (int tries = 0; tries < 60; tries++) {
+        if (flock(STDOUT_FILENO, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return 0; /* a file system without locks */
+        (void)nanosleep(&pause, NULL);
+    }
+    return -1;
+}
+
 /* Open FILE.partial as standard output, and lock it. */
 static int open_partial(cmd_save *save)
 {
@@ -102,7 +119,7 @@ static int open_partial(cmd_save *save)
     }
     if (code < 0)
         return fail(save->partial, "cannot open");
-    if (flock(STDOUT_FILENO, LOCK_EX | LOCK_NB) != 0) {
+    if (lock_output() != 0) {
         cmd_error("%s: another process is writing this file", save->partial);
         return -1;
     }

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the Python package. tests/python/test_python.sh unpacks the wheel and runs this.
+
+    check_python.py BLOB COMMAND ROOT
+
+COMMAND is the program distil, whose answers must be the same. The last line is the sum in the form
+that tests/run.sh reads.
+"""
+
+import json
+import multiprocessing
+import os
+import pathlib
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import distil
+
+BLOB, COMMAND, ROOT = sys.argv[1:4] if len(sys.argv) > 3 else ("", "", "")
+FULL = bool(os.environ.get("DISTIL_TEST_FULL"))
+WORDS = "a gorgeous witty movie that is never dull but not quite good 12.5 Ça va?".split()
+TEXTS = [" ".join(WORDS[(5 * i + k * k) % len(WORDS)] for k in range(7 * i % 19))
+         for i in range(300)]
+
+
+def numpy_or_none():
+    try:
+        import numpy
+    except ImportError:
+        return None
+    return numpy
+
+
+def classify_in_process(model):
+    """The work of a child process; the model was pickled, or inherited by a fork."""
+    return list(model.classify(TEXTS[:20]).scores)
+
+
+class PythonTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.model = distil.Model(BLOB)
+        answers = subprocess.run([COMMAND, "classify", "--jsonl", "-m", BLOB], check=True,
+                                 input="\n".join(TEXTS) + "\n", stdout=subprocess.PIPE,
+                                 encoding="utf-8").stdout
+        cls.answers = [json.loads(line) for line in answers.splitlines()]
+        cls.scores = ["%.9g" % answer["score"] for answer in cls.answers]
+
+    def require_scores(self, scores, expected=None):
+        expected = self.scores if expected is None else expected
+        self.assertEqual(["%.9g" % score for score in scores], expected[: len(scores)])
+
+    def test_classify(self):
+        result = self.model.classify(TEXTS)
+        self.assertEqual(result.labels, [answer["label"] for answer in self.answers])
+        self.assertEqual(len(result.scores), len(TEXTS))
+        self.require_scores(result.scores)
+        self.assertEqual(self.model.classify([]), ([], []))
+        self.require_scores(self.model.classify(iter(TEXTS)).scores)
+
+    def test_logits(self):
+        rows = self.model.logits(TEXTS)
+        self.assertEqual(len(rows), len(TEXTS))
+        for row, answer in zip(rows, self.answers):
+            self.assertEqual(["%.9g" % x for x in row], ["%.9g" % x for x in answer["logits"]])
+        if numpy_or_none():
+            self.assertEqual((rows.shape, str(rows.dtype)), ((len(TEXTS), 2), "float32"))
+            self.assertEqual(self.model.logits([]).shape, (0, 2))
+
+    def test_logits_without_numpy(self):
+        code = ("import sys; sys.modules['numpy'] = None; import distil; "
+                "print(distil.Model(sys.argv[1]).logits(['good', 'bad']))")
+        out = subprocess.run([sys.executable, "-c", code, BLOB], check=True,
+                             stdout=subprocess.PIPE, encoding="utf-8").stdout
+        rows = json.loads(out)
+        self.assertEqual([len(row) for row in rows], [2, 2])
+        self.assertEqual(rows, [[float(x) for x in row] for row in
+                                self.model.logits(["good", "bad"])])
+
+    def compare(self, mine, other, tolerance):
+        self.assertIs(type(mine), type(other))
+        if isinstance(mine, list):
+            self.assertEqual(len(mine), len(other))
+            for a, b in zip(mine, other):
+                self.compare(a, b, tolerance)
+        else:
+            self.assertEqual((list(mine), mine["label"]), (list(other), other["label"]))
+            self.assertIs(type(mine["score"]), float)
+            self.assertAlmostEqual(mine["score"], other["score"], delta=tolerance)
+
+    def test_pipeline(self):
+        path = pathlib.Path(ROOT) / "tests/data/python/pipeline.json"
+        cases = json.loads(path.read_text(encoding="utf-8"))
+        self.assertGreater(len(cases), 10)
+        for case in cases:
+            with self.subTest(str(case["arguments"])):
+                logits = case["arguments"].get("function_to_apply") == "none"
+                mine = self.model(**case["arguments"])
+                # 8-bit weights move logits of the development set by a tenth and less.
+                self.compare(mine, case["result"], 0.3 if logits else 0.05)
+        with self.assertRaises(ValueError):
+            self.model("good", function_to_apply="other")
+
+    def test_tokenize(self):
+        texts = ["good", "a\0b", "[SEP] is special", "\u6620\u753b!", "a" * 300, "\ud800", b"\xff x"]
+        for text in texts:
+            raw = text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+            if "\ud800" in str(text):
+                raw = "\ufffd".encode()
+            if b"\0" in raw:
+                raw = raw.replace(b"\0", b"")  # the model's tokenizer drops NUL
+            for extra, model in (([], self.model), (
+                    ["--split-special-tokens"], distil.Model(BLOB, split_special_tokens=True))):
+                out = subprocess.run([COMMAND, "tokenize", "-m", BLOB, *extra, "--", raw],
+                                     check=True, stdout=subprocess.PIPE).stdout
+                self.assertEqual(model.tokenize(text), [int(x) for x in out.split()])
+
+    def test_types(self):
+        for wrong in (["good", None], [1], "a single text"):
+            with self.assertRaises(TypeError):
+                self.model.classify(wrong)
+        self.assertEqual(self.model([b"good"]), self.model(["good"]))
+
+    def test_errors(self):
+        with self.assertRaises(distil.DistilError) as caught:
+            distil.Model("/nonexistent.distil")
+        self.assertEqual(caught.exception.status, 10)
+        self.assertIn("/nonexistent.distil", str(caught.exception))
+        again = pickle.loads(pickle.dumps(caught.exception))
+        self.assertEqual((again.status, str(again)), (10, str(caught.exception)))
+        with self.assertRaises(distil.DistilError):
+            distil.Model(COMMAND)  # a file that is no blob
+        for options in ({"isa": "mmx"}, {"verify": "md5"}):
+            with self.assertRaises(ValueError):
+                distil.Model(BLOB, **options)
+
+    def test_levels(self):
+        model = distil.Model(BLOB, isa="scalar", verify="sha256")
+        self.assertEqual(model.isa, "scalar")
+        self.assertEqual(model.labels, ["NEGATIVE", "POSITIVE"])
+        self.require_scores(model.classify(TEXTS[:10]).scores)
+
+    def test_close(self):
+        with distil.Model(BLOB) as model:
+            model.classify(["good"])
+        for call in (lambda: model("good"), lambda: model.classify(["good"]),
+                     lambda: model.tokenize("good")):
+            with self.assertRaises(ValueError):
+                call()
+        model.close()
+
+    def test_close_in_use(self):
+        model = distil.Model(BLOB)
+        ends = []
+
+        def work():
+            try:
+                while True:
+                    self.require_scores(model.classify(TEXTS[:8]).scores)
+            except ValueError as error:
+                ends.append(str(error))
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        model.close()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(ends, ["the model is closed"] * 3)
+
+    def test_threads(self):
+        calls = 100_000 // 8 if FULL else 60
+        wrong = []
+
+        def work(number):
+            for i in range(calls):
+                k = (number * 37 + i * 11) % len(TEXTS)
+                result = self.model.classify([TEXTS[k]])
+                if "%.9g" % result.scores[0] != self.scores[k]:
+                    wrong.append(k)
+
+        threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+        self.assertLessEqual(len(self.model._engine.idle), 8)
+
+    def test_pickle(self):
+        model = distil.Model(BLOB, isa="scalar", split_special_tokens=True)
+        again = pickle.loads(pickle.dumps(model))
+        self.assertEqual((again.isa, again.path), ("scalar", model.path))
+        self.assertEqual(again.tokenize("[SEP]"), model.tokenize("[SEP]"))
+
+    def test_processes(self):
+        for method in ("fork", "forkserver", "spawn"):
+            with self.subTest(method), multiprocessing.get_context(method).Pool(2) as pool:
+                for scores in pool.map(classify_in_process, [self.model] * 4):
+                    self.require_scores(scores)
+
+    def test_fork_during_calls(self):
+        stop = threading.Event()
+
+        def work():
+            while not stop.is_set():
+                self.model.classify(TEXTS[:16])
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        statuses = []
+        for _ in range(10):
+            time.sleep(0.01)
+            child = os.fork()
+            if child == 0:
+                signal.alarm(60)
+                scores = ["%.9g" % x for x in classify_in_process(self.model)]
+                os._exit(0 if scores == self.scores[:20] else 1)
+            statuses.append(os.waitpid(child, 0)[1])
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(statuses, [0] * 10)
+
+    def test_interrupt(self):
+        timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+        sent = time.monotonic() + 0.5
+        timer.start()
+        with self.assertRaises(KeyboardInterrupt):
+            self.model.classify(TEXTS * 1000)
+        # A piece takes a third of a second here; the bound leaves room for a busy machine.
+        self.assertLess(time.monotonic() - sent, 10)
+        self.require_scores(self.model.classify(TEXTS[:3]).scores)
+
+    def test_exit(self):
+        code = ("import distil, sys, threading, time\n"
+                "model = distil.Model(sys.argv[1])\n"
+                "def work():\n"
+                "    while True: model.classify(['good'] * 50)\n"
+                "for _ in range(3): threading.Thread(target=work, daemon=True).start()\n"
+                "time.sleep(0.3)\n")
+        for _ in range(3):
+            done = subprocess.run([sys.executable, "-c", code, BLOB], stderr=subprocess.PIPE)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+    def test_arrow(self):
+        try:
+            import pyarrow as pa
+        except ImportError:
+            self.skipTest("no pyarrow")
+        texts = ["x", None, "", "Ça va?", None, *TEXTS]
+        wanted = self.model.classify([text for text in texts if text is not None])
+        scores = iter(wanted.scores)
+        expected = [None if text is None else next(scores) for text in texts]
+        for kind in (pa.string(), pa.large_string()):
+            array = pa.array(texts, kind)
+            for begin, end in ((0, len(texts)), (1, 5), (3, 290), (4, 4)):
+                result = self.model.classify_arrow(array[begin:end])
+                self.assertEqual(result.field("score").to_pylist(), expected[begin:end])
+                self.assertEqual([row is None for row in result.to_pylist()],
+                                 [text is None for text in texts[begin:end]])
+            chunked = pa.chunked_array([array[:7], array[7:7], array[7:]])
+            self.assertEqual([row and row["score"] for row in
+                              self.model.classify_arrow(chunked).to_pylist()], expected)
+        self.assertEqual(len(self.model.classify_arrow(pa.chunked_array([], pa.string()))), 0)
+        with self.assertRaises(TypeError):
+            self.model.classify_arrow(pa.array([1, 2]))
+
+
+def main():
+    result = unittest.main(argv=sys.argv[:1], exit=False).result
+    skipped = len(result.skipped)
+    bad = len(result.failures) + len(result.errors)
+    for test, reason in result.skipped:
+        print(f"skip {test.id().rsplit('.', 1)[-1]}: {reason}")
+    print(f"test_python: {result.testsRun - bad - skipped} passed, {bad} failed, {skipped} skipped")
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main()
