@@ -317,6 +317,15 @@ package: all
 	    $(PACKAGE) | gzip -9n >$(BUILD)/$(PACKAGE).tar.gz
 	$(SAY) "  TAR   $(BUILD)/$(PACKAGE).tar.gz"
 
+# ---- Python ----
+.PHONY: wheel
+WHEEL_LIB ?= $(SHARED)
+## wheel: pack the Python package with libdistil.so (or WHEEL_LIB=FILE) as build/distil-....whl
+wheel: $(WHEEL_LIB)
+	$(Q)$(STRIP) --strip-unneeded -o $(BUILD)/wheel.so $(WHEEL_LIB)
+	$(Q)rm -f $(BUILD)/distil-*.whl
+	$(Q)python3 runtime/python/make_wheel.py $(BUILD)/wheel.so $(VERSION) $(BUILD)
+
 include tests/tests.mk
 include bench/bench.mk
 include tools/image/image.mk

@@ -221,7 +221,9 @@ class Model:
 
         def array(begin: int, end: int) -> ctypes.Array[Any]:
             piece = encoded[begin:end]
-            return (_library.Text * len(piece))(*[(text, len(text)) for text in piece])
+            kind: Any = _library.Text * len(piece)
+            texts: ctypes.Array[Any] = kind(*[(text, len(text)) for text in piece])
+            return texts
 
         self._engine.run(array, len(encoded), self._flags, read)
 

@@ -23,7 +23,7 @@ def _addresses(array: Any, wide: bool) -> list[tuple[int, int]]:
 
 
 def _classify_array(engine: Engine, labels: list[str], array: Any, flags: int) -> Any:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
 
     if not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         raise TypeError(
@@ -37,7 +37,9 @@ def _classify_array(engine: Engine, labels: list[str], array: Any, flags: int) -
     done = 0
 
     def texts(begin: int, end: int) -> ctypes.Array[Any]:
-        return (TextAt * (end - begin))(*[where[i] for i in rows[begin:end]])
+        kind: Any = TextAt * (end - begin)
+        piece: ctypes.Array[Any] = kind(*[where[i] for i in rows[begin:end]])
+        return piece
 
     def read(context: Context, count: int) -> None:
         nonlocal done
@@ -56,7 +58,7 @@ def _classify_array(engine: Engine, labels: list[str], array: Any, flags: int) -
 
 
 def classify_arrow(engine: Engine, labels: list[str], array: Any, flags: int) -> Any:
-    import pyarrow as pa
+    import pyarrow as pa  # type: ignore[import-untyped, unused-ignore]
 
     if not isinstance(array, pa.ChunkedArray):
         return _classify_array(engine, labels, array, flags)

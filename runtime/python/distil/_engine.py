@@ -40,7 +40,8 @@ class Context:
         self.probabilities = (ctypes.c_float * (MAX_ROWS * n_labels))()
         logits = ctypes.addressof(self.logits)
         probabilities = ctypes.addressof(self.probabilities)
-        self.scores = (Scores * MAX_ROWS)(
+        scores: Any = Scores * MAX_ROWS
+        self.scores: ctypes.Array[Any] = scores(
             *((logits + 4 * i, probabilities + 4 * i)
               for i in range(0, MAX_ROWS * n_labels, n_labels))
         )

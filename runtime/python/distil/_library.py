@@ -67,6 +67,7 @@ class Info(ctypes.Structure):
         ("blob_bytes", ctypes.c_size_t),
         ("isa", ctypes.c_int),
         ("sha256", ctypes.c_uint8 * 32),
+        ("reserved", ctypes.c_uint8 * 256),  # room for fields that a later library may append
     ]
 
 
