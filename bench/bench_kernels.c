@@ -37,7 +37,8 @@ enum { MAX_SAMPLES = 201, MIN_SAMPLES = 5, SCALAR_MAX_ROWS = 32 };
 
 static const double sample_ns = 200e3; /* A sample of a kernel repeats the call for this time. */
 static const double probe_ns = 50e3;   /* A sample of a ceiling runs for this time. */
-static const double read_bytes = 1e6;  /* A sample of reading reads at least so many bytes. */
+/* The least number of bytes that one timed sample of memory reading covers. */
+static const double read_bytes = 1e6;
 
 typedef struct bench {
     const char *filter;
@@ -480,8 +481,7 @@ static void print_head(const bench *b, int cpu)
 {
     printf("%s, CPU %d, best level %s; rates are 10^9 multiply-adds (qgemm, attention, dense)\n"
            "or elements a second by the median",
-           b->cpu.brand, cpu,
-           distil_level_name(distil_cpuid_best(&b->cpu, DISTIL_LEVEL_BEST)));
+           b->cpu.brand, cpu, distil_level_name(distil_cpuid_best(&b->cpu, DISTIL_LEVEL_BEST)));
     if (b->ring != NULL)
         printf("; cold: weights from %zu MB of memory; read: GB/s\n"
                "of reading those weights alone",

@@ -342,7 +342,8 @@ static int parse(settings *s, int argc, char **argv)
     return i;
 }
 
-/* Whether each argument is a number of tokens from 1 to `most`. Prints the first that is not. */
+/* Returns 1 if each argument is a number of tokens from 1 to `most`. Otherwise prints the first one
+ * that is not, and returns 0. */
 static int lengths_fit(const char *const *lengths, size_t most)
 {
     for (; *lengths != NULL; lengths++) {

@@ -112,7 +112,7 @@ static inline size_t distil_tile_first(size_t rows, size_t tile_rows, size_t til
     return tile * base + (tile < higher ? tile : higher);
 }
 
-/* What qgemm does to a sum when it is complete. */
+/* The epilogue: what qgemm does to a complete sum before it stores the result. */
 typedef enum distil_epilogue {
     DISTIL_EPILOGUE_BIAS = 0, /* y = fma((float)sum, scale_a * scale_w, bias) */
     DISTIL_EPILOGUE_GELU = 1  /* gelu(y), see poly.h */

@@ -8,7 +8,9 @@
 #define QGEMM distil_qgemm_avx2
 enum {
     TILE_ROWS = DISTIL_TILE_ROWS_avx2,
-    MANY_TILES = 4 /* With so many tiles in a block, one prefetched line in four quads is enough. */
+    /* With this many tiles or more in a block, prefetching one cache line in every four quads is
+     * enough. */
+    MANY_TILES = 4
 };
 
 #include "kernels/qgemm_avx2.inc"

@@ -3,8 +3,9 @@
  * int8 matrix product, AVX-512 VNNI: contract in kernels.h. The loops around the inner loops are in
  * qgemm_avx512.inc and qgemm.inc.
  *
- * vpdpbusd adds four products of u8 and int8 to an int32 lane exactly, so the lane group does not
- * matter here; only the order of the quads does. The tile has up to 12 rows x 32 columns, which are
+ * vpdpbusd adds four products of u8 and int8 to an int32 lane exactly. So this file ignores lane
+ * groups, which say at other levels how many products may be added in 16 bits; it only needs the
+ * order in which the quads are stored. The tile has up to 12 rows x 32 columns, which are
  * both panels of a pair: 24 accumulators, 2 registers of weights and 1 broadcast of activations are
  * 27 of 32 registers. One quad of a full tile takes 24 vpdpbusd on two ports, 12 cycles, beside 14
  * loads and 1 or 5 prefetches on two or three ports. So the multipliers are the bound, 128
@@ -12,8 +13,10 @@
  *
  * One or two rows are limited by reading the weights. They use stream_rows, which multiplies one
  * panel after the other, because memory is fastest at a single stream in the order of addresses.
- * They have too few accumulators to hide the latency of vpdpbusd (5 cycles on two ports need 10),
- * so the quads are added to 8 or 4 sets of accumulators in turn, which are added up at the end.
+ * One accumulator for each row would make every vpdpbusd wait 5 cycles for the one before. So the
+ * quads are added in turn to 8 sets of accumulators for one row, or 4 for two rows, and the sets are
+ * added up at the end. Two ports would need 10 accumulators to be always busy, but 8 are enough,
+ * because the instructions wait for memory anyway.
  */
 #include "kernels/kernels.h"
 

@@ -36,7 +36,8 @@ typedef struct config {
     int expect_sha256;    /* 1: DISTIL_MODEL_SHA256 is set, and model_sha256 is its value. */
     uint8_t model_sha256[32];
     const char *model_version; /* MODEL_VERSION. NULL: the first 12 digits of the blob's hash. */
-    /* DISTIL_MAX_CHARS: so many code points of a text are classified. The default is 512. */
+    /* DISTIL_MAX_CHARS: the number of code points of a text that are classified. The default is
+     * 512. */
     size_t max_chars;
     /* DISTIL_NEUTRAL_THRESHOLD: a lower score is neutral; 0 to 1, by default 0.6. */
     float neutral_threshold;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory of a loop, and the path of an event from the Runtime API through the handler and
- * back. */
+/* Allocates the memory of a loop, and carries each event from the Runtime API through the handler
+ * and back. */
 #include "lambda/loop.h"
 
 #include <stdio.h>

@@ -41,7 +41,7 @@ typedef struct process {
     config config;
     stop stop;
     served_model model;
-    loop *loops; /* There are config.concurrency of them. */
+    loop *loops; /* An array of config.concurrency loops. */
     /* The type of the init error if the current stage of the start fails. */
     const char *error_type;
     int64_t begin_ns; /* The time of clock_now_ns when main began. */

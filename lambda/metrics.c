@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines in CloudWatch's Embedded Metric Format. */
+/* Collects metrics and writes them as lines in CloudWatch's Embedded Metric Format. */
 #include "lambda/metrics.h"
 
 #include <assert.h>
@@ -11,7 +11,7 @@
 
 static const struct {
     const char *name, *unit;
-    int count; /* 1: the values of the metric are added up. */
+    int count; /* 1: the unit is "Count", so metrics_add adds the values up. */
 } known[METRIC_COUNT] = {
 #define METRIC(id, name, unit) {name, unit, sizeof(unit) == sizeof "Count"},
     METRICS(METRIC)

@@ -14,7 +14,9 @@
 
 #include "lambda/log.h"
 
-/* The arguments are METRIC(identifier, name, unit). */
+/* The arguments are METRIC(identifier, name, unit). The unit decides what metrics_add does: values
+ * of the unit "Count" are added up to one number, and of any other unit each value is kept, up to
+ * METRICS_MAX_VALUES in a line. */
 #define METRICS(METRIC)                                                                            \
     METRIC(MODEL_LOAD_TIME, "ModelLoadTimeMs", "Milliseconds")                                     \
     METRIC(INFERENCE_LATENCY, "InferenceLatencyMs", "Milliseconds")                                \
@@ -40,7 +42,7 @@ typedef enum metric {
 } metric;
 
 enum {
-    /* One line holds at most so many values of a metric: the format does not allow more. */
+    /* The most values of one metric in one line, which the Embedded Metric Format limits. */
     METRICS_MAX_VALUES = 100,
     METRICS_LINE_BYTES = 16384
 };
@@ -54,7 +56,8 @@ typedef struct metric_values {
 typedef struct metrics {
     metric_values of[METRIC_COUNT];
     const char *environment; /* The value of the dimension Environment. */
-    /* Only its file descriptor is used. The log level does not apply to metrics. */
+    /* Where the lines are written. Metrics use the sink's file descriptor only; its log level does
+     * not apply to them. */
     const log_sink *sink;
     char line[METRICS_LINE_BYTES];
 } metrics;

@@ -23,7 +23,8 @@
 #endif
 
 enum {
-    PROBE_BYTES = 64 << 10,  /* Read-ahead of the kernel brings in at least so much. */
+    /* The distance of the probes: the kernel's read-ahead brings in at least this many bytes. */
+    PROBE_BYTES = 64 << 10,
     PIECE_BYTES = 128 << 10, /* The size of one read. */
     SLOW_NS = 100000         /* Reading a page that is in the cache takes less time than this. */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What keeps the function from starting, told to everybody who needs to know. */
+/* Reports a failed start in the log, as a metric, and to the Runtime API. */
 #ifndef DISTIL_LAMBDA_START_ERROR_H
 #define DISTIL_LAMBDA_START_ERROR_H
 

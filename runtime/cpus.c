@@ -221,10 +221,11 @@ static void unescape(char *text)
 }
 
 typedef struct mount {
-    char *root;          /* the directory of the hierarchy that is mounted */
-    char *point;         /* the directory where it is mounted */
-    const char *type;    /* "cgroup2" or "cgroup", among others */
-    const char *options; /* of the file system; in cgroup v1 they name the controllers */
+    char *root;       /* the directory of the hierarchy that is mounted */
+    char *point;      /* the directory where it is mounted */
+    const char *type; /* "cgroup2" or "cgroup", among others */
+    /* the options of the file system; in cgroup v1 they name the controllers */
+    const char *options;
 } mount;
 
 /* Splits a line of mountinfo in place: "ID PARENT DEVICE ROOT POINT OPTIONS [TAG...] - TYPE SOURCE

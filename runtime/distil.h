@@ -30,7 +30,8 @@
  * Errors
  *
  * Functions that can fail return a distil_status, which the caller must check. After an error all
- * outputs are untouched, except that *error is filled where the caller passes one. A malformed blob
+ * outputs are untouched, except that *error is filled where the caller passes one, and that
+ * distil_classify_batch may have filled the results of its first texts. A malformed blob
  * or text gives a status and never a crash. One error cannot be turned into a status: if another
  * process truncates the file of an open blob, reading the mapping raises SIGBUS. To replace a blob,
  * write a new file and rename it over the old one.
@@ -423,8 +424,9 @@ DISTIL_CHECKED distil_status distil_classify(distil_context *context, distil_res
  * texts     (count); count may be 0
  * flags     as for distil_tokenize
  *
- * Fails with DISTIL_BAD_ARGUMENT, and then no output is touched, or with DISTIL_NOT_FINITE, and
- * then the outputs of the texts before the pass that failed are valid and the others are untouched.
+ * The library runs a large batch as several forward passes, each over the next texts. Fails with
+ * DISTIL_BAD_ARGUMENT, and then no output is touched, or with DISTIL_NOT_FINITE. Then the outputs of
+ * the texts of all passes before the one that failed are valid, and the others are untouched.
  */
 DISTIL_CHECKED distil_status distil_classify_batch(distil_context *context, distil_result *results,
                                                    const distil_scores *scores,

@@ -74,7 +74,7 @@ static size_t first_of_block(const pass *p, size_t block)
     return block < p->blocks ? (p->rows * block / p->blocks + 1) & ~(size_t)1 : p->rows;
 }
 
-/* One block, which `thread` computes alone. */
+/* Returns the rows of one block, which `thread` computes alone. */
 static row_range block_rows(const pass *p, size_t thread, size_t block)
 {
     distil_scratch *s = p->s;
@@ -304,7 +304,8 @@ static void attend(const pass *p, int first_rows)
         macs += 2 * (first_rows ? 1 : length) * length * p->w->dim;
         longest = length > longest ? length : longest;
     }
-    /* There are too few heads to give each thread about as many: cut their queries into ranges. */
+    /* With so few heads some threads would have nothing to do, so the queries of each head are cut
+     * into ranges. */
     if (pool && !first_rows && heads < 2 * threads) {
         size_t most = longest / MIN_QUERIES > 1 ? longest / MIN_QUERIES : 1;
 

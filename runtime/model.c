@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Opening, describing and closing a model.
- */
+/* Opens, describes and closes a model. */
 #include "kernels/cpu.h"
 #include "runtime/model.h"
 

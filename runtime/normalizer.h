@@ -37,9 +37,9 @@ typedef struct distil_normalizer {
 
     /* The run of non-starters that is being returned in order; ranks is 0 outside of a run. */
     uint32_t ranks; /* bit r is set while non-starters of rank r are to come; the lowest is next */
-    distil_normalizer_cursor run; /* where the run begins */
+    distil_normalizer_cursor run; /* the place where the run of non-starters begins */
     size_t run_length;            /* the code points of the run, with those that are removed */
-    size_t run_left;              /* those that the current reading of the run has not seen yet */
+    size_t run_left; /* code points of the run that its current scan has not read yet */
 } distil_normalizer;
 
 #define DISTIL_NORMALIZER_END UINT32_C(0xffffffff)

@@ -49,7 +49,7 @@ struct distil_pool {
     alignas(64) _Atomic uint32_t turn; /* changes with each step, wake and stop */
     _Atomic uint32_t sleepers;         /* the workers that sleep or are about to */
     _Atomic int running;               /* 1 between distil_pool_wake and distil_pool_rest */
-    _Atomic int stopping;              /* 1 once the workers shall end */
+    _Atomic int stopping;              /* 1 asks the workers to end */
 
     alignas(64) _Atomic uint32_t pending; /* the parts of the step that are not computed yet */
     _Atomic int waiting;                  /* 1 while the calling thread sleeps or is about to */

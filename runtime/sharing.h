@@ -23,8 +23,9 @@ enum {
  * most, and no part shorter than two microseconds. */
 size_t distil_sharing_parts(size_t most, size_t n, size_t work_ns);
 
-/* Returns the number of blocks for a pass, the same for each thread and none of more than
- * DISTIL_ENC_MAX_BLOCK_ROWS rows, or 0 if the threads shall share the pass by columns. */
+/* Returns the number of blocks into which a pass is cut. It is the same for each thread, and no
+ * block has more than DISTIL_ENC_MAX_BLOCK_ROWS rows. 0 means that threads share the columns of the
+ * products instead of the rows. */
 size_t distil_sharing_blocks(const distil_weights *weights, size_t threads, size_t rows);
 
 #endif

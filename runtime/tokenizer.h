@@ -34,8 +34,8 @@ void distil_tok_init(distil_tokenizer *tokenizer, const distil_blob *blob);
 /* Values of distil_tokenizer.actions. Characters of words are above all of them. */
 enum {
     DISTIL_TOK_OTHER = 0,   /* the normaliser reads it: not ASCII, or a control character */
-    DISTIL_TOK_SPACE = 1,   /* it ends a word */
-    DISTIL_TOK_PUNCT = 2,   /* it is a word of its own */
+    DISTIL_TOK_SPACE = 1,   /* white space: the byte ends a word */
+    DISTIL_TOK_PUNCT = 2,   /* punctuation: the byte is a word of its own */
     DISTIL_TOK_SPECIAL = 3, /* a special token may begin here */
     DISTIL_TOK_LAST_ACTION = DISTIL_TOK_SPECIAL
 };

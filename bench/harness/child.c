@@ -246,7 +246,9 @@ void child_end(child_worker *w)
     kill(w->pid, SIGTERM);
     (void)collect(w->pid, END_MS, NULL);
     while (waitpid(-1, NULL, WNOHANG) > 0)
-        ; /* This collects the process that child_drain has started. */
+        /* child_end waits for the process that child_drain has started, so that no zombie is
+         * left. */
+        ;
 }
 
 double child_peak_bytes(pid_t pid)

@@ -46,8 +46,8 @@ double child_ask(child_worker *w, const char *line, size_t size, int limit_ms);
 /* Closes the worker's input and waits for its end. A worker that does not end by that is killed. */
 void child_stop(child_worker *w);
 
-/* For a program that child_start has started but that answers no lines: what it prints from now on
- * is dropped, and child_end asks it to end by SIGTERM. */
+/* For a program that child_start has started but that answers no lines: child_drain drops all that
+ * the program prints from now on, and child_end asks the program to end by SIGTERM. */
 void child_drain(child_worker *w);
 void child_end(child_worker *w);
 

@@ -22,7 +22,9 @@
 /* The times of one start, on the monotonic clock. */
 typedef struct cold_sample {
     cold_timeline timeline;
-    double fork_ns, total_ns; /* when it began, and how long it took */
+    /* fork_ns is when the child was forked; total_ns is the time from then to the child's end, or
+     * to the image's answer. */
+    double fork_ns, total_ns;
     double cached_before, read_bytes;
 } cold_sample;
 
@@ -211,7 +213,8 @@ static void summarize(cold_result *r, const cold_plan *plan, cold_sample *sample
     r->read_bytes = median_of(samples, runs, offsetof(cold_sample, read_bytes));
 }
 
-/* Whether the file is one that a blob can be; prints why not. */
+/* Returns 1 if the path is a regular file that is not empty, as a blob is. Otherwise prints why
+ * not, and returns 0. */
 static int is_file_with_bytes(const char *path)
 {
     struct stat file;

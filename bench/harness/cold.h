@@ -39,7 +39,7 @@ typedef struct cold_timeline {
 int cold_child(const char *model);
 
 typedef struct cold_plan {
-    const char *model; /* the blob; with an image, the one inside it */
+    const char *model; /* path of the blob; with an image, of the blob in the unpacked image */
     image *image;      /* the open image to start, or NULL for distil-bench itself */
     size_t runs;       /* fresh processes of each kind, at most COLD_MAX_RUNS */
 } cold_plan;
@@ -51,7 +51,8 @@ typedef struct cold_phase {
 } cold_phase;
 
 typedef struct cold_result {
-    cold_phase phases[COLD_MAX_PHASES + 1]; /* of the child, whose last one is "exit" */
+    /* The phases of the child's start in order of time; the last one is called "exit". */
+    cold_phase phases[COLD_MAX_PHASES + 1];
     size_t count;
     double total_ms, total_min_ms; /* fork to the end of the process, or to the image's answer */
     double cached_before;          /* share of the blob in the page cache before the start */

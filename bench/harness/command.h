@@ -24,7 +24,7 @@ typedef struct options {
     size_t only_count;
     double seconds;
     int cpu, json, complete, image;
-    int limit_ms; /* of --timeout */
+    int limit_ms; /* the milliseconds of --timeout */
     size_t runs;
     load_plan load;
     compare_plan compare;

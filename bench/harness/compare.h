@@ -18,8 +18,8 @@ typedef struct compare_plan {
     const char *old_program, *new_program;
     const char *old_model, *new_model; /* NULL lets the program find its own model. */
     size_t tokens[COMPARE_MAX_LENGTHS];
-    size_t lengths; /* how many of `tokens` are set */
-    int start;      /* whether starts are compared too */
+    size_t lengths; /* the number of entries of `tokens` that are set */
+    int start;      /* 1: the starts of the two programs are compared too */
     double seconds; /* longest time for each line of the table */
     int limit_ms;   /* A program that takes longer for one answer or one start is killed. */
 } compare_plan;

@@ -12,7 +12,7 @@
 #define PROGRAM "/app/bootstrap"
 #define MODEL "/app/model.distil"
 
-/* Whether this system lets us make a sandbox: the program in the image prints its version there. */
+/* Returns 1 if a sandbox can be made here: `--version` of the image's program succeeds in one. */
 static int sandbox_works(const image *i)
 {
     char *command[] = {PROGRAM, "--version", NULL}, *environment[] = {NULL};
@@ -22,8 +22,8 @@ static int sandbox_works(const image *i)
     return process > 0 && waitpid(process, &status, 0) == process && status == 0;
 }
 
-/* Whether the function was built after the image was unpacked into `folder`. The files of the image
- * cannot tell, because a reproducible image gives them all the same old date. */
+/* Returns 1 if the function was built after the image was unpacked into `folder`. The files of the
+ * image cannot tell, because a reproducible image gives them all the same old date. */
 static int is_outdated(const char *folder, const char *bootstrap)
 {
     struct stat unpacked, built;

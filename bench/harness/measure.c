@@ -57,8 +57,8 @@ const measure_kind measure_kinds[] = {
     {"ms", "LEVEL/TOKENS", "ms", "median of the time to classify TOKENS ids", 0, measure_ms},
     {NULL, NULL, NULL, NULL, 0, NULL}};
 
-/* Whether parameters such as "avx2/8" have as many parts as the form "LEVEL/TOKENS". A FILE must
- * not lie outside of the build directory. */
+/* Returns 1 if parameters such as "avx2/8" have the same number of parts as the form
+ * "LEVEL/TOKENS". A FILE must not lie outside of the build directory. */
 static int parts_match(const char *parameters, const char *form)
 {
     size_t given = parameters[0] != '\0', wanted = form[0] != '\0';

@@ -37,10 +37,11 @@ typedef enum measure_status {
 
 typedef struct measured {
     measure_status status;
-    char why[200];        /* the reason, unless status is MEASURE_DONE */
-    stats_interval value; /* in the kind's unit; low = value = high for sizes and counts */
-    double ms;            /* median time behind a ratio; 0 for sizes and counts */
-    double reference_ms;  /* median time of the reference in the same rounds; 0 without one */
+    char why[200]; /* the reason, unless status is MEASURE_DONE */
+    /* the figure in the kind's unit with its interval; for sizes and counts low = value = high */
+    stats_interval value;
+    double ms;           /* median time behind a ratio; 0 for sizes and counts */
+    double reference_ms; /* median time of the reference in the same rounds; 0 without one */
     size_t rounds;
     double quiet; /* share of rounds that were quiet; see rounds.h */
 } measured;
@@ -63,8 +64,8 @@ const measure_kind *measure_find(const char *name, const char **parameters);
 /* Measures one figure and compares it with its budget. */
 void measure_run(measured *m, verdict *v, const budget *b, const measure_subject *subject);
 
-/* What the functions of kinds end with. The first stores a figure that has no noise; the others
- * store why there is none. */
+/* A function of a kind ends with one of these calls. measure_exact stores a figure that has no
+ * noise; the others store why there is no figure. */
 void measure_exact(measured *m, double value);
 void measure_other_cpu(measured *m, const char *level);
 void measure_absent(measured *m, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -11,8 +11,8 @@ enum { LANE_GROUP = 4 };
 
 static const bench_ceiling *ceiling_of(distil_level level)
 {
-    /* There is no ceiling for scalar code. The one of AVX2 stands in, since a probe only has to do
-     * the same work every time. */
+    /* Scalar code has no ceiling. The ceiling of AVX2 stands in, since a probe only has to do the
+     * same work every time. */
     return bench_qgemm_ceiling(level == DISTIL_LEVEL_SCALAR ? DISTIL_LEVEL_AVX2 : level,
                                LANE_GROUP);
 }

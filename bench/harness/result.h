@@ -17,7 +17,7 @@ typedef struct result_host {
     char cpu[64];         /* the CPU's name */
     const char *level;    /* the best level of this CPU */
     const char *revision; /* the text of --revision, or "" */
-    const char *version;  /* of the library */
+    const char *version;  /* the version of the library */
     const char *model;    /* path of the blob */
     distil_model_info info;
 } result_host;

@@ -33,10 +33,11 @@ typedef struct rounds_plan {
 } rounds_plan;
 
 typedef struct rounds_result {
-    double a_ns[ROUNDS_MAX], b_ns[ROUNDS_MAX], ratio[ROUNDS_MAX]; /* of each round */
+    /* the time of a, the time of b, and a / b, for each round */
+    double a_ns[ROUNDS_MAX], b_ns[ROUNDS_MAX], ratio[ROUNDS_MAX];
     size_t rounds;
     double quiet;                  /* share of rounds that were quiet */
-    stats_interval ratio_interval; /* of the median of `ratio` */
+    stats_interval ratio_interval; /* the confidence interval of the median of `ratio` */
 } rounds_result;
 
 /* Returns 0, or -1 where a call failed. */

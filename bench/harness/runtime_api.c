@@ -53,7 +53,8 @@ void runtime_api_disconnect(runtime_api *a)
     a->message_bytes = 0;
 }
 
-/* Whether the message holds a whole request: its headers, and as many bytes of body as they say. */
+/* Returns 1 if the message holds a whole request: its headers, and all bytes of the body that the
+ * headers announce. */
 static int is_complete(const runtime_api *a)
 {
     const char *end = strstr(a->message, "\r\n\r\n");
@@ -111,7 +112,7 @@ static int send_event(const runtime_api *a)
                : -1;
 }
 
-/* Whether the message is a success with a sentiment for the text of `event`. */
+/* Returns 1 if the message is a success with a sentiment for the text of `event`. */
 static int is_success(const runtime_api *a)
 {
     return strstr(a->message, "\"statusCode\":200") != NULL &&

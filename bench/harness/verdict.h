@@ -14,7 +14,7 @@
 
 typedef enum verdict {
     VERDICT_PASS = 0, /* within the budget; of two programs, the same */
-    VERDICT_FASTER,   /* of two programs only */
+    VERDICT_FASTER,   /* the new program is faster; this verdict is for two programs only */
     VERDICT_FAIL,     /* over the budget; of two programs, slower */
     VERDICT_INCONCLUSIVE
 } verdict;

@@ -20,7 +20,8 @@
 
 static atomic_uint answers;
 
-/* How often the process has asked for feature bits and was answered here. worker.py reads it. */
+/* The number of CPUID requests of the process that this library has answered. worker.py reads
+ * it. */
 unsigned hide_cpuid_answers(void)
 {
     return atomic_load(&answers);

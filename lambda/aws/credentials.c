@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Credentials from the environment, or from a container's endpoint over HTTP. */
+/* Reads credentials from the environment, or fetches them from a container's endpoint over HTTP. */
 #include "lambda/aws/credentials.h"
 
 #include <errno.h>

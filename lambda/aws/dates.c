@@ -74,8 +74,8 @@ void dates_iso(char out[DATES_ISO_BYTES], int64_t unix_ms)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* Parse so many decimal digits at offset `at`. The caller has checked that the text is long enough.
- * Returns -1 if one of the bytes is not a digit. */
+/* Parse `digits` decimal digits at offset `at`. The caller has checked that the text is long
+ * enough. Returns -1 if one of the bytes is not a digit. */
 static int parse_digits(http_slice text, size_t at, size_t digits)
 {
     int value = 0;

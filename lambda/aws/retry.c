@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exponential back-off with full jitter. */
+/* Computes pauses between retries: exponential back-off with full jitter. */
 #include "lambda/aws/retry.h"
 
 double retry_wait_ms(retry_class why, unsigned retry, double chance, int64_t retry_after_ms)

@@ -30,8 +30,8 @@ enum {
     TRACE_BYTES = 1024, /* A longer trace id is not sent along. */
     /* A clock that is wrong by more than this is corrected before the service complains. */
     SKEW_MS = 300000,
-    /* An update may be repeated so many times for each of three reasons that are not the service's
-     * fault. These repetitions do not count as attempts. */
+    /* The number of times that an update may be repeated for each of three reasons that are not the
+     * service's fault. These repetitions do not count as attempts. */
     CLOCK_RETRIES = 1,
     CREDENTIALS_RETRIES = 1,
     DEAD_CONNECTION_RETRIES = 1
@@ -75,7 +75,8 @@ static void real_pause(void *user_data, double ms, int64_t until_ns)
     clock_sleep_until(until_ns);
 }
 
-/* A chance for jitter: functions that failed together must not try again together. */
+/* Returns a random number from 0 to 1 for the jitter of a pause, which keeps functions that failed
+ * together from trying again together. */
 static double real_chance(void *user_data)
 {
     store *s = user_data;
@@ -480,7 +481,7 @@ store_status store_update(store *s, const store_item *item, int64_t deadline_ns,
         make_attempt(&u);
         if (retry_at_once(&u)) {
             u.attempts--;
-            /* This is the verdict if there is no time left for the repetition. */
+            /* If no time is left to repeat the request, the failure counts as transient. */
             u.reply.verdict = DYNAMODB_TRANSIENT;
         } else if ((u.reply.verdict != DYNAMODB_TRANSIENT &&
                     u.reply.verdict != DYNAMODB_THROTTLED) ||

@@ -36,16 +36,18 @@ typedef enum store_status {
 
 /* One attempt of an update, as the store tells its observer about it. */
 typedef struct store_attempt {
-    const char *request_id; /* The one that the caller gave to store_update. It may be NULL. */
-    unsigned number;        /* The first attempt of an update is number 1. */
-    int updated;            /* 1: the item is updated. 0: the attempt failed and is repeated. */
+    /* The request id that the caller gave to store_update. It may be NULL. */
+    const char *request_id;
+    unsigned number;    /* The first attempt of an update is number 1. */
+    int updated;        /* 1: the item is updated. 0: the attempt failed and is repeated. */
     const char *code;   /* What failed: the service's error code, or a phrase such as "HTTP 503". */
     const char *reason; /* More about the failure, or "". */
     double wait_ms;     /* The pause before the attempt is repeated. */
     const char *service_request_id; /* DynamoDB's id of the request, or "" if no answer has come. */
 } store_attempt;
 
-/* Which table updates go to, and how. The store keeps the pointers; the caller owns the strings. */
+/* Which table the updates go to, and how they are sent. The store keeps the pointers; the caller
+ * owns the strings. */
 typedef struct store_options {
     const char *table;     /* A table's name or ARN. */
     const char *region;    /* The region that requests are signed for. */
@@ -87,7 +89,7 @@ void store_close(store *s);
  * numbers of their own. */
 typedef struct store_world {
     int64_t (*unix_ms)(void *user_data);
-    /* Sleep for so many milliseconds, which end at until_ns. */
+    /* Sleep for `ms` milliseconds, which end at until_ns. */
     void (*pause)(void *user_data, double ms, int64_t until_ns);
     double (*chance)(void *user_data); /* Returns a random number, uniform with 0 <= x < 1. */
     /* The most milliseconds of an attempt: by default 1 s to connect and 2 s for the answer. */

@@ -133,8 +133,8 @@ void answer_http_error(buffer *to, int status_code, const char *code, const char
 
 void answer_warmup(buffer *to, const char *model_version)
 {
-    /* There is room for a version of 63 bytes that are all escaped, and for the members around
-     * it. */
+    /* The buffer has room for a model version of 63 bytes that are all escaped, and for the members
+     * around it. */
     char memory[512];
     buffer body;
 

@@ -55,7 +55,9 @@ typedef struct answer {
     size_t written; /* The number of records, or for SQS of failures, that were written so far. */
     /* ITEM_DONE: none has failed. It decides the status of an HTTP answer. */
     item_status first_failure;
-    buffer body; /* For HTTP: the body before it becomes a JSON string. Otherwise unused. */
+    /* For HTTP: the body before it becomes a JSON string. Other deliveries do not use this
+     * buffer. */
+    buffer body;
     buffer *to;
 } answer;
 

@@ -18,19 +18,24 @@
 enum { EVENT_MAX_RECORD_ID_BYTES = 128, EVENT_DOCUMENT_ENTRIES = 16 };
 
 /* Who waits for the answer, and therefore what a failure has to look like; docs/lambda.md has the
- * table. */
+ * table. A new source chooses one of these four. */
 typedef enum event_delivery {
-    /* SNS and EventBridge: an error fails the invocation. Lambda then retries it, and at last puts
-     * the event into the dead-letter queue. */
+    /* SNS and EventBridge: an error fails the invocation. Lambda then retries it, and after the
+     * last retry moves the event to the dead-letter queue. */
     EVENT_ASYNC = 0,
-    EVENT_BATCH, /* SQS: the answer lists failed records, and SQS delivers them again. */
+    /* A queue, such as SQS: the answer lists failed records by record_id, and the queue delivers
+     * them again. */
+    EVENT_BATCH,
     EVENT_HTTP,  /* The answer is a status code and a body. */
     EVENT_DIRECT /* The caller of Invoke gets a body or a function error. */
 } event_delivery;
 
 /* What a record asks for. Strings are decoded UTF-8 in the arena; all but `text` end with a NUL. */
 typedef struct event_item {
-    const char *record_id; /* The messageId of SQS. Other sources have none, and it is NULL. */
+    /* The record's id, such as the messageId of SQS. It names the record in a batch answer and is
+     * the writer's name in the store. NULL: the source has no ids, and the writer is the request id
+     * and the record's position. */
+    const char *record_id;
     /* The first half of the item's key. NULL: there is no key, and nothing is stored. */
     const char *source_id;
     const char *timestamp; /* The second half of the key. It is NULL exactly if source_id is. */
@@ -58,7 +63,7 @@ typedef struct event_document {
 
 /* The records of an event. event_next returns them in the order of the event. */
 typedef struct event_records {
-    size_t count;      /* At least 1. */
+    size_t count;      /* The number of records, at least 1. */
     json_iter iter;    /* Walks over the array of records. Used if iterate is 1. */
     json_value single; /* The only record. Used if iterate is 0. */
     int iterate;
@@ -77,11 +82,11 @@ typedef struct event_refusal {
 typedef struct event_root {
     json_value value; /* The event itself, which may be of any type. */
     json_value warmup;
-    json_value records;                               /* For SNS and SQS. */
-    json_value detail_type, source, detail;           /* For EventBridge. */
+    json_value records;                               /* the member Records of SNS and SQS */
+    json_value detail_type, source, detail;           /* three members of an EventBridge event */
     json_value version, http_method, request_context; /* For HTTP. */
     json_value body, is_base64;                       /* For HTTP. */
-    json_value text, text_for_analysis, texts;        /* For direct invocation. */
+    json_value text, text_for_analysis, texts;        /* three members of a direct invocation */
     struct {
         json_value sns_source; /* The member EventSource, as SNS spells it. */
         json_value sqs_source; /* The member eventSource, as SQS spells it. */
@@ -111,7 +116,8 @@ void event_read_root(event_root *root, json_value value);
 /* Returns the first source that recognises the event, or NULL. */
 const event_source *event_recognise(const event_root *root);
 
-/* Returns 1 if the event has "warmup": true, which asks for nothing but a sign of life. */
+/* Returns 1 if the event has "warmup": true. Such an event classifies nothing; it only starts the
+ * process. */
 int event_is_warmup(const event_root *root);
 
 /* Returns the next record. It may be called `count` times. */
@@ -142,8 +148,8 @@ int event_message_in(event_item *item, json_value string, event_message_kind kin
 int event_open_array(event_records *records, json_value array, const char *name, event_refusal *no);
 int event_open_single(event_records *records, json_value value);
 
-/* Decode a string into the arena and put a NUL behind it. `bytes` may be NULL. Returns NULL with
- * the refusal if the arena is full. */
+/* Decode a string into the arena and append a NUL. `bytes` may be NULL. Returns NULL with the
+ * refusal if the arena is full. */
 const char *event_string(json_value string, size_t *bytes, event_arena *arena, event_refusal *no);
 
 /* Parse a decoded document, which a refusal calls `what`. Returns 0, or -1 with the refusal. */

@@ -403,8 +403,8 @@ static int reject_body(http_body *body, const char *what)
     return BODY_BROKEN;
 }
 
-/* Take in one byte of a chunk's size or of what follows the size on its line. Returns the next
- * state. */
+/* Process one byte of the line that begins a chunk: a digit of the chunk's size, or a byte of the
+ * extension after it. Returns the next state. */
 static int parse_size_byte(http_body *body, char c)
 {
     int digit = hex_digit_value(c);

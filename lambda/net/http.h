@@ -46,15 +46,17 @@ typedef enum http_framing {
 } http_framing;
 
 typedef struct http_head {
-    int status;              /* The status of a response, from 100 to 599. */
-    http_slice method, path; /* Only a request has these. */
+    int status; /* The status of a response, from 100 to 599. */
+    /* The method and the path of a request. In the head of a response they are unset. */
+    http_slice method, path;
     http_header headers[HTTP_MAX_HEADERS];
     size_t header_count;
     size_t bytes; /* The size of the head with the empty line that ends it. */
     http_framing framing;
-    uint64_t content_length; /* Only set if the framing is HTTP_LENGTH. */
-    int keep_alive;          /* 1: the connection may carry another message after this one. */
-    const char *what;        /* After HTTP_BAD: a static string that says what is wrong. */
+    /* The value of Content-Length. It is set only if the framing is HTTP_LENGTH. */
+    uint64_t content_length;
+    int keep_alive;   /* 1: the connection may carry another message after this one. */
+    const char *what; /* After HTTP_BAD: a static string that says what is wrong. */
 } http_head;
 
 /* Parse the head that begins at `bytes`. The slices of *head point into `bytes`. */

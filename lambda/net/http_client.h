@@ -59,8 +59,12 @@ void http_client_init(http_client *client, const net_endpoint *endpoint, char *m
 
 typedef enum http_resend {
     HTTP_RESEND_NEVER = 0,
-    HTTP_RESEND_REUSED, /* Only if the connection has served before: it was probably stale. */
-    HTTP_RESEND_ONCE    /* On any connection that ends before the first byte of a response. */
+    /* The request may be repeated only if the connection has carried an earlier one, because then
+     * it was probably stale. */
+    HTTP_RESEND_REUSED,
+    /* The request may be repeated once on any connection that ends before the first byte of a
+     * response. */
+    HTTP_RESEND_ONCE
 } http_resend;
 
 /* Send a request (head and body, `size` bytes) and read the response, all before `deadline_ns`,

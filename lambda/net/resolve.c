@@ -18,9 +18,9 @@
 
 enum {
     MAX_SERVERS = 3,          /* The C library's resolver uses as many. */
-    ROUNDS = 2,               /* Each server is asked so many times. */
-    CONFIG_BYTES = 4096,      /* What is beyond so many bytes of resolv.conf is not read. */
-    HOSTS_BYTES = 65536,      /* What is beyond so many bytes of the hosts file is not read. */
+    ROUNDS = 2,               /* Each server is asked this many times. */
+    CONFIG_BYTES = 4096,      /* Only this many bytes of resolv.conf are read. */
+    HOSTS_BYTES = 65536,      /* Only this many bytes of the hosts file are read. */
     HOSTS_PIECE_BYTES = 4096, /* The size of one read of the hosts file. */
     UDP_BYTES = 512,  /* The largest answer over UDP from a server that was not offered EDNS. */
     TCP_BYTES = 4096, /* A larger answer over TCP is refused. */

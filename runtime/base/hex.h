@@ -12,7 +12,7 @@ int hex_digit_value(int c);
 /* Write two lower-case digits for each byte, without a terminator: out has room for 2 * size. */
 void hex_encode(char *out, const uint8_t *bytes, size_t size);
 
-/* The same with a NUL after the digits: out has room for 2 * size + 1. */
+/* Write two lower-case digits for each byte, and a NUL: out has room for 2 * size + 1. */
 void hex_string(char *out, const uint8_t *bytes, size_t size);
 
 #endif

@@ -60,8 +60,9 @@ typedef struct json_value {
 
 /* Where and why a text is not JSON. */
 typedef struct json_error {
-    size_t offset;    /* of the first wrong byte, or the text's length if the text ends too early */
-    const char *what; /* what was expected or is wrong there: a static string */
+    /* offset of the first wrong byte, or the text's length if the text ends too early */
+    size_t offset;
+    const char *what; /* static string: what was expected at the offset, or what is wrong there */
 } json_error;
 
 /* Check text and set *root to its only value. Returns 0; or -1 with *error filled (error may be

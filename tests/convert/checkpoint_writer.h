@@ -21,7 +21,8 @@ typedef struct checkpoint_spec {
     int no_prefix;      /* 1 for tensor names without "distilbert." */
     int no_labels;      /* 1 for a config.json without id2label */
     int tokenizer_json; /* 1 for tokenizer.json instead of vocab.txt */
-    uint64_t seed;      /* the same seed and shape give the same weights in any form */
+    /* the seed of the weights: the same seed and shape give the same weights in any form */
+    uint64_t seed;
     const char *vocab;  /* path of a file with a token on each line */
     size_t vocab_limit; /* greatest number of tokens to use, or 0 for all */
 } checkpoint_spec;

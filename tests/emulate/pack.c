@@ -25,7 +25,7 @@ enum {
 
 typedef struct archive {
     FILE *file;
-    size_t bytes; /* what was written so far, without the first page */
+    size_t bytes; /* the bytes written so far, without the first page */
     unsigned next_inode;
 } archive;
 

@@ -25,8 +25,10 @@
 #include "tests/support/harness.h"
 
 enum {
-    MUTATIONS = 400,           /* mutations of each seed; DISTIL_TEST_FULL runs 20 times as many */
-    MUTATED_BYTES = 32 << 20,  /* large seeds get fewer mutations: about so many bytes in all */
+    MUTATIONS = 400, /* mutations of each seed; DISTIL_TEST_FULL runs 20 times as many */
+    /* the most bytes that all mutations of one seed have together, so that large seeds get fewer
+     * mutations */
+    MUTATED_BYTES = 32 << 20,
     MAX_SEED_BYTES = 16 << 20, /* a larger file is a mistake in the corpus */
     GROWTH = 4096,             /* the most bytes that a mutation is longer than its seed */
     MAX_CHANGES = 8,           /* the most edits that make one mutation */
@@ -38,10 +40,10 @@ enum {
 static struct {
     const char *name;         /* the program's name */
     char what[512];           /* the seed's path and the number of the mutation */
-    char save_path[1024];     /* where the handler writes the input */
+    char save_path[1024];     /* the path of the file that the handler writes the input to */
     const uint8_t *data;      /* the input */
-    size_t size;              /* its size in bytes */
-    struct sigaction old[32]; /* by signal number: the actions before the driver set its own */
+    size_t size;              /* the size of the input in bytes */
+    struct sigaction old[32]; /* the actions before the driver set its own, by signal number */
 } now;
 
 /* ---- crashes ------------------------------------------------------------------------------ */

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     event_refusal no = {""};
     const event_source *source;
     event_records records;
-    json_index_entry entries[8]; /* There are so few entries that some long values get none. */
+    json_index_entry entries[8]; /* With only 8 entries some long values of the events get none. */
     json_index index;
     event_root root;
     json_value value;

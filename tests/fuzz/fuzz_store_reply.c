@@ -134,7 +134,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(text != NULL);
     judge_as_error(text, bytes, want_old_item);
     read_credentials(text, bytes);
-    judge_response(text, bytes, want_old_item); /* This comes last, because it decodes in place. */
+    /* judge_response decodes the text in place, so no other check may follow. */
+    judge_response(text, bytes, want_old_item);
     free(text);
     return 0;
 }

@@ -175,7 +175,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.escapes = choice % 4 == 1 && (choice & 4) != 0;
     options.null_word = (choice & 8) != 0 && choice % 4 != 2 ? "N" : NULL;
     wider_options = options;
-    wider_options.keep = "none"; /* so that its own names clash with none */
+    /* no input column is kept, so none can have the name of an output column */
+    wider_options.keep = "none";
     table_open(&t, table_format_find(formats[choice % 4]), &options);
     table_open(&wider, table_format_find(formats[choice % 4]), &wider_options);
     check_file(&t, &wider, (const char *)data + 1, size - 1);

@@ -150,7 +150,8 @@ typedef struct writer {
     char name[32];
     store *store;
     void *memory;
-    pthread_barrier_t *start; /* where all writers wait for each other, or NULL if there is one */
+    /* the barrier at which all writers wait for each other; NULL if there is only one writer */
+    pthread_barrier_t *start;
     store_status status;
     char why[256];
 } writer;

@@ -17,8 +17,9 @@
 
 enum {
     NAME_BYTES = 256,
-    SHOWN_FAILURES = 8, /* The harness prints so many failures of a case and counts the others. */
-    RED_ZONE = 0xA5     /* This byte fills guarded buffers and what surrounds them. */
+    /* The harness prints this many failures of a case and counts the others. */
+    SHOWN_FAILURES = 8,
+    RED_ZONE = 0xA5 /* This byte fills guarded buffers and what surrounds them. */
 };
 
 typedef enum case_state { CASE_NONE, CASE_OPEN, CASE_FAILED, CASE_SKIPPED } case_state;
@@ -34,7 +35,7 @@ static struct {
     uint64_t random; /* the state of splitmix64 */
     char case_name[NAME_BYTES];
     case_state state;
-    size_t failures; /* of the current case */
+    size_t failures; /* the number of failures of the current case */
     size_t passed, failed, skipped;
 } run = {.program = "test", .name = "test", .seed = 1};
 

@@ -253,7 +253,8 @@ static void shuffle_order(uint16_t *order, size_t quads)
  */
 static void fill_lane(int8_t *lane, size_t group, kernel_fill fill)
 {
-    size_t stride = DISTIL_QUAD_BYTES; /* from one quad to the next */
+    /* the distance in bytes from one quad of the lane to the next */
+    size_t stride = DISTIL_QUAD_BYTES;
     size_t count = 2 * group;
     int budget[2] = {128, 128};
     size_t start = harness_random() % count;

@@ -219,7 +219,7 @@ void events_build(buffer *out, events_source source, const events_message *messa
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static void take_text(char *out, size_t capacity, json_value object, const char *name)
+static void copy_text(char *out, size_t capacity, json_value object, const char *name)
 {
     json_value value;
     size_t size = json_get(object, name, &value) ? json_string(value, out, capacity - 1) : 0;
@@ -232,13 +232,13 @@ static int read_one(events_result *result, json_value one)
 {
     json_value value;
 
-    take_text(result->code, sizeof result->code, one, "code");
+    copy_text(result->code, sizeof result->code, one, "code");
     result->failed = json_get(one, "error", &value);
     if (result->failed)
         return result->code[0] != '\0' ? 0 : -1;
-    take_text(result->sentiment, sizeof result->sentiment, one, "sentiment");
-    take_text(result->model_version, sizeof result->model_version, one, "model_version");
-    take_text(result->source_id, sizeof result->source_id, one, "source_id");
+    copy_text(result->sentiment, sizeof result->sentiment, one, "sentiment");
+    copy_text(result->model_version, sizeof result->model_version, one, "model_version");
+    copy_text(result->source_id, sizeof result->source_id, one, "source_id");
     if (!json_get(one, "score", &value) || json_double(value, &result->score) != 0 ||
         !json_get(one, "updated", &value))
         return -1;

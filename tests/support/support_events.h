@@ -36,7 +36,7 @@ const char *events_name(events_source source);
  * text is text_for_analysis. */
 void events_build(buffer *out, events_source source, const events_message *messages, size_t count);
 
-/* What an answer says about one message. */
+/* The part of an answer that is about one message. */
 typedef struct events_result {
     int http_status; /* The statusCode, or 0 if the source's answers have none. */
     int failed;      /* 1: the answer has an error for the message or lists it as failed. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Reads every section, matrix, label and token of a blob; see support_exercise.h.
- */
+/* Reads every section, matrix, label and token of a blob, so that a wrong pointer crashes the test;
+ * see support_exercise.h. */
 #include "tests/support/support_exercise.h"
 
 #include <stddef.h>

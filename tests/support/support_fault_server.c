@@ -133,7 +133,7 @@ static void store_request(fault_server *s, char *bytes, size_t filled, size_t si
     s->request_count++;
 }
 
-/* Read a whole request, or `exactly` so many bytes if that is not 0. */
+/* Read a whole request, or exactly `exactly` bytes if that is not 0. */
 static int read_request(fault_server *s, size_t exactly)
 {
     size_t filled = s->extra_size, capacity = filled + HEAD_ROOM, whole = 0;

@@ -51,7 +51,7 @@ typedef struct fault_step {
     fault_op op;
     const char *bytes;
     size_t size;
-    size_t piece; /* So many bytes are sent at a time; 0: all at once. */
+    size_t piece; /* The number of bytes that are sent at a time; 0: all at once. */
     /* The length of FAULT_PAUSE. For FAULT_SEND: the pause between pieces, at least 50. */
     int64_t pause_us;
     fault_reply *reply;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is expected of a text, what the function has written, and what is in the store. */
+/* Says what to expect for a text, reads what the function has written, and reads the store. */
 #include "tests/support/support_function.h"
 
 #include <math.h>
@@ -149,7 +149,7 @@ static void read_metrics(world_written *w, json_value root)
         read_metric(w, root, iter.value);
 }
 
-static void take_log(world_written *w, json_value root)
+static void read_log(world_written *w, json_value root)
 {
     char level[16], timestamp[32];
 
@@ -187,7 +187,7 @@ world_written world_read_lines(serve_run *run)
         else if (json_get(root, "_aws", &member))
             read_metrics(&w, root);
         else
-            take_log(&w, root);
+            read_log(&w, root);
     }
     return w;
 }

@@ -49,7 +49,8 @@ world_expectation world_expect(const char *text);
 
 typedef struct world_written {
     size_t lines, errors, warnings, infos;
-    char code[64], message[256]; /* Those of the first ERROR or FATAL line. */
+    /* the members `code` and `message` of the first ERROR or FATAL line */
+    char code[64], message[256];
     double sum[METRIC_COUNT];
     size_t values[METRIC_COUNT];
 } world_written;

@@ -19,7 +19,8 @@
 
 enum {
     LINE_BYTES = 1 << 20, /* The longest line of output. */
-    /* After so much output was read, its memory is given back to the system. */
+    /* After this many bytes of output were read, the memory that holds them is given back to the
+     * system. */
     PUNCH_BYTES = 8 << 20,
     REQUEST_BYTES = 6400000,
     RESPONSE_BYTES = 6500000,

@@ -20,7 +20,7 @@
 
 enum { SERVE_MOST_WORDS = 24, SERVE_NAME_BYTES = 4096 };
 
-/* What to start. Lists end with NULL, and a list may be NULL. */
+/* The setup of serve_start: what to start, and how. Lists end with NULL, and a list may be NULL. */
 typedef struct serve_setup {
     /* Options of serve, such as "--store", "memory". --local, --port 0 and --raw are always
      * added. */
@@ -40,7 +40,7 @@ serve_run *serve_start(const serve_setup *setup);
  * signal that killed it, or -1 if it had to be killed after ten seconds. Errors and lines can still
  * be read. */
 int serve_stop(serve_run *run, int signal);
-void serve_free(serve_run *run); /* This stops serve if it is running. */
+void serve_free(serve_run *run); /* Stops serve if it is still running, and frees `run`. */
 
 pid_t serve_pid(const serve_run *run);
 uint16_t serve_port(const serve_run *run);

@@ -100,7 +100,7 @@ void scene_begin(scene *f);
 void scene_make_store(scene *f);
 void scene_set_world(scene *f, int64_t answer_ms);
 
-/* Update an item with a deadline in so many milliseconds. */
+/* Update an item. The deadline is `ms` milliseconds from now. */
 store_status scene_update(scene *f, const store_item *item, int64_t ms);
 void scene_check_update(scene *f, store_status expected); /* Updates scene_sample. */
 

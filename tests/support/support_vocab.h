@@ -19,7 +19,7 @@ enum {
 
 typedef struct support_vocab {
     distil_tokenizer tokenizer; /* support_vocab_set_flags changes its flags */
-    void *memory;               /* of the arrays that the tokenizer points to */
+    void *memory;               /* the memory of the arrays that the tokenizer points to */
 } support_vocab;
 
 /*

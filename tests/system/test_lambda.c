@@ -170,7 +170,7 @@ static void test_texts(void)
         answer = world_invoke(&w, EVENTS_DIRECT, &message, 1, 0);
         world_check_done(&answer, EVENTS_DIRECT, 0, 1, world_expect(text), 0);
         world_check_done(&answer, EVENTS_DIRECT, 0, 1, world_expect(GOOD_TEXT), 0);
-        /* At the front of the text, these words count. */
+        /* The same words at the front of the text do count, since they are within the limit. */
         message.text = text + WORLD_MAX_CHARS;
         answer = world_invoke(&w, EVENTS_DIRECT, &message, 1, 0);
         world_check_done(&answer, EVENTS_DIRECT, 0, 1, world_expect(text + WORLD_MAX_CHARS), 0);
@@ -308,7 +308,8 @@ static void test_sizes(void)
             pad_event(event, sizes[i]);
         answer = serve_invoke(w.caller, event, sizes[i], 0);
         lines = world_read_lines(w.run);
-        /* So few bytes are nothing, half an object, or an object that no source recognises. */
+        /* Up to two bytes of a document are nothing, half an object, or an object that no source
+         * recognises. */
         if (sizes[i] <= 2) {
             CHECK(answer.failed && serve_json_is(answer.json, "errorType", "Function.BadEvent"));
             CHECK(lines.errors == 1 && world_metric(&lines, "AnalysisErrors") == 1);

@@ -94,7 +94,7 @@ static void test_bad_json(world *w)
         CHECKF(answer.failed && serve_json_is(answer.json, "errorType", "Function.BadEvent"),
                "%s: %.*s", events[i], (int)answer.body.size, answer.body.at);
         CHECKF(lines.errors == 1 && world_metric(&lines, "AnalysisErrors") == 1, "%s", events[i]);
-        /* The same process serves a good event. */
+        /* After the error the same process serves a good event. */
         answer = world_invoke(w, EVENTS_DIRECT, &message, 1, 0);
         world_check_done(&answer, EVENTS_DIRECT, 0, 1, world_expect(GOOD_TEXT), 0);
         (void)world_read_lines(w->run);
@@ -129,7 +129,7 @@ static void test_bad_among_good(world *w, events_source source)
             world_check_pending(w, ids[i]);
         else
             world_check_analyzed(w, ids[i], world_expect(GOOD_TEXT), "v9");
-        /* For these sources one failed record fails the invocation. */
+        /* For SNS and direct events one failed record fails the invocation. */
         if (source == EVENTS_SNS || source == EVENTS_DIRECT)
             continue;
         CHECK(events_read(&result, source, answer.json, i, COUNT) == 0);
@@ -385,7 +385,7 @@ static void test_duplicates(void)
     world_close(&w);
 }
 
-/* What a store that fails leads to, for each source. */
+/* Checks what the caller of each source gets when the store fails. */
 static void check_store_failed(world *w, events_source source, const serve_answer *answer,
                                double errors)
 {

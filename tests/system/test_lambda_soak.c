@@ -34,8 +34,8 @@ enum {
     MAX_CHARS = 512,
     EVENT_BYTES = 1 << 20,
     MOST_TRIES = 20,
-    /* This allows for a page or two of stack, but for nothing that grows with the number of
-     * events. */
+    /* The most that memory may grow: a page or two of stack are allowed, but nothing that grows
+     * with the number of events. */
     GROWTH_KB = 16,
     LARGEST_EVENT = 10 /* messages */
 };
@@ -98,7 +98,7 @@ typedef struct world {
     serve_caller *caller, *store, *admin;
     totals lines;
     size_t items, messages, bad_messages, events;
-    /* Of good events: the number of failed tries, and of messages in them. */
+    /* the failed tries of good events, and the number of messages in those events */
     size_t failures, failed_messages;
     char *event;
 } world;
@@ -472,7 +472,7 @@ static void test_faults(void)
         for (size_t i = 0; i < asynchronous; i++) {
             soak_event e = next_event(&w);
 
-            /* These sources report a failure by failing; the other ones report it in their
+            /* SNS and EventBridge report a failure by failing; the other sources report it in their
              * answers. */
             e.source = i % 2 == 0 ? EVENTS_SNS : EVENTS_BRIDGE;
             if (e.source == EVENTS_BRIDGE) {
@@ -557,7 +557,7 @@ static int await_end(world *w, pid_t pid)
     return serve_count(w->admin, "pid") != (int64_t)pid;
 }
 
-/* Send one event, and kill the process so many microseconds after it has got it. */
+/* Send one event, and kill the process `us` microseconds after it has received the event. */
 static void kill_one(world *w, double us, int even)
 {
     size_t item = w->items++;

@@ -168,8 +168,8 @@ static void test_event(const rie *e, const char *event, const char *expected)
     CHECKF(strstr(answer, expected) != NULL, "%.300s", answer);
 }
 
-/* A direct event of exactly so many bytes. The emulator sends events of more than 2048 bytes in
- * chunks. */
+/* Sends a direct event of exactly `size` bytes. The emulator sends events of more than 2048 bytes
+ * in chunks. */
 static void test_size(const rie *e, size_t size)
 {
     static const char begin[] = "{\"text\":\"A gorgeous, witty, seductive movie.", end[] = "\"}";

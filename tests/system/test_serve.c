@@ -17,7 +17,7 @@
  * If no order answers the event, the function posts the response "done". For an event that is not a
  * list of orders, it posts the framing, the size and a checksum of the event.
  */
-#define _GNU_SOURCE /* for memfd_create, which support_serve.h needs */
+#define _GNU_SOURCE /* This declares memfd_create, which support_serve.h needs. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -745,7 +745,8 @@ static void test_end(void)
 
 /* ---- strangers ------------------------------------------------------------------------------- */
 
-/* Requests of strangers to the port, and how the answer begins. */
+/* Sends requests that neither the function nor a developer would send, such as those of a port
+ * scanner, and checks how each answer begins. */
 static void test_strangers(void)
 {
     static const struct {
@@ -1199,7 +1200,7 @@ static void test_faults_on_the_wire(void)
     }
     if (caller != NULL) {
         CHECKF(failed > 5 && failed < 55, "%d failed",
-               failed); /* this function does not repeat a request that failed */
+               failed); /* The request failed, and the function under test does not repeat it. */
         CHECK(serve_count(caller, "failed") == failed);
         CHECK(serve_count(caller, "faults") > failed / 2);
     }

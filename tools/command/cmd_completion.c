@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The completion script of bash; see cmd_help.h. */
+/* Prints the completion script of bash; see cmd_help.h. */
 #include <string.h>
 
 #include "tools/command/cmd_help.h"

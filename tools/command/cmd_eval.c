@@ -21,7 +21,7 @@
 
 enum {
     MOST_LABELS_SHOWN = 16, /* the confusion matrix of more labels is printed as JSON only */
-    MOST_COLUMNS = 64       /* of a TSV file */
+    MOST_COLUMNS = 64       /* the most columns of a TSV file */
 };
 
 /* The label of a row that has none, in cmd_text.tag. Indices of labels are smaller. */
@@ -34,7 +34,8 @@ typedef struct job {
     const char *path;
     cmd_input input;
     cmd_progress progress;
-    size_t columns, sentence_column, label_column; /* as the header names them */
+    /* the number of columns, and the two columns that the header names `sentence` and `label` */
+    size_t columns, sentence_column, label_column;
     uint64_t rows;                                 /* rows after the header, bad ones included */
     uint64_t bad;                                  /* rows that could not be evaluated */
     uint64_t correct;                              /* rows whose label the model gave */
@@ -42,8 +43,8 @@ typedef struct job {
     const cmd_reference *reference;                /* NULL without --reference */
     uint64_t compared, agreeing, token_mismatches; /* rows compared with the reference */
     uint64_t worst_line;                           /* line with the greatest margin error */
-    double margin_sum, margin_max;                 /* of margin errors */
-    double seconds;                                /* from the first row to the last answer */
+    double margin_sum, margin_max;                 /* sum and greatest value of the margin errors */
+    double seconds; /* the time from the first row to the last answer */
 } job;
 
 /* ---- rows ----------------------------------------------------------------------------------- */

@@ -26,7 +26,7 @@ typedef struct cmd_text {
     const char *bytes; /* valid until the next call of cmd_input_next */
     size_t size;
     const char *source;  /* the file as the user named it, or "argument" */
-    uint64_t number;     /* of the line in its file, or of the argument; counted from 1 */
+    uint64_t number;     /* number of the line in its file, or of the argument, counted from 1 */
     const char *refusal; /* why this text cannot be answered, a static string; NULL if it can */
     size_t tag;          /* free for the caller; cmd_input_next sets it to 0 */
     const char *row;     /* the record that holds the text; cmd_input_next sets it to NULL */
@@ -50,15 +50,15 @@ enum {
 typedef size_t cmd_record_end(cmd_scan *scan, const char *bytes, size_t size);
 
 typedef enum cmd_input_status {
-    CMD_INPUT_TEXT, /* there is a text, which may be a refused one */
-    CMD_INPUT_WAIT, /* there is no text yet, and waiting was not allowed */
+    CMD_INPUT_TEXT, /* a text was read, which may be a refused one */
+    CMD_INPUT_WAIT, /* no text has arrived yet, and the caller did not allow waiting */
     CMD_INPUT_END   /* all texts were read, memory is short (failed is 1), or SIGINT came */
 } cmd_input_status;
 
 typedef struct cmd_input {
     char **arguments; /* the texts, if files is NULL */
     const char **files;
-    size_t count; /* of arguments or files */
+    size_t count; /* the number of arguments or files */
     size_t next;  /* index of the argument or file that comes next */
     int strict;   /* 1 if a text that is not UTF-8 is refused */
     int failed;   /* 1 if a file could not be opened or read, which was reported */
@@ -75,7 +75,7 @@ typedef struct cmd_input {
     size_t scanned;       /* buffer[begin .. scanned) holds no line feed */
     const char *skipping; /* why the current line is left out; NULL if it is not */
 
-    uint64_t bytes_read;  /* from all files so far */
+    uint64_t bytes_read;  /* the bytes read from all files so far */
     uint64_t bytes_total; /* sizes of all files; 0 if one has no size, as a pipe has none */
 } cmd_input;
 

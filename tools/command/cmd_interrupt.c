@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Handling of SIGINT, and waiting for input; see cmd_interrupt.h. */
-#define _GNU_SOURCE /* for ppoll */
+#define _GNU_SOURCE /* This declares ppoll. */
 #include "tools/command/cmd_interrupt.h"
 
 #include <errno.h>
@@ -8,7 +8,8 @@
 #include <signal.h>
 #include <stddef.h>
 
-/* This is the only global variable that changes: a signal handler has no other way to report. */
+/* The command has no other global variable that changes, but a signal handler has no other way to
+ * report. */
 static volatile sig_atomic_t interrupted;
 
 static void on_interrupt(int number)

@@ -83,9 +83,10 @@ typedef const char *cmd_values;
 
 typedef struct cmd_option {
     cmd_option_id id;
-    char letter;          /* 0 if the option has no short form */
-    const char *name;     /* without the two dashes; NULL if the option has no long form */
-    const char *argument; /* what stands for the value in texts; NULL if the option has no value */
+    char letter;      /* 0 if the option has no short form */
+    const char *name; /* without the two dashes; NULL if the option has no long form */
+    /* the word that stands for the value in help texts; NULL if the option has no value */
+    const char *argument;
     cmd_values values;
     const char *text;
 } cmd_option;
@@ -97,7 +98,7 @@ typedef struct cmd_manual {
     const char *text;
     const char *examples;    /* command lines */
     const char *exit_status; /* NULL if the statuses are those of all commands */
-    cmd_values values;       /* of arguments that are no options */
+    cmd_values values;       /* how bash completes arguments that are not options */
     const cmd_option *options;
     size_t option_count;
 } cmd_manual;

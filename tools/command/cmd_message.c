@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages on standard error; see cmd_message.h. */
+/* Writes messages to standard error; see cmd_message.h. */
 #include "tools/command/cmd_message.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Choosing and opening the model; see cmd_model.h. */
+/* Chooses and opens the model; see cmd_model.h. */
 #include "tools/command/cmd_model.h"
 
 #include <stdio.h>

@@ -23,9 +23,9 @@ enum {
 
 typedef struct entry {
     cmd_text text;
-    size_t offset; /* of the copy of the text in batch.bytes; that of its row follows */
+    size_t offset; /* where batch.bytes has the copy of the text; the copy of its row follows */
     cmd_answer answer;
-    size_t index; /* in batch.texts; unset if the text is refused */
+    size_t index; /* index in batch.texts; unset if the text is refused */
 } entry;
 
 typedef struct batch {
@@ -33,7 +33,7 @@ typedef struct batch {
     size_t used, capacity;
     entry *entries;
     size_t count;
-    distil_text *texts;     /* (batch) the texts that are not refused */
+    distil_text *texts;     /* (entries) the texts that are not refused */
     distil_result *results; /* (batch) */
     distil_scores *scores;  /* (batch) */
     float *values;          /* (batch, 2, n_labels) logits and probabilities */
@@ -45,11 +45,11 @@ typedef struct ring {
     batch *batches;
     size_t slots;
     uint64_t submitted, claimed, written; /* numbers of batches so far */
-    int closing;                          /* 1 if workers shall end */
+    int closing;                          /* 1 asks the workers to end */
     pthread_mutex_t lock;
     pthread_cond_t work_ready; /* a batch was submitted, or closing is set */
     pthread_cond_t batch_done; /* a worker has finished a batch */
-    distil_context *context;   /* of the main thread; NULL if there are workers */
+    distil_context *context;   /* the context of the main thread; NULL if there are workers */
     pthread_t *threads;
     distil_context **contexts;
     size_t started; /* workers that run */

@@ -9,8 +9,8 @@
 typedef struct cmd_progress {
     int enabled;
     int shown;    /* 1 if the terminal shows the line */
-    double start; /* of the work, in seconds by the monotonic clock */
-    double last;  /* when the line was last written, by the same clock */
+    double start; /* when the work began, in seconds of the monotonic clock */
+    double last;  /* when the progress line was last written, in seconds of the monotonic clock */
 } cmd_progress;
 
 /* Returns the time in seconds by the monotonic clock. */

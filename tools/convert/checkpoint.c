@@ -65,7 +65,8 @@ static int add_file(conv_checkpoint *weights, const char *directory, char *name,
         free(name);
         return -1;
     }
-    weights->file_count++; /* from here on, conv_checkpoint_close closes it and frees the name */
+    /* From here on conv_checkpoint_close closes the file and frees its name. */
+    weights->file_count++;
     if (refuse_lfs_pointer(&file->source, error) ||
         weights->format->read_header(&file->header, &file->data, &file->source, error))
         return -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Formatting an error message. */
+/* Formats an error message. */
 #include "tools/convert/conv_error.h"
 
 #include <stdarg.h>

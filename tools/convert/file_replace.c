@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Atomic replacement: write a temporary file, sync it, rename it, sync the directory. */
+/* Replaces a file atomically: writes a temporary file, syncs it, renames it, and syncs the
+ * directory. */
 #include "tools/convert/file_replace.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading and checking config.json. */
+/* Reads and checks config.json. */
 #include "tools/convert/hf_config.h"
 
 #include <stdio.h>

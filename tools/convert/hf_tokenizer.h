@@ -24,7 +24,7 @@ typedef struct hf_tokenizer {
     const char *path;    /* path of the vocabulary, for messages */
     const char **tokens; /* (vocab_size) the token of each id; an id without one has 0 bytes */
     size_t *token_bytes; /* (vocab_size) */
-    uint32_t vocab_size; /* as config.json says */
+    uint32_t vocab_size; /* the vocabulary size that config.json states */
     uint32_t entries;    /* lines of vocab.txt or tokens of tokenizer.json, without added tokens */
     uint32_t flags;      /* DISTIL_BLOB_TOK_* */
     uint32_t max_word_chars;

@@ -20,8 +20,9 @@
 
 enum {
     ST_MAX_RANK = 8,
-    ST_MAX_HEADER_BYTES = 100000000, /* as in the reference implementation */
-    ST_DTYPE_BYTES = 16              /* room for the name of a type and a NUL */
+    /* the greatest size that the reference implementation accepts */
+    ST_MAX_HEADER_BYTES = 100000000,
+    ST_DTYPE_BYTES = 16 /* room for the name of a type and a NUL */
 };
 
 typedef struct st_tensor {

@@ -12,7 +12,7 @@
 #include "tools/convert/conv_error.h"
 
 typedef struct conv_source {
-    char *path; /* for messages */
+    char *path; /* the file's path, for messages */
     int fd;
     uint64_t bytes; /* size at the time of opening */
 } conv_source;

@@ -73,11 +73,11 @@ typedef struct machine {
     const char *path;
     const unsigned char *bytes;
     size_t count, at;
-    size_t opcode_at; /* where the opcode in hand stands, for messages */
+    size_t opcode_at; /* offset of the opcode that is being executed, for messages */
     conv_error *error;
     value *values;
     size_t value_count, value_capacity;
-    size_t *items; /* of tuples, indices of values */
+    size_t *items; /* the elements of all tuples, as indices of values */
     size_t item_count, item_capacity;
     size_t *stack; /* indices of values */
     size_t depth, stack_capacity;
@@ -670,7 +670,7 @@ static int add_tensor(torch_state *state, machine *m, const pair *entry)
     *tensor = m->tensors[v->first];
     tensor->storage = strdup(tensor->storage);
     tensor->name = copy_text(m, key);
-    state->count++; /* from here on torch_state_free releases what it has */
+    state->count++; /* From here on torch_state_free frees what the tensor owns. */
     if (!tensor->name)
         return -1;
     return tensor->storage ? 0 : conv_fail(m->error, "%s: out of memory", m->path);

@@ -21,16 +21,17 @@ enum { TORCH_MAX_RANK = 8, TORCH_MAX_PICKLE_BYTES = 16 << 20 };
 typedef struct torch_tensor {
     char *name;        /* UTF-8, NUL-terminated */
     char *storage;     /* the archive's entry data/STORAGE holds the elements, NUL-terminated */
-    const char *dtype; /* as safetensors calls it: "F32" */
+    const char *dtype; /* the element type by its name in safetensors, such as "F32" */
     unsigned element_bytes;
-    uint64_t offset; /* of the first element in the storage, in elements */
+    uint64_t offset; /* The first element of the tensor has this index in the storage. */
     size_t rank;
     uint64_t shape[TORCH_MAX_RANK];
-    uint64_t bytes; /* of all elements, which are contiguous and in row-major order */
+    /* the size of all elements together, which are contiguous and in row-major order */
+    uint64_t bytes;
 } torch_tensor;
 
 typedef struct torch_state {
-    torch_tensor *tensors; /* in the order of the dictionary */
+    torch_tensor *tensors; /* the tensors in the order of the pickled dictionary */
     size_t count;
 } torch_state;
 

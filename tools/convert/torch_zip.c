@@ -239,7 +239,7 @@ static int read_entries(torch_zip *zip, const unsigned char *bytes, const direct
     for (uint64_t i = 0; i < found->count; i++) {
         size_t used = 0;
 
-        zip->count++; /* from here on torch_zip_close releases its name */
+        zip->count++; /* From here on torch_zip_close frees the entry's name. */
         if (read_entry(&zip->entries[i], bytes + at, (size_t)found->bytes - at, &used, source,
                        error))
             return -1;

@@ -24,9 +24,9 @@ enum {
 
 typedef struct torch_zip_entry {
     char *name;      /* below the archive's folder, NUL-terminated, such as "data/0" */
-    uint64_t offset; /* of the first byte of its content in the file */
+    uint64_t offset; /* offset in the archive of the first byte of the entry's content */
     uint64_t bytes;
-    uint32_t crc; /* CRC-32 of its content, as the archive states it */
+    uint32_t crc; /* CRC-32 of the entry's content, as the archive states it */
 } torch_zip_entry;
 
 typedef struct torch_zip {

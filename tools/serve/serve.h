@@ -20,7 +20,7 @@ typedef struct serve_config {
     int pending;         /* 1 if an absent item counts as put by its producer */
     const char *model;   /* value for DISTIL_MODEL; NULL leaves the variable as it is */
     double fault_rate;   /* share of replies that get a fault, 0 to 1 */
-    uint64_t seed;       /* of faults and request ids */
+    uint64_t seed;       /* the seed of the random faults and request ids */
     int raw;             /* 1 if lines and responses are shown as the function wrote them */
     const char *const *events; /* files of events to send; "-" is standard input */
     size_t event_count;        /* 0 means that the program serves until a signal comes */

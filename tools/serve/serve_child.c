@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starts the process of the function, reads its outputs and waits for its end; see
  * serve_child.h. */
-#define _GNU_SOURCE /* for pipe2 and execvpe */
+#define _GNU_SOURCE /* This declares pipe2 and execvpe. */
 #include "tools/serve/serve_child.h"
 
 #include <errno.h>

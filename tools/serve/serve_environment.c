@@ -10,7 +10,7 @@ extern char **environ;
 
 enum {
     MOST_CHANGES = 32,
-    CHANGES_BYTES = 16384 /* of all names and values together */
+    CHANGES_BYTES = 16384 /* the most bytes of all changed names and values together */
 };
 
 /* Variables that differ from the environment of this program. */
@@ -95,7 +95,7 @@ static void set_all(changes *o, const serve_config *config, uint16_t port)
     set_default(o, "AWS_LAMBDA_FUNCTION_NAME", "function");
     set_default(o, "AWS_LAMBDA_FUNCTION_VERSION", "$LATEST");
     set_default(o, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-                "1769"); /* MB, with which Lambda gives one CPU */
+                "1769"); /* With this many MB Lambda gives a function one CPU. */
     set_default(o, "AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/function");
     set_default(o, "AWS_LAMBDA_LOG_STREAM_NAME", "local");
     set_default(o, "AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand");
@@ -103,7 +103,8 @@ static void set_all(changes *o, const serve_config *config, uint16_t port)
     set_default(o, "LAMBDA_TASK_ROOT", "/var/task");
     set_default(o, "LAMBDA_RUNTIME_DIR", "/var/runtime");
     set(o, "_HANDLER", NULL);
-    set(o, "AWS_LAMBDA_MAX_CONCURRENCY", NULL); /* this program sends one event at a time */
+    /* distil-serve sends one event at a time, so the variable is removed. */
+    set(o, "AWS_LAMBDA_MAX_CONCURRENCY", NULL);
     if (!is_set("AWS_REGION"))
         set_default(o, "AWS_DEFAULT_REGION", "us-east-1");
     if (!is_set("AWS_REGION") && !is_set("AWS_DEFAULT_REGION"))

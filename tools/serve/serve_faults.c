@@ -4,7 +4,7 @@
 
 #include "runtime/base/random.h"
 
-enum { SLOW_MS = 60 /* by which a slow reply is late */ };
+enum { SLOW_MS = 60 /* the delay of a slow reply */ };
 
 void serve_faults_init(serve_faults *f, double rate, uint64_t seed)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The server. Each connection is a small state machine; see serve_http.h. */
-#define _GNU_SOURCE /* for accept4 and POLLRDHUP */
+#define _GNU_SOURCE /* This declares accept4 and POLLRDHUP. */
 #include "tools/serve/serve_http.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ struct serve_conn {
     serve_http *http;
     int fd;
     conn_state state;
-    size_t poll_index;            /* in the fds of the last poll; SIZE_MAX before the first one */
+    size_t poll_index; /* index in the fds of the last poll; SIZE_MAX before the first one */
     char in[HTTP_MAX_HEAD_BYTES]; /* the head, to whose bytes the slices of `head` point */
     size_t in_size;
     http_head head;

@@ -20,7 +20,7 @@ enum {
     SERVE_CONNECTIONS = 128,
     SERVE_POLL_FDS = SERVE_CONNECTIONS + 1,
     SERVE_MAX_BODY_BYTES = 6291556, /* 6 MiB + 100: Lambda's limit for events and responses */
-    SERVE_HEAD_ROOM = 2048          /* for the head of a reply, without serve_reply.headers */
+    SERVE_HEAD_ROOM = 2048 /* the space for the head of a reply, without serve_reply.headers */
 };
 
 typedef struct serve_conn serve_conn;

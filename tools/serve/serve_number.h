@@ -3,7 +3,7 @@
 #ifndef DISTIL_TOOLS_SERVE_NUMBER_H
 #define DISTIL_TOOLS_SERVE_NUMBER_H
 
-enum { SERVE_NUMBER_BYTES = 192 /* of a number in plain notation with its NUL */ };
+enum { SERVE_NUMBER_BYTES = 192 /* the size of a number in plain notation, with its NUL */ };
 
 /*
  * Write a decimal number in plain notation without needless zeros: 0.9990 as 0.999, 1.5e2 as 150.

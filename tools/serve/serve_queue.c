@@ -8,8 +8,9 @@
 #include "runtime/base/clock.h"
 
 enum {
-    DEAD_EVENT_BYTES = 4096,  /* that a dead letter shows of its event */
-    DEAD_MESSAGE_BYTES = 1024 /* that a dead letter shows of its error */
+    DEAD_EVENT_BYTES = 4096, /* A dead letter shows at most this many bytes of its event. */
+    /* A dead letter shows at most this many bytes of its error message. */
+    DEAD_MESSAGE_BYTES = 1024
 };
 _Static_assert(SERVE_DEAD_BYTES >
                    SERVE_DEAD_LETTERS *

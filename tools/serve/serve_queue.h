@@ -12,9 +12,9 @@
 #include "tools/serve/serve_http.h"
 
 enum {
-    SERVE_ID_BYTES = 37,    /* of a UUID with its NUL */
-    SERVE_TYPE_BYTES = 128, /* of the type of an error with its NUL */
-    SERVE_TRIES = 3,        /* of an asynchronous invocation, as in Lambda */
+    SERVE_ID_BYTES = 37,    /* the size of a UUID with its NUL */
+    SERVE_TYPE_BYTES = 128, /* the size of an error's type with its NUL */
+    SERVE_TRIES = 3,        /* the most tries of an asynchronous invocation, as in Lambda */
     SERVE_DEAD_LETTERS = 256,
     SERVE_DEAD_BYTES = 8 << 20, /* enough for all dead letters as JSON */
     SERVE_QUEUE_BYTES = 256 << 20
@@ -27,8 +27,9 @@ typedef struct serve_invocation {
     size_t event_size;
     serve_conn *caller; /* the connection that waits for the response; NULL if none does */
     int asynchronous;
-    int number;            /* of the --event it comes from, counted from 1; 0 if it was posted */
-    unsigned tries;        /* that have begun */
+    /* position of the --event option that gave the event, from 1; 0 if the event was posted */
+    int number;
+    unsigned tries;        /* the number of tries that have begun */
     int64_t not_before_ns; /* monotonic time of the next try */
     int64_t started_ns;    /* monotonic time at which the last try began */
     int failed;            /* 1 if the last try failed */

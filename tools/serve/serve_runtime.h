@@ -19,12 +19,13 @@
 #include "tools/serve/serve_queue.h"
 
 enum {
-    SERVE_INIT_MS = 10000, /* from the start of the first process to its first request */
-    SERVE_STOP_MS = 2000   /* from SIGTERM to SIGKILL */
+    /* the time allowed from the start of the first process to its first request */
+    SERVE_INIT_MS = 10000,
+    SERVE_STOP_MS = 2000 /* the time from SIGTERM to SIGKILL */
 };
 
 typedef enum serve_state {
-    SERVE_DOWN = 0,    /* there is no process */
+    SERVE_DOWN = 0,    /* no process is running */
     SERVE_INIT,        /* the process has not asked for an event yet */
     SERVE_INIT_FAILED, /* the process has posted an init error and should end */
     SERVE_IDLE,        /* the process waits for an event */
@@ -53,10 +54,10 @@ typedef struct serve_runtime {
     int64_t deadline_ns;   /* monotonic time at which the process is killed */
     int timed_out;         /* 1 if the process was killed at the deadline of an invocation */
     int stopping;          /* 1 if no more events are sent */
-    uint64_t starts;       /* of processes so far */
+    uint64_t starts;       /* the number of processes that were started so far */
     int64_t started_ns;    /* monotonic time at which the last process was started */
     int64_t first_next_ns; /* monotonic time of its first request for an event; 0 before that */
-    int last_status;       /* of the last process that ended, in the form of waitpid() */
+    int last_status;       /* wait status of the last process that ended, as waitpid() gives it */
 } serve_runtime;
 
 /* Start the first process. The caller has set the fields up to `context` and initialised `child`;

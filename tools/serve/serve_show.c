@@ -11,7 +11,7 @@
 
 enum {
     INDENT = 2,
-    HEADING_COLUMNS = 9, /* of "RESPONSE " and the like */
+    HEADING_COLUMNS = 9, /* the width of a heading such as "RESPONSE " */
     VALUE_BYTES = 1024   /* a longer string is cut */
 };
 

@@ -16,7 +16,7 @@ enum { NAME_BYTES = SERVE_WORD_BYTES, NUMBER_BYTES = SERVE_NUMBER_BYTES };
 /* An attribute of an item, in one allocation. */
 typedef struct attribute {
     char type;   /* 'S', 'N', 'B' for BOOL, '0' for NULL */
-    size_t size; /* of text, without its NUL */
+    size_t size; /* the size of text, without its NUL */
     char *text;  /* the decoded value, which lies behind the name */
     char name[];
 } attribute;

@@ -185,7 +185,8 @@ static void test_values(void)
     CHECK(json_parse(&root, text, sizeof text - 1, NULL) == 0 && root.type == JSON_OBJECT);
     CHECK(json_get(root, "a", &value) && json_int64(value, &number) == 0 && number == 2);
     CHECK(json_get(root, "k", &value) &&
-          value.type == JSON_TRUE); /* this name has an escape in the text */
+          /* the name of this member is written with an escape in the text */
+          value.type == JSON_TRUE);
     CHECK(!json_get(root, "none", &value) && !json_get(value, "a", &value));
     CHECK(json_get(root, "list", &value));
     for (json_iter_init(&iter, value); json_iter_next(&iter); n++)
@@ -216,7 +217,8 @@ static void test_members(void)
     CHECK(json_parse(&root, text, sizeof text - 1, NULL) == 0);
     json_members(root, fields, 4);
     CHECK(json_int64(a, &number) == 0 && number == 2);
-    CHECK(b.type == JSON_ARRAY && b.bytes == 3); /* of equal names the last one counts */
+    /* If two members have the same name, the last one counts. */
+    CHECK(b.type == JSON_ARRAY && b.bytes == 3);
     CHECK(n.type == JSON_NULL);
     CHECK(none.type == JSON_ABSENT && strcmp(json_type_name(none.type), "absent") == 0);
     json_members(b, fields, 4); /* an array has no members */

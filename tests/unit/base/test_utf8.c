@@ -120,7 +120,8 @@ static void test_valid_bytes(void)
         {"\xed\xa0\x80", 3, 0},     /* a surrogate */
         {"\xf4\x90\x80\x80", 4, 0}, /* above U+10FFFF */
         {"\xe2\x82", 2, 0},         /* the last byte is missing */
-        {"\xf0\x9f\x98", 3, 0},     /* as many bytes as U+FFFD has */
+        /* these three bad bytes give one U+FFFD, which has three bytes as well */
+        {"\xf0\x9f\x98", 3, 0},
         {"\xef\xbf", 2, 0},
         {"\xef\xbf\xbd\xef", 4, 3},
     };

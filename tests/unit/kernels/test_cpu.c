@@ -3,8 +3,9 @@
  * Tests the detection of levels. A table has the CPUID registers of real CPUs, and of hypervisors
  * and operating systems that hide some features, and the level that each must get.
  *
- * The rows marked "recorded" have the registers that such a CPU returned. The others have only the
- * bits that the detection reads, as the manuals document them for that CPU.
+ * Rows with "recorded" in the name have whole registers, which a program read on such a CPU. The
+ * other rows are composed: they have only the bits that the detection reads, as the manuals
+ * document them for that CPU.
  */
 #include "kernels/cpu.h"
 #include "kernels/kernels.h"
@@ -43,7 +44,7 @@ typedef struct cpu_row {
 } cpu_row;
 
 static const cpu_row rows[] = {
-    {"Nehalem", 0x0b, 0x00bce3bd /* recorded: no XSAVE in use */, 0, 0, 0, 0, DISTIL_LEVEL_SCALAR,
+    {"Nehalem, no XSAVE in use, recorded", 0x0b, 0x00bce3bd, 0, 0, 0, 0, DISTIL_LEVEL_SCALAR,
      "AVX"},
     {"Ivy Bridge: AVX without FMA or AVX2", 0x0d, ECX1_OSXSAVE | ECX1_AVX, 0, 0, 0, XCR0_YMM,
      DISTIL_LEVEL_SCALAR, "FMA"},

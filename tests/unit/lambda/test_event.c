@@ -136,7 +136,7 @@ static int take(event_item *item, const char *event, event_refusal *no)
 
 /* ---- members --------------------------------------------------------------------------------- */
 
-/* Returns a message in which one member is `unit`, repeated so many times. */
+/* Returns a message in which one member is `unit` repeated `times` times. */
 static const char *message_with(const char *member, const char *unit, size_t times)
 {
     size_t size = 0, each = strlen(unit);
@@ -161,7 +161,7 @@ static void test_limits(void)
 {
     static const struct {
         const char *member;
-        size_t least, most; /* In bytes. */
+        size_t least, most; /* the least and greatest length in bytes */
     } limits[] = {{"source_id", 1, 2048}, {"timestamp", 1, 1024}, {"model_version", 0, 255}};
     event_refusal no;
     event_item item;
@@ -215,7 +215,7 @@ static void test_base64(void)
         {"eyJ0ZXh0Ijoiw7/DvyJ9", "\xc3\xbf\xc3\xbf"},
         {"eyJ0ZXh0IjoiIn0", NULL},      /* The padding is missing. */
         {"eyJ0ZXh0IjoiZm8ifQ=", NULL},  /* Half of the padding is missing. */
-        {"eyJ0ZXh0IjoiZm8ifQ", NULL},   /* All of the padding is missing. */
+        {"eyJ0ZXh0IjoiZm8ifQ", NULL},   /* Base64 without any of its padding is accepted. */
         {"eyJ0ZXh0IjoiZm8ifR==", NULL}, /* Bits that carry no data are not 0. */
         {"eyJ0ZXh0IjoiIn1=", NULL},
         {"eyJ0ZXh0IjoiIn2=", NULL},
@@ -223,7 +223,7 @@ static void test_base64(void)
         {"eyJ0=ZXh0IjoiZiJ", NULL},
         {"====", NULL},
         {"", NULL},
-        {"eyJ0ZXh0IjoiPz8-In0=", NULL}, /* This is the URL-safe alphabet. */
+        {"eyJ0ZXh0IjoiPz8-In0=", NULL}, /* Base64 with the URL-safe alphabet is accepted. */
         {"eyJ0ZXh0\\nIjoiZiJ9", NULL},
         {"eyJ0ZXh0 IjoiZiJ9", NULL},
         {"eyJ0ZXh0IjoiZiJ9\\u0000\\u0000\\u0000\\u0000", NULL},
@@ -301,7 +301,7 @@ static void test_unwrap(void)
     }
 }
 
-static int take_message_id(event_item *item, const char *unit, size_t times, event_refusal *no)
+static int read_message_id(event_item *item, const char *unit, size_t times, event_refusal *no)
 {
     size_t size = (size_t)snprintf(document, sizeof document,
                                    "{\"Records\":[{\"eventSource\":\"aws:sqs\",\"body\":\"{" PLAIN
@@ -320,13 +320,13 @@ static void test_message_ids(void)
     event_item item;
 
     if (harness_case("a message's id of 1 to 128 bytes")) {
-        CHECK(take_message_id(&item, "m", 1, &no) == 0);
-        CHECK(take_message_id(&item, "m", EVENT_MAX_RECORD_ID_BYTES, &no) == 0);
+        CHECK(read_message_id(&item, "m", 1, &no) == 0);
+        CHECK(read_message_id(&item, "m", EVENT_MAX_RECORD_ID_BYTES, &no) == 0);
         CHECK(strlen(item.record_id) == EVENT_MAX_RECORD_ID_BYTES);
-        CHECK(take_message_id(&item, "m", 0, &no) == -1);
+        CHECK(read_message_id(&item, "m", 0, &no) == -1);
         CHECKF(strstr(no.why, "messageId has 0 bytes") != NULL, "%s", no.why);
-        CHECK(take_message_id(&item, "m", EVENT_MAX_RECORD_ID_BYTES + 1, &no) == -1);
-        CHECK(take_message_id(&item, "m\\u0000m", 1, &no) == -1);
+        CHECK(read_message_id(&item, "m", EVENT_MAX_RECORD_ID_BYTES + 1, &no) == -1);
+        CHECK(read_message_id(&item, "m\\u0000m", 1, &no) == -1);
     }
     if (harness_case("a record that is refused keeps its id, so that it can be listed")) {
         CHECK(

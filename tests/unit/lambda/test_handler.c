@@ -24,14 +24,14 @@
 
 enum { ANSWER_BYTES = 1 << 20, ARENA_EVENT_BYTES = 1 << 20, LOG_BYTES = 1 << 16 };
 
-/* What each case works with. */
+/* The objects that each test case works with. */
 typedef struct fixture {
     config config;
     handler handler;
     distil_context *context;
     char *arena, *answer;
     handler_reply reply;
-    char log[LOG_BYTES]; /* What the last event has written. */
+    char log[LOG_BYTES]; /* the log lines that the last event has written */
     size_t log_bytes;
 } fixture;
 
@@ -564,8 +564,8 @@ static void test_deadline(fixture *f)
 
 enum { VERY_MANY = 150000 };
 
-/* `each` repeated so many times with commas between, and a text before and after. The result is
- * valid until the next call. */
+/* Returns `before`, then `each` repeated `count` times with commas between, then `after`. The
+ * result is valid until the next call. */
 static const char *repeated(const char *before, const char *each, size_t count, const char *after)
 {
     static char event[ARENA_EVENT_BYTES];

@@ -146,7 +146,8 @@ static void run(events_source source, const events_message *messages, size_t cou
     f.log_text[n > 0 ? n : 0] = '\0';
 }
 
-/* The script has ended and so many requests have arrived. They can be looked at until free_all. */
+/* Returns 1 if the script has ended and exactly `requests` requests have arrived. The requests can
+ * be looked at until free_all. */
 static int end(size_t requests)
 {
     store_close(f.store);
@@ -354,8 +355,8 @@ static void test_first_failure(void)
     }
 }
 
-/* This process cannot store anything any more. So even those who usually get an answer get an
- * error, and the process ends. */
+/* With rejected credentials the process cannot store anything any more. So callers who usually get
+ * an answer get an error as well, and the process ends. */
 static void test_credentials(void)
 {
     static const events_source sources[] = {EVENTS_SNS, EVENTS_SQS, EVENTS_HTTP_V2};

@@ -178,7 +178,7 @@ static const bad_head bad_responses[] = {
     {"HTTP/1.1 200-OK\r\n\r\n", 0},
     {"HTTP/1.1 200 O\x01K\r\n\r\n", 0},
     {"HTTP/1.1 200 O\0K\r\n\r\n", sizeof "HTTP/1.1 200 O\0K\r\n\r\n" - 1},
-    /* These have wrong line ends. */
+    /* Heads with wrong line ends are refused. */
     {"HTTP/1.1 200 OK\n\n", 0},
     {R "X: y\n\r\n", 0},
     {R "X: y\r\n\n", 0},
@@ -186,7 +186,7 @@ static const bad_head bad_responses[] = {
     {R "X: y\r\r\n\r\n", 0},
     {R "X: y\r\n\rx", 0},
     {"HTTP/1.1 200 OK\r\r\n\r\n", 0},
-    /* These have wrong names or values. */
+    /* Heads with wrong names or values of headers are refused. */
     {R "X : y\r\n\r\n", 0},
     {R " X: y\r\n\r\n", 0},
     {R "\tX: y\r\n\r\n", 0},
@@ -201,7 +201,7 @@ static const bad_head bad_responses[] = {
     {R "X: a\x1b[0m\r\n\r\n", 0},
     {R "X: a\0b\r\n\r\n", sizeof R "X: a\0b\r\n\r\n" - 1},
     {R "X\0: b\r\n\r\n", sizeof R "X\0: b\r\n\r\n" - 1},
-    /* In these, two readers could disagree about where the body ends. */
+    /* Heads are refused if two readers could disagree about where the body ends. */
     {R "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 0},
     {R "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 0},
     {R "Content-Length: 5\r\nContent-Length: 6\r\n\r\n", 0},
@@ -319,7 +319,8 @@ typedef struct body_case {
     http_framing framing;
     uint64_t length;
     const char *raw, *content;
-    /* How many bytes of `raw` the complete body uses; 0: the body never becomes complete. */
+    /* the number of bytes of `raw` that the complete body uses; 0: the body never becomes
+     * complete */
     size_t used;
     http_progress progress, at_end;
 } body_case;

@@ -413,8 +413,8 @@ static void test_oversize(void)
     free(small);
 }
 
-/* A list of so many empty texts. It is small itself, but its answer is larger than Lambda
- * allows. */
+/* Returns an event with a list of `count` empty texts. It is small itself, but its answer is larger
+ * than Lambda allows. */
 static char *many_texts(size_t count, const char *before, const char *each, const char *after)
 {
     size_t size = strlen(before);
@@ -487,7 +487,7 @@ static void test_large_answers(void)
     free(lists[1]);
 }
 
-/* This proves that the counter counts. Otherwise a count of 0 would show nothing. */
+/* Proves that the counter of allocations counts. Otherwise a count of 0 would show nothing. */
 static void test_counter(void)
 {
     void *volatile kept;
@@ -502,7 +502,7 @@ static void test_counter(void)
     counting = 1;
     kept = malloc(10);
     free(kept);
-    /* This allocates from within the C library. */
+    /* strdup allocates from within the C library. */
     kept = strdup("x");
     counting = 0;
     free(kept);

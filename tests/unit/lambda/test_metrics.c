@@ -192,7 +192,8 @@ static void test_monitor(void)
         float sorted[MONITOR_WINDOW];
 
         all[n++] =
-            (float)(harness_random() % 16) / 16; /* With so few different values, some are equal. */
+            /* Only 16 different values are drawn, so that some are equal. */
+            (float)(harness_random() % 16) / 16;
         monitor_add(&window, (sentiment)(i % 3 == 0 ? SENTIMENT_POSITIVE : SENTIMENT_NEUTRAL),
                     all[i]);
         begin("dev");

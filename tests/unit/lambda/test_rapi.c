@@ -436,7 +436,7 @@ static void test_attempts(const char *name, const char *fault, size_t faults)
     step(&f, FAULT_ACCEPT);
     answer(&f, EVENT);
     start(&f);
-    /* There is no fourth attempt: the event is still at the server. */
+    /* The client makes no fourth attempt, so the event is still at the server. */
     if (faults == 3)
         CHECK(rapi_next(&f.api, &f.invocation) == RAPI_EXIT);
     check_event(&f, rapi_next(&f.api, &f.invocation));

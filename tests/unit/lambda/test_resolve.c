@@ -105,8 +105,8 @@ static void add(bytes *b, const void *what, size_t size)
 
 #define ADD(b, literal) add(b, literal, sizeof(literal) - 1)
 
-/* Begin the answer to a query, with these flags and this code, the question repeated, and so many
- * records to follow. */
+/* Begin the answer to a query: its header with the flags, the code and the number of records that
+ * follow, and then the question repeated. */
 static void begin_reply(bytes *b, const uint8_t *query, size_t query_bytes, unsigned flags,
                         unsigned rcode, unsigned answers)
 {
@@ -363,7 +363,7 @@ static void serve_tcp(server *s)
 
     atomic_fetch_add(&s->tcp_queries, 1);
     n = recv(fd, query, sizeof query, 0);
-    /* This server answers with the longest message that TCP can carry. */
+    /* LONG_TCP: the server answers with the longest message that TCP can carry. */
     if (n > 19 && s->acts[0] == LONG_TCP) {
         static const uint8_t zeros[65535];
 

@@ -30,7 +30,7 @@ static int status_of(void (*body)(void))
     pid_t pid = fork();
 
     if (pid == 0) {
-        alarm(2 * NEVER_MS / 1000); /* A process that hangs is ended by this. */
+        alarm(2 * NEVER_MS / 1000); /* SIGALRM ends the child process if it hangs. */
         if (stop_start(&s) != 0)
             _exit(99);
         body();

@@ -11,7 +11,7 @@
 #include "tests/support/harness.h"
 #include "tests/support/support_store.h"
 
-static scene f; /* This is large, so it is static; each case clears it. */
+static scene f; /* The scene is too large for the stack, so it is static; each case clears it. */
 
 /* ---- the request ----------------------------------------------------------------------------- */
 
@@ -280,7 +280,7 @@ static void test_old_items(void)
 
 /* ---- answers that are none ------------------------------------------------------------------- */
 
-/* This is not a success, whatever the status says. The store retries if the write may have
+/* Replies with status 200 that are no successes. The store retries if the write may have
  * happened. */
 static void test_bad_success(void)
 {

@@ -15,7 +15,7 @@
 
 enum { SHORT_MS = 120 };
 
-static scene f; /* This is large, so it is static; each case clears it. */
+static scene f; /* The scene is too large for the stack, so it is static; each case clears it. */
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
@@ -255,7 +255,8 @@ static void test_lost_reply(fault_op how)
     other.writer = "8f7e-2/0";
     CHECK(scene_update(&f, &other, SCENE_LONG_MS) == STORE_DUPLICATE);
     scene_check_why(&f, "by another writer");
-    /* When Lambda repeats the event, the writer has the same name. */
+    /* When Lambda delivers the same event again, the writer has the same name, so the store takes
+     * the item for its own and the update counts as done. */
     scene_check_update(&f, STORE_UPDATED);
     scene_finish(&f, 4);
 }
@@ -430,7 +431,7 @@ static void test_wrong_signature(void)
     scene_finish(&f, 1);
 }
 
-/* There is no time left for an immediate repetition, so the status does not blame the clock or the
+/* No time is left to repeat the request at once, so the status does not blame the clock or the
  * credentials. */
 static void test_skew_too_late(void)
 {

@@ -13,7 +13,7 @@
 #include "tests/support/harness.h"
 #include "tests/support/support_store.h"
 
-static scene f; /* This is large, so it is static; each case clears it. */
+static scene f; /* The scene is too large for the stack, so it is static; each case clears it. */
 
 /* ---- credentials ----------------------------------------------------------------------------- */
 
@@ -460,7 +460,8 @@ static void test_init_tls(void)
         CHECK(credentials_want_tls() == 0);
         scene_set_keys();
         setenv(FULL, "https://h/x", 1);
-        /* An endpoint that is not asked needs no TLS. */
+        /* Keys in the environment come first. The credentials endpoint is then not asked, so its
+         * https URL needs no TLS. */
         CHECK(credentials_want_tls() == 0);
     }
     free(memory);

@@ -319,7 +319,7 @@ static void test_document(void)
     CHECK(strstr(text.data, "\"ReturnValuesOnConditionCheckFailure\":\"NONE\"}") != NULL);
 }
 
-/* How often an expression uses a placeholder. */
+/* Returns how often an expression uses a placeholder. */
 static size_t uses(json_value root, const char *expression, json_value key)
 {
     char text[512], name[64];
@@ -395,7 +395,7 @@ static void test_escaping(void)
     check_member(root, stamp, hostile);
     check_member(root, version, hostile);
     check_member(root, writer, hostile);
-    item.source_id = "a\xff\xc0z"; /* These bytes are not UTF-8. */
+    item.source_id = "a\xff\xc0z"; /* The source id contains bytes that are not UTF-8. */
     buffer_clear(&text);
     dynamodb_update_item(&text, "t", &item, 1);
     CHECK(json_parse(&root, text.data, text.size, NULL) == 0);
@@ -442,14 +442,14 @@ typedef struct answer {
 #define ERROR_OF(type) "{\"__type\":\"" type "\",\"message\":\"m\"}"
 
 static const answer answers[] = {
-    /* These are successes. */
+    /* Replies that are successes. */
     {STATUS("200") JSON, "{}", DYNAMODB_UPDATED, ""},
     {STATUS("200") JSON "X-Amz-Crc32: 2745614147\r\n", "{}", DYNAMODB_UPDATED, ""},
     {STATUS("200") "content-type: APPLICATION/JSON; charset=utf-8\r\n", " { } ", DYNAMODB_UPDATED,
      ""},
     {STATUS("200") "Content-Type: application/x-amz-json-1.1 ;x=y\r\n",
      "{\"ConsumedCapacity\":{\"CapacityUnits\":1.0}}", DYNAMODB_UPDATED, ""},
-    /* These must not count as successes. */
+    /* Replies with status 200 that must not count as successes. */
     {STATUS("200") "Content-Type: text/xml\r\n", "{}", DYNAMODB_REFUSED, "HTTP 200 without JSON"},
     {STATUS("200"), "{}", DYNAMODB_REFUSED, "HTTP 200 without JSON"},
     {STATUS("200") "Content-Type: application/jsonx\r\n", "{}", DYNAMODB_REFUSED,
@@ -462,7 +462,7 @@ static const answer answers[] = {
     {STATUS("200") JSON "X-Amz-Crc32: a3a68f43\r\n", "{}", DYNAMODB_TRANSIENT, "wrong checksum"},
     {STATUS("201") JSON, "{}", DYNAMODB_REFUSED, "HTTP 201"},
     {STATUS("202") JSON, "{}", DYNAMODB_REFUSED, "HTTP 202"},
-    /* These have the code in different places. */
+    /* Errors whose code stands in different places of the reply. */
     {STATUS("400") JSON, ERROR_OF(V2012 "ConditionalCheckFailedException"), DYNAMODB_CONDITION,
      "ConditionalCheckFailedException"},
     {STATUS("400") JSON, ERROR_OF("ConditionalCheckFailedException"), DYNAMODB_CONDITION,
@@ -492,7 +492,7 @@ static const answer answers[] = {
     {STATUS("500") JSON, ERROR_OF("ValidationException"), DYNAMODB_REFUSED, "ValidationException"},
     {STATUS("400") JSON, ERROR_OF("InternalServerError"), DYNAMODB_TRANSIENT,
      "InternalServerError"},
-    /* If there is no code that is known, the status decides. */
+    /* Replies without a known code: the status decides. */
     {STATUS("400") "Content-Type: text/html\r\n", "<html>", DYNAMODB_REFUSED, "HTTP 400"},
     {STATUS("403") "Content-Type: text/html\r\n", "<xml>", DYNAMODB_REFUSED, "HTTP 403"},
     {STATUS("404"), "404 page not found", DYNAMODB_REFUSED, "HTTP 404"},

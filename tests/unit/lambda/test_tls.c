@@ -436,7 +436,7 @@ static void run_all(void)
         test_broken(&broken_cases[i]);
 }
 
-/* In a program without TLS everything is refused, and the message says what to do. */
+/* Checks a program without TLS: every connection is refused, and the message says what to do. */
 static void test_none(void)
 {
     net_endpoint to = {.host = "localhost", .tls = 1};

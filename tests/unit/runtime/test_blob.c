@@ -157,7 +157,8 @@ static void round_trip(const char *name, const support_blob_shape *shape)
         uint64_t hash = distil_vocab_hash(0, model->tokens[id], bytes);
         uint32_t found = distil_vocab_find(&vocab, hash, "", 0, model->tokens[id], bytes);
 
-        uint32_t last = id; /* Of equal tokens, the table has the last one; "the" occurs twice. */
+        /* If two tokens are equal, the hash table has the last one; "the" occurs twice. */
+        uint32_t last = id;
 
         for (uint32_t other = id + 1; other < model->vocab_size; other++)
             if (strcmp(model->tokens[other], model->tokens[id]) == 0)
@@ -649,7 +650,8 @@ static void short_file_long_table(void)
     subject_free(&s);
 }
 
-/* Sections whose size exceeds its limit, some by so much that offsets would overflow 64 bits. */
+/* Refuses sections whose size exceeds its limit; some sizes are large enough to overflow offsets of
+ * 64 bits. */
 static void section_sizes(void)
 {
     static const struct {
@@ -780,7 +782,7 @@ static distil_blob proof_subject(subject *s, uint8_t group)
     CHECK(distil_blob_open_memory(&blob, s->bytes, s->size, DISTIL_BLOB_VERIFY_NONE, NULL) ==
           DISTIL_BLOB_OK);
     memset(s->bytes + at + 8 * cols, 0, 4 * 32);      /* the column sums of the pair */
-    memset(s->bytes + at + 12 * cols, 0, 32 * depth); /* its two panels */
+    memset(s->bytes + at + 12 * cols, 0, 32 * depth); /* the two panels of the pair */
     s->bytes[section_offset(s, DISTIL_SECTION_QUAD_GROUP, 0)] = group;
     return blob;
 }
@@ -991,7 +993,8 @@ static void good_files(void)
               DISTIL_BLOB_FILE_READ &&
           error.sys_errno == EBADF);
     write_file("good", s.pristine, s.size);
-    fd = open(file_path("good"), O_WRONLY); /* Such a descriptor cannot be mapped for reading. */
+    /* A descriptor that is open for writing only cannot be mapped for reading. */
+    fd = open(file_path("good"), O_WRONLY);
     CHECK(distil_blob_open_fd(&blob, fd, DISTIL_BLOB_VERIFY_NONE, &error) ==
               DISTIL_BLOB_FILE_READ &&
           error.sys_errno == EACCES);

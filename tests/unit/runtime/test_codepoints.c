@@ -22,7 +22,8 @@ enum { BLOCK = 4096, BLOCKS = 0x110000 / BLOCK, MAX_COLUMNS = 16, HASH_DIGITS = 
 typedef struct column {
     unsigned long mode; /* tokenizer flags, and SUPPORT_SERVE_WORDS for words instead of ids */
     int between;        /* 1 if the code points are between the letters a and b, 0 if alone */
-    const char *hash[BLOCKS]; /* of each 4096 code points; they point into the file's text */
+    /* the hash of each block of 4096 code points; the pointers refer to the file's text */
+    const char *hash[BLOCKS];
 } column;
 
 typedef struct table {

@@ -33,7 +33,8 @@ typedef float logits_row[LABELS];
 /* Sentences, followed by texts with chosen numbers of tokens. */
 typedef struct corpus {
     distil_text texts[MAX_TEXTS];
-    logits_row expected[MAX_TEXTS]; /* from a context without threads, one text at a time */
+    /* the logits that a context without threads gives, one text at a time */
+    logits_row expected[MAX_TEXTS];
     size_t count;
     char *made; /* the memory of the texts that are not sentences */
 } corpus;

@@ -111,7 +111,7 @@ static void test_lines(const char *golden, uint32_t flags, size_t expected_lines
 typedef struct golden_case {
     uint32_t mode;      /* tokenizer flags and SUPPORT_SERVE_SPLIT_SPECIAL */
     size_t most;        /* the ids are truncated to this number; 0 means that they are not */
-    harness_guard text; /* its end is the end of a page, and the next page is not mapped */
+    harness_guard text; /* the text ends where a page ends, and the next page is not mapped */
     const char *words;  /* the hash of the normalised words */
     int32_t ids[8192];  /* (count) the expected ids */
     size_t count;
@@ -266,7 +266,7 @@ static void test_vocab(void)
         size_t bytes;
         const char *token = distil_vocab_token(v, id, &bytes);
         uint64_t hash = distil_vocab_hash(0, token, bytes);
-        size_t split = bytes / 2; /* where the token is cut into a prefix and a text */
+        size_t split = bytes / 2; /* the byte at which the token is cut into a prefix and a text */
 
         CHECKF(distil_vocab_find(v, hash, "", 0, token, bytes) == id, "token %u is not found", id);
         CHECKF(distil_vocab_find(v, hash, token, split, token + split, bytes - split) == id,

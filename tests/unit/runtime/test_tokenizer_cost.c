@@ -112,8 +112,8 @@ static void test_hostile(support_vocab *vocab, const struct hostile *h, char *te
         /* The normaliser reads each code point once, once to find the end of a run, and once for
          * each combining class after the first. */
         most_decoded = points * (1 + DISTIL_UNICODE_RANKS);
-        /* At most one look-up for each byte and each length of a token, and one for each whole
-         * word. */
+        /* The tokenizer makes at most one look-up for each byte and each length of a token, and one
+         * for each whole word. */
         most_looked_up = size * (vocab->tokenizer.vocab.max_token_bytes + 1);
         CHECKF(decoded <= most_decoded, "options %u: %zu decoded of %zu", flags, decoded, points);
         CHECKF(looked_up <= most_looked_up, "options %u: %zu looked up", flags, looked_up);
