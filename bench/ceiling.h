@@ -39,7 +39,7 @@ void bench_read(const void *p, size_t bytes);
  * nearly everything that the caches had. *bytes is its size, a multiple of 256; its content is
  * undefined. The memory uses huge pages where the system has them. This resembles a blob in the
  * page cache, which lies in long runs of pages whose address translations the CPU can combine.
- * Returns NULL if there is not so much memory. The caller frees it with free().
+ * Returns NULL if the system has not this much memory. The caller frees it with free().
  */
 void *bench_displacing_memory(size_t *bytes);
 

@@ -14,9 +14,9 @@
  * One or two rows are limited by reading the weights. They use stream_rows, which multiplies one
  * panel after the other, because memory is fastest at a single stream in the order of addresses.
  * One accumulator for each row would make every vpdpbusd wait 5 cycles for the one before. So the
- * quads are added in turn to 8 sets of accumulators for one row, or 4 for two rows, and the sets are
- * added up at the end. Two ports would need 10 accumulators to be always busy, but 8 are enough,
- * because the instructions wait for memory anyway.
+ * quads are added in turn to 8 sets of accumulators for one row, or 4 for two rows, and the sets
+ * are added up at the end. Two ports would need 10 accumulators to be always busy, but 8 are
+ * enough, because the instructions wait for memory anyway.
  */
 #include "kernels/kernels.h"
 

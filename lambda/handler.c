@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The event as a whole: its deadline, its source, its refusal or the answer to its records. */
+/* Handles an event as a whole: sets its deadline, finds its source, and refuses it or has its
+ * records answered. */
 #include "lambda/handler.h"
 
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/hex.h"
 
-#define MAX_LEFT_MS INT64_C(1000000000000) /* This is 31 years. */
+#define MAX_LEFT_MS INT64_C(1000000000000) /* 31 years in milliseconds */
 
 size_t handler_arena_bytes(size_t event_bytes)
 {

@@ -5,7 +5,8 @@
  * When a function starts from an image, the image may be loaded chunk by chunk over a network. Page
  * faults would wait for one chunk after the other, seconds in total for a model, and in the middle
  * of the first invocation. Here threads read disjoint ranges and wait for many chunks at once,
- * before the first invocation. A file that is in the cache already costs one read of one byte, which never waits, for each 64 KiB.
+ * before the first invocation. A file that is in the cache already costs one read of one byte,
+ * which never waits, for each 64 KiB.
  */
 #ifndef DISTIL_LAMBDA_PREFAULT_H
 #define DISTIL_LAMBDA_PREFAULT_H

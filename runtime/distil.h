@@ -425,8 +425,8 @@ DISTIL_CHECKED distil_status distil_classify(distil_context *context, distil_res
  * flags     as for distil_tokenize
  *
  * The library runs a large batch as several forward passes, each over the next texts. Fails with
- * DISTIL_BAD_ARGUMENT, and then no output is touched, or with DISTIL_NOT_FINITE. Then the outputs of
- * the texts of all passes before the one that failed are valid, and the others are untouched.
+ * DISTIL_BAD_ARGUMENT, and then no output is touched, or with DISTIL_NOT_FINITE. Then the outputs
+ * of the texts of all passes before the one that failed are valid, and the others are untouched.
  */
 DISTIL_CHECKED distil_status distil_classify_batch(distil_context *context, distil_result *results,
                                                    const distil_scores *scores,

@@ -32,7 +32,7 @@ typedef enum dynamodb_item {
     /* There is no such item: the answer was asked for the item and has none. */
     DYNAMODB_ITEM_MISSING,
     DYNAMODB_ITEM_ANALYZED, /* Another writer has analyzed it. */
-    DYNAMODB_ITEM_OTHER     /* Its status is neither pending nor analyzed. */
+    DYNAMODB_ITEM_OTHER     /* The item's status is neither pending nor analyzed. */
 } dynamodb_item;
 
 typedef struct dynamodb_reply {
@@ -41,7 +41,7 @@ typedef struct dynamodb_reply {
     const char *meaning; /* A static string: what to do about an error of configuration, or "". */
     /* What the service says about an error, in its own words and perhaps cut, or "". */
     char message[256];
-    dynamodb_item item;     /* Only set with DYNAMODB_CONDITION. */
+    dynamodb_item item;     /* Set only if the verdict is DYNAMODB_CONDITION. */
     int64_t retry_after_ms; /* The header x-amz-retry-after, or RETRY_AFTER_ABSENT. */
     int64_t date_ms;        /* The header Date in milliseconds since 1970, or -1 if it is absent. */
     char service_id[64];    /* The header x-amzn-RequestId, or "" if it is absent. */

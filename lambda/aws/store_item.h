@@ -9,12 +9,13 @@
 typedef struct store_item {
     const char *source_id, *timestamp; /* The two halves of the item's key. */
     const char *sentiment;             /* "positive", "negative" or "neutral". */
-    double score;                      /* From 0 to 1; the item gets 4 decimals of it. */
-    const char *model_version;         /* The version that the producer has asked for. */
-    const char *model;                 /* The model that has judged the text. */
-    const char *writer;                /* Identifies this update, however often it is repeated. */
-    const char *trace_id;  /* Sent along as the header X-Amzn-Trace-Id; NULL: no such header. */
-    size_t trace_id_bytes; /* The trace id need not end with a NUL. */
+    /* The winning label's probability, from 0 to 1. The item gets 4 decimals of it. */
+    double score;
+    const char *model_version; /* The version that the producer has asked for. */
+    const char *model;         /* The model that has judged the text. */
+    const char *writer;        /* Identifies this update, however often it is repeated. */
+    const char *trace_id;      /* Sent along as the header X-Amzn-Trace-Id; NULL: no such header. */
+    size_t trace_id_bytes;     /* The trace id need not end with a NUL. */
 } store_item;
 
 #endif

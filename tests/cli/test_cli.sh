@@ -243,7 +243,7 @@ for options in "classify --stream" "classify --threads 2" "tokenize"; do
     done
 done
 
-await_lines() { # NUMBER: until out has so many lines, at most 30 s
+await_lines() { # NUMBER: until out has NUMBER lines, at most 30 s
     tries=0
     while [ "$(wc -l <out)" -lt "$1" ] && [ $tries -lt 600 ]; do
         sleep 0.05

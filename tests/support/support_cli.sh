@@ -92,10 +92,10 @@ ended() { # STATUS: the program has ended with this exit status
 empty() { # FILE: the file has no bytes
     [ ! -s "$1" ]
 }
-lines() { # NUMBER FILE: the file has exactly so many line feeds
+lines() { # NUMBER FILE: the file has exactly NUMBER line feeds
     [ "$(wc -l <"$2")" -eq "$1" ]
 }
-at_least() { # NUMBER FILE: the file has so many line feeds or more
+at_least() { # NUMBER FILE: the file has NUMBER line feeds or more
     [ "$(wc -l <"$2")" -ge "$1" ]
 }
 says() { # FILE TEXT: a line of the file contains the text
@@ -114,6 +114,6 @@ is() { # FILE FORMAT: the bytes of the file are what printf makes of FORMAT
 line_is() { # NUMBER FILE TEXT: the line with this number is the text
     [ "$(sed -n "$1p" "$2")" = "$3" ]
 }
-count() { # NUMBER FILE EXTENDED-REGEX: so many lines match somewhere
+count() { # NUMBER FILE EXTENDED-REGEX: NUMBER lines match somewhere
     [ "$(grep -caE -e "$3" "$2")" -eq "$1" ]
 }
