@@ -23,7 +23,8 @@ $CC ${CFLAGS-} -fPIC -c -o "$dir/main.o" "$dir/main.c" >/dev/null 2>&1 || exit 0
 accepted=
 for option; do
     # shellcheck disable=SC2086
-    $CC $LDFLAGS -Werror -Wl,--fatal-warnings $accepted $option -o "$dir/main" "$dir/main.o" -lm -pthread \
+    $CC $LDFLAGS -Werror -Wl,--fatal-warnings $accepted $option -o "$dir/main" "$dir/main.o" \
+        -lm -pthread \
         >/dev/null 2>&1 && accepted="$accepted $option"
 done
 echo "$accepted"

@@ -104,9 +104,9 @@ void scene_set_world(scene *f, int64_t answer_ms);
 store_status scene_update(scene *f, const store_item *item, int64_t ms);
 void scene_check_update(scene *f, store_status expected); /* Updates scene_sample. */
 
-/* scene_end checks that the script was played and that `requests` requests came; their contents can be
- * looked at until scene_free. scene_finish does both, and checks that each request was signed with
- * the usual keys. */
+/* scene_end checks that the script was played and that `requests` requests came; their contents can
+ * be looked at until scene_free. scene_finish does both, and checks that each request was signed
+ * with the usual keys. */
 void scene_end(scene *f, size_t requests);
 void scene_free(scene *f);
 void scene_finish(scene *f, size_t requests);
