@@ -36,6 +36,10 @@ enum {
     DISTIL_MAX_TILE_ROWS = 16 /* upper bound of distil_kernels.tile_rows at any level */
 };
 
+/* The greatest sum of a column's weights in magnitude: 127 in each of 16384 rows. It is below 2^21,
+ * so its product with a zero point is below 2^29. */
+enum { DISTIL_COL_SUM_MAX = 127 * 16384 };
+
 /*
  * Prefetch hint. The last layer runs on few rows and is limited by memory bandwidth; a product that
  * is limited by arithmetic can prefetch those weights while it computes. Only addresses are used;
@@ -58,7 +62,8 @@ typedef struct distil_prefetch_hint {
  *         and belongs to both panels of a pair.
  * scale   (cols) float, finite, > 0: the weight is int8 * scale[col].
  * bias    (cols) float, finite.
- * col_sum (cols) int32: the sum of the column's int8 weights over all k.
+ * col_sum (cols) int32: the sum of the column's int8 weights over all k. The product limits each
+ *         to +-DISTIL_COL_SUM_MAX first, so that a hostile blob has defined results as well.
  * group   (cols / 32) lane group of each pair, 4, 2 or 1: how many consecutive positions may be
  *         added in one wrapping int16 lane after multiplication with u8 activations. The packer
  *         proved that this cannot overflow: in each group that is aligned to its size, and in each
@@ -144,11 +149,13 @@ typedef void distil_layer_norm_fn(float *out, const float *x, const float *resid
  * Quantise one tile of rows to u8, interleaved by quad (see distil_qrows). For each row:
  *   lo = min(0, min x), hi = max(0, max x), range = hi - lo
  *   range < 1e-30: scale = 1, zero_point = 0, all q = 0
+ *   range infinite: scale infinite, zero_point = 0, all q = 0
  *   else scale = range / 255, inverse = 255 / range, zero_point = rint(-lo * inverse),
  *        q = clamp(rint(x * inverse) + zero_point, 0, 255)
  * q          rows * depth bytes; the kernel writes all of them
  * scale, zero_point  (rows)
- * x          (rows, depth) finite floats, x_stride elements from one row to the next
+ * x          (rows, depth) floats, x_stride elements from one row to the next; a NaN does not count
+ *            for the range and becomes q = 0
  * rows       1 .. DISTIL_MAX_TILE_ROWS; depth is a multiple of 32
  */
 typedef void distil_quantize_fn(uint8_t *restrict q, float *restrict scale,
@@ -157,9 +164,10 @@ typedef void distil_quantize_fn(uint8_t *restrict q, float *restrict scale,
 
 /*
  * int8 matrix product of all rows of a with the column pairs pair_begin <= p < pair_end of w:
- *   sum  = sum_k (q[m][k] - zero_point[m]) * w[k][n]                       exact, int32
+ *   sum  = sum_k q[m][k] * w[k][n] - zero_point[m] * col_sum[n]            exact, int32
  *   c[m * c_stride + n] = epilogue(fma((float)sum, a.scale[m] * w.scale[n], w.bias[n]))
- * for n in [32 * pair_begin, 32 * pair_end). c must not overlap an input.
+ * for n in [32 * pair_begin, 32 * pair_end). c must not overlap an input. Where col_sum is right,
+ * the sum is that of (q[m][k] - zero_point[m]) * w[k][n].
  */
 typedef void distil_qgemm_fn(float *restrict c, size_t c_stride, const distil_qrows *a,
                              const distil_qmatrix *w, size_t pair_begin, size_t pair_end,

@@ -12,6 +12,7 @@
 #ifndef DISTIL_KERNELS_POLY_H
 #define DISTIL_KERNELS_POLY_H
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -87,7 +88,7 @@ static const float distil_gelu_cubics[4][DISTIL_GELU_PIECES] = {
 #define DISTIL_QUANTIZE_RANGE_MIN 1e-30f
 
 /* Set the scale and the zero point of a row with elements in lo .. hi, where lo <= 0 <= hi. Return
- * the factor that turns its elements into integers, 0 if the range is too small. */
+ * the factor that turns its elements into integers, 0 if the range is too small or infinite. */
 static inline float distil_quantize_scale(float *scale, int32_t *zero_point, float lo, float hi)
 {
     float range = hi - lo, inverse;
@@ -96,8 +97,10 @@ static inline float distil_quantize_scale(float *scale, int32_t *zero_point, flo
     *zero_point = 0;
     if (!(range >= DISTIL_QUANTIZE_RANGE_MIN))
         return 0.0f;
-    inverse = (float)DISTIL_QUANTIZE_MAX / range;
     *scale = range / (float)DISTIL_QUANTIZE_MAX;
+    if (range > FLT_MAX)
+        return 0.0f; /* Where lo is infinite, its product with 0 would be NaN and no integer. */
+    inverse = (float)DISTIL_QUANTIZE_MAX / range;
     *zero_point = (int32_t)lrintf(-lo * inverse);
     return inverse;
 }

@@ -37,6 +37,14 @@ static void dot_rows(int32_t sum0[DISTIL_PANEL_COLS], int32_t sum1[DISTIL_PANEL_
     }
 }
 
+/* A sum of a column's weights from the blob, within the bounds that the sum of weights keeps. */
+static int32_t limit_col_sum(int32_t col_sum)
+{
+    return col_sum < -DISTIL_COL_SUM_MAX  ? -DISTIL_COL_SUM_MAX
+           : col_sum > DISTIL_COL_SUM_MAX ? DISTIL_COL_SUM_MAX
+                                          : col_sum;
+}
+
 /* Apply the epilogue to the sums of one row in the columns n .. n + 15 and write the results to
  * c. */
 static void finish_row(float *restrict c, const int32_t sum[DISTIL_PANEL_COLS],
@@ -44,7 +52,7 @@ static void finish_row(float *restrict c, const int32_t sum[DISTIL_PANEL_COLS],
                        distil_epilogue epilogue)
 {
     for (size_t col = 0; col < DISTIL_PANEL_COLS; col++) {
-        int32_t exact = sum[col] - a->zero_point[row] * w->col_sum[n + col];
+        int32_t exact = sum[col] - a->zero_point[row] * limit_col_sum(w->col_sum[n + col]);
         float y = fmaf((float)exact, a->scale[row] * w->scale[n + col], w->bias[n + col]);
 
         c[col] = epilogue == DISTIL_EPILOGUE_GELU ? distil_gelu(y) : y;

@@ -6,7 +6,8 @@
 
 #include <assert.h>
 
-/* Set *lo to the least element or 0, whichever is less, and *hi to the greatest element or 0. */
+/* Set *lo to the least element or 0, whichever is less, and *hi to the greatest element or 0. The
+ * instructions return their second operand where the first is NaN, so NaNs do not count. */
 static void find_range(float *lo, float *hi, const float *x, size_t depth)
 {
     __m256 min[4], max[4];
@@ -19,8 +20,8 @@ static void find_range(float *lo, float *hi, const float *x, size_t depth)
         for (size_t v = 0; v < 4; v++) {
             __m256 t = _mm256_loadu_ps(x + k + 8 * v);
 
-            min[v] = _mm256_min_ps(min[v], t);
-            max[v] = _mm256_max_ps(max[v], t);
+            min[v] = _mm256_min_ps(t, min[v]);
+            max[v] = _mm256_max_ps(t, max[v]);
         }
     }
     *lo = distil_avx2_min(

@@ -6,7 +6,8 @@
 
 #include <assert.h>
 
-/* Set *lo to the least element or 0, whichever is less, and *hi to the greatest element or 0. */
+/* Set *lo to the least element or 0, whichever is less, and *hi to the greatest element or 0. The
+ * instructions return their second operand where the first is NaN, so NaNs do not count. */
 static void find_range(float *lo, float *hi, const float *x, size_t depth)
 {
     __m512 min[2] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
@@ -17,8 +18,8 @@ static void find_range(float *lo, float *hi, const float *x, size_t depth)
         for (size_t v = 0; v < 2; v++) {
             __m512 t = _mm512_loadu_ps(x + k + 16 * v);
 
-            min[v] = _mm512_min_ps(min[v], t);
-            max[v] = _mm512_max_ps(max[v], t);
+            min[v] = _mm512_min_ps(t, min[v]);
+            max[v] = _mm512_max_ps(t, max[v]);
         }
     }
     *lo = _mm512_reduce_min_ps(_mm512_min_ps(min[0], min[1]));

@@ -21,7 +21,8 @@ static void quantize_row(uint8_t *restrict q, float *restrict scale, int32_t *re
     }
     inverse = distil_quantize_scale(scale, zero_point, lo, hi);
     for (size_t k = 0; k < depth; k++) {
-        long value = lrintf(x[k] * inverse) + *zero_point;
+        float product = x[k] * inverse; /* NaN only where x is NaN, or infinite with inverse 0 */
+        long value = isnan(product) ? 0 : lrintf(product) + *zero_point;
 
         value = value < 0 ? 0 : value > DISTIL_QUANTIZE_MAX ? DISTIL_QUANTIZE_MAX : value;
         q[k / DISTIL_QUAD * rows * DISTIL_QUAD + k % DISTIL_QUAD] = (uint8_t)value;
