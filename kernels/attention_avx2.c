@@ -4,7 +4,7 @@
 
 enum { LANE = 2 }; /* dimensions of Q and K in a 32-bit lane */
 
-/* Store 16 integers of Q or K, which are int16. */
+/* Store 16 quantised elements of Q or K, which are int16 at this level. */
 static inline void store_lanes(int32_t *to, __m256i words)
 {
     _mm256_store_si256((__m256i *)(void *)to, words);

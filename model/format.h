@@ -67,14 +67,15 @@ enum {
     DISTIL_BLOB_TOK_CHINESE_CHARS = 4,
     DISTIL_BLOB_TOK_SPLIT_SPECIALS = 8, /* special tokens in a text are plain text */
     DISTIL_BLOB_TOK_TRUNCATE_LEFT = 16, /* a text that is too long loses its beginning */
-    DISTIL_BLOB_TOK_FLAGS = 31          /* all of them */
+    DISTIL_BLOB_TOK_FLAGS = 31          /* all flags together */
 };
 
 /* The function that turns logits into probabilities: the values of the field `function`. */
 typedef enum distil_blob_function {
-    DISTIL_BLOB_FUNCTION_SOFTMAX = 1, /* one label for each text; they sum to 1 */
-    DISTIL_BLOB_FUNCTION_SIGMOID = 2, /* of each logit by itself */
-    DISTIL_BLOB_FUNCTION_NONE = 3     /* the logits as they are: regression */
+    DISTIL_BLOB_FUNCTION_SOFTMAX = 1, /* one label for each text; the probabilities sum to 1 */
+    /* each label has a probability by itself: the sigmoid of its logit */
+    DISTIL_BLOB_FUNCTION_SIGMOID = 2,
+    DISTIL_BLOB_FUNCTION_NONE = 3 /* the logits as they are: regression */
 } distil_blob_function;
 
 /* The activation of the feed-forward network: the values of the field `activation`. */
@@ -89,12 +90,14 @@ typedef struct distil_blob_special {
 } distil_blob_special;
 
 enum {
-    DISTIL_BLOB_SPECIAL_SPECIAL = 1,     /* plain text where special tokens are split */
-    DISTIL_BLOB_SPECIAL_SINGLE_WORD = 2, /* only where it is not a part of a longer word */
-    DISTIL_BLOB_SPECIAL_LSTRIP = 4,      /* it absorbs the white space before it */
-    DISTIL_BLOB_SPECIAL_RSTRIP = 8,      /* it absorbs the white space after it */
-    DISTIL_BLOB_SPECIAL_NORMALIZED = 16, /* it is looked for in the normalised text */
-    DISTIL_BLOB_SPECIAL_FLAGS = 31       /* all of them */
+    /* the token is plain text if the caller asks to split special tokens */
+    DISTIL_BLOB_SPECIAL_SPECIAL = 1,
+    /* the token is found only where it is not part of a longer word */
+    DISTIL_BLOB_SPECIAL_SINGLE_WORD = 2,
+    DISTIL_BLOB_SPECIAL_LSTRIP = 4,      /* the token absorbs the white space before it */
+    DISTIL_BLOB_SPECIAL_RSTRIP = 8,      /* the token absorbs the white space after it */
+    DISTIL_BLOB_SPECIAL_NORMALIZED = 16, /* the token is looked for in the normalised text */
+    DISTIL_BLOB_SPECIAL_FLAGS = 31       /* all flags together */
 };
 
 /* The kinds of sections and what they contain. u8, u16, u32, i8, i32 and f32 are the types of the
@@ -166,14 +169,15 @@ typedef struct distil_blob_header {
     uint32_t cls_id;
     uint32_t sep_id;
     uint32_t mask_id;
-    uint32_t head_kind;     /* a distil_head_kind; model/heads.inc lists them */
-    uint32_t function;      /* a distil_blob_function */
-    uint32_t activation;    /* DISTIL_BLOB_ACTIVATION_GELU */
-    uint32_t max_tokens;    /* the most tokens of a text, 2 .. max_positions */
-    uint8_t reserved0[8];   /* zero */
-    uint8_t sha256[32];     /* of the whole file, in which this field and header_crc32c are zero */
+    uint32_t head_kind;   /* a distil_head_kind; model/heads.inc lists them */
+    uint32_t function;    /* a distil_blob_function */
+    uint32_t activation;  /* DISTIL_BLOB_ACTIVATION_GELU */
+    uint32_t max_tokens;  /* the most tokens of a text, 2 .. max_positions */
+    uint8_t reserved0[8]; /* zero */
+    /* SHA-256 of the whole file, in which this field and header_crc32c are zero */
+    uint8_t sha256[32];
     uint8_t reserved1[92];  /* zero */
-    uint32_t header_crc32c; /* of bytes 0 .. 251 and of 256 up to the first section */
+    uint32_t header_crc32c; /* CRC-32C of bytes 0 .. 251 and of 256 up to the first section */
 } distil_blob_header;
 
 typedef struct distil_blob_section {
@@ -201,7 +205,7 @@ typedef struct distil_vocab_slot {
 #define DISTIL_VOCAB_MULTIPLIER UINT64_C(0x9ddfea08eb382d69)
 #define DISTIL_VOCAB_MIX UINT64_C(0x9e3779b97f4a7c15)
 
-/* Rounds up to a multiple of 64. */
+/* Rounds a number of bytes up to a multiple of 64, the alignment of sections. */
 static inline uint64_t distil_blob_align(uint64_t bytes)
 {
     return (bytes + DISTIL_BLOB_ALIGN - 1) & ~(uint64_t)(DISTIL_BLOB_ALIGN - 1);

@@ -36,8 +36,9 @@ typedef enum distil_head_width {
 /* One affine layer of a head: y = x * weight + bias with dim inputs. */
 typedef struct distil_head_tensor {
     distil_head_kind head;
-    uint32_t section;   /* a distil_section_kind */
-    const char *tensor; /* its name in a checkpoint, to which ".weight" or ".bias" is appended */
+    uint32_t section; /* a distil_section_kind */
+    /* the tensor's name in a checkpoint, to which ".weight" or ".bias" is appended */
+    const char *tensor;
     distil_head_width outputs;
 } distil_head_tensor;
 

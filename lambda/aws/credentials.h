@@ -26,7 +26,7 @@ enum {
     CREDENTIALS_TOKEN_BYTES = 16385,
     CREDENTIALS_AUTHORIZATION_BYTES = 8193,
     CREDENTIALS_REPLY_BYTES = 32768,
-    /* New credentials are requested so long before the old ones expire. */
+    /* New credentials are requested this long before the old ones expire. */
     CREDENTIALS_REFRESH_MS = 300000
 };
 

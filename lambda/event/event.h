@@ -127,10 +127,11 @@ json_value event_next(event_records *records);
 
 /* Which members a message may have and must have. */
 typedef enum event_message_kind {
-    /* From a queue or topic: the key is required, and the text is the member text_for_analysis. */
+    /* A message from a queue or topic: the key is required, and the text is the member
+     * text_for_analysis. */
     EVENT_MESSAGE_STORED,
-    /* From a direct or HTTP caller: the key may be absent, the text may be the member text, and the
-     * message may be a mere string, which is then the text. */
+    /* A message from a direct or HTTP caller: the key may be absent, the text may be the member
+     * text, and the message may be a mere string, which is then the text. */
     EVENT_MESSAGE_CALLER
 } event_message_kind;
 

@@ -58,7 +58,7 @@ static int lower(char c)
     return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 }
 
-/* This ignores the case of ASCII letters only, whereas strncasecmp depends on the locale. */
+/* Compares without regard to the case of ASCII letters. strncasecmp would depend on the locale. */
 int http_is_nocase(http_slice slice, const char *text)
 {
     size_t i = 0;

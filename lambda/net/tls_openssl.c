@@ -43,7 +43,7 @@ static void explain_openssl_error(char *why, size_t why_bytes, const char *doing
 
 /* ---- sockets --------------------------------------------------------------------------------- */
 
-/* This BIO calls send(2) with MSG_NOSIGNAL. OpenSSL's own socket BIO calls write(2), which may
+/* The BIO below calls send(2) with MSG_NOSIGNAL. OpenSSL's own socket BIO calls write(2), which may
  * raise SIGPIPE. */
 static int socket_fd(BIO *bio)
 {

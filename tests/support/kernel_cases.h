@@ -121,7 +121,7 @@ const char *kernel_shape_text(kernel_op op, const kernel_shape *shape);
 /* The size of one element in bytes. */
 size_t kernel_type_bytes(kernel_type type);
 
-/* The elements of the input number `index`, which has the type KERNEL_FLOAT. */
+/* Returns the elements of the input number `index`, which has the type KERNEL_FLOAT. */
 const float *kernel_in_float(const kernel_case *c, size_t index);
 
 #endif

@@ -74,8 +74,8 @@ typedef struct world {
 
 extern const char *const world_with_store[]; /* Options for a store in memory. */
 
-/* Start the function. What it writes at the start is skipped. Returns 0, or -1 and fails the
- * case. */
+/* Start the function, and skip the log lines that it writes at the start. Returns 0, or -1 and
+ * fails the case. */
 int world_open(world *w, const char *const *options, const char *const *environment);
 /* Send an event first, so that the following ones meet a process that has started. */
 void world_warm_up(world *w);

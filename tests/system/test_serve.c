@@ -440,7 +440,7 @@ static void test_failures(void)
         }
         while (serve_line_next(run, &size) != NULL)
             ;
-        /* The next event gets a new process. */
+        /* The process has ended, so the next event gets a new one. */
         answer = serve_invoke_text(caller, "!answer 1");
         CHECK(answer.status == 200 && !answer.failed && body_is(&answer, "1"));
         forget_lines(run);

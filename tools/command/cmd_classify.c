@@ -214,7 +214,8 @@ static int flush_answers(void *user)
     return j->save.target != NULL ? cmd_save_update(&j->save, j->answered, j->bad) : 0;
 }
 
-/* Write what stands after the last answer. Returns 0, or -1 after reporting a failure. */
+/* Write what follows the last answer, such as the end of a JSON document. Returns 0, or -1 after
+ * reporting a failure. */
 static int end_output(const job *j)
 {
     if (j->options->format == CMD_FORMAT_JSON)

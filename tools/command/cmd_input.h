@@ -65,8 +65,8 @@ typedef struct cmd_input {
 
     const char *source; /* name of the open file */
     int fd;             /* descriptor of the open file; -1 if none is open */
-    int at_end;         /* 1 if read() has returned 0 for it */
-    uint64_t line;      /* lines of it that have been returned */
+    int at_end;         /* 1 if read() has returned 0 for the open file */
+    uint64_t line;      /* the number of lines of the open file that have been returned */
     cmd_record_end *record_end;
     cmd_scan scan;
     char *buffer;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers that a user wrote, on the command line or in a file. */
+/* Parse numbers that a user wrote on the command line or in a file. */
 #ifndef DISTIL_TOOLS_CMD_NUMBER_H
 #define DISTIL_TOOLS_CMD_NUMBER_H
 

@@ -59,7 +59,7 @@ typedef struct cmd_options {
     int resume;
     const char *output;    /* value of --output */
     const char *calibrate; /* value of --calibrate */
-    uint32_t flags;        /* for distil_tokenize and distil_classify */
+    uint32_t flags;        /* the flags for distil_tokenize and distil_classify */
     cmd_table_options table;
     cmd_serve_options serve;
 } cmd_options;

@@ -51,8 +51,8 @@ typedef struct table {
     table_field *fields; /* (field_capacity) the fields of one record */
     size_t field_capacity;
     size_t columns;     /* CSV and TSV: the number of fields of the header */
-    size_t text_column; /* CSV and TSV: which of them is the text */
-    char *kept;         /* (columns) 1 if the column comes out */
+    size_t text_column; /* CSV and TSV: the index of the field that holds the text */
+    char *kept;         /* (columns) 1 if the column is written to the output */
     size_t kept_count;
     char *header; /* CSV and TSV: the first file's header, as other files must have it */
     size_t header_size;

@@ -13,7 +13,8 @@
 
 enum { READ_CHUNK = 1 << 16, MAX_INDEX_BYTES = 64 << 20 };
 
-/* pytorch_model.bin has its tensors anywhere in the file. */
+/* Read the header of pytorch_model.bin. Its tensors lie anywhere in the file, so their offsets
+ * count from its start. */
 static int read_torch_header(st_header *header, uint64_t *data, const conv_source *source,
                              conv_error *error)
 {

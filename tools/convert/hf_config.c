@@ -112,8 +112,8 @@ static int read_shape(hf_config *config, const hf_json *json, conv_error *error)
     return 0;
 }
 
-/* The name of a label. A number or a boolean, which transformers keeps as it is, becomes a name as
- * config.json writes it. Returns NULL with *error filled if it cannot. */
+/* Returns the name of a label. A number or a boolean, which transformers keeps as it is, becomes a
+ * name as config.json writes it. Returns NULL with *error filled if it cannot. */
 static const char *label_name(json_value value, const hf_json *json, conv_memory *memory,
                               conv_error *error)
 {

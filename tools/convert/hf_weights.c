@@ -96,8 +96,8 @@ int hf_weights_read_head(const hf_weights *weights, float *out, const char *name
     return read_named(&weights->checkpoint, out, name, rows, cols, error);
 }
 
-/* Set the error for a checkpoint without classifier.weight: name what a wrapper put before each
- * name, if it is that, and how to save the model within. */
+/* Set the error for a checkpoint without classifier.weight. If a wrapper such as DataParallel put a
+ * prefix before each name, the error names it and says how to save the model inside. */
 static int refuse_names(const conv_checkpoint *checkpoint, conv_error *error)
 {
     static const struct {

@@ -21,11 +21,11 @@ typedef struct conv_ranges {
  * Quantise the weights of a matrix. The caller sets matrix->cols and matrix->depth; this function
  * sets the other members to arrays that belong to memory.
  *
- * weights  (cols, depth) row-major, finite inputs   statistics of the matrix's inputs, with which
- * rounding errors are compensated in other
+ * weights  (cols, depth) row-major, finite
+ * inputs   statistics of the matrix's inputs, with which rounding errors are compensated in other
  *          weights and in the bias; NULL rounds every weight to the nearest integer
- * seed     of the random search for an order; another one for each matrix ranges   gets the ranges
- * of the columns added
+ * seed     the seed of the random search for an order, another one for each matrix
+ * ranges   the function adds the ranges of the columns to it
  *
  * Returns 0, or -1 with *error filled without memory.
  */

@@ -44,8 +44,8 @@ static int check_byte_order(const torch_zip *zip, const conv_source *source, con
                               source->path);
 }
 
-/* Finds where a tensor's elements lie, and that its storage holds them all. The name moves from the
- * state to the header. */
+/* Finds where a tensor's elements lie in the file, and checks that its storage holds them all. The
+ * name moves from the state to the header. */
 static int place_tensor(st_tensor *out, torch_tensor *tensor, const torch_zip *zip,
                         const conv_source *source, conv_error *error)
 {

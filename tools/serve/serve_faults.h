@@ -13,7 +13,7 @@ typedef enum serve_fault {
     SERVE_FAULT_LOST,     /* the request is carried out, but gets no reply */
     SERVE_FAULT_BEFORE,   /* the reply has status 500, and nothing is done */
     SERVE_FAULT_AFTER,    /* the reply has status 500, but the request is carried out */
-    SERVE_FAULT_THROTTLE, /* the store says that it is asked too often */
+    SERVE_FAULT_THROTTLE, /* the store answers that the caller sends too many requests */
     SERVE_FAULT_CUT,      /* the connection closes within the reply */
     SERVE_FAULT_SLOW,     /* the reply comes late */
     SERVE_FAULT_PIECES,   /* the reply comes a few bytes at a time */

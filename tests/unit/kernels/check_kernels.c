@@ -22,7 +22,7 @@ enum { JUNK_REFERENCE = 0x5a, JUNK_VARIANT = 0xff /* floats of these bytes are N
 
 static distil_cpuid cpu;
 
-/* How many cases of each level ran. */
+/* The number of test cases that ran at each level. */
 static size_t cases_run[DISTIL_LEVEL_COUNT];
 
 /* ---- running a variant that may crash ------------------------------------------------------ */

@@ -14,7 +14,7 @@
 
 enum { MAX_SET = 6 };
 
-/* Variables, and what config_read makes of them. */
+/* Environment variables, and the configuration that config_read makes of them. */
 typedef struct environment_case {
     const char *name;
     /* Each has the form "NAME=value". A case without a table gets DISTIL_STORE=none. */

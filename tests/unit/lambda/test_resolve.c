@@ -441,7 +441,7 @@ typedef struct ask_case {
     const char *config; /* The text of resolv.conf. */
     net_status expected;
     const char *first;
-    size_t queries; /* The number of queries over UDP; 0: it is not looked at. */
+    size_t queries; /* The expected number of queries over UDP; 0: the test does not check it. */
     int least_ms, most_ms;
 } ask_case;
 

@@ -22,7 +22,7 @@ enum { BLOCK = 4096, BLOCKS = 0x110000 / BLOCK, MAX_COLUMNS = 16, HASH_DIGITS = 
 typedef struct column {
     unsigned long mode; /* tokenizer flags, and SUPPORT_SERVE_WORDS for words instead of ids */
     int between;        /* 1 if the code points are between the letters a and b, 0 if alone */
-    /* the hash of each block of 4096 code points; the pointers refer to the file's text */
+    /* The hash of each block of 4096 code points. The pointers refer to the file's text. */
     const char *hash[BLOCKS];
 } column;
 
