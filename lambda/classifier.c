@@ -22,6 +22,12 @@ int classifier_init(classifier *c, const config *settings, const distil_model *m
                  CLASSIFY_MAX_LABELS);
         return -1;
     }
+    if (info.function != DISTIL_FUNCTION_SOFTMAX) {
+        snprintf(why, why_bytes,
+                 "the model gives each label a score of its own (%s): it is no sentiment model",
+                 info.function == DISTIL_FUNCTION_SIGMOID ? "sigmoid" : "no function");
+        return -1;
+    }
     for (size_t i = 0; i < info.n_labels; i++)
         if (sentiment_from_label(&c->of_label[i], distil_model_label(model, i)) != 0) {
             snprintf(why, why_bytes,

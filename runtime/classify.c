@@ -62,18 +62,35 @@ static int all_finite(const float *x, size_t n)
     return 1;
 }
 
+/* The sigmoid of each of n numbers, in place. It is the first element of the softmax of x and 0, so
+ * it has the same bits at every level. */
+static void apply_sigmoid(const distil_kernels *kernels, float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float pair[2] = {x[i], 0};
+
+        kernels->softmax(pair, 2);
+        x[i] = pair[0];
+    }
+}
+
 /* Fills *result, and the arrays of *scores (may be NULL) that the caller asked for, from the logits
  * (n_labels) of one text. */
 static void write_result(distil_context *c, distil_result *result, const distil_scores *scores,
                          const float *logits, size_t tokens, int truncated)
 {
     size_t n = c->model->weights.n_labels, best = 0;
+    /* The softmax can round two different logits to the same probability, so logits decide. */
+    const float *order = c->function == DISTIL_FUNCTION_SOFTMAX ? logits : c->probabilities;
 
-    for (size_t i = 1; i < n; i++)
-        if (logits[i] > logits[best])
-            best = i;
     memcpy(c->probabilities, logits, n * sizeof(float));
-    c->model->kernels.softmax(c->probabilities, n);
+    if (c->function == DISTIL_FUNCTION_SOFTMAX)
+        c->model->kernels.softmax(c->probabilities, n);
+    else if (c->function == DISTIL_FUNCTION_SIGMOID)
+        apply_sigmoid(&c->model->kernels, c->probabilities, n);
+    for (size_t i = 1; i < n; i++)
+        if (order[i] > order[best])
+            best = i;
     *result = (distil_result){best, c->probabilities[best], tokens, truncated};
     if (scores && scores->logits)
         memcpy(scores->logits, logits, n * sizeof(float));

@@ -27,7 +27,8 @@ static distil_status resolve_options(size_t *tokens, size_t *threads, const dist
         asked = distil_cpus_usable();
         asked = asked < DISTIL_POOL_MAX_THREADS ? asked : DISTIL_POOL_MAX_THREADS;
     }
-    if (asked > DISTIL_POOL_MAX_THREADS)
+    if (asked > DISTIL_POOL_MAX_THREADS ||
+        (options && (unsigned)options->function > DISTIL_FUNCTION_NONE))
         return DISTIL_BAD_ARGUMENT;
     *tokens = rows;
     *threads = asked > 1 ? asked : 1;
@@ -91,6 +92,9 @@ distil_status distil_context_new(distil_context **context, const distil_model *m
     lay_out(c, c, model, tokens, threads);
     c->allocator = *allocator;
     c->model = model;
+    c->function = options && options->function != DISTIL_FUNCTION_MODEL
+                      ? options->function
+                      : (distil_function)model->blob.header->function;
     c->encoder = (distil_encoder){.weights = &model->weights, .kernels = &model->kernels};
     if (threads > 1) {
         c->scratch.pool = distil_pool_start(c->pool_memory, threads);

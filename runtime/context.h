@@ -17,6 +17,7 @@
 struct distil_context {
     distil_allocator allocator;
     const distil_model *model;
+    distil_function function; /* never DISTIL_FUNCTION_MODEL */
     distil_encoder encoder;
     distil_scratch scratch;
     size_t max_texts;     /* the most texts of one pass */

@@ -268,19 +268,32 @@ DISTIL_CHECKED distil_status distil_model_open_memory(distil_model **model, cons
  * is allowed and does nothing. */
 DISTIL_API void distil_model_close(distil_model *model);
 
+/*
+ * The function that turns the logits of a text into the probabilities of its labels. The rule of
+ * the text-classification pipeline of Hugging Face transformers has given each model one: none for
+ * regression, the sigmoid for several labels a text and for a single label, else the softmax.
+ */
+typedef enum distil_function {
+    DISTIL_FUNCTION_MODEL = 0,   /* in options only: the model's own */
+    DISTIL_FUNCTION_SOFTMAX = 1, /* the probabilities of all labels sum to 1 */
+    DISTIL_FUNCTION_SIGMOID = 2, /* each label has a probability of its own, 1 / (1 + exp(-x)) */
+    DISTIL_FUNCTION_NONE = 3     /* the logits as they are, which are no probabilities */
+} distil_function;
+
 /* What a model is. */
 typedef struct distil_model_info {
-    size_t dim;           /* the width of a token's vector */
-    size_t hidden_dim;    /* the width of the feed-forward network */
-    size_t n_layers;      /* the number of transformer layers */
-    size_t n_heads;       /* the number of attention heads of a layer */
-    size_t vocab_size;    /* the number of token ids */
-    size_t max_positions; /* the most tokens of a text, [CLS] and [SEP] included; it can be less
+    size_t dim;               /* the width of a token's vector */
+    size_t hidden_dim;        /* the width of the feed-forward network */
+    size_t n_layers;          /* the number of transformer layers */
+    size_t n_heads;           /* the number of attention heads of a layer */
+    size_t vocab_size;        /* the number of token ids */
+    size_t max_positions;     /* the most tokens of a text, [CLS] and [SEP] included; it can be less
                              than the model has positions, where model_max_length says so */
-    size_t n_labels;      /* the number of labels */
-    size_t blob_bytes;    /* the size of the blob */
-    distil_isa isa;       /* the level that this model uses, never DISTIL_ISA_BEST */
-    uint8_t sha256[32];   /* the SHA-256 that the blob states; DISTIL_VERIFY_SHA256 checks it */
+    size_t n_labels;          /* the number of labels */
+    size_t blob_bytes;        /* the size of the blob */
+    distil_isa isa;           /* the level that this model uses, never DISTIL_ISA_BEST */
+    distil_function function; /* the model's own, never DISTIL_FUNCTION_MODEL */
+    uint8_t sha256[32];       /* the SHA-256 that the blob states; DISTIL_VERIFY_SHA256 checks it */
 } distil_model_info;
 
 /* Fills *info. Fails with DISTIL_BAD_ARGUMENT where a pointer is NULL, and not otherwise. */
@@ -351,6 +364,10 @@ typedef struct distil_context_options {
 
     /* NULL means the allocator of the model. The structure is copied. */
     const distil_allocator *allocator;
+
+    /* What results of this context are: DISTIL_FUNCTION_MODEL, or a function that overrides the
+     * model's. Many models with several labels a text do not say so; set the sigmoid for them. */
+    distil_function function;
 } distil_context_options;
 
 /*
@@ -389,8 +406,8 @@ typedef struct distil_text {
 } distil_text;
 
 typedef struct distil_result {
-    size_t label;       /* the label with the greatest logit; of equal ones the lowest */
-    float score;        /* the label's probability, 0 .. 1 */
+    size_t label;       /* the label with the greatest score; of equal ones the lowest */
+    float score;        /* what the function gives for the label; 0 .. 1 for a probability */
     size_t token_count; /* the tokens that were classified, [CLS] and [SEP] included */
     int truncated;      /* 1 if the text has more than max_positions tokens; else 0 */
 } distil_result;
@@ -398,8 +415,22 @@ typedef struct distil_result {
 /* Where the caller wants all logits and probabilities of a text. Either pointer may be NULL. */
 typedef struct distil_scores {
     float *logits;        /* (n_labels) */
-    float *probabilities; /* (n_labels) the softmax of the logits */
+    float *probabilities; /* (n_labels) the context's function of the logits */
 } distil_scores;
+
+/*
+ * Finds the best labels of a text: those with the greatest scores, the greatest first. Of equal
+ * scores the lower label comes first.
+ *
+ * labels    (k) receives numbers of labels
+ * k         0 .. n_labels
+ * scores    (n_labels) distil_scores.probabilities of the text, or any other finite numbers
+ *
+ * Fails with DISTIL_BAD_ARGUMENT only. Needs no context and allocates nothing. The time is
+ * proportional to n_labels * log(k).
+ */
+DISTIL_CHECKED distil_status distil_top_labels(size_t *labels, size_t k, const float *scores,
+                                               size_t n_labels);
 
 /*
  * Classifies one text. Of a text with more than max_positions tokens it classifies the first ones,

@@ -234,6 +234,7 @@ distil_status distil_model_get_info(const distil_model *model, distil_model_info
         .n_labels = w->n_labels,
         .blob_bytes = model->blob.size,
         .isa = (distil_isa)model->kernels.level,
+        .function = (distil_function)model->blob.header->function,
     };
     memcpy(info->sha256, model->blob.header->sha256, sizeof info->sha256);
     return DISTIL_OK;

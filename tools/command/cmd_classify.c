@@ -2,6 +2,7 @@
 /* distil classify: labels and scores of texts from arguments, files, tables or standard input. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,6 +36,8 @@ typedef struct job {
     uint64_t answered;  /* texts whose answer has been written, in both runs */
     uint64_t bad;       /* texts that could not be classified, in both runs */
     int header_written; /* 1 if the header of the table has been written */
+    size_t *best;       /* (top_k) numbers of labels, the best first; NULL without --top-k */
+    size_t top_k;       /* the most labels of an answer with --top-k or --threshold */
     int alone;          /* 1 if there is a single TEXT, whose answer does not repeat it */
 } job;
 
@@ -47,8 +50,42 @@ static void write_json_error(const char *refusal, size_t size)
     (void)putchar('}');
 }
 
-static void write_json(const cmd_model *model, const cmd_answer *answer)
+/* Fill j->best for an answer. Returns how many labels the options ask for. */
+static size_t find_best(const job *j, const cmd_answer *answer)
 {
+    const cmd_options *o = j->options;
+    size_t count = j->top_k;
+
+    if (distil_top_labels(j->best, count, answer->probabilities, j->model->info.n_labels) !=
+        DISTIL_OK)
+        return 0;
+    while (o->has_threshold && count > 0 &&
+           (double)answer->probabilities[j->best[count - 1]] < o->threshold)
+        count--;
+    return count;
+}
+
+/* Write the member "labels": the best labels with their scores. */
+static void write_json_best(const job *j, const cmd_answer *answer)
+{
+    size_t count = find_best(j, answer);
+
+    (void)fputs(",\"labels\":[", stdout);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = distil_model_label(j->model->model, j->best[i]);
+
+        (void)fputs(i > 0 ? ",{\"label\":" : "{\"label\":", stdout);
+        cmd_json_string(stdout, name, strlen(name));
+        (void)fputs(",\"score\":", stdout);
+        cmd_json_float(stdout, answer->probabilities[j->best[i]]);
+        (void)putchar('}');
+    }
+    (void)putchar(']');
+}
+
+static void write_json(const job *j, const cmd_answer *answer)
+{
+    const cmd_model *model = j->model;
     const distil_result *result = &answer->result;
     const char *label = distil_model_label(model->model, result->label);
 
@@ -72,8 +109,24 @@ static void write_json(const cmd_model *model, const cmd_answer *answer)
             (void)putchar(',');
         cmd_json_float(stdout, answer->logits[i]);
     }
-    (void)printf("],\"tokens\":%zu,\"truncated\":%s}", result->token_count,
+    (void)printf("],\"tokens\":%zu,\"truncated\":%s", result->token_count,
                  result->truncated ? "true" : "false");
+    if (j->best != NULL)
+        write_json_best(j, answer);
+    (void)putchar('}');
+}
+
+/* Write the best labels with their scores, with commas between them; a dash if there is none. */
+static void write_plain_best(const job *j, const cmd_answer *answer)
+{
+    size_t count = find_best(j, answer);
+
+    if (count == 0)
+        (void)putchar('-');
+    for (size_t i = 0; i < count; i++)
+        (void)printf("%s%s %.4f", i > 0 ? ", " : "",
+                     distil_model_label(j->model->model, j->best[i]),
+                     (double)answer->probabilities[j->best[i]]);
 }
 
 static void write_plain(const job *j, const cmd_text *text, const cmd_answer *answer)
@@ -82,6 +135,8 @@ static void write_plain(const job *j, const cmd_text *text, const cmd_answer *an
 
     if (answer->refusal != NULL)
         (void)fputs("ERROR", stdout);
+    else if (j->best != NULL)
+        write_plain_best(j, answer);
     else
         (void)printf("%s %.4f", distil_model_label(j->model->model, result->label),
                      (double)result->score);
@@ -167,7 +222,7 @@ static void write_text_answer(const job *j, const cmd_text *text, const cmd_answ
     else if (answer->refusal != NULL)
         write_json_error(answer->refusal, strlen(answer->refusal));
     else
-        write_json(j->model, answer);
+        write_json(j, answer);
     if (j->options->format != CMD_FORMAT_JSON)
         (void)putchar('\n');
 }
@@ -247,6 +302,7 @@ static int classify_texts(job *j)
         .threads = one_by_one ? 1 : o->threads,
         .helpers = one_by_one ? o->threads : 1,
         .flags = o->flags,
+        .function = o->function,
         .user = j,
         .next = read_text,
         .answer = write_answer,
@@ -396,11 +452,14 @@ static uint32_t checksum_settings(const job *j)
     const char *const values[] = {t->input,       t->text_field,  t->keep,
                                   t->label_field, t->score_field, t->error_field,
                                   t->null_word,   t->delimiter,   t->on_error};
-    const uint32_t numbers[] = {(uint32_t)o->format, o->flags, (uint32_t)o->strict,
-                                (uint32_t)t->escapes};
+    const uint32_t numbers[] = {(uint32_t)o->format,   o->flags,
+                                (uint32_t)o->strict,   (uint32_t)t->escapes,
+                                (uint32_t)o->function, (uint32_t)o->has_top_k,
+                                (uint32_t)o->top_k,    (uint32_t)o->has_threshold};
     uint32_t crc = distil_crc32c(0, j->model->info.sha256, sizeof j->model->info.sha256);
 
     crc = distil_crc32c(crc, numbers, sizeof numbers);
+    crc = distil_crc32c(crc, &o->threshold, sizeof o->threshold);
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         crc = add_setting(crc, values[i]);
     for (size_t i = 0; i < o->file_count; i++)
@@ -419,7 +478,37 @@ static int check_options(job *j)
         return cmd_usage_error("classify", "texts as arguments and files (-f) at once");
     if (o->resume && o->output == NULL)
         return cmd_usage_error("classify", "--resume needs -o FILE");
+    if ((o->has_top_k || o->has_threshold) &&
+        (o->format == CMD_FORMAT_TSV || o->table.input != NULL))
+        return cmd_usage_error("classify",
+                               "--top-k and --threshold need the text format, --json or --jsonl");
     return open_table(j);
+}
+
+/* Check the options about labels against the model, and allocate j->best if they ask for several.
+ * Returns CMD_OK, or another exit status after reporting a mistake. */
+static int prepare_best(job *j)
+{
+    const cmd_options *o = j->options;
+    const distil_model_info *info = &j->model->info;
+    distil_function function = o->function != DISTIL_FUNCTION_MODEL ? o->function : info->function;
+
+    if (o->has_threshold && function != DISTIL_FUNCTION_SIGMOID)
+        return cmd_usage_error("classify",
+                               "--threshold needs the function sigmoid, and the model has another: "
+                               "give --function sigmoid");
+    if (o->has_top_k && o->top_k > info->n_labels)
+        return cmd_usage_error("classify",
+                               "--top-k: the model has %zu label%s, fewer than %zu; 0 means all",
+                               info->n_labels, info->n_labels == 1 ? "" : "s", o->top_k);
+    if (!o->has_top_k && !o->has_threshold)
+        return CMD_OK;
+    j->top_k = o->top_k > 0 ? o->top_k : info->n_labels;
+    j->best = calloc(j->top_k, sizeof *j->best);
+    if (j->best != NULL)
+        return CMD_OK;
+    cmd_error("out of memory");
+    return CMD_FAILED;
 }
 
 /* Classify with a model that is open. Returns the exit status. */
@@ -462,7 +551,10 @@ int cmd_classify(int argc, char **argv)
     if (code == CMD_OK)
         code = cmd_model_open(&model, options.model, options.isa, options.verify);
     if (code == CMD_OK) {
-        code = classify_with_model(&j);
+        code = prepare_best(&j);
+        if (code == CMD_OK)
+            code = classify_with_model(&j);
+        free(j.best);
         cmd_model_close(&model);
     }
     table_close(&j.table);

@@ -369,7 +369,11 @@ int cmd_eval(int argc, char **argv)
         code = cmd_usage_error("eval", "one FILE.tsv is expected, not %zu", options.word_count);
     } else {
         code = cmd_model_open(&model, options.model, options.isa, options.verify);
-        if (code == CMD_OK) {
+        if (code == CMD_OK && model.info.n_labels < 2) {
+            cmd_error("the model has one label, so there is no best label to compare");
+            cmd_model_close(&model);
+            code = CMD_FAILED;
+        } else if (code == CMD_OK) {
             code = evaluate_file(&options, &model);
             cmd_model_close(&model);
         }

@@ -74,6 +74,16 @@ static const cmd_option classify_options[] = {
     {CMD_OPT_RESUME, 0, "resume", NULL, NULL,
      "With -o: continue the run of the same command that was interrupted, if there is one. The "
      "result has the same bytes as that of one run. Input and options must be those of that run."},
+    {CMD_OPT_FUNCTION, 0, "function", "NAME", "softmax sigmoid none",
+     "Turn logits into probabilities by NAME: softmax, where a text has one label; sigmoid, where "
+     "it can have several; none, which leaves them as they are. The default is what the model "
+     "says. Many models with several labels a text do not say so."},
+    {CMD_OPT_TOP_K, 0, "top-k", "N", NULL,
+     "Give the N best labels of each text, the best first; 0 means all. JSON gets the member "
+     "labels, with a label and a score each. Not with --tsv or --input."},
+    {CMD_OPT_THRESHOLD, 0, "threshold", "T", NULL,
+     "With the function sigmoid: give all labels whose score is at least T, from 0 to 1, in the "
+     "form of --top-k. There may be none."},
     {CMD_OPT_INPUT, 0, "input", "FORMAT", "lines jsonl csv tsv",
      "Read tables: lines, which is the default and no table; jsonl, a JSON object on each line; "
      "csv or tsv, whose first record is a header. Output has the same format."},

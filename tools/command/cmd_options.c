@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/format.h"
 #include "runtime/cpus.h"
 #include "tools/command/cmd_help.h"
 #include "tools/command/cmd_message.h"
@@ -66,6 +67,21 @@ static int store_verify(const parser *p)
         return cmd_usage_error(p->manual->name, "--verify: '%s' is none of none, crc, sha256",
                                p->value);
     return -1;
+}
+
+static int store_function(const parser *p)
+{
+    static const char *const names[] = {[DISTIL_FUNCTION_SOFTMAX] = "softmax",
+                                        [DISTIL_FUNCTION_SIGMOID] = "sigmoid",
+                                        [DISTIL_FUNCTION_NONE] = "none"};
+
+    for (size_t i = DISTIL_FUNCTION_SOFTMAX; i <= DISTIL_FUNCTION_NONE; i++)
+        if (strcmp(p->value, names[i]) == 0) {
+            p->options->function = (distil_function)i;
+            return -1;
+        }
+    return cmd_usage_error(p->manual->name, "--function: '%s' is none of softmax, sigmoid, none",
+                           p->value);
 }
 
 /* ---- options -------------------------------------------------------------------------------- */
@@ -239,6 +255,14 @@ static int store_option(const parser *p)
         return -1;
     case CMD_OPT_VERIFY:
         return store_verify(p);
+    case CMD_OPT_FUNCTION:
+        return store_function(p);
+    case CMD_OPT_TOP_K:
+        o->has_top_k = 1;
+        return store_count(&o->top_k, p, 0, DISTIL_BLOB_MAX_LABELS);
+    case CMD_OPT_THRESHOLD:
+        o->has_threshold = 1;
+        return store_share(&o->threshold, p);
     case CMD_OPT_HELP:
         cmd_print_manual(stdout, p->manual);
         return cmd_flush(stdout) == 0 ? CMD_OK : CMD_FAILED;

@@ -57,6 +57,11 @@ typedef struct cmd_options {
     int sections;
     int man, completion;
     int resume;
+    distil_function function; /* value of --function; DISTIL_FUNCTION_MODEL if it is absent */
+    int has_top_k;            /* 1 if --top-k is present, whose value may be 0 */
+    size_t top_k;
+    int has_threshold; /* 1 if --threshold is present, whose value may be 0 */
+    double threshold;
     const char *output;    /* value of --output */
     const char *calibrate; /* value of --calibrate */
     uint32_t flags;        /* the flags for distil_tokenize and distil_classify */

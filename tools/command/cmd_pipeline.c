@@ -215,6 +215,7 @@ static void *run_worker(void *argument)
 
 static int start_worker(ring *r)
 {
+    distil_context_options options = {.function = r->pipeline->function};
     worker *self = malloc(sizeof *self);
     distil_status status;
     int error;
@@ -223,7 +224,7 @@ static int start_worker(ring *r)
         cmd_error("out of memory");
         return -1;
     }
-    status = distil_context_new(&r->contexts[r->started], r->pipeline->model, NULL);
+    status = distil_context_new(&r->contexts[r->started], r->pipeline->model, &options);
     if (status != DISTIL_OK) {
         free(self);
         cmd_error("cannot make a context: %s", distil_status_str(status));
@@ -307,6 +308,7 @@ static int ring_init(ring *r, const cmd_pipeline *pipeline)
     if (pipeline->threads > 1)
         return start_workers(r);
     options.threads = pipeline->helpers;
+    options.function = pipeline->function;
     status = distil_context_new(&r->context, pipeline->model, &options);
     if (status == DISTIL_OK)
         return 0;

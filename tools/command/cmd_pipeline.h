@@ -35,7 +35,8 @@ typedef struct cmd_pipeline {
     size_t threads; /* number of workers; 1 if the calling thread classifies */
     size_t helpers; /* without workers: threads that share a batch, the calling one included */
     uint32_t flags; /* 0 or DISTIL_SPLIT_SPECIAL_TOKENS */
-    void *user;     /* passed to the three functions below */
+    distil_function function;
+    void *user; /* passed to the three functions below */
     /* Returns the next text, as cmd_input_next does. The pipeline copies its bytes and
      * its row. */
     cmd_input_status (*next)(void *user, cmd_text *text, int may_wait);

@@ -40,6 +40,9 @@ _distil() {
     classify:-m | classify:--model) _distil_files distil; return ;;
     classify:-f | classify:--file) _distil_files; return ;;
     classify:-o | classify:--output) _distil_files; return ;;
+    classify:--function) _distil_words "softmax sigmoid none"; return ;;
+    classify:--top-k) return ;;
+    classify:--threshold) return ;;
     classify:--input) _distil_words "lines jsonl csv tsv"; return ;;
     classify:--text-field) return ;;
     classify:--keep) _distil_words "all none"; return ;;
@@ -95,10 +98,10 @@ _distil() {
     # The name of an option, or another argument.
     case $command:$current in
     classify:-*)
-        _distil_words "-m --model -f --file -o --output --resume --input --text-field --keep
-            --label-field --score-field --error-field --on-error --delimiter --null --escapes
-            --tsv --json --jsonl --stream --batch --threads --strict --split-special-tokens
-            --isa --verify -h --help"
+        _distil_words "-m --model -f --file -o --output --resume --function --top-k --threshold
+            --input --text-field --keep --label-field --score-field --error-field --on-error
+            --delimiter --null --escapes --tsv --json --jsonl --stream --batch --threads
+            --strict --split-special-tokens --isa --verify -h --help"
         ;;
     tokenize:-*)
         _distil_words "-m --model -f --file --json --jsonl --strict --split-special-tokens -h

@@ -118,8 +118,7 @@ static void set_model_fields(conversion *c)
     m->token_bytes = t->token_bytes;
     m->specials = t->specials;
     m->head_kind = DISTIL_HEAD_SEQUENCE;
-    m->function =
-        config->n_labels == 1 ? DISTIL_BLOB_FUNCTION_SIGMOID : DISTIL_BLOB_FUNCTION_SOFTMAX;
+    m->function = hf_config_function(config);
     m->activation = DISTIL_BLOB_ACTIVATION_GELU;
     m->max_tokens = t->max_tokens;
     m->special_count = t->special_count;

@@ -67,10 +67,29 @@ static int check_model_kind(const hf_json *json, conv_error *error)
                          "%s: expected \"distilbert\" as model_type, found none: if it is a "
                          "DistilBERT, write \"model_type\": \"distilbert\" there",
                          json->path);
-    if (check_text(json, "activation", "gelu", "", error))
-        return -1;
-    return check_text(json, "problem_type", "single_label_classification",
-                      ": probabilities here are a softmax over labels, one label a text", error);
+    return check_text(json, "activation", "gelu", "", error);
+}
+
+/* Read problem_type, which may be absent or null. */
+static int read_problem(hf_config *config, const hf_json *json, conv_error *error)
+{
+    static const char *const names[] = {[HF_PROBLEM_SINGLE_LABEL] = "single_label_classification",
+                                        [HF_PROBLEM_MULTI_LABEL] = "multi_label_classification",
+                                        [HF_PROBLEM_REGRESSION] = "regression"};
+    json_value value;
+    char found[64];
+
+    if (!hf_json_member(json->root, "problem_type", &value))
+        return 0;
+    for (size_t i = HF_PROBLEM_SINGLE_LABEL; i <= HF_PROBLEM_REGRESSION; i++)
+        if (json_string_is(value, names[i])) {
+            config->problem = (hf_problem)i;
+            return 0;
+        }
+    return conv_fail(error,
+                     "%s: expected single_label_classification, multi_label_classification or "
+                     "regression as problem_type, found %s",
+                     json->path, hf_json_excerpt(found, value));
 }
 
 static int read_shape(hf_config *config, const hf_json *json, conv_error *error)
@@ -135,8 +154,8 @@ static int read_id2label(hf_config *config, const hf_json *json, json_value map,
     json_iter_init(&iter, map);
     while (json_iter_next(&iter))
         count++;
-    if (count < 2 || count > DISTIL_BLOB_MAX_LABELS)
-        return conv_fail(error, "%s: expected 2 to %d labels in id2label, found %u", json->path,
+    if (count < 1 || count > DISTIL_BLOB_MAX_LABELS)
+        return conv_fail(error, "%s: expected 1 to %d labels in id2label, found %u", json->path,
                          DISTIL_BLOB_MAX_LABELS, count);
     config->labels = conv_new(memory, count, sizeof config->labels[0], error);
     if (!config->labels)
@@ -197,13 +216,13 @@ int hf_config_read(hf_config *config, const char *directory, conv_memory *memory
                          "the folder that save_pretrained wrote",
                          directory);
     config->path = json.path;
-    if (check_model_kind(&json, error) || read_shape(config, &json, error) ||
-        read_origin(config, &json, memory, error))
+    if (check_model_kind(&json, error) || read_problem(config, &json, error) ||
+        read_shape(config, &json, error) || read_origin(config, &json, memory, error))
         return -1;
     if (hf_json_member(json.root, "id2label", &value))
         return read_id2label(config, &json, value, memory, error);
     if (hf_json_member(json.root, "num_labels", &value))
-        return hf_json_count(&config->n_labels, &json, json.root, "num_labels", 2,
+        return hf_json_count(&config->n_labels, &json, json.root, "num_labels", 1,
                              DISTIL_BLOB_MAX_LABELS, error);
     return 0;
 }
@@ -211,10 +230,10 @@ int hf_config_read(hf_config *config, const char *directory, conv_memory *memory
 int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char *tensor_path,
                          conv_memory *memory, conv_error *error)
 {
-    if (config->n_labels == 0 && classifier_rows >= 2 && classifier_rows <= DISTIL_BLOB_MAX_LABELS)
+    if (config->n_labels == 0 && classifier_rows >= 1 && classifier_rows <= DISTIL_BLOB_MAX_LABELS)
         config->n_labels = (uint32_t)classifier_rows;
     if (config->n_labels == 0)
-        return conv_fail(error, "%s: tensor classifier.weight: expected 2 to %d rows, found %llu",
+        return conv_fail(error, "%s: tensor classifier.weight: expected 1 to %d rows, found %llu",
                          tensor_path, DISTIL_BLOB_MAX_LABELS, (unsigned long long)classifier_rows);
     if (config->n_labels != classifier_rows)
         return conv_fail(error,
@@ -222,6 +241,11 @@ int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char
                          "%llu",
                          tensor_path, config->n_labels, config->path,
                          (unsigned long long)classifier_rows);
+    if (config->n_labels == 1 && config->problem == HF_PROBLEM_SINGLE_LABEL)
+        return conv_fail(error,
+                         "%s: expected two labels or more for single_label_classification, found "
+                         "one: give problem_type \"regression\", or remove it",
+                         config->path);
     if (config->labels)
         return 0;
     config->labels = conv_new(memory, config->n_labels, sizeof config->labels[0], error);
@@ -236,4 +260,13 @@ int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char
             return -1;
     }
     return 0;
+}
+
+uint32_t hf_config_function(const hf_config *config)
+{
+    if (config->problem == HF_PROBLEM_REGRESSION)
+        return DISTIL_BLOB_FUNCTION_NONE;
+    if (config->problem == HF_PROBLEM_MULTI_LABEL || config->n_labels == 1)
+        return DISTIL_BLOB_FUNCTION_SIGMOID;
+    return DISTIL_BLOB_FUNCTION_SOFTMAX;
 }

@@ -12,6 +12,14 @@
 #include "tools/convert/conv_memory.h"
 #include "tools/convert/source_record.h"
 
+/* The problem_type of config.json. */
+typedef enum hf_problem {
+    HF_PROBLEM_NONE, /* config.json names none */
+    HF_PROBLEM_SINGLE_LABEL,
+    HF_PROBLEM_MULTI_LABEL,
+    HF_PROBLEM_REGRESSION
+} hf_problem;
+
 typedef struct hf_config {
     const char *path; /* path of config.json, for messages */
     uint32_t dim, hidden_dim, n_layers, n_heads;
@@ -19,6 +27,7 @@ typedef struct hf_config {
     int sinusoidal; /* nonzero: position embeddings that the checkpoint lacks are computed */
     uint32_t transformers_major; /* major version that saved the folder; 5 if it does not say */
     const char *tokenizer_class; /* NULL if config.json names none */
+    hf_problem problem;
     uint32_t n_labels;   /* 0 if config.json gives none: then the classifier's weights decide */
     const char **labels; /* (n_labels) names from id2label; NULL before hf_config_set_labels */
 } hf_config;
@@ -31,5 +40,10 @@ int hf_config_read(hf_config *config, const char *directory, conv_memory *memory
  * LABEL_0, LABEL_1 and so on if config.json does not. Returns 0, or -1 with *error filled. */
 int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char *tensor_path,
                          conv_memory *memory, conv_error *error);
+
+/* Returns the distil_blob_function that the text-classification pipeline of transformers applies:
+ * none for regression, the sigmoid for several labels a text and for a single label, else the
+ * softmax. The labels must have been set. */
+uint32_t hf_config_function(const hf_config *config);
 
 #endif

@@ -6,10 +6,12 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <math.h>
 #include <linux/seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -332,6 +334,97 @@ static void test_blob_decides(void)
     }
 }
 
+/* Compares distil_top_labels with a selection of the best label again and again. */
+static void test_top_labels(void)
+{
+    enum { MOST = 300 };
+    static float scores[MOST];
+    size_t labels[MOST];
+
+    if (!harness_case("top labels: every k, with equal scores, and refused arguments"))
+        return;
+    for (size_t n = 1; n <= MOST; n = n < 12 ? n + 1 : n * 5 / 2) {
+        for (size_t i = 0; i < n; i++)
+            scores[i] = (float)(harness_random() % 40) / 40.0f - 0.5f;
+        for (size_t k = 0; k <= n; k++) {
+            uint8_t chosen[MOST] = {0};
+
+            CHECK(distil_top_labels(labels, k, scores, n) == DISTIL_OK);
+            for (size_t rank = 0; rank < k; rank++) {
+                size_t best = n;
+
+                for (size_t i = 0; i < n; i++)
+                    if (!chosen[i] && (best == n || scores[i] > scores[best]))
+                        best = i;
+                chosen[best] = 1;
+                CHECKF(labels[rank] == best, "%zu of %zu: rank %zu", k, n, rank);
+            }
+        }
+    }
+    CHECK(distil_top_labels(labels, 3, scores, 2) == DISTIL_BAD_ARGUMENT);
+    CHECK(distil_top_labels(NULL, 1, scores, 2) == DISTIL_BAD_ARGUMENT);
+    CHECK(distil_top_labels(labels, 1, NULL, 2) == DISTIL_BAD_ARGUMENT);
+    CHECK(distil_top_labels(NULL, 0, NULL, 0) == DISTIL_OK);
+}
+
+/* Classifies a text by a function and compares each score with its definition. An error of 2^-21 is
+ * that of exp and of rounding. */
+static void expect_function(const distil_model *model, distil_function function,
+                            distil_function applied)
+{
+    distil_context_options options = {.function = function};
+    distil_context *context;
+    distil_result result;
+    float logits[3], probabilities[3];
+    distil_scores scores = {logits, probabilities};
+    double sum = 0, expected;
+    size_t best;
+
+    CHECK(distil_context_new(&context, model, &options) == DISTIL_OK);
+    CHECK(distil_classify(context, &result, &scores, "the good movie", 14, 0) == DISTIL_OK);
+    for (size_t i = 0; i < 3; i++)
+        sum += exp((double)logits[i]);
+    for (size_t i = 0; i < 3; i++) {
+        expected = applied == DISTIL_FUNCTION_NONE      ? (double)logits[i]
+                   : applied == DISTIL_FUNCTION_SOFTMAX ? exp((double)logits[i]) / sum
+                                                        : 1 / (1 + exp(-(double)logits[i]));
+        CHECKF(fabs((double)probabilities[i] - expected) <= 0x1p-21 * fabs(expected),
+               "function %d: score %zu is %g, expected %g", applied, i, (double)probabilities[i],
+               expected);
+    }
+    CHECK(distil_top_labels(&best, 1, probabilities, 3) == DISTIL_OK);
+    CHECK(result.label == best && result.score == probabilities[best]);
+    distil_context_free(context);
+}
+
+static void test_functions(void)
+{
+    support_blob source = support_blob_make(51, &support_blob_small);
+
+    for (uint32_t own = DISTIL_FUNCTION_SOFTMAX; own <= DISTIL_FUNCTION_NONE; own++) {
+        distil_context_options unknown = {.function = (distil_function)4};
+        distil_context *context;
+        distil_model_info info;
+        distil_model *model;
+        uint8_t *bytes;
+        size_t size;
+
+        if (!harness_case("function %u of the blob, and each override", (unsigned)own))
+            continue;
+        source.model.function = own;
+        bytes = support_blob_image(&size, &source.model);
+        CHECK(distil_model_open_memory(&model, bytes, size, NULL, NULL) == DISTIL_OK);
+        CHECK(distil_model_get_info(model, &info) == DISTIL_OK && info.function == own);
+        expect_function(model, DISTIL_FUNCTION_MODEL, (distil_function)own);
+        for (int f = DISTIL_FUNCTION_SOFTMAX; f <= DISTIL_FUNCTION_NONE; f++)
+            expect_function(model, (distil_function)f, (distil_function)f);
+        CHECK(distil_context_new(&context, model, &unknown) == DISTIL_BAD_ARGUMENT);
+        distil_model_close(model);
+        free(bytes);
+    }
+    support_blob_free(&source);
+}
+
 /* Classifies in a child process that the kernel kills at any system call except read, write and
  * exit. */
 static void test_no_system_call(distil_context *context)
@@ -382,6 +475,8 @@ int main(int argc, char **argv)
     test_ways_in(model, context);
     test_truncation(context);
     test_blob_decides();
+    test_top_labels();
+    test_functions();
     test_no_system_call(context);
     distil_context_free(context);
     distil_model_close(model);

@@ -1,0 +1,17 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Each folder of tests/data/heads, which tools/generate/make_heads.py wrote with the real
+# transformers, gives the scores and the order of labels of the text-classification pipeline, with the
+# model's function and with each override.
+
+set -u
+cd "${DISTIL_TEST_ROOT:-.}" || exit 1
+
+if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null; then
+    echo "skip all: no Python 3.8 here"
+    echo "test_heads: 0 passed, 0 failed, 1 skipped"
+    exit 0
+fi
+
+exec python3 tests/convert/heads_agree.py "${DISTIL:-./distil}" tests/data/heads
