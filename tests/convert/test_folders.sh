@@ -66,6 +66,17 @@ for directory in "$folders"/*/; do
     fi
 done
 
+# Labels that are no strings are named as config.json writes them.
+labels() { # NAME LABEL...: the labels of the converted folder, in order
+    assemble "$1"
+    shift
+    run convert folder -o folder.distil && run inspect --json folder.distil &&
+        tr -d ' \n' <out >labels.txt &&
+        says labels.txt "$(printf '"labels":["%s","%s","%s"]' "$@")"
+}
+check "labels that are numbers" labels labels_numbers 0 1.5 -3
+check "labels that are booleans" labels labels_booleans false true maybe
+
 rows=0
 while read -r variant text; do
     assemble "$variant"
@@ -95,6 +106,7 @@ no_added_word covid19: expected a token with punctuation
 no_added_normalized expected false as normalized, found true
 no_added_single_word expected false as single_word, found true
 no_room_for_text expected at least 2 as model_max_length, found 1
+no_long_texts to cut longer texts, write "model_max_length": 512
 no_added_file expected special tokens only
 no_twice_in_vocab expected id 185 to be free
 ROWS

@@ -488,13 +488,21 @@ def sinusoidal(f):
 def sinusoidal_with_tensor(f): f.conf(sinusoidal_pos_embds=True)
 
 
+@variant
+def many_positions(f):
+    sinusoidal(f); f.conf(max_position_embeddings=4096); f.set(model_max_length=100)
+
+
+def no_long_texts(f): sinusoidal(f); f.conf(max_position_embeddings=1024)
+
+
 def no_fp16_file(f): (f.path / "model.safetensors").rename(f.path / "model.fp16.safetensors")
 
 
 def no_tokenizer(f): f.drop("tokenizer.json", "tokenizer_config.json")
 
 
-for refused in (no_other_gamma, no_added_word, no_room_for_text, no_added_normalized,
+for refused in (no_other_gamma, no_long_texts, no_added_word, no_room_for_text, no_added_normalized,
                 no_added_single_word, no_added_file, no_twice_in_vocab, no_other_normalizer_v4, no_other_normalizer_backend, no_other_pre_tokenizer_v4, no_dirty_v4,
                 no_dirty_backend, no_unframed_v4, no_unframed_backend, no_byte_level, no_roberta_processing,
                 no_label_gap, no_kind_at_all, no_fp16_file, no_tokenizer):
