@@ -28,8 +28,8 @@ typedef enum log_level {
     LOG_FATAL
 } log_level;
 
-/* Where lines go, and which ones. There is one sink for the process; it is set at the start and
- * only read afterwards. */
+/* The file descriptor that log lines go to, and the least level that is written. There is one sink
+ * for the process; it is set at the start and only read afterwards. */
 typedef struct log_sink {
     int fd;
     log_level level; /* Lines of a lower level are dropped. */

@@ -174,8 +174,8 @@ static int serve(process *p)
 static int fail_start(process *p, const char *runtime_api)
 {
     start_error_publish(&p->config, runtime_api, p->error_type, p->why);
-    /* The process ends anyway; closing the model keeps leak checkers quiet. Loops may be using
-     * it. */
+    /* Close the model only to keep leak checkers quiet, since the process ends anyway. If loops
+     * were started, they may still use the model, so it stays open. */
     if (p->loops == NULL)
         served_model_close(&p->model);
     return EXIT_FAILURE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One classified record into the store: which name it is written under, and what the outcome counts
- * as. */
+/* Writes one classified record into the store: which name it is written under, and what the outcome
+ * counts as. */
 #ifndef DISTIL_LAMBDA_UPDATE_H
 #define DISTIL_LAMBDA_UPDATE_H
 

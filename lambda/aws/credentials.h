@@ -30,7 +30,8 @@ enum {
     CREDENTIALS_REFRESH_MS = 300000
 };
 
-/* What signing needs. The texts are visible ASCII, so that a header may hold them. */
+/* The credentials that signing needs. The texts are visible ASCII, so that a header may hold
+ * them. */
 typedef struct credentials_set {
     char key_id[CREDENTIALS_KEY_BYTES];
     char secret[CREDENTIALS_SECRET_BYTES];

@@ -29,8 +29,8 @@ typedef enum store_status {
     STORE_MISSING,
     STORE_REFUSED,     /* A retry cannot help: the table, a permission or the request is wrong. */
     STORE_UNAVAILABLE, /* The service still fails after the retries, or the deadline has come. */
-    /* The credentials have expired or are unknown. Only a new process can read others, so this one
-     * is to end. */
+    /* The credentials have expired or are unknown. Only a new process can read other credentials,
+     * so the caller should end this process. */
     STORE_CREDENTIALS
 } store_status;
 

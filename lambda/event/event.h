@@ -30,7 +30,8 @@ typedef enum event_delivery {
     EVENT_DIRECT /* The caller of Invoke gets a body or a function error. */
 } event_delivery;
 
-/* What a record asks for. Strings are decoded UTF-8 in the arena; all but `text` end with a NUL. */
+/* The request of one record. Strings are decoded UTF-8 in the arena; all but `text` end with a
+ * NUL. */
 typedef struct event_item {
     /* The record's id, such as the messageId of SQS. It names the record in a batch answer and is
      * the writer's name in the store. NULL: the source has no ids, and the writer is the request id

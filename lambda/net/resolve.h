@@ -34,10 +34,10 @@ typedef struct resolve_address {
     uint32_t scope;
 } resolve_address;
 
-/* Where names are looked up. The tests give files and a server of their own. */
+/* The files and the server by which names are resolved. Tests give their own. */
 typedef struct resolve_source {
-    const char *hosts;  /* Usually "/etc/hosts". */
-    const char *config; /* Usually "/etc/resolv.conf". */
+    const char *hosts;  /* path of the hosts file, usually "/etc/hosts" */
+    const char *config; /* path of the configuration, usually "/etc/resolv.conf" */
     uint16_t port;      /* The name servers' port, usually 53. */
 } resolve_source;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hexadecimal digits. */
+/* Converts bytes to hexadecimal digits, and digits to values. */
 #ifndef DISTIL_BASE_HEX_H
 #define DISTIL_BASE_HEX_H
 

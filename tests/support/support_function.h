@@ -18,7 +18,7 @@ enum {
     WORLD_MAX_CHARS = 512
 };
 
-/* Every text contains this word, so no line of the function may contain it. */
+/* Every test text contains this word. A log line that contains it has leaked a user's text. */
 #define SECRET "zebrafinch"
 #define GOOD_TEXT "A gorgeous, witty, seductive movie about a " SECRET "."
 #define BAD_TEXT "A dull, sour, sloppy mess of a film about a " SECRET "."
@@ -77,7 +77,8 @@ extern const char *const world_with_store[]; /* Options for a store in memory. *
 /* Start the function, and skip the log lines that it writes at the start. Returns 0, or -1 and
  * fails the case. */
 int world_open(world *w, const char *const *options, const char *const *environment);
-/* Send an event first, so that the following ones meet a process that has started. */
+/* Send an event and drop its answer, so that the events of the test meet a process that has already
+ * started. */
 void world_warm_up(world *w);
 void world_close(world *w);
 

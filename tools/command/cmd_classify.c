@@ -371,7 +371,7 @@ static int parse_on_error(job *j, const char *value)
     return -1;
 }
 
-/* Returns 1 if two of the added fields have one name. */
+/* Returns 1 if two of the fields that the command adds to a table have the same name. */
 static int have_equal_names(const table_options *t)
 {
     return strcmp(t->label_field, t->score_field) == 0 ||

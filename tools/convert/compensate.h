@@ -46,7 +46,7 @@ void conv_inputs_free(conv_inputs *inputs);
 /* Discard all inputs, so that others can be added. */
 void conv_inputs_reset(conv_inputs *inputs);
 
-/* Add inputs (rows, depth), row-major. */
+/* Add the rows of x, (rows, depth) row-major, to the statistics of a matrix's inputs. */
 void conv_inputs_add(conv_inputs *inputs, const float *x, size_t rows);
 
 /* Factor the covariance of all inputs added, of which there is at least one. Returns 0, or -1 with

@@ -94,8 +94,8 @@ static int read_problem(hf_config *config, const hf_json *json, conv_error *erro
 
 static int read_shape(hf_config *config, const hf_json *json, conv_error *error)
 {
-    /* DistilBERT's own names, and the names common to all models, which the reference library maps
-     * to them. */
+    /* The fields of config.json that give the model's shape. Each has DistilBERT's own name and an
+     * alias, the name common to all models, which the reference library maps to it. */
     static const struct {
         const char *name, *alias;
         uint32_t min, max, absent; /* `absent` is the reference library's default */

@@ -436,7 +436,7 @@ static int read_little_endian(machine *m, uint64_t *out, size_t bytes)
     return 0;
 }
 
-/* A line of a GLOBAL opcode, without its end. */
+/* Returns a line of a GLOBAL opcode's argument, without its line feed. */
 static const unsigned char *read_line(machine *m, size_t *bytes)
 {
     const unsigned char *p = m->bytes + m->at;

@@ -66,7 +66,8 @@ void serve_queue_push(serve_queue *q, serve_invocation *invocation)
     q->bytes += invocation->event_size;
 }
 
-/* Remove the invocation behind `before` from the queue, or the first one if that is NULL. */
+/* Remove from the queue the invocation that follows `before`, or the first one if `before` is NULL.
+ * Returns the removed invocation. */
 static serve_invocation *unlink_next(serve_queue *q, serve_invocation *before)
 {
     serve_invocation **place = before != NULL ? &before->next : &q->first;

@@ -639,7 +639,8 @@ static void put_item(call *c, item *whole)
 {
     item *copy = calloc(1, sizeof *copy);
 
-    /* The attributes move into the table. The caller frees the item, which has none any more. */
+    /* The attributes move from the item into the table. Then the caller frees the item, which has
+     * no attributes any more. */
     if (copy == NULL) {
         (void)no_memory(c);
         return;

@@ -55,7 +55,7 @@ static size_t count_mappings(void)
     return n;
 }
 
-/* How far use_library came before an allocation failed. */
+/* The last call of use_library that was reached before an allocation failed. */
 typedef enum stage { STAGE_OPEN, STAGE_CONTEXT, STAGE_DONE } stage;
 
 /* Opens the model, makes a context, classifies, and frees everything. */

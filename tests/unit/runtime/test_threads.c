@@ -431,8 +431,8 @@ static void test_idle(const distil_model *model, const corpus *c)
     distil_context_free(context);
 }
 
-/* What a calling thread uses. It is not on that thread's stack, because AddressSanitizer keeps
- * marks for the stack of a cancelled thread. */
+/* The arguments and results of a calling thread. They are not on that thread's stack, because
+ * AddressSanitizer keeps marks for the stack of a cancelled thread. */
 typedef struct caller {
     const distil_model *model;
     distil_context *context;
