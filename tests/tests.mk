@@ -42,7 +42,7 @@ $(FUZZERS): $(BUILD)/%: $(BUILD)/obj/%.o $(FUZZ_MAIN) $(TEST_LIBS)
 	$(SAY) "  LD    $@"
 	$(LINK) $(FUZZ_ENGINE)
 
-.PHONY: check check-full asan ubsan sanitize fuzz lint
+.PHONY: check check-full asan ubsan tsan sanitize fuzz lint
 RUN_TESTS = CC='$(CC)' DISTIL_BUILD='$(abspath $(BUILD))' tests/run.sh \
     $(TESTS) $(FUZZERS) $(SCRIPTS)
 ## check: build and run every test in under two minutes
@@ -67,6 +67,16 @@ asan:
 ## ubsan: run every test under UndefinedBehaviorSanitizer alone
 ubsan:
 	$(SANITIZED) BUILD=$(BUILD)/ubsan SANITIZE='-fsanitize=undefined -fno-sanitize-recover=all'
+
+# These tests start threads in the library and in the function.
+TSAN_TESTS := $(filter %/test_threads %/test_prefault %/test_log,$(TESTS))
+## tsan: run the tests of threads under ThreadSanitizer
+tsan:
+	+$(Q)$(MAKE) --no-print-directory OPT='-O1 -fno-omit-frame-pointer' BUILD=$(BUILD)/tsan \
+	    SANITIZE=-fsanitize=thread tsan-run
+.PHONY: tsan-run
+tsan-run: $(BUILD)/distil $(BLOB) $(TSAN_TESTS)
+	$(Q)DISTIL_BUILD='$(abspath $(BUILD))' tests/run.sh $(TSAN_TESTS)
 
 ## fuzz: run each fuzz target for FUZZ_SECONDS (600) under libFuzzer; needs clang
 fuzz:

@@ -28,6 +28,17 @@
 
 enum { LABELS = 2, MAX_TEXTS = 1500, MAX_BATCH = 64, CHILD_SECONDS = 60 };
 
+/* ThreadSanitizer makes a pass twenty times slower. Under it every case runs, with fewer texts and
+ * repetitions; a data race shows in the first of them. */
+enum {
+    POOL_LOOPS = THREAD_SANITIZER ? 1000 : 20000,
+    SENTENCE_STEP = THREAD_SANITIZER ? 80 : 8,
+    LENGTH_STEP = THREAD_SANITIZER ? 5 : 1,
+    IDS_STEP = THREAD_SANITIZER ? 164 : 41,
+    CANCELLED_CALLS = THREAD_SANITIZER ? 8 : 30,
+    CONTEXTS = THREAD_SANITIZER ? 30 : 200
+};
+
 typedef float logits_row[LABELS];
 
 /* Sentences, followed by texts with chosen numbers of tokens. */
@@ -171,7 +182,7 @@ static void test_pool(void)
         }
         pool = distil_pool_start(memory, threads);
         CHECK(pool != NULL);
-        for (int loop = 0; pool && loop < 20000; loop++) {
+        for (int loop = 0; pool && loop < POOL_LOOPS; loop++) {
             loop_job j = {.n = (size_t)(harness_random() % LOOP_MAX)};
             size_t parts = j.n > 0 ? 1 + (size_t)(harness_random() % j.n) : 0;
             size_t missed = 0;
@@ -217,11 +228,11 @@ static void corpus_make(corpus *c, const support_sentences *sentences)
 
     if (!at)
         exit(1);
-    for (size_t s = 0; s < sentences->count; s += support_full() ? 1 : 8)
+    for (size_t s = 0; s < sentences->count; s += support_full() ? 1 : SENTENCE_STEP)
         c->texts[c->count++] = sentences->texts[s];
-    for (size_t n = 2; n <= (support_full() ? 512u : 26u); n++)
+    for (size_t n = 2; n <= (support_full() ? 512u : 26u); n += LENGTH_STEP)
         add_length(c, &at, n);
-    for (size_t i = 0; !support_full() && i < sizeof usual / sizeof usual[0]; i++)
+    for (size_t i = 0; !support_full() && i < sizeof usual / sizeof usual[0]; i += LENGTH_STEP)
         add_length(c, &at, usual[i]);
 }
 
@@ -286,7 +297,7 @@ static void test_ids(const distil_model *model)
         ids[i] = (int32_t)(1000 + harness_random() % 20000);
     distil_context *alone = make_context(model, 1, 0), *many = make_context(model, 4, 0);
 
-    for (size_t n = 1; n <= 512; n += n < 20 || support_full() ? 1 : 41) {
+    for (size_t n = 1; n <= 512; n += n < 20 || support_full() ? 1 : IDS_STEP) {
         logits_row expected, logits;
         distil_scores alone_scores = {expected, NULL}, many_scores = {logits, NULL};
         distil_result result;
@@ -378,7 +389,7 @@ static void test_life(const distil_model *model, const corpus *c)
     distil_context *many[MANY];
 
     if (harness_case("made and freed again and again, used or not")) {
-        for (size_t i = 0; i < 200; i++) {
+        for (size_t i = 0; i < CONTEXTS; i++) {
             distil_context *context = make_context(model, i % 6, 0);
 
             if (i % 3 == 0)
@@ -596,7 +607,7 @@ static void test_cancel(const distil_model *model, const corpus *c)
 
     if (harness_case("a cancelled caller leaves the context whole")) {
         self.context = make_context(model, 3, 0);
-        for (long i = 0; i < 30; i++) {
+        for (long i = 0; i < CANCELLED_CALLS; i++) {
             const struct timespec moment = {0, i * 37000};
 
             atomic_store(&self.started, 0);
