@@ -114,11 +114,14 @@ static void collect_texts(const classifier *c, batch *b, const event_item *items
 /* Classify the batch. If that fails, classify text by text to find out which of them fail. */
 static void run_batch(const classifier *c, batch *b, item_result *results)
 {
-    if (distil_classify_batch(c->context, b->results, b->scores, b->texts, b->n, 0) == DISTIL_OK)
+    const uint32_t flags = c->config->split_special_tokens ? DISTIL_SPLIT_SPECIAL_TOKENS : 0;
+
+    if (distil_classify_batch(c->context, b->results, b->scores, b->texts, b->n, flags) ==
+        DISTIL_OK)
         return;
     for (size_t k = 0; k < b->n; k++)
-        if (distil_classify_batch(c->context, &b->results[k], &b->scores[k], &b->texts[k], 1, 0) !=
-            DISTIL_OK)
+        if (distil_classify_batch(c->context, &b->results[k], &b->scores[k], &b->texts[k], 1,
+                                  flags) != DISTIL_OK)
             item_fail(&results[b->item[k]], ITEM_MODEL, "inference failed");
 }
 

@@ -213,7 +213,13 @@ static int read_model(const reader *r, config *c)
     if (read_size(r, "DISTIL_MAX_CHARS", 1, 1000000, &c->max_chars) != 0 ||
         read_size(r, "DISTIL_THREADS", 1, MAX_THREADS, &c->threads) != 0)
         return -1;
-    return read_hash(r, c);
+    if (read_flag(r, "DISTIL_SPLIT_SPECIAL_TOKENS", &c->split_special_tokens) != 0 ||
+        read_hash(r, c) != 0)
+        return -1;
+    /* The blob states its own hash, so that comparing it proves nothing unless it is computed. */
+    if (c->expect_sha256)
+        c->verify = DISTIL_VERIFY_SHA256;
+    return 0;
 }
 
 /* ---- store ---------------------------------------------------------------------------------- */

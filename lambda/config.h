@@ -47,7 +47,9 @@ typedef struct config {
     const char *table;
     const char *region; /* CLOUD_REGION, or else AWS_REGION, or else AWS_DEFAULT_REGION. */
     net_endpoint store; /* AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, or the region's own. */
-    int allow_http;     /* DISTIL_ALLOW_HTTP. 1: plain HTTP may go to other machines, too. */
+    /* DISTIL_SPLIT_SPECIAL_TOKENS. 1: "[SEP]" and the like in a text are plain text. */
+    int split_special_tokens;
+    int allow_http; /* DISTIL_ALLOW_HTTP. 1: plain HTTP may go to other machines, too. */
     /* AWS_CA_BUNDLE, a file of root certificates. If it is not set: ca-certificates.crt in
      * LAMBDA_TASK_ROOT. NULL: there is no such file. */
     const char *ca_bundle;

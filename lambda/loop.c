@@ -84,6 +84,8 @@ int loop_init(loop *l, const config *c, const distil_model *model, stop *s, char
               size_t why_bytes)
 {
     memset(l, 0, sizeof *l);
+    /* Until there is a connection, loop_free must not close descriptor 0 in its place. */
+    net_init(&l->api.client.stream);
     l->config = c;
     l->stop = s;
     l->memory_bytes = loop_bytes(c);

@@ -85,17 +85,36 @@ static const rapi_rule *find_rule(rapi_call call, const http_response *response)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
+/* Returns 1 if all bytes are printable ASCII and none is a blank, so that they may stand in a head. */
+static int is_printable(http_slice text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.at[i] <= ' ' || text.at[i] > '~')
+            return 0;
+    return 1;
+}
+
 int rapi_init(rapi *api, const char *host_port, char *memory, size_t capacity, char *request_memory,
               size_t request_capacity)
 {
+    size_t size = strcspn(host_port, "/"), path = strlen(host_port + size);
+    char address[NET_HOST_BYTES + 8];
     net_endpoint to;
 
-    if (net_endpoint_parse(&to, host_port) != 0)
+    if (size >= sizeof address || path > RAPI_MAX_PATH_BYTES)
         return -1;
+    memcpy(address, host_port, size);
+    address[size] = '\0';
+    if (net_endpoint_parse(&to, address) != 0 ||
+        !is_printable((http_slice){host_port, size + path}))
+        return -1;
+    while (path > 0 && host_port[size + path - 1] == '/')
+        path--;
     memset(api, 0, sizeof *api);
     http_client_init(&api->client, &to, memory, capacity, CONNECT_MS);
     buffer_init(&api->request, request_memory, request_capacity);
-    api->host = host_port;
+    api->host = (http_slice){host_port, size};
+    api->base = (http_slice){host_port + size, path};
     api->answered = 1;
     return 0;
 }
@@ -108,14 +127,25 @@ static void begin_request(rapi *api, const char *method, const char *path, const
 
     buffer_clear(b);
     buffer_text(b, method);
-    buffer_text(b, " " API);
+    buffer_char(b, ' ');
+    buffer_add(b, api->base.at, api->base.size);
+    buffer_text(b, API);
     buffer_text(b, path);
     buffer_text(b, request_id);
     buffer_text(b, suffix);
     buffer_text(b, " HTTP/1.1\r\nHost: ");
-    buffer_text(b, api->host);
+    buffer_add(b, api->host.at, api->host.size);
     buffer_text(b, "\r\nUser-Agent: distilbert.c/");
     buffer_text(b, distil_version());
+}
+
+/* Add the header that names the invocation, if it has a name. */
+static void add_invocation(rapi *api)
+{
+    if (api->invocation_id[0] == '\0')
+        return;
+    buffer_text(&api->request, "\r\nLambda-Runtime-Invocation-Id: ");
+    buffer_text(&api->request, api->invocation_id);
 }
 
 /* End the head of a request whose body has `size` bytes. */
@@ -173,6 +203,16 @@ static int copy_request_id(rapi_invocation *invocation, http_slice id)
     return 0;
 }
 
+/* Keep the invocation's id. One that no header could carry counts as absent. */
+static void copy_invocation_id(rapi *api, http_slice id)
+{
+    if (id.size >= sizeof api->invocation_id || !is_printable(id))
+        id.size = 0;
+    if (id.size > 0)
+        memcpy(api->invocation_id, id.at, id.size);
+    api->invocation_id[id.size] = '\0';
+}
+
 static rapi_status parse_event(rapi *api, rapi_invocation *invocation,
                                const http_response *response, int oversize)
 {
@@ -183,6 +223,7 @@ static rapi_status parse_event(rapi *api, rapi_invocation *invocation,
         snprintf(api->why, sizeof api->why, "next: an event without a usable request id");
         return RAPI_EXIT;
     }
+    copy_invocation_id(api, http_get(head, "Lambda-Runtime-Invocation-Id"));
     invocation->deadline_unix_ms = parse_deadline(http_get(head, "Lambda-Runtime-Deadline-Ms"));
     invocation->trace_id = http_get(head, "Lambda-Runtime-Trace-Id");
     if (!oversize)
@@ -262,6 +303,7 @@ rapi_status rapi_respond(rapi *api, const char *request_id, const char *body, si
 {
     begin_request(api, "POST", "invocation/", request_id, "/response");
     buffer_text(&api->request, JSON_BODY);
+    add_invocation(api);
     end_head(api, size);
     buffer_add(&api->request, body, size);
     if (size > RAPI_MAX_EVENT_BYTES || api->request.overflow)
@@ -300,6 +342,7 @@ static void add_error(rapi *api, const char *type, const char *message)
     buffer_text(&document, ",\"stackTrace\":[]}");
     buffer_text(b, JSON_BODY "\r\nLambda-Runtime-Function-Error-Type: ");
     buffer_text(b, type);
+    add_invocation(api);
     end_head(api, document.size);
     assert(b->data + b->size <= place);
     memmove(b->data + b->size, place, document.size);

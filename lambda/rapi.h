@@ -15,7 +15,8 @@
 #include "lambda/net/http_client.h"
 
 enum {
-    RAPI_HEAD_BYTES = 1024, /* The head of a request is smaller. */
+    RAPI_HEAD_BYTES = 2048, /* The head of a request is smaller. */
+    RAPI_MAX_PATH_BYTES = 512,
     /* 6 MiB + 100 bytes: Lambda's limit for events and for answers. */
     RAPI_MAX_EVENT_BYTES = 6291556,
     RAPI_MAX_REQUEST_ID_BYTES = 128,
@@ -29,8 +30,12 @@ typedef struct rapi {
     buffer request; /* The head of the request, and a copy of the body behind it. */
     char last_id[RAPI_MAX_REQUEST_ID_BYTES]; /* The id of the last event. */
     int answered;                            /* 1: the last event has been answered. */
-    const char *host;                        /* host:port, for the header Host. */
-    char why[192];                           /* The reason for the last status, for a log line. */
+    http_slice host;                         /* host:port, for the header Host. */
+    http_slice base; /* The path that AWS_LAMBDA_RUNTIME_API puts before every other one, or "". */
+    /* The invocation's id, which an answer has to carry so that a late one is told from others; ""
+     * if the event came without one. */
+    char invocation_id[RAPI_MAX_REQUEST_ID_BYTES];
+    char why[192]; /* The reason for the last status, for a log line. */
 } rapi;
 
 typedef struct rapi_invocation {
@@ -44,7 +49,8 @@ typedef struct rapi_invocation {
     int oversize;
 } rapi_invocation;
 
-/* Make a client. `host_port` is the value of AWS_LAMBDA_RUNTIME_API and outlives the client.
+/* Make a client. `host_port` is the value of AWS_LAMBDA_RUNTIME_API, with or without a path,
+ * and outlives the client.
  * `memory` holds a response and `request_memory` a request; each has room for a body of
  * RAPI_MAX_EVENT_BYTES and a head, or at least for one of RAPI_MAX_ERROR_BYTES if only init errors
  * are posted. Returns 0, or -1 if `host_port` is malformed. */

@@ -17,7 +17,8 @@ const event_source event_sources[] = {
 
 static void read_first_record(event_root *root)
 {
-    const json_field fields[] = {{"EventSource", &root->first.sns_source},
+    const json_field fields[] = {{"Sns", &root->first.sns},
+                                 {"EventSource", &root->first.sns_source},
                                  {"eventSource", &root->first.sqs_source},
                                  {"eventSourceARN", &root->first.sqs_queue}};
     json_value record = {.type = JSON_ABSENT};
@@ -32,6 +33,7 @@ static void read_first_record(event_root *root)
 void event_read_root(event_root *root, json_value value)
 {
     const json_field fields[] = {{"warmup", &root->warmup},
+                                 {"warmer", &root->warmer},
                                  {"Records", &root->records},
                                  {"detail-type", &root->detail_type},
                                  {"source", &root->source},
@@ -60,7 +62,9 @@ const event_source *event_recognise(const event_root *root)
 
 int event_is_warmup(const event_root *root)
 {
-    return root->warmup.type == JSON_TRUE;
+    return root->warmup.type == JSON_TRUE || root->warmer.type == JSON_TRUE ||
+           json_string_is(root->source, "serverless-plugin-warmup") ||
+           json_string_is(root->detail_type, "Scheduled Event");
 }
 
 json_value event_next(event_records *records)

@@ -82,13 +82,14 @@ typedef struct event_refusal {
  * element of its array Records. One walk over each of the two objects finds them all. */
 typedef struct event_root {
     json_value value; /* The event itself, which may be of any type. */
-    json_value warmup;
+    json_value warmup, warmer;
     json_value records;                               /* the member Records of SNS and SQS */
     json_value detail_type, source, detail;           /* three members of an EventBridge event */
     json_value version, http_method, request_context; /* For HTTP. */
     json_value body, is_base64;                       /* For HTTP. */
     json_value text, text_for_analysis, texts;        /* three members of a direct invocation */
     struct {
+        json_value sns;        /* The member Sns, which no other source has. */
         json_value sns_source; /* The member EventSource, as SNS spells it. */
         json_value sqs_source; /* The member eventSource, as SQS spells it. */
         json_value sqs_queue;  /* The member eventSourceARN. */
@@ -117,8 +118,8 @@ void event_read_root(event_root *root, json_value value);
 /* Returns the first source that recognises the event, or NULL. */
 const event_source *event_recognise(const event_root *root);
 
-/* Returns 1 if the event has "warmup": true. Such an event classifies nothing; it only starts the
- * process. */
+/* Returns 1 if the event classifies nothing and only starts the process: "warmup": true, the payload
+ * of lambda-warmer ("warmer": true) or of serverless-plugin-warmup, or a scheduled event. */
 int event_is_warmup(const event_root *root);
 
 /* Returns the next record. It may be called `count` times. */

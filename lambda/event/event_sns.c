@@ -2,10 +2,12 @@
 /* Notifications of SNS: the string Records[].Sns.Message is the message. */
 #include "lambda/event/event.h"
 
-/* SNS writes EventSource where SQS writes eventSource. */
+/* SNS writes EventSource where SQS writes eventSource. People who send an event by hand often leave it
+ * out, and then the member Sns is enough. */
 int event_sns_recognise(const event_root *root)
 {
-    return json_string_is(root->first.sns_source, "aws:sns");
+    return json_string_is(root->first.sns_source, "aws:sns") ||
+           (root->first.sns_source.type == JSON_ABSENT && root->first.sns.type == JSON_OBJECT);
 }
 
 int event_sns_open(event_records *records, const event_root *root, event_arena *arena,

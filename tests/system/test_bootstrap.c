@@ -22,7 +22,9 @@
 
 #include "runtime/base/clock.h"
 #include "lambda/net/http.h"
+#include "runtime/base/hex.h"
 #include "runtime/base/json.h"
+#include "runtime/distil.h"
 #include "tests/support/harness.h"
 #include "tests/support/sanitized.h"
 #include "tests/support/support_fault_server.h"
@@ -294,6 +296,11 @@ static const failure failures[] = {
      "Runtime.ModelLoad",
      "@damaged",
      1},
+    {"a damaged blob that claims the right hash",
+     {"DISTIL_MODEL", "@damaged", "DISTIL_MODEL_SHA256", "@hash"},
+     "Runtime.ModelLoad",
+     "@damaged",
+     1},
     {"another model than meant",
      {"DISTIL_MODEL", "@good", "DISTIL_MODEL_SHA256",
       "0000000000000000000000000000000000000000000000000000000000000000"},
@@ -322,6 +329,21 @@ static const failure failures[] = {
      0},
 };
 
+/* The hash that the good blob states, in hexadecimal digits. */
+static char hash_of_blob[65];
+
+static void read_hash_of_blob(void)
+{
+    distil_model_info info;
+    distil_model *model;
+
+    if (distil_model_open(&model, blob, NULL, NULL) != DISTIL_OK ||
+        distil_model_get_info(model, &info) != DISTIL_OK)
+        abort();
+    hex_string(hash_of_blob, info.sha256, 32);
+    distil_model_close(model);
+}
+
 static const char *expand(const char *value)
 {
     static char text[MAX_PATH];
@@ -330,6 +352,8 @@ static const char *expand(const char *value)
         return value;
     if (strcmp(value, "@good") == 0)
         return blob;
+    if (strcmp(value, "@hash") == 0)
+        return hash_of_blob;
     snprintf(text, sizeof text, "%s/%s", directory, value + 1);
     return text;
 }
@@ -356,6 +380,7 @@ static void write_files(void)
     }
     write_file("text", "no blob\n", 8);
     write_file("cut", bytes, size / 2);
+    read_hash_of_blob();
     bytes[size / 2] ^= 1;
     write_file("damaged", bytes, size);
     free(bytes);

@@ -119,6 +119,8 @@ static void obey(function *f, const char *order)
         free(large);
     } else if (strcmp(order, "stale") == 0) {
         post(f, "response", "95df01b4-ee98-4cb9-9903-4c221d41eb5e", "", "x", 1);
+    } else if (strcmp(order, "late") == 0) {
+        post(f, "response", f->id, "Lambda-Runtime-Invocation-Id: of-an-earlier-try\r\n", "x", 1);
     } else if (strncmp(order, "mode", 4) == 0) {
         (void)snprintf(headers, sizeof headers, "Lambda-Runtime-Function-Response-Mode: %s\r\n",
                        rest);
@@ -344,6 +346,13 @@ static const struct {
      {"error 202 {\"status\":\"OK\"}", "response " NOT_ALLOWED},
      "{\"a\":1}",
      1},
+    {"an answer to an earlier try",
+     "!late\nanswer 1",
+     {"response 410 {\"errorMessage\":\"The invocation is over\","
+      "\"errorType\":\"InvokeTimeout\"}",
+      OK_LINE},
+     "1",
+     0},
     {"a request that is not in hand",
      "!stale\nanswer 1",
      {"response 400 {\"errorMessage\":\"Invalid request ID\","

@@ -130,6 +130,7 @@ static void send_event(serve_runtime *r, serve_conn *conn)
     buffer_format(&headers, "Lambda-Runtime-Aws-Request-Id: %s\r\n", i->id);
     buffer_format(&headers, "Lambda-Runtime-Deadline-Ms: %lld\r\n",
                   (long long)(clock_unix_ms() + left_ms));
+    buffer_format(&headers, "Lambda-Runtime-Invocation-Id: %s.%u\r\n", i->id, i->tries);
     buffer_text(&headers, "Lambda-Runtime-Invoked-Function-Arn: " FUNCTION_ARN "\r\n");
     add_trace(&headers, &r->faults->random);
     text[headers.size] = '\0';
@@ -217,8 +218,16 @@ static int check_answer(serve_runtime *r, serve_conn *conn, const serve_request 
                         http_slice id)
 {
     http_slice mode = http_get(request->head, "Lambda-Runtime-Function-Response-Mode");
+    http_slice invocation = http_get(request->head, "Lambda-Runtime-Invocation-Id");
+    char expected[SERVE_ID_BYTES + 16] = "";
 
-    if (r->last_id[0] == '\0' || !http_is(id, r->last_id)) {
+    if (r->current != NULL)
+        (void)snprintf(expected, sizeof expected, "%s.%u", r->current->id, r->current->tries);
+    if (invocation.at != NULL && !http_is(invocation, expected)) {
+        /* The answer belongs to an earlier try of an event. Functions that do not know the header
+         * leave it out. */
+        reply_error(conn, 410, "InvokeTimeout", "The invocation is over");
+    } else if (r->last_id[0] == '\0' || !http_is(id, r->last_id)) {
         reply_error(conn, 400, "InvalidRequestID", "Invalid request ID");
     } else if (r->state != SERVE_BUSY) {
         reply_wrong_state(conn);

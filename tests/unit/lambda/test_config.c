@@ -170,6 +170,16 @@ static int within_vpc(const config *c)
     return strcmp(c->store.host, "dynamodb.internal") == 0 && c->store.port == 80 && c->allow_http;
 }
 
+static int hash_computed(const config *c)
+{
+    return c->expect_sha256 && c->verify == DISTIL_VERIFY_SHA256;
+}
+
+static int special_tokens_split(const config *c)
+{
+    return c->split_special_tokens == 1;
+}
+
 static int no_table(const config *c)
 {
     return !c->table && strcmp(c->environment, "prod") == 0;
@@ -243,6 +253,12 @@ static const environment_case cases[] = {
     {"checked", {"DISTIL_VERIFY=crc"}, NULL, crc},
     {"checked how", {"DISTIL_VERIFY=md5"}, "none, crc or sha256", NULL},
     {"hash", {"DISTIL_MODEL_SHA256=" HASH}, NULL, hash},
+    {"a hash is computed, whatever the variable says",
+     {"DISTIL_MODEL_SHA256=" HASH, "DISTIL_VERIFY=crc"},
+     NULL,
+     hash_computed},
+    {"special tokens are text", {"DISTIL_SPLIT_SPECIAL_TOKENS=1"}, NULL, special_tokens_split},
+    {"special tokens, no flag", {"DISTIL_SPLIT_SPECIAL_TOKENS=yes"}, "give 0 or 1", NULL},
     {"hash, short", {"DISTIL_MODEL_SHA256=ab"}, "64 hexadecimal digits", NULL},
     {"hash, no hex", {"DISTIL_MODEL_SHA256=z" HASH}, "64 hexadecimal digits", NULL},
     {"threshold", {"DISTIL_NEUTRAL_THRESHOLD=.25"}, NULL, threshold_quarter},

@@ -47,6 +47,9 @@ static const shape shapes[] = {
     {"{\"Records\":[{\"EventSource\":\"aws:sqs\"}]}",
      NULL}, /* SNS writes EventSource, and SQS writes eventSource. */
     {"{\"Records\":[{\"eventSource\":\"aws:sns\"}]}", NULL},
+    {"{\"Records\":[{\"Sns\":{\"Message\":\"{}\"}}]}", "sns"},
+    {"{\"Records\":[{\"Sns\":\"text\"}]}", NULL},
+    {"{\"Records\":[{\"EventSource\":\"other\",\"Sns\":{}}]}", NULL},
     {"{\"Records\":[{\"eventSource\":\"aws:s3\"}]}", NULL},
     {"{\"Records\":[{\"EventSource\":1}]}", NULL},
     {"{\"Records\":[]}", NULL},
@@ -97,6 +100,14 @@ static void test_shapes(void)
         CHECKF((found == NULL) == (s->source == NULL) &&
                    (found == NULL || strcmp(found->name, s->source) == 0),
                "%s", found ? found->name : "nobody");
+    }
+    if (harness_case("warm-ups of plugins and of schedules")) {
+        CHECK(event_is_warmup(parse("{\"source\":\"serverless-plugin-warmup\"}")));
+        CHECK(event_is_warmup(parse("{\"warmer\":true,\"concurrency\":3}")));
+        CHECK(event_is_warmup(parse("{\"version\":\"0\",\"detail-type\":\"Scheduled Event\","
+                                    "\"source\":\"aws.events\",\"detail\":{}}")));
+        CHECK(!event_is_warmup(parse("{\"detail-type\":\"Review\",\"source\":\"a\"}")));
+        CHECK(!event_is_warmup(parse("{\"warmer\":1,\"concurrency\":3}")));
     }
     if (harness_case("a warm-up is true, nothing else")) {
         CHECK(event_is_warmup(parse("{\"warmup\":true}")));

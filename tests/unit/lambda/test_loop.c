@@ -280,7 +280,9 @@ static void test_events(void)
     "\r\n\r\n"
 #define UPDATED JSON("200 OK", "2") "{}"
 #define BUSY JSON("503 Service Unavailable", "0")
-#define CONFLICT JSON("400 Bad Request", "44") "{\"__type\":\"ConditionalCheckFailedException\"}"
+#define CONFLICT                                                                                   \
+    JSON("400 Bad Request", "79")                                                                  \
+    "{\"__type\":\"ConditionalCheckFailedException\",\"Item\":{\"status\":{\"S\":\"analyzed\"}}}"
 #define REFUSED JSON("400 Bad Request", "32") "{\"__type\":\"ValidationException\"}"
 #define CREDENTIALS                                                                                \
     JSON("200 OK", "108")                                                                          \

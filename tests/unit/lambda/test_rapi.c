@@ -24,7 +24,8 @@ enum {
 #define EVENT_HEAD                                                                                 \
     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nlambda-runtime-aws-request-id:" ID       \
     "\r\nLAMBDA-RUNTIME-DEADLINE-MS:  1542409706888 \r\n"                                          \
-    "Lambda-Runtime-Trace-Id: Root=1-5bef;Sampled=1\r\n"
+    "Lambda-Runtime-Trace-Id: Root=1-5bef;Sampled=1\r\n"                                           \
+    "lambda-runtime-invocation-id: i-1.2\r\n"
 #define EVENT EVENT_HEAD "Content-Length: 7\r\n\r\n{\"a\":1}"
 #define EVENT_CHUNKS                                                                               \
     EVENT_HEAD "Transfer-Encoding: chunked\r\n\r\n3\r\n{\"a\r\n4\r\n\":1}\r\n0\r\n\r\n"
@@ -138,12 +139,13 @@ static void test_requests(void)
     check_request(&f, 2,
                   "POST /2018-06-01/runtime/invocation/" ID "/response HTTP/1.1\r\nHost: %s\r\n"
                   "User-Agent: distilbert.c/0.1.0\r\nContent-Type: application/json\r\n"
-                  "Content-Length: 2\r\n\r\n{}");
+                  "Lambda-Runtime-Invocation-Id: i-1.2\r\nContent-Length: 2\r\n\r\n{}");
     check_request(&f, 4,
                   "POST /2018-06-01/runtime/invocation/" ID "/error HTTP/1.1\r\nHost: %s\r\n"
                   "User-Agent: distilbert.c/0.1.0\r\nContent-Type: application/json\r\n"
                   "Lambda-Runtime-Function-Error-Type: Function.BadEvent\r\n"
-                  "Content-Length: 76\r\n\r\n{\"errorMessage\":\"a \\\"b\\\"\\n\","
+                  "Lambda-Runtime-Invocation-Id: i-1.2\r\nContent-Length: "
+                  "76\r\n\r\n{\"errorMessage\":\"a \\\"b\\\"\\n\","
                   "\"errorType\":\"Function.BadEvent\",\"stackTrace\":[]}");
     CHECK(f.api.client.connections == 1);
     fault_free(f.server);
@@ -575,6 +577,10 @@ static void test_host_port(void)
                    (size < NET_HOST_BYTES ? 0 : -1),
                "%zu bytes", size);
     }
+    CHECK(rapi_init(&api, "h:1/base/", memory, 1, request_memory, 1) == 0 &&
+          http_is(api.host, "h:1") && http_is(api.base, "/base"));
+    CHECK(rapi_init(&api, "h:1/", memory, 1, request_memory, 1) == 0 && api.base.size == 0);
+    CHECK(rapi_init(&api, "h:1/a b", memory, 1, request_memory, 1) == -1);
     CHECK(rapi_init(&api, "[::1]:80", memory, 1, request_memory, 1) == 0 &&
           strcmp(api.client.endpoint.host, "::1") == 0 && api.client.endpoint.port == 80 &&
           api.client.endpoint.tls == 0);
