@@ -102,18 +102,22 @@ static void write_result(distil_context *c, distil_result *result, const distil_
  * exceptions masked, denormals kept. */
 enum { MXCSR_DEFAULT = 0x1f80 };
 
-/* Runs a pass over the first `texts` texts in c->ids and c->lengths and writes their results. */
+/* Runs a pass over the first `texts` texts in c->ids and c->lengths and writes their results, up to
+ * the first text whose logits are not finite. */
 static distil_status run_pass(distil_context *c, distil_result *results,
                               const distil_scores *scores, size_t texts)
 {
     size_t n_labels = c->model->weights.n_labels;
 
     distil_enc_run(&c->encoder, &c->scratch, c->logits, c->ids, c->lengths, texts);
-    if (!all_finite(c->logits, texts * n_labels))
-        return DISTIL_NOT_FINITE;
-    for (size_t t = 0; t < texts; t++)
-        write_result(c, &results[t], scores ? &scores[t] : NULL, c->logits + t * n_labels,
-                     c->lengths[t], c->truncated[t]);
+    for (size_t t = 0; t < texts; t++) {
+        const float *logits = c->logits + t * n_labels;
+
+        if (!all_finite(logits, n_labels))
+            return DISTIL_NOT_FINITE;
+        write_result(c, &results[t], scores ? &scores[t] : NULL, logits, c->lengths[t],
+                     c->truncated[t]);
+    }
     return DISTIL_OK;
 }
 

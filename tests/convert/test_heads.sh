@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Each folder of tests/data/heads, which tools/generate/make_heads.py wrote with the real
-# transformers, gives the scores and the order of labels of the text-classification pipeline, with the
-# model's function and with each override.
+# transformers, gives the scores and the order of labels of the text-classification pipeline, with
+# the model's function and with each override.
 
 set -u
 cd "${DISTIL_TEST_ROOT:-.}" || exit 1

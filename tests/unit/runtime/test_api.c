@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "kernels/levels.h"
+#include "model/blob.h"
 #include "runtime/distil.h"
 #include "tests/support/harness.h"
 #include "tests/support/sanitized.h"
@@ -425,6 +426,76 @@ static void test_functions(void)
     support_blob_free(&source);
 }
 
+/* Multiplies the output layer of a blob in memory, of which checksums are not checked. */
+static void scale_output_layer(const uint8_t *bytes, size_t size, float factor)
+{
+    distil_blob blob;
+    size_t section_bytes;
+    float *values;
+
+    CHECK(distil_blob_open_memory(&blob, bytes, size, DISTIL_BLOB_VERIFY_NONE, NULL) ==
+          DISTIL_BLOB_OK);
+    values = (float *)(uintptr_t)distil_blob_section_data(&blob, DISTIL_SECTION_HEAD_OUT, 0,
+                                                          &section_bytes);
+    for (size_t i = 0; i < section_bytes / sizeof(float); i++)
+        values[i] *= factor;
+}
+
+/* The logits of some texts overflow before those of others do. A batch of one that overflows after
+ * some that do not keeps the results of those. */
+static void test_results_before_failure(void)
+{
+    static const distil_text texts[] = {{"the", 3}, {"a b", 3},         {"the movie", 9},
+                                        {"bad", 3}, {"witty film", 10}, {"good", 4}};
+    enum { TEXTS = sizeof texts / sizeof texts[0] };
+    support_blob source = support_blob_make(52, &support_blob_small);
+    distil_text batch[TEXTS];
+    distil_result single[TEXTS], results[TEXTS], untouched;
+    distil_model *model;
+    distil_context *context;
+    size_t size, finite = 0, placed = 0;
+    uint8_t *bytes = support_blob_image(&size, &source.model);
+
+    memset(results, 0x5a, sizeof results);
+    memcpy(&untouched, results, sizeof untouched);
+    if (harness_case("a batch keeps the results before a text that is not finite")) {
+        CHECK(distil_model_open_memory(&model, bytes, size, NULL, NULL) == DISTIL_OK);
+        CHECK(distil_context_new(&context, model, NULL) == DISTIL_OK);
+        scale_output_layer(bytes, size, 0x1p120f);
+        for (int step = 0; step < 8000 && (finite == 0 || finite == TEXTS); step++) {
+            scale_output_layer(bytes, size, 1.001f);
+            finite = 0;
+            for (size_t i = 0; i < TEXTS; i++)
+                finite += distil_classify(context, &single[i], NULL, texts[i].bytes, texts[i].size,
+                                          0) == DISTIL_OK;
+        }
+        CHECKF(finite > 0 && finite < TEXTS, "%zu of %d are finite", finite, TEXTS);
+        for (int ok = 1; ok >= 0; ok--) /* those that are finite first */
+            for (size_t i = 0; i < TEXTS; i++)
+                if ((distil_classify(context, &single[i], NULL, texts[i].bytes, texts[i].size, 0) ==
+                     DISTIL_OK) == ok)
+                    batch[placed++] = texts[i];
+        CHECK(placed == TEXTS);
+        CHECK(distil_classify_batch(context, results, NULL, batch, TEXTS, 0) == DISTIL_NOT_FINITE);
+        for (size_t i = 0; i < TEXTS; i++) {
+            distil_result alone;
+
+            if (i >= finite) {
+                CHECK(memcmp(&results[i], &untouched, sizeof untouched) == 0);
+                continue;
+            }
+            CHECK(distil_classify(context, &alone, NULL, batch[i].bytes, batch[i].size, 0) ==
+                  DISTIL_OK);
+            CHECK(results[i].label == alone.label && results[i].score == alone.score &&
+                  results[i].token_count == alone.token_count);
+        }
+        distil_context_free(context);
+        distil_model_close(model);
+    }
+    free(bytes);
+    support_blob_free(&source);
+}
+
 /* Classifies in a child process that the kernel kills at any system call except read, write and
  * exit. */
 static void test_no_system_call(distil_context *context)
@@ -477,6 +548,7 @@ int main(int argc, char **argv)
     test_blob_decides();
     test_top_labels();
     test_functions();
+    test_results_before_failure();
     test_no_system_call(context);
     distil_context_free(context);
     distil_model_close(model);
