@@ -106,6 +106,16 @@ class PythonTest(unittest.TestCase):
         with self.assertRaises(ValueError):
             self.model("good", function_to_apply="other")
 
+    def test_functions(self):
+        self.assertEqual(self.model.function, "softmax")
+        for row, answer in zip(self.model.logits(TEXTS), self.answers):
+            mine = distil._apply("softmax", [float(x) for x in row])
+            for value, label in zip(mine, self.model.labels):
+                self.assertAlmostEqual(value, answer["probabilities"][label], delta=1e-6)
+        sigmoid = distil._apply("sigmoid", [0.0, 2.0, -2.0, 800.0, -700.0])
+        for value, expected in zip(sigmoid, [0.5, 0.880797, 0.119203, 1, 0]):
+            self.assertAlmostEqual(value, expected, delta=1e-6)
+
     def test_tokenize(self):
         texts = ["good", "a\0b", "[SEP] is special", "\u6620\u753b!", "a" * 300, "\ud800", b"\xff x"]
         for text in texts:

@@ -120,6 +120,11 @@ class Model:
         return name.decode()
 
     @property
+    def function(self) -> str:
+        """The model's own function of logits: softmax, sigmoid or none."""
+        return _library.FUNCTIONS[self._engine.info.function]
+
+    @property
     def max_positions(self) -> int:
         """The most tokens of a text, [CLS] and [SEP] included. Longer texts are cut."""
         return int(self._engine.info.max_positions)
@@ -133,11 +138,10 @@ class Model:
         A text gives ``[{"label": ..., "score": ...}]``, and a list of texts gives a list of such
         dictionaries. With ``top_k`` each text gives a list of the ``top_k`` best labels, best
         first; None means all. ``function_to_apply`` is ``"softmax"``, ``"sigmoid"`` or
-        ``"none"``, which leaves logits. The default is softmax, and sigmoid if the model has one
-        label.
+        ``"none"``, which leaves logits. The default is the model's own, ``function``.
         """
         if function_to_apply is None:
-            function_to_apply = "sigmoid" if len(self.labels) == 1 else "softmax"
+            function_to_apply = self.function
         function_to_apply = function_to_apply.lower()
         if function_to_apply not in ("softmax", "sigmoid", "none"):
             raise ValueError(f"function_to_apply: {function_to_apply!r} is none of softmax, "
@@ -159,7 +163,7 @@ class Model:
         return answers
 
     def classify(self, texts: Iterable[Text]) -> Classification:
-        """Return the best label and its probability for each text."""
+        """Return the best label and its score, by the model's own function, for each text."""
         labels: list[str] = []
         scores: list[float] = []
 
@@ -232,19 +236,24 @@ class Model:
         flat: list[float] = []
 
         def read(context: Context, count: int) -> None:
-            values = context.probabilities if function == "softmax" else context.logits
+            values = context.probabilities if function == self.function else context.logits
             flat.extend(values[: count * n])
 
         self._run(texts, read)
-        if function == "sigmoid":
-            flat = [ctypes.c_float(_sigmoid(value)).value for value in flat]
-        return [flat[i : i + n] for i in range(0, len(flat), n)]
+        rows = [flat[i : i + n] for i in range(0, len(flat), n)]
+        return rows if function == self.function else [_apply(function, row) for row in rows]
 
 
-def _sigmoid(value: float) -> float:
-    if value >= 0:
-        return 1 / (1 + math.exp(-value))
-    return math.exp(value) / (1 + math.exp(value))
+def _apply(function: str, logits: list[float]) -> list[float]:
+    """The function of the logits of one text, rounded to float32 as the library's scores are."""
+    if function == "sigmoid":
+        values = [1 / (1 + math.exp(-x)) if x >= 0 else 1 - 1 / (1 + math.exp(x)) for x in logits]
+    elif function == "softmax":
+        weights = [math.exp(x - max(logits)) for x in logits]
+        values = [weight / sum(weights) for weight in weights]
+    else:
+        values = logits
+    return [ctypes.c_float(value).value for value in values]
 
 
 def _open(path: str, isa: str | None, options: dict[str, Any]) -> Model:

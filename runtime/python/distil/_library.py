@@ -19,6 +19,7 @@ VERSION = "0.1"
 
 SPLIT_SPECIAL_TOKENS = 1
 ISA_BEST = 255
+FUNCTIONS = {1: "softmax", 2: "sigmoid", 3: "none"}
 VERIFY = {"none": 0, "crc": 1, "sha256": 2}
 
 
@@ -66,6 +67,7 @@ class Info(ctypes.Structure):
         ("n_labels", ctypes.c_size_t),
         ("blob_bytes", ctypes.c_size_t),
         ("isa", ctypes.c_int),
+        ("function", ctypes.c_int),
         ("sha256", ctypes.c_uint8 * 32),
         ("reserved", ctypes.c_uint8 * 256),  # room for fields that a later library may append
     ]
