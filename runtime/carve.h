@@ -9,9 +9,16 @@
 #define DISTIL_RUNTIME_CARVE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Alignment of every array, one cache line. Kernels require it of some of their operands. */
 enum { DISTIL_CARVE_ALIGN = 64 };
+
+/* Returns 1 if an allocation has the alignment that distil_carve needs of its base. */
+static inline int distil_carve_is_aligned(const void *base)
+{
+    return (uintptr_t)base % DISTIL_CARVE_ALIGN == 0;
+}
 
 /* Reserves `bytes` bytes at offset *used of base, which must be 64-byte aligned or NULL, and raises
  * *used to the next multiple of 64. Returns the array's address, or NULL where base is NULL. */

@@ -89,6 +89,10 @@ distil_status distil_context_new(distil_context **context, const distil_model *m
     c = allocator->allocate(allocator->user, lay_out(NULL, NULL, model, tokens, threads));
     if (!c)
         return DISTIL_NO_MEMORY;
+    if (!distil_carve_is_aligned(c)) {
+        allocator->release(allocator->user, c);
+        return DISTIL_BAD_ARGUMENT;
+    }
     lay_out(c, c, model, tokens, threads);
     c->allocator = *allocator;
     c->model = model;

@@ -202,7 +202,8 @@ typedef struct distil_model distil_model;
 /*
  * Where the memory of models and contexts comes from.
  *
- * allocate returns at least `bytes` bytes, aligned to 64, or NULL. release gets a pointer that
+ * allocate returns at least `bytes` bytes, aligned to 64, or NULL. The library checks the
+ * alignment, releases memory without it and fails with DISTIL_BAD_ARGUMENT. release gets a pointer that
  * allocate has returned, never NULL. Both get `user` as their first argument. The library calls
  * them from the open, new, close and free functions only, in the thread that called these.
  */

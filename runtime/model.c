@@ -129,6 +129,10 @@ static distil_status make_model(distil_model **out, const distil_blob *blob,
     model = allocator->allocate(allocator->user, text_at + count_label_bytes(blob));
     if (!model)
         return fail(error, DISTIL_NO_MEMORY, NULL);
+    if (!distil_carve_is_aligned(model)) {
+        allocator->release(allocator->user, model);
+        return fail(error, DISTIL_BAD_ARGUMENT, "allocator: expected memory aligned to 64");
+    }
     model->allocator = *allocator;
     model->blob = *blob;
     distil_weights_init(&model->weights, &model->blob);

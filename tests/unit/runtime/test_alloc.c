@@ -18,6 +18,7 @@ typedef struct ledger {
     size_t fail_at; /* the number of the call that fails, from 1; 0 means none */
     size_t live;    /* the number of allocations that are not released */
     size_t bytes;   /* the size of the last allocation */
+    size_t shift;   /* how far allocations are from the alignment that they need */
 } ledger;
 
 static void *ledger_allocate(void *user, size_t bytes)
@@ -28,7 +29,7 @@ static void *ledger_allocate(void *user, size_t bytes)
         return NULL;
     l->live++;
     l->bytes = bytes;
-    return aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+    return (char *)aligned_alloc(64, (bytes + l->shift + 63) & ~(size_t)63) + l->shift;
 }
 
 static void ledger_release(void *user, void *memory)
@@ -36,7 +37,35 @@ static void ledger_release(void *user, void *memory)
     ledger *l = user;
 
     l->live--;
-    free(memory);
+    free((char *)memory - l->shift);
+}
+
+static void test_alignment(void)
+{
+    ledger l = {0};
+    distil_allocator allocator = {ledger_allocate, ledger_release, &l};
+    distil_options options = DISTIL_OPTIONS_INIT;
+    distil_context_options context_options = {.allocator = &allocator};
+    distil_model *model = NULL;
+    distil_context *context = NULL;
+    distil_error error;
+
+    if (!harness_case("an allocator that does not align is refused and gets its memory back"))
+        return;
+    options.allocator = &allocator;
+    for (l.shift = 1; l.shift < 64; l.shift *= 2) {
+        CHECK(distil_model_open(&model, support_blob_path(), &options, &error) ==
+              DISTIL_BAD_ARGUMENT);
+        CHECK(strstr(error.message, "aligned to 64") != NULL && model == NULL && l.live == 0);
+    }
+    l.shift = 0;
+    CHECK(distil_model_open(&model, support_blob_path(), &options, NULL) == DISTIL_OK);
+    l.shift = 32;
+    CHECK(distil_context_new(&context, model, &context_options) == DISTIL_BAD_ARGUMENT);
+    CHECK(context == NULL && l.live == 1);
+    l.shift = 0;
+    distil_model_close(model);
+    CHECK(l.live == 0);
 }
 
 /* Returns the number of mappings of the blob in this process. */
@@ -108,5 +137,6 @@ int main(int argc, char **argv)
     }
     if (harness_case("without failures"))
         CHECK(reached == STAGE_DONE);
+    test_alignment();
     return harness_finish();
 }
