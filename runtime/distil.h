@@ -33,9 +33,9 @@
  * outputs are untouched, except that *error is filled where the caller passes one, and that
  * distil_classify_batch may have filled the results of its first texts. A malformed blob
  * or text gives a status and never a crash. One error cannot be turned into a status: if another
- * process truncates the file of an open blob, reading the mapping raises SIGBUS. If it overwrites the
- * file in place, tables change after their checks and the library may read outside of the mapping.
- * To replace a blob, write a new file and rename it over the old one.
+ * process truncates the file of an open blob, reading the mapping raises SIGBUS. If it overwrites
+ * the file in place, tables change after their checks and the library may read outside of the
+ * mapping. To replace a blob, write a new file and rename it over the old one.
  *
  * Resources
  *
