@@ -15,9 +15,9 @@
 #
 # A row is "same bits" if check_kernels passes and the answers to some sentences equal those of the
 # reference on every level of this CPU. The reference is the build in DISTIL_BUILD (default
-# "build"), which `make` and `make tests` have made. A row is "refused" if an #error of this project
-# stopped the compiler. That is only accepted of rows whose flags change the arithmetic of floats.
-# A row whose compiler is not installed is skipped.
+# "build"), which the script brings up to date first. A row is "refused" if an #error of this
+# project stopped the compiler. That is only accepted of rows whose flags change the arithmetic of
+# floats. A row whose compiler is not installed is skipped.
 #
 #     ZIG     the command of Zig; default "zig"
 #     FILTER  the cases of check_kernels; default "*7*", a tenth of them from every operation
@@ -103,10 +103,9 @@ if [ -n "$list" ]; then
     done
     exit 0
 fi
-if [ ! -x "$reference/distil" ] || [ ! -f "$reference/sst2.distil" ]; then
-    echo "no $reference/distil or no $reference/sst2.distil: run make" >&2
-    exit 1
-fi
+# The reference must be of the same sources as the rows.
+make -j"$JOBS" BUILD="$reference" all "$reference/libtest.a" \
+    "$reference/obj/tests/unit/kernels/check_kernels.o" >/dev/null || exit 1
 
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
