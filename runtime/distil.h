@@ -203,9 +203,9 @@ typedef struct distil_model distil_model;
  * Where the memory of models and contexts comes from.
  *
  * allocate returns at least `bytes` bytes, aligned to 64, or NULL. The library checks the
- * alignment, releases memory without it and fails with DISTIL_BAD_ARGUMENT. release gets a pointer that
- * allocate has returned, never NULL. Both get `user` as their first argument. The library calls
- * them from the open, new, close and free functions only, in the thread that called these.
+ * alignment, releases memory without it and fails with DISTIL_BAD_ARGUMENT. release gets a pointer
+ * that allocate has returned, never NULL. Both get `user` as their first argument. The library
+ * calls them from the open, new, close and free functions only, in the thread that called these.
  */
 typedef struct distil_allocator {
     void *(*allocate)(void *user, size_t bytes);
