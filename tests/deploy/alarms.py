@@ -39,7 +39,8 @@ def statistic(name, values):
 def is_on(alarm, values):
     """Is this alarm on if every period has these values of each metric?"""
     metric, name, _, text = expected.single_metric(alarm)
-    silent = re.fullmatch(r"IF\(FILL\(AWS/SNS\.(\w+), 0\) > 0 AND FILL\((\w+), 0\) == 0, 1, 0\)", text)
+    silent = re.fullmatch(
+        r"IF\(FILL\(AWS/SNS\.(\w+), 0\) > 0 AND FILL\((\w+), 0\) == 0, 1, 0\)", text)
     if silent:
         arrived, analyzed = (sum(values.get(name, [0])) for name in silent.groups())
         return arrived > 0 and analyzed == 0

@@ -78,11 +78,11 @@ EDITS = [
     ("undelivered", "nowhere to go",
      "      RedrivePolicy: {deadLetterTargetArn: !GetAtt Undelivered.Arn}\n", ""),
     ("undelivered", "every topic may send",
-     "            Condition:\n              ArnEquals: {aws:SourceArn: !If [MakesTopic, !Ref Topic, "
-     "!Ref TopicArn]}\n", ""),
+     "            Condition:\n              ArnEquals: {aws:SourceArn: !If [MakesTopic, "
+     "!Ref Topic, !Ref TopicArn]}\n", ""),
     ("undelivered", "the topic may not send", resource("UndeliveredPolicy"), ""),
     ("undelivered", "a queue for four days", re.compile(
-        r"(undelivered\"\n      VisibilityTimeout: 300\n)      MessageRetentionPeriod: 1209600\n"),
+        r"(undelivered\"\n.*Timeout: 300\n)      MessageRetentionPeriod: 1209600\n"),
      r"\1"),
     ("dead-letters", "messages that come back at once", "      VisibilityTimeout: 300\n", ""),
     ("network-and-tracing", "traces that nobody asked for", "Default: PassThrough",
@@ -100,7 +100,8 @@ EDITS = [
     ("budget", "no absolute notice", "Threshold: 20\n            ThresholdType: ABSOLUTE_VALUE",
      "Threshold: 20\n            ThresholdType: PERCENTAGE"),
     ("budget", "no budget of a day", resource("DailyBudget"), ""),
-    ("budget", "another day's sum", "Default: 10\n    MinValue: 1\n    Description: US dollars in a day",
+    ("budget", "another day's sum",
+     "Default: 10\n    MinValue: 1\n    Description: US dollars in a day",
      "Default: 100\n    MinValue: 1\n    Description: US dollars in a day"),
     ("budget", "of the whole account",
      '        CostFilters: {TagKeyValue: [!Sub "user:Feature$${Feature}"]}\n', ""),

@@ -175,6 +175,8 @@ class Source:
         self.dimension = search("lambda/metrics.c", r'Dimensions\\":\[\[\\"(\w+)\\"\]\]')[0]
         self.variables = set(search("lambda/config.c",
                                     r'(?:variable\(|read_\w+\(&?r, )"([A-Z][A-Z0-9_]+)"'))
+        lists = search("lambda/config.c", r"\*const \w+_names\[\] = \{([^}]+)\}")
+        self.variables |= set(re.findall(r'"(\w+)"', " ".join(lists)))
         self.key = re.findall(r'add_string\(out, "(\w+)", item->\1\)',
                               (ROOT / "lambda/aws/dynamodb.c").read_text())
         self.policy = json.loads((ROOT / "lambda/deploy/policy.json").read_text())

@@ -191,6 +191,7 @@ class Stage:
         self.gateway = Gateway(moto_types.endpoint, self.serve, self.registry)
         self.make_tree()
         self.environment = {
+            "TLS": "none",  # as the copied program; check_image reads this, too
             **self.clean_environment(), "PATH": f"{self.work / 'bin'}:{os.environ['PATH']}",
             "AWS_ENDPOINT_URL": self.gateway.address, "AWS_ACCESS_KEY_ID": "anybody",
             "AWS_SECRET_ACCESS_KEY": "anything", "AWS_EC2_METADATA_DISABLED": "true",

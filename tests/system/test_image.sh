@@ -15,6 +15,7 @@ export PYTHONDONTWRITEBYTECODE=1
 # These values of the labels are fixed because the tree under test need not be a git clone.
 export REVISION=0123456789abcdef0123456789abcdef01234567 SOURCE_DATE_EPOCH=1700000000
 export SOURCE=https://git.example/distilbert.c
+unset TLS
 
 if [ -n "${SANITIZE-}" ] || nm "$distil" 2>/dev/null | grep -q __asan_init; then
     skip image "sanitizers do not support static programs, and the scripts are the same"
