@@ -85,7 +85,8 @@ static const rapi_rule *find_rule(rapi_call call, const http_response *response)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* Returns 1 if all bytes are printable ASCII and none is a blank, so that they may stand in a head. */
+/* Returns 1 if all bytes are printable ASCII and none is a blank, so that they may stand in a
+ * head. */
 static int is_printable(http_slice text)
 {
     for (size_t i = 0; i < text.size; i++)

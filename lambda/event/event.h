@@ -118,8 +118,9 @@ void event_read_root(event_root *root, json_value value);
 /* Returns the first source that recognises the event, or NULL. */
 const event_source *event_recognise(const event_root *root);
 
-/* Returns 1 if the event classifies nothing and only starts the process: "warmup": true, the payload
- * of lambda-warmer ("warmer": true) or of serverless-plugin-warmup, or a scheduled event. */
+/* Returns 1 if the event classifies nothing and only starts the process: "warmup": true, the
+ * payload of lambda-warmer ("warmer": true) or of serverless-plugin-warmup, or a scheduled
+ * event. */
 int event_is_warmup(const event_root *root);
 
 /* Returns the next record. It may be called `count` times. */

@@ -2,8 +2,8 @@
 /* Notifications of SNS: the string Records[].Sns.Message is the message. */
 #include "lambda/event/event.h"
 
-/* SNS writes EventSource where SQS writes eventSource. People who send an event by hand often leave it
- * out, and then the member Sns is enough. */
+/* SNS writes EventSource where SQS writes eventSource. People who send an event by hand often leave
+ * it out, and then the member Sns is enough. */
 int event_sns_recognise(const event_root *root)
 {
     return json_string_is(root->first.sns_source, "aws:sns") ||

@@ -52,7 +52,7 @@ function_imports='
 memchr memcmp memcpy memmove memset strchr strcmp strcspn strlen strnlen strrchr strspn strstr
 strcasecmp strncasecmp strncmp strcpy strerror strtod strtol strtoul strtoull
 snprintf vsnprintf explicit_bzero
-open close fstat pread syscall read write mmap munmap
+open close access fstat pread syscall read write mmap munmap
 connect getsockopt poll recv send setsockopt socket if_nametoindex inet_pton
 clock_gettime clock_nanosleep getrandom gmtime_r
 getenv _exit pause __errno_location

@@ -38,6 +38,7 @@ static uint32_t counted_find(const distil_vocab *vocab, uint64_t hash, const cha
 #define distil_tok_init counted_tok_init
 #define distil_tok_prepare counted_tok_prepare
 #define distil_tok_encode counted_tok_encode
+#define distil_tok_encode_end counted_tok_encode_end
 void distil_normalizer_init(distil_normalizer *norm, const distil_tokenizer *tokenizer,
                             const uint8_t *text, const uint8_t *end, int split_special);
 uint32_t distil_normalizer_next(distil_normalizer *norm);
@@ -45,6 +46,8 @@ void distil_tok_init(distil_tokenizer *tokenizer, const distil_blob *blob);
 void distil_tok_prepare(distil_tokenizer *tokenizer);
 size_t distil_tok_encode(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
                          size_t limit, const char *text, size_t text_bytes, int split_special);
+size_t distil_tok_encode_end(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
+                             const char *text, size_t text_bytes, int split_special);
 #include "runtime/normalizer.c"
 #include "runtime/tokenizer.c"
 
