@@ -9,9 +9,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Unrolls the loop that follows, which has a constant count. The compiler can then keep an array of
- * vectors that the loop indexes in registers. Sanitizers may prevent it, so clang's warning about
- * that is off. */
+/* Unrolls the loop that follows, whose count must be constant. Indices of an array of vectors are
+ * then constants, so the compiler can keep the array in registers. Under a sanitizer clang may not
+ * unroll and warns; that warning is off. */
 #ifdef __clang__
 #define DISTIL_UNROLL _Pragma("clang loop unroll(full)")
 #pragma clang diagnostic ignored "-Wpass-failed"

@@ -5,8 +5,8 @@
  * has written.
  *
  * The command is $DISTIL, or distil in the build directory ($DISTIL_BUILD, or build). The function
- * is $DISTIL_BOOTSTRAP, or bootstrap in that directory. After an answer, everything is readable
- * that the function wrote before it asked for the next event.
+ * is $DISTIL_BOOTSTRAP, or bootstrap in that directory. When serve_invoke has returned, the test
+ * can read every line that the function wrote before it asked for its next event.
  */
 #ifndef DISTIL_TESTS_SUPPORT_SERVE_H
 #define DISTIL_TESTS_SUPPORT_SERVE_H

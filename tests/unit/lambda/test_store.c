@@ -201,8 +201,8 @@ static const error_case errors[] = {
     {403, "<ErrorResponse>SignatureDoesNotMatch</ErrorResponse>", STORE_REFUSED, 0, "HTTP 403"},
 };
 
-/* The server always answers in this way: there are as many attempts as the row allows, with the
- * pauses of its back-off. */
+/* The server gives the answer of the row to every attempt. The store must try four times, with the
+ * pauses of the row in between, or once if base_ms of the row is 0. */
 static void test_error_row(const error_case *e)
 {
     size_t attempts = e->base_ms > 0 ? 4 : 1;
