@@ -313,8 +313,9 @@ package: all
 	+$(Q)$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR='$(abspath $(BUILD)/package)'
 	$(Q)mv $(BUILD)/package/usr $(BUILD)/package/$(PACKAGE)
 	$(Q)cp README.md LICENSE NOTICE CHANGELOG.md $(BUILD)/package/$(PACKAGE)
-	$(Q)tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C $(BUILD)/package -cf - \
-	    $(PACKAGE) | gzip -9n >$(BUILD)/$(PACKAGE).tar.gz
+	$(Q)tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C $(BUILD)/package \
+	    -cf $(BUILD)/$(PACKAGE).tar $(PACKAGE)
+	$(Q)gzip -9nf $(BUILD)/$(PACKAGE).tar
 	$(SAY) "  TAR   $(BUILD)/$(PACKAGE).tar.gz"
 
 # ---- Python ----

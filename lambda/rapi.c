@@ -74,7 +74,9 @@ static const rapi_rule *find_rule(rapi_call call, const http_response *response)
     const rapi_rule *rule = rules;
     char type[64];
 
-    read_error_type(type, sizeof type, response->body);
+    type[0] = '\0';
+    if (call != CALL_NEXT) /* An event is no error document, and it can be large. */
+        read_error_type(type, sizeof type, response->body);
     /* The last row matches every call and every status, so the loop ends. */
     while ((rule->calls & call) == 0 || response->head.status < rule->least ||
            response->head.status > rule->most ||

@@ -96,8 +96,10 @@ const char *distil_blob_check_shape(const distil_blob_header *header, uint64_t *
         header->vocab_slots > 8 * (uint32_t)DISTIL_BLOB_MAX_VOCAB)
         return "vocab_slots: expected a power of two from 2 * vocab_size to 8388608";
     *offset = FIELD(section_count);
-    if (header->section_count !=
-        DISTIL_BLOB_COMMON_SECTIONS + DISTIL_BLOB_LAYER_SECTIONS * header->n_layers)
+    /* A reserved head may have another number of sections; the reader refuses it by its kind. */
+    if (distil_head_of_kind(header->head_kind)->runs &&
+        header->section_count !=
+            DISTIL_BLOB_COMMON_SECTIONS + DISTIL_BLOB_LAYER_SECTIONS * header->n_layers)
         return "section_count: expected 15 + 6 * n_layers";
     return NULL;
 }

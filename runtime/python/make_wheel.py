@@ -38,7 +38,10 @@ Tag: {tag}
 
 def glibc_minor(library: bytes) -> int:
     """The N of the newest GLIBC_2.N that the library asks for."""
-    return max((int(n) for n in re.findall(rb"GLIBC_2\.(\d+)", library)), default=17)
+    found = [int(n) for n in re.findall(rb"GLIBC_2\.(\d+)", library)]
+    if not found:
+        raise SystemExit("the library asks for no glibc, so no manylinux tag is true for it")
+    return max(found)
 
 
 def main() -> None:

@@ -354,6 +354,44 @@ check "output: another process writes it" ended 1
 check "output: another process: says so" says err 'another process is writing this file'
 kill $!
 
+# A process that waits for the lock while its holder finishes must leave the finished file alone.
+{
+    sleep 1
+    cat two
+} | "$distil" classify -o finished.txt >out 2>err &
+holder=$!
+tries=0
+while [ ! -e finished.txt.partial.state ] && [ $tries -lt 600 ]; do
+    tries=$((tries + 1))
+    sleep 0.01
+done
+run_in two classify -o finished.txt
+second=$rc
+cp err second.err
+wait $holder
+run_in two classify
+check "output: finished by another: refused, or after it" sh -c \
+    '[ "$1" -eq 0 ] || grep -q "another process" second.err' sh "$second"
+check "output: finished by another: the file is whole" same finished.txt out
+
+ln -s nowhere dangling.txt
+run_in two classify -o dangling.txt
+check "output: a link to nothing is refused" says err 'is a symbolic link to nothing'
+check "output: a link to nothing stays" test -h dangling.txt
+
+# An input that has become shorter than what is answered already.
+printf 'text\ngood\nbad\nfine\n"broken' >long.csv
+run classify --input csv --on-error stop -f long.csv -o short.csv
+check "resume: interrupted by a broken row" test -e short.csv.partial.state
+printf 'text\ngood\n' >long.csv
+run classify --input csv --on-error stop -f long.csv -o short.csv --resume
+check "resume: a shorter input: status" ended 1
+check "resume: a shorter input: says so" says err 'fewer texts than the interrupted run'
+check "resume: a shorter input: no file" test ! -e short.csv
+
+run_in two classify --input csv --null ','
+check "null: a delimiter is refused" says err '--null: a delimiter'
+
 # ---- as a filter ----
 {
     printf 'id,text\n1,good\n'

@@ -195,7 +195,9 @@ static cmd_input_status read_text(void *user, cmd_text *text, int may_wait)
 /* Write a row of a table. Returns 0, or -1 to stop. */
 static int write_table_row(job *j, const cmd_text *text, const cmd_answer *answer)
 {
-    table_answer row = {.error = answer->refusal, .broken = text->tag == TABLE_BROKEN};
+    /* A row that there was no memory for has no bytes, whatever its tag says. */
+    table_answer row = {.error = answer->refusal,
+                        .broken = text->tag == TABLE_BROKEN || text->row_size == 0};
 
     if (text->tag == TABLE_NULL)
         row.error = NULL;
@@ -318,6 +320,11 @@ static int classify_texts(job *j)
         cmd_error("%s: not whole; --resume continues it", j->save.partial);
         return failed ? CMD_FAILED : CMD_INTERRUPTED;
     }
+    if (!failed && !cmd_interrupted() && j->read < j->save.texts) {
+        cmd_error("%s: the input has fewer texts than the interrupted run has answered",
+                  j->save.partial);
+        return CMD_FAILED;
+    }
     if (failed || end_output(j) != 0)
         return CMD_FAILED;
     if (cmd_interrupted())
@@ -430,6 +437,9 @@ static int open_table(job *j)
                                : o->escapes         ? "escapes"
                                                     : "null",
                                name);
+    if (t.null_word != NULL && (strpbrk(t.null_word, "\"\r\n\t") != NULL ||
+                                (format == &table_csv && strchr(t.null_word, t.delimiter))))
+        return cmd_usage_error("classify", "--null: a delimiter, a quote or a line end is in it");
     if (j->on_error != ON_ERROR_KEEP)
         t.error_field = NULL;
     if (have_equal_names(&t))

@@ -50,6 +50,10 @@ static int choose_names(cmd_save *save, const char *path)
         cmd_error("%s: is no regular file, so it cannot be replaced", path);
         return -1;
     }
+    if (real == NULL && lstat(path, &info) == 0 && S_ISLNK(info.st_mode)) {
+        cmd_error("%s: is a symbolic link to nothing", path);
+        return -1;
+    }
     save->target = real != NULL ? real : join(path, "");
     if (save->target != NULL) {
         save->partial = join(save->target, ".partial");
@@ -105,6 +109,16 @@ static int lock_output(void)
     return -1;
 }
 
+/* Returns 1 if FILE.partial is still the file that standard output was opened from. While this
+ * process waited for the lock, its holder may have renamed the file to the target. */
+static int is_partial_still(const cmd_save *save)
+{
+    struct stat opened, named;
+
+    return fstat(STDOUT_FILENO, &opened) == 0 && stat(save->partial, &named) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
 /* Open FILE.partial as standard output, and lock it. */
 static int open_partial(cmd_save *save)
 {
@@ -121,6 +135,10 @@ static int open_partial(cmd_save *save)
         return fail(save->partial, "cannot open");
     if (lock_output() != 0) {
         cmd_error("%s: another process is writing this file", save->partial);
+        return -1;
+    }
+    if (!is_partial_still(save)) {
+        cmd_error("%s: another process has just finished this file", save->target);
         return -1;
     }
     return 0;
@@ -163,9 +181,10 @@ int cmd_save_finish(cmd_save *save)
 {
     if (fsync(STDOUT_FILENO) != 0)
         return fail(save->partial, "cannot write");
+    /* The state goes first: after the rename, it could be that of another run. */
+    cmd_save_forget(save);
     if (rename(save->partial, save->target) != 0)
         return fail(save->target, "cannot rename the finished file to it");
-    cmd_save_forget(save);
     return 0;
 }
 

@@ -249,8 +249,10 @@ def _apply(function: str, logits: list[float]) -> list[float]:
     if function == "sigmoid":
         values = [1 / (1 + math.exp(-x)) if x >= 0 else 1 - 1 / (1 + math.exp(x)) for x in logits]
     elif function == "softmax":
-        weights = [math.exp(x - max(logits)) for x in logits]
-        values = [weight / sum(weights) for weight in weights]
+        most = max(logits)
+        weights = [math.exp(x - most) for x in logits]
+        total = sum(weights)
+        values = [weight / total for weight in weights]
     else:
         values = logits
     return [ctypes.c_float(value).value for value in values]

@@ -487,6 +487,17 @@ static void longer_file(void)
 
 #define FIELD(name) offsetof(distil_blob_header, name)
 
+/* A reserved head may have other sections than the one that runs: it is refused for its kind. */
+static void expect_reserved_head(subject *s)
+{
+    const uint32_t kind = DISTIL_HEAD_TOKENS;
+    const distil_blob_header *header = (const distil_blob_header *)s->bytes;
+
+    set_u32(s, FIELD(section_count), header->section_count - 1);
+    expect_refusal(s, FIELD(head_kind), &kind, 4, DISTIL_BLOB_UNSUPPORTED, FIELD(head_kind),
+                   "a reserved head with a section less");
+}
+
 static void header_fields(void)
 {
     static const struct {
@@ -560,6 +571,7 @@ static void header_fields(void)
     for (kind = DISTIL_HEAD_TOKENS; kind <= DISTIL_HEAD_EMBEDDING; kind++)
         expect_refusal(&s, FIELD(head_kind), &kind, 4, DISTIL_BLOB_UNSUPPORTED, FIELD(head_kind),
                        "a reserved head");
+    expect_reserved_head(&s);
     set_u32(&s, FIELD(dim), 64); /* 64 is valid, but then sections have other sizes. */
     CHECK(try_open(&s, s.size, DISTIL_BLOB_VERIFY_NONE, "dim", 0) == DISTIL_BLOB_BAD_STRUCTURE);
     subject_free(&s);
