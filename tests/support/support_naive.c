@@ -159,7 +159,7 @@ static void check_qgemm(const kernel_case *c, worst_error *worst)
 /* Quantised floats: the integers and the float that one unit stands for. */
 typedef struct integers {
     double *value; /* (n) owned; the user frees it */
-    double step;
+    double scale;
 } integers;
 
 /* Returns the greatest |x|, at most 1e15; fmax ignores NaNs. */
@@ -210,13 +210,13 @@ static integers column_of_k(const float *k, size_t stride, size_t rows)
     return to_integers(k, stride, rows, (double)((float)high - (float)low), low, 0.0, 254.0);
 }
 
-/* Quantises a row of Q after multiplying each element with the step of K's column. */
+/* Quantises a row of Q after multiplying each element with the scale of K's column. */
 static integers row_of_q(const float *q, const integers *k, size_t depth)
 {
     float t[64];
 
     for (size_t d = 0; d < depth; d++)
-        t[d] = q[d] * (float)k[d].step;
+        t[d] = q[d] * (float)k[d].scale;
     return symmetric(t, 1, depth, 127.0);
 }
 
@@ -248,9 +248,9 @@ static void check_query(const kernel_case *c, worst_error *worst, size_t i, cons
 {
     size_t rows = c->shape.rows, depth = c->shape.depth;
     integers q = row_of_q(kernel_in_float(c, 0) + i * c->in[0].stride, k, depth);
-    double scale = (double)(1.0f / sqrtf((float)depth)) / log(2.0);
+    double score_scale = (double)(1.0f / sqrtf((float)depth)) / log(2.0);
     double p[512], error[512];
-    double sum = attention_weights(p, error, q.value, k, q.step * scale, rows, depth);
+    double sum = attention_weights(p, error, q.value, k, q.scale * score_scale, rows, depth);
 
     for (size_t d = 0; d < depth; d++) {
         size_t at = i * c->out[0].stride + d;
@@ -262,8 +262,8 @@ static void check_query(const kernel_case *c, worst_error *worst, size_t i, cons
             tolerance += error[j] / (sum - 0.5 * (double)rows) * fabs(v[d].value[j] - want);
             size = fmax(size, fabs(v[d].value[j]));
         }
-        note_error(worst, at, (double)output(c, 0)[at], want * v[d].step,
-                   (tolerance + 4e-7 * size) * v[d].step + 1e-44);
+        note_error(worst, at, (double)output(c, 0)[at], want * v[d].scale,
+                   (tolerance + 4e-7 * size) * v[d].scale + 1e-44);
     }
     free(q.value);
 }

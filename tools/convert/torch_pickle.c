@@ -412,7 +412,7 @@ static int build(machine *m)
 /* ---- reading -------------------------------------------------------------------------------- */
 
 /* The next `bytes` bytes, or NULL with the error set where the pickle ends before. */
-static const unsigned char *take_bytes(machine *m, uint64_t bytes)
+static const unsigned char *next_bytes(machine *m, uint64_t bytes)
 {
     const unsigned char *p = m->bytes + m->at;
 
@@ -426,7 +426,7 @@ static const unsigned char *take_bytes(machine *m, uint64_t bytes)
 
 static int read_little_endian(machine *m, uint64_t *out, size_t bytes)
 {
-    const unsigned char *p = take_bytes(m, bytes);
+    const unsigned char *p = next_bytes(m, bytes);
 
     if (!p)
         return -1;
@@ -458,7 +458,7 @@ static int read_text(machine *m, size_t length_bytes)
 
     if (read_little_endian(m, &bytes, length_bytes))
         return -1;
-    text = take_bytes(m, bytes);
+    text = next_bytes(m, bytes);
     return text ? push(m, (value){.kind = TEXT, .text = text, .count = (size_t)bytes}) : -1;
 }
 
@@ -548,7 +548,7 @@ static int get(machine *m, size_t bytes)
 
 static int skip_argument(machine *m, size_t bytes)
 {
-    return take_bytes(m, bytes) ? 0 : -1;
+    return next_bytes(m, bytes) ? 0 : -1;
 }
 
 /* Executes one opcode other than STOP. */
@@ -640,7 +640,7 @@ static int run(machine *m)
         const unsigned char *opcode;
 
         m->opcode_at = m->at;
-        opcode = take_bytes(m, 1);
+        opcode = next_bytes(m, 1);
         if (!opcode)
             return -1;
         if (*opcode == '.') /* STOP */
