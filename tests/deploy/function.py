@@ -158,8 +158,10 @@ def emit_all(program):
         with open(bad, "w", encoding="utf-8") as file:
             json.dump({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "{}"}}]}, file)
         lines, _ = program.run([many, bad], "--retry-ms", "1")
+        # The store is empty, so the item of this event is missing.
+        missing, _ = program.run([EVENTS / "sns.json"], "--store", "memory", "--retry-ms", "1")
         refused, _ = program.run([EVENTS / "sns.json"], DISTIL_MODEL_SHA256="0" * 64)
-    return emitted(lines) | emitted(refused)
+    return emitted(lines) | emitted(missing) | emitted(refused)
 
 
 def check_metrics(found, check):

@@ -7,6 +7,7 @@ commands of the page have run, and returns what is wrong or "".
 
 import datetime
 import json
+import re
 import subprocess
 import sys
 import time
@@ -142,7 +143,9 @@ def after_first_48_hours(stage, output):
     numbers = [line for line in output.split("\n") if line.isdigit()]
     if numbers[:2] != ["0", "0"] or int(numbers[2]) < 1:
         return f"numbers {numbers}"
-    return lacks(output, '"sentiment":"positive"', "\t1.0\n")
+    if not re.search(r"\t[1-9][0-9]*\.0\n", output):
+        return "no sum of ItemsAnalyzed above 0"
+    return lacks(output, '"sentiment":"positive"', f"{NAME}-nothing-analyzed\t")
 
 
 def before_image_pull_failure(stage):
