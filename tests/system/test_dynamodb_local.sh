@@ -101,7 +101,7 @@ for round in 1 2 3 4 5; do
     put "race-$round" pending
     race "race-$round" 20
     check "20 writers, round $round: one updates, 19 are duplicates" matches out \
-        'writer-[0-9]+ updated 1, duplicate 19, refused 0, unavailable 0, credentials 0'
+        'writer-[0-9]+ updated 1, duplicate 19, missing 0, refused 0, unavailable 0, credentials 0'
     winner=$(cut -d ' ' -f 1 out)
     get "race-$round"
     check "20 writers, round $round: the item has the winner" holds analyzed_by S "$winner"
