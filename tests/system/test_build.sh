@@ -8,7 +8,7 @@
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
 
 # Settings of an outer make must not reach the makes below.
-unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES WERROR DEBUG CFLAGS LDFLAGS 2>/dev/null
+unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES WERROR DEBUG SANITIZE OPT CFLAGS LDFLAGS 2>/dev/null
 make_here() { # ARGUMENTS...: make in the source tree, with a build directory of this test
     make --no-print-directory -C "$root" BUILD="$dir/b" "$@" >out 2>err
 }
