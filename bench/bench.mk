@@ -30,7 +30,7 @@ $(BUILD)/bench/empty: $(call obj,bench/probes/empty.c)
 CEILING_SRC := bench/ceiling.c bench/machine.c runtime/base/clock.c
 $(BUILD)/bench/ceiling.so: $(CEILING_SRC) $(BUILD)/sources
 	$(SAY) "  LD    $@"
-	$(Q)mkdir -p $(@D) && $(CC) $(COMMON) -shared -fPIC -o $@ $(CEILING_SRC)
+	$(Q)mkdir -p $(@D) && $(CC) $(COMMON) -fvisibility=default -shared -fPIC -o $@ $(CEILING_SRC)
 
 .PHONY: bench
 ## bench: build and run every benchmark (BENCH_ARGS= for their options)
