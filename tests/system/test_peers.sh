@@ -30,6 +30,18 @@ run inspect --json "$blob"
 cp out shapes.json
 check "multiply-adds of a pass, counted from the model's matrices" ask bound "$root" shapes.json
 
+# The symbols are read from the file, because loading a sanitized library into Python fails.
+ceilings=${DISTIL_BUILD:-$root/build}/bench/ceiling.so
+if [ -e "$ceilings" ] && have nm; then
+    nm -D --defined-only "$ceilings" >exported
+    for name in $(grep -o '_lib\.bench_[a-z_]*' "$root/bench/peers/bound.py"); do
+        name=${name#_lib.}
+        check "ceiling.so exports $name, which bound.py calls" says exported " T $name"
+    done
+else
+    skip ceiling "no $ceilings (make bench-tools makes it) or no nm"
+fi
+
 peers --help
 check "help" ended 0
 check "says what it needs" says out "Python package"
