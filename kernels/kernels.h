@@ -65,7 +65,7 @@ typedef struct distil_prefetch_hint {
  * col_sum (cols) int32: the sum of the column's int8 weights over all k. The product limits each
  *         to +-DISTIL_COL_SUM_MAX first, so that a hostile blob has defined results as well.
  * group   (cols / 32) lane group of each pair, 4, 2 or 1: how many consecutive positions may be
- *         added in one wrapping int16 lane after multiplication with u8 activations. The packer
+ *         added in one wrapping int16 lane after multiplication with u8 activations. The converter
  *         proved that this cannot overflow: in each group that is aligned to its size, and in each
  *         pair of k (0-1 and 2-3 of a quad) of each column, the positive weights add up to at most
  *         128 and the negative ones to at least -128, and 255 * 128 = 32640 <= 32767.

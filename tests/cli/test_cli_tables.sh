@@ -379,6 +379,12 @@ run_in two classify -o dangling.txt
 check "output: a link to nothing is refused" says err 'is a symbolic link to nothing'
 check "output: a link to nothing stays" test -h dangling.txt
 
+printf 'old\n' >private.txt
+chmod 600 private.txt
+run_in two classify -o private.txt
+check "output: a private file is replaced" ended 0
+check "output: and stays private" test "$(stat -c %a private.txt)" = 600
+
 # An input that has become shorter than what is answered already.
 printf 'text\ngood\nbad\nfine\n"broken' >long.csv
 run classify --input csv --on-error stop -f long.csv -o short.csv

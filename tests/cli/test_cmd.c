@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/base/json.h"
+#include "runtime/base/random.h"
 #include "tests/support/harness.h"
 #include "tools/command/cmd_number.h"
 #include "tools/command/cmd_output.h"
@@ -156,6 +158,37 @@ static void test_writers(void)
     }
 }
 
+/* The writer quotes in chunks. The result must be that of one call of json_quote, also where
+ * characters and ill-formed sequences lie across the border of two chunks. */
+static void test_json_chunks(void)
+{
+    static const char *const pieces[] = {"x",        "\"",           "\n",
+                                         "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+                                         "\x80",     "\xe2\x82",     "\xf0\x9f"};
+    uint64_t state = 5;
+    int failed = 0;
+
+    if (!harness_case("JSON string in chunks"))
+        return;
+    for (int round = 0; round < 2000; round++) {
+        char bytes[256], whole[6 * sizeof bytes + 2];
+        size_t n = 0, limit = 60 + (size_t)(splitmix64(&state) % 190), length;
+        char *text;
+
+        while (n < limit) {
+            const char *piece = pieces[splitmix64(&state) % (sizeof pieces / sizeof pieces[0])];
+
+            memcpy(bytes + n, piece, strlen(piece));
+            n += strlen(piece);
+        }
+        length = json_quote(whole, sizeof whole, bytes, n);
+        text = written_by(cmd_json_string, bytes, n);
+        failed += strlen(text) != length || memcmp(text, whole, length) != 0;
+        free(text);
+    }
+    CHECKF(failed == 0, "%d of 2000", failed);
+}
+
 static int round_trips(float value)
 {
     char *text = NULL;
@@ -199,6 +232,7 @@ int main(int argc, char **argv)
     test_fields();
     test_field_numbers();
     test_writers();
+    test_json_chunks();
     test_floats();
     return harness_finish();
 }

@@ -437,6 +437,22 @@ static void links(void)
     unlink(target);
 }
 
+static void private_file(void)
+{
+    char target[512];
+    conv_error error = {""};
+    struct stat info;
+
+    if (!harness_case("file: a private file stays private"))
+        return;
+    snprintf(target, sizeof target, "%s", file_path("private"));
+    write_old(target);
+    CHECK(chmod(target, 0600) == 0);
+    CHECKF(write_tiny(target, &error) == 0, "%s", error.message);
+    CHECK(stat(target, &info) == 0 && (info.st_mode & 0777) == 0600);
+    unlink(target);
+}
+
 static void expect_file_refusal(const char *path, const char *said)
 {
     conv_error error = {""};
@@ -544,6 +560,7 @@ int main(int argc, char **argv)
     replaces();
     mapped_while_replaced();
     links();
+    private_file();
     bad_places();
     read_only_directory();
     full_disk();

@@ -3,31 +3,40 @@
 #include "tools/command/cmd_output.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "runtime/base/json.h"
 #include "tools/command/cmd_message.h"
 
+enum { CHUNK = 64 };
+
+/* The number of leading bytes to quote next: at most CHUNK, and no UTF-8 character is divided. A
+ * character has at most three continuation bytes, so where four of them follow each other, the last
+ * one belongs to no character and the division before it is safe. */
+static size_t chunk_bytes(const char *bytes, size_t size)
+{
+    if (size <= CHUNK)
+        return size;
+    for (size_t n = CHUNK; n > CHUNK - 4; n--)
+        if (((unsigned char)bytes[n] & 0xc0) != 0x80)
+            return n;
+    return CHUNK;
+}
+
 void cmd_json_string(FILE *out, const char *bytes, size_t size)
 {
-    char quoted[6 * 64 + 2];
+    char quoted[6 * CHUNK + 2]; /* Each byte is escaped to six at most. */
 
-    /* Label names and paths are short and fit on the stack, each byte escaped to at most six. */
-    if (size <= 64) {
-        (void)fwrite(quoted, 1, json_quote(quoted, sizeof quoted, bytes, size), out);
-    } else {
-        size_t length = json_quote(NULL, 0, bytes, size);
-        char *copy = malloc(length);
+    (void)putc('"', out);
+    while (size > 0) {
+        size_t n = chunk_bytes(bytes, size);
+        size_t length = json_quote(quoted, sizeof quoted, bytes, n);
 
-        if (copy == NULL) {
-            (void)fputs("\"\"", out);
-            return;
-        }
-        (void)json_quote(copy, length, bytes, size);
-        (void)fwrite(copy, 1, length, out);
-        free(copy);
+        (void)fwrite(quoted + 1, 1, length - 2, out);
+        bytes += n;
+        size -= n;
     }
+    (void)putc('"', out);
 }
 
 void cmd_json_float(FILE *out, float value)

@@ -119,14 +119,20 @@ static int is_partial_still(const cmd_save *save)
            opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
 }
 
-/* Open FILE.partial as standard output, and lock it. */
+/* Open FILE.partial as standard output, and lock it. It gets the permissions of the file that it
+ * will replace, so that a private file stays private. */
 static int open_partial(cmd_save *save)
 {
-    int fd = open(save->partial, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    struct stat old;
+    int replaces = stat(save->target, &old) == 0;
+    int fd = open(save->partial, O_RDWR | O_CREAT | O_CLOEXEC, replaces ? 0600 : 0666);
     int code = 0;
 
     if (fd < 0)
         return fail(save->partial, "cannot open");
+    /* A file system without permissions refuses to set them, which is no error. */
+    if (replaces)
+        (void)fchmod(fd, old.st_mode & 0777);
     if (fd != STDOUT_FILENO) {
         code = dup2(fd, STDOUT_FILENO);
         (void)close(fd);

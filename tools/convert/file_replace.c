@@ -20,12 +20,14 @@ typedef struct temporary_file {
     int fd;
 } temporary_file;
 
-/* Create a file "TARGET.tmp.PID.N" that does not exist yet, with the permissions of any new
- * file. */
+/* Create a file "TARGET.tmp.PID.N" that does not exist yet. It gets the permissions of the file
+ * that it will replace, so that a private file stays private, or else those of any new file. */
 static int create_temporary(temporary_file *file, const char *target, conv_error *error)
 {
     size_t room = strlen(target) + 64;
     int found_errno = EEXIST;
+    struct stat old;
+    int replaces = stat(target, &old) == 0;
 
     file->fd = -1;
     file->path = malloc(room);
@@ -33,9 +35,13 @@ static int create_temporary(temporary_file *file, const char *target, conv_error
         return conv_fail(error, "%s: no memory to write it", target);
     for (int n = 0; n < NAME_TRIES && file->fd < 0 && found_errno == EEXIST; n++) {
         snprintf(file->path, room, "%s.tmp.%ld.%d", target, (long)getpid(), n);
-        file->fd = open(file->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        file->fd =
+            open(file->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, replaces ? 0600 : 0666);
         found_errno = file->fd < 0 ? errno : 0;
     }
+    /* A file system without permissions refuses to set them, which is no error. */
+    if (file->fd >= 0 && replaces)
+        (void)fchmod(file->fd, old.st_mode & 0777);
     if (file->fd >= 0)
         return 0;
     conv_fail(error, "%s: cannot be created: %s (is its folder there and writable?)", target,
