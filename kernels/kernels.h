@@ -288,4 +288,19 @@ typedef struct distil_kernels {
  * is undefined. */
 void distil_kernels_fill(distil_kernels *table, distil_level level);
 
+/* ---- checksums ------------------------------------------------------------------------------ */
+
+/* CRC-32C (Castagnoli) for the verification of blobs, with the results of distil_crc32c of
+ * runtime/base/checksum.h: crc is 0 for the first piece of an input and the result of the piece
+ * before for every other. `bytes` may be NULL if size is 0. It is no operation of the table: no
+ * model computes it, and no level promises its instructions. */
+typedef uint32_t distil_crc32c_fn(uint32_t crc, const void *bytes, size_t size);
+
+/* Return the variant that this CPU can run, about ten times as fast as the portable function, or
+ * NULL if there is none. */
+distil_crc32c_fn *distil_crc32c_variant(void);
+
+/* The variant for CPUs with the level avx2 and PCLMULQDQ. */
+distil_crc32c_fn distil_crc32c_avx2;
+
 #endif

@@ -4,42 +4,43 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "runtime/base/clock.h"
 #include "runtime/base/strict_float.h"
 
-/* Probabilities are float: the sum of 8 of them is 1 within 1e-6 in a model that works. */
+/* Probabilities are float: the sum of 4,096 of them is 1 within 3e-4 in a model that works. */
 #define SUM_TOLERANCE 1e-3
 
-int classifier_init(classifier *c, const config *settings, const distil_model *model,
-                    distil_context *context, char *why, size_t why_bytes)
+static const char *own_name(const void *model, size_t index)
 {
+    return distil_model_label(model, index);
+}
+
+/* A model with one label has one score, whatever its function is. */
+static labels_kind kind_of(const distil_model_info *info)
+{
+    if (info->n_labels == 1 || info->function == DISTIL_FUNCTION_SOFTMAX)
+        return LABELS_ONE;
+    return info->function == DISTIL_FUNCTION_SIGMOID ? LABELS_SEVERAL : LABELS_SCORES;
+}
+
+int classifier_init(classifier *c, const config *settings, const distil_model *model,
+                    distil_context *context, char *memory, char *why, size_t why_bytes)
+{
+    event_label *list = (event_label *)(void *)memory;
     distil_model_info info;
 
-    if (distil_model_get_info(model, &info) != DISTIL_OK || info.n_labels < 2 ||
-        info.n_labels > CLASSIFY_MAX_LABELS) {
-        snprintf(why, why_bytes, "the model has not 2 to %d labels: it is no sentiment model",
-                 CLASSIFY_MAX_LABELS);
+    if (distil_model_get_info(model, &info) != DISTIL_OK || info.n_labels > CLASSIFY_MAX_LABELS) {
+        snprintf(why, why_bytes, "the model has more than %d labels", CLASSIFY_MAX_LABELS);
         return -1;
     }
-    if (info.function != DISTIL_FUNCTION_SOFTMAX) {
-        snprintf(why, why_bytes,
-                 "the model gives each label a score of its own (%s): it is no sentiment model",
-                 info.function == DISTIL_FUNCTION_SIGMOID ? "sigmoid" : "no function");
-        return -1;
-    }
-    for (size_t i = 0; i < info.n_labels; i++)
-        if (sentiment_from_label(&c->of_label[i], distil_model_label(model, i)) != 0) {
-            snprintf(why, why_bytes,
-                     "the model's label %zu is \"%.60s\": expected POSITIVE, NEGATIVE, NEUTRAL, "
-                     "LABEL_0 or LABEL_1",
-                     i, distil_model_label(model, i));
-            return -1;
-        }
     c->config = settings;
     c->context = context;
-    c->n_labels = info.n_labels;
-    return 0;
+    c->function = info.function;
+    c->scores = (float *)(void *)(list + info.n_labels);
+    return labels_init(&c->labels, kind_of(&info), list, info.n_labels, own_name, model,
+                       settings->label_map, why, why_bytes);
 }
 
 /* In UTF-8 every byte of a code point but the first is 10xxxxxx. */
@@ -70,16 +71,51 @@ int classify_is_distribution(const float *p, size_t n)
     return fabs(sum - 1) <= SUM_TOLERANCE;
 }
 
-/* Turn the model's output for one text into a label and a score. */
-static void set_label(const classifier *c, item_result *r, const distil_result *d, const float *p)
+/* Returns 1 if the scores are what the model's function gives. */
+static int are_sound(const classifier *c, const float *scores)
 {
-    if (!classify_is_distribution(p, c->n_labels) || d->label >= c->n_labels) {
-        item_fail(r, ITEM_MODEL, "the model's output is no distribution");
+    size_t n = c->labels.count;
+
+    if (c->function == DISTIL_FUNCTION_SOFTMAX)
+        return classify_is_distribution(scores, n);
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(scores[i]) ||
+            (c->function == DISTIL_FUNCTION_SIGMOID && !(scores[i] >= 0 && scores[i] <= 1)))
+            return 0;
+    return 1;
+}
+
+static void set_label(item_result *r, const event_label *l)
+{
+    r->label = l->name;
+    r->label_bytes = l->bytes;
+    r->means = l->means;
+}
+
+static void set_neutral(item_result *r)
+{
+    r->means = SENTIMENT_NEUTRAL;
+    r->label = sentiment_name(r->means);
+    r->label_bytes = strlen(r->label);
+}
+
+/* Turn the model's output for one text into a label and a score. */
+static void set_answer(const classifier *c, item_result *r, const distil_result *d,
+                       const float *scores)
+{
+    if (!are_sound(c, scores) || d->label >= c->labels.count) {
+        item_fail(r, ITEM_MODEL,
+                  c->function == DISTIL_FUNCTION_SOFTMAX ? "the model's output is no distribution"
+                                                         : "the model's output is no number");
         return;
     }
-    /* d->score is the same number, but only p has been checked. */
-    r->score = p[d->label];
-    r->label = r->score < c->config->neutral_threshold ? SENTIMENT_NEUTRAL : c->of_label[d->label];
+    /* d->score is the same number, but only the scores have been checked. */
+    r->score = scores[d->label];
+    r->scores = scores;
+    r->labels = &c->labels;
+    set_label(r, &c->labels.list[d->label]);
+    if (c->labels.kind == LABELS_SENTIMENTS && r->score < c->config->neutral_threshold)
+        set_neutral(r);
 }
 
 /* The texts of one batch: the arrays run in parallel, n entries of each are filled. */
@@ -89,7 +125,6 @@ typedef struct batch {
     distil_text texts[CLASSIFY_MAX_ITEMS];
     distil_result results[CLASSIFY_MAX_ITEMS];
     distil_scores scores[CLASSIFY_MAX_ITEMS];
-    float probabilities[CLASSIFY_MAX_ITEMS][CLASSIFY_MAX_LABELS];
 } batch;
 
 /* Give every result its value for a text without characters, and collect the other texts. */
@@ -100,13 +135,14 @@ static void collect_texts(const classifier *c, batch *b, const event_item *items
     for (size_t i = 0; i < count; i++) {
         const event_item *item = &items[i];
 
-        results[i].label = SENTIMENT_NEUTRAL;
+        set_neutral(&results[i]);
         results[i].score = 0.5f;
-        if (results[i].status != ITEM_DONE || item->text_bytes == 0)
+        if (results[i].status != ITEM_DONE ||
+            (item->text_bytes == 0 && c->labels.kind == LABELS_SENTIMENTS))
             continue;
         b->texts[b->n] = (distil_text){
             item->text, classify_prefix_bytes(item->text, item->text_bytes, c->config->max_chars)};
-        b->scores[b->n] = (distil_scores){NULL, b->probabilities[b->n]};
+        b->scores[b->n] = (distil_scores){NULL, c->scores + b->n * c->labels.count};
         b->item[b->n++] = i;
     }
 }
@@ -140,8 +176,9 @@ void classify_items(const classifier *c, const event_item *items, item_result *r
     for (size_t k = 0; k < b.n; k++) {
         item_result *result = &results[b.item[k]];
 
+        result->inferred = 1;
         result->inference_ms = each_ms;
         if (result->status == ITEM_DONE)
-            set_label(c, result, &b.results[k], b.probabilities[k]);
+            set_answer(c, result, &b.results[k], b.scores[k].probabilities);
     }
 }

@@ -10,10 +10,12 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "lambda/event/labels.h"
+#include "lambda/net/proxy.h"
 #include "lambda/net/url.h"
 #include "runtime/base/hex.h"
 
-enum { MAX_CONCURRENCY = 64, MAX_THREADS = 64, MB_OF_A_CPU = 1769, MAX_THREADS_OF_MEMORY = 6 };
+enum { MAX_CONCURRENCY = 1600, MAX_THREADS = 64, MB_OF_A_CPU = 1769, MAX_THREADS_OF_MEMORY = 6 };
 enum { MAX_PATH_BYTES = 4096 };
 
 /* Where a message about a wrong variable is written. */
@@ -182,6 +184,22 @@ static const char *file_of_archive(const char *name, char path[MAX_PATH_BYTES])
     return length < MAX_PATH_BYTES && access(path, R_OK) == 0 ? path : NULL;
 }
 
+/* The value becomes a header, so it is printable ASCII. */
+static int read_origin(const reader *r, config *c)
+{
+    const char *at = variable("DISTIL_CORS_ORIGIN");
+
+    c->cors_origin = at;
+    while (at && *at > ' ' && *at <= '~')
+        at++;
+    if (at && (*at || at - c->cors_origin > 255))
+        return refuse(r,
+                      "DISTIL_CORS_ORIGIN is \"%.80s\": give * or one origin, for example "
+                      "https://example.com",
+                      c->cors_origin);
+    return 0;
+}
+
 static int read_model(const reader *r, config *c)
 {
     static char path[MAX_PATH_BYTES];
@@ -193,12 +211,12 @@ static int read_model(const reader *r, config *c)
         return refuse(r, "DISTIL_MODEL is \"%s\": give an absolute path", c->model_path);
     if (!c->model_path)
         c->model_path = file_of_archive("model.distil", path);
-    c->verify = DISTIL_VERIFY_NONE;
-    if (verify && strcmp(verify, "crc") == 0)
-        c->verify = DISTIL_VERIFY_CRC;
+    c->verify = DISTIL_VERIFY_CRC;
+    if (verify && strcmp(verify, "none") == 0)
+        c->verify = DISTIL_VERIFY_NONE;
     else if (verify && strcmp(verify, "sha256") == 0)
         c->verify = DISTIL_VERIFY_SHA256;
-    else if (verify && strcmp(verify, "none") != 0)
+    else if (verify && strcmp(verify, "crc") != 0)
         return refuse(r, "DISTIL_VERIFY is \"%s\": give none, crc or sha256", verify);
     c->neutral_threshold = 0.6f;
     if (threshold && parse_fraction(&c->neutral_threshold, threshold) != 0)
@@ -206,6 +224,9 @@ static int read_model(const reader *r, config *c)
                       "DISTIL_NEUTRAL_THRESHOLD is \"%.40s\": give a number from 0 to 1 with at "
                       "most 9 decimals",
                       threshold);
+    c->label_map = variable("DISTIL_LABEL_MAP");
+    if (c->label_map && labels_check_map(c->label_map, r->why, r->why_bytes) != 0)
+        return -1;
     c->max_chars = 512;
     c->model_version = variable("MODEL_VERSION");
     if (c->model_version && strlen(c->model_version) > 63)
@@ -343,6 +364,38 @@ static int read_table(const reader *r, config *c)
     return 0;
 }
 
+/* A connection by TLS goes through the proxy, if there is one. As in other programs, a name in
+ * lower case goes before the same name in capitals. */
+static int read_proxy(const reader *r, config *c)
+{
+    static const char *const proxies[] = {"https_proxy", "HTTPS_PROXY"};
+    static const char *const exceptions[] = {"no_proxy", "NO_PROXY"};
+    const char *name = set_name(proxies, 2), *except = set_name(exceptions, 2);
+    char why[128];
+
+    if (!name || !c->store.tls)
+        return 0;
+    if (except && proxy_is_excluded(variable(except), c->store.host, c->store.port))
+        return 0;
+    if (proxy_parse(&c->proxy, variable(name), why, sizeof why) != 0)
+        return refuse(r, "%s: %s", name, why);
+    c->store.proxy = &c->proxy;
+    return 0;
+}
+
+void config_read_credentials(credentials_source *to)
+{
+    *to = (credentials_source){
+        .key_id = variable("AWS_ACCESS_KEY_ID"),
+        .secret = variable("AWS_SECRET_ACCESS_KEY"),
+        .token = variable("AWS_SESSION_TOKEN"),
+        .relative_uri = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+        .full_uri = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+        .authorization = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+        .authorization_file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
+    };
+}
+
 static int read_store(const reader *r, config *c)
 {
     static char path[MAX_PATH_BYTES];
@@ -358,7 +411,8 @@ static int read_store(const reader *r, config *c)
         return -1;
     if (!c->table)
         return 0;
-    return check_region(r, c) == 0 ? read_endpoint(r, c) : -1;
+    config_read_credentials(&c->credentials);
+    return check_region(r, c) == 0 && read_endpoint(r, c) == 0 ? read_proxy(r, c) : -1;
 }
 
 int config_read(config *c, char *why, size_t why_bytes)
@@ -367,7 +421,8 @@ int config_read(config *c, char *why, size_t why_bytes)
 
     memset(c, 0, sizeof *c);
     read_platform(c);
-    if (read_log(&r, c) != 0 || read_model(&r, c) != 0 || read_store(&r, c) != 0)
+    if (read_log(&r, c) != 0 || read_origin(&r, c) != 0 || read_model(&r, c) != 0 ||
+        read_store(&r, c) != 0)
         return -1;
     return 0;
 }

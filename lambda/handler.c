@@ -16,8 +16,8 @@
 
 size_t handler_arena_bytes(size_t event_bytes)
 {
-    return HANDLER_INDEX_ENTRIES * sizeof(json_index_entry) + 4 * event_bytes +
-           HANDLER_SCRATCH_BYTES;
+    return HANDLER_INDEX_ENTRIES * sizeof(json_index_entry) + CLASSIFY_MEMORY_BYTES +
+           4 * event_bytes + HANDLER_SCRATCH_BYTES;
 }
 
 /* The version is the one that the configuration gives, or else the name of the model. */
@@ -36,13 +36,15 @@ int handler_init(handler *h, const config *c, const distil_model *model, distil_
                  store *s, char *arena_memory, size_t arena_bytes, char *why, size_t why_bytes)
 {
     const size_t index_bytes = HANDLER_INDEX_ENTRIES * sizeof *h->index_entries;
+    const size_t before = index_bytes + CLASSIFY_MEMORY_BYTES;
 
-    if (classifier_init(&h->classifier, c, model, context, why, why_bytes) != 0)
+    if (classifier_init(&h->classifier, c, model, context, arena_memory + index_bytes, why,
+                        why_bytes) != 0)
         return -1;
     h->config = c;
     h->store = s;
     h->index_entries = (json_index_entry *)(void *)arena_memory;
-    h->arena = (event_arena){arena_memory + index_bytes, 0, arena_bytes - index_bytes};
+    h->arena = (event_arena){arena_memory + before, 0, arena_bytes - before};
     set_model_version(h, model);
     metrics_init(&h->metrics, c->environment, &c->log);
     monitor_init(&h->monitor);
@@ -58,30 +60,36 @@ static void set_error(handler_reply *reply, const char *type, const char *why)
     snprintf(reply->why, sizeof reply->why, "%s", why);
 }
 
-static void log_refusal(handler *h, const handler_request *request, const char *code,
+/* `by_client` is 1 for a mistake of an HTTP caller, which is no error of the function. */
+static void log_refusal(handler *h, const handler_request *request, int by_client, const char *code,
                         const char *why)
 {
     log_line line;
 
-    metrics_add(&h->metrics, METRIC_ERRORS, 1);
-    log_begin(&line, &h->config->log, LOG_ERROR, request->request_id, "event refused");
+    metrics_add(&h->metrics, by_client ? METRIC_CLIENT_ERRORS : METRIC_ERRORS, 1);
+    log_begin(&line, &h->config->log, by_client ? LOG_WARN : LOG_ERROR, request->request_id,
+              "event refused");
     log_text(&line, "code", code);
     log_text(&line, "error", why);
     log_integer(&line, "bytes", (int64_t)request->event.size);
     log_end(&line);
 }
 
-/* Refuse an event of which no record can be read. A caller who speaks HTTP gets a status of 400,
- * and for all others the invocation fails. `source` is NULL if it is not known. */
+/* Refuse an event of which no record can be read: the invocation fails. */
 static void refuse_event(handler *h, const handler_request *request, handler_reply *reply,
-                         const event_source *source, const char *why)
+                         const char *why)
 {
-    log_refusal(h, request, answer_code(ITEM_INVALID), why);
-    if (source && source->delivery == EVENT_HTTP)
-        answer_http_error(&reply->answer, 400, answer_code(ITEM_INVALID), why, h->arena.memory,
-                          HANDLER_SCRATCH_BYTES);
-    else
-        set_error(reply, answer_error_type(ITEM_INVALID), why);
+    log_refusal(h, request, 0, answer_code(ITEM_INVALID), why);
+    set_error(reply, answer_error_type(ITEM_INVALID), why);
+}
+
+/* Refuse an HTTP request of which no record can be read: the caller gets a status of 400. */
+static void refuse_request(handler *h, const handler_request *request, handler_reply *reply,
+                           const answer_http *http, const char *why)
+{
+    log_refusal(h, request, 1, answer_code(ITEM_INVALID), why);
+    answer_http_error(&reply->answer, http, 400, answer_code(ITEM_INVALID), why, h->arena.memory,
+                      HANDLER_SCRATCH_BYTES);
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -120,13 +128,33 @@ static void conclude(const event_progress *p, handler_reply *reply)
     log_end(&line);
 }
 
+/* Answer an event of a source that was recognised. */
+static void run_source(event_progress *p, const event_root *root, const handler_request *request,
+                       handler_reply *reply)
+{
+    const int is_http = p->source->delivery == EVENT_HTTP;
+    handler *h = p->handler;
+    event_http_call call = is_http ? event_http_find_call(root) : EVENT_HTTP_CLASSIFY;
+    event_refusal no;
+
+    p->http = (answer_http){event_http_is_multi_value(root), h->config->cors_origin};
+    if (call != EVENT_HTTP_CLASSIFY)
+        answer_http_call(&reply->answer, &p->http, call, h->model_version);
+    else if (p->source->open(&p->records, root, &h->arena, &no) == 0) {
+        records_run(p, &reply->answer);
+        conclude(p, reply);
+    } else if (is_http)
+        refuse_request(h, request, reply, &p->http, no.why);
+    else
+        refuse_event(h, request, reply, no.why);
+}
+
 static void run_event(handler *h, const handler_request *request, handler_reply *reply,
                       json_value event, int64_t deadline_ns)
 {
     event_progress p = {.handler = h,
                         .origin = {request->request_id, request->trace_id, deadline_ns, 0}};
     event_root root;
-    event_refusal no;
 
     event_read_root(&root, event);
     if (event_is_warmup(&root)) {
@@ -134,15 +162,11 @@ static void run_event(handler *h, const handler_request *request, handler_reply 
         return;
     }
     p.source = event_recognise(&root);
-    if (!p.source)
-        refuse_event(h, request, reply, NULL,
+    if (p.source)
+        run_source(&p, &root, request, reply);
+    else
+        refuse_event(h, request, reply,
                      "no known event: neither SNS, SQS, EventBridge, HTTP nor direct");
-    else if (p.source->open(&p.records, &root, &h->arena, &no) != 0)
-        refuse_event(h, request, reply, p.source, no.why);
-    else {
-        records_run(&p, &reply->answer);
-        conclude(&p, reply);
-    }
 }
 
 void handler_run(handler *h, const handler_request *request, handler_reply *reply)
@@ -164,12 +188,12 @@ void handler_run(handler *h, const handler_request *request, handler_reply *repl
     h->arena.capacity = capacity / 2;
     if (request->repeated) {
         snprintf(why, sizeof why, "the event came again before it was answered");
-        log_refusal(h, request, answer_code(ITEM_NOT_TRIED), why);
+        log_refusal(h, request, 0, answer_code(ITEM_NOT_TRIED), why);
         set_error(reply, "Runtime.EventRepeated", why);
     } else if (json_parse_indexed(&event, &index, request->event.at, request->event.size, &error) !=
                0) {
         snprintf(why, sizeof why, "the event is not JSON: byte %zu: %s", error.offset, error.what);
-        refuse_event(h, request, reply, NULL, why);
+        refuse_event(h, request, reply, why);
     } else {
         run_event(h, request, reply, event, deadline_ns);
     }

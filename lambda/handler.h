@@ -41,15 +41,16 @@ typedef struct handler_reply {
 
 /*
  * The size of the arena for events of up to event_bytes. It begins with the index of the event's
- * long values. Half of the rest holds decoded strings: an event's body, a document within that, and
- * texts. The other half holds the body of an HTTP answer before it becomes a JSON string.
+ * long values and the classifier's memory. Half of the rest holds decoded strings: an event's body,
+ * a document within that, and texts. The other half holds the body of an HTTP answer before it
+ * becomes a JSON string.
  */
 size_t handler_arena_bytes(size_t event_bytes);
 
 /*
  * Make a handler. Everything that it is given outlives it; `s` may be NULL. The arena is aligned to
- * 4 bytes, and arena_bytes is a result of handler_arena_bytes. Returns 0, or -1 and fills `why` if
- * the labels of the model are not those of a sentiment model.
+ * 8 bytes, and arena_bytes is a result of handler_arena_bytes. Returns 0, or -1 and fills `why` if
+ * the label map of the configuration does not fit the model.
  */
 int handler_init(handler *h, const config *c, const distil_model *model, distil_context *context,
                  store *s, char *arena_memory, size_t arena_bytes, char *why, size_t why_bytes);

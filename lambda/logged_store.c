@@ -27,6 +27,7 @@ store *logged_store_init(void *memory, const config *c, char *why, size_t why_by
     const store_options options = {.table = c->table,
                                    .region = c->region,
                                    .endpoint = c->store,
+                                   .credentials = c->credentials,
                                    .allow_http = c->allow_http,
                                    .on_attempt = log_attempt,
                                    .observer = (void *)&c->log};

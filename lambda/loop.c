@@ -70,6 +70,7 @@ static int make_members(loop *l, const distil_model *model, char *why, size_t wh
                  c->runtime_api);
         return -1;
     }
+    l->api.stop_fd = stop_fd(l->stop);
     if (c->table != NULL) {
         l->store = logged_store_init(l->memory + p.store, c, why, why_bytes);
         if (l->store == NULL)
@@ -178,17 +179,22 @@ static int serve_event(loop *l, const rapi_invocation *invocation)
 
 int loop_run(loop *l)
 {
-    for (;;) {
+    /* The loop can have an event in hand from its first request on. */
+    stop_busy(l->stop);
+    while (!stop_is_wanted(l->stop)) {
         rapi_invocation invocation;
         rapi_status status = rapi_next(&l->api, &invocation);
 
-        stop_busy(l->stop);
+        /* A Runtime API that has gone away is no failure of a process that is to end. */
+        if (status == RAPI_STOPPED || (status == RAPI_EXIT && stop_is_wanted(l->stop)))
+            break;
         if (status != RAPI_OK) {
             log_why(l, LOG_FATAL, NULL, "the Runtime API failed", l->api.why);
             return 1;
         }
         if (serve_event(l, &invocation) != 0)
             return 1;
-        stop_idle(l->stop);
     }
+    stop_idle(l->stop);
+    return 0;
 }

@@ -38,7 +38,7 @@ int loop_init(loop *l, const config *c, const distil_model *model, stop *s, char
               size_t why_bytes);
 
 /* Serve events until the process has to end. Returns the exit status, after a log line that says
- * why. After SIGTERM it does not return (stop.h). */
+ * why. After SIGTERM it answers the event that it has, if any, and does not return (stop.h). */
 int loop_run(loop *l);
 
 void loop_free(loop *l);

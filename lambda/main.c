@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "lambda/aws/credentials.h"
@@ -87,9 +88,34 @@ static int read_arguments(int argc, char **argv)
 static int set_up_tls(process *p)
 {
     if (p->config.table == NULL || !tls_available() ||
-        (!p->config.store.tls && !credentials_want_tls()))
+        (!p->config.store.tls && !credentials_want_tls(&p->config.credentials)))
         return 0;
     return tls_setup(p->config.ca_bundle, p->why, sizeof p->why);
+}
+
+/* Each loop has a connection to the Runtime API and may have one to the store. Raise the limit of
+ * descriptors as far as this process may, and run fewer loops if it is still too low. */
+static void fit_loops(config *c)
+{
+    enum { PER_LOOP = 2, OTHERS = 32 };
+    struct rlimit limit;
+    size_t most;
+    log_line line;
+
+    if (c->concurrency == 1 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return;
+    most = limit.rlim_cur > OTHERS + PER_LOOP ? (limit.rlim_cur - OTHERS) / PER_LOOP : 1;
+    if (limit.rlim_cur == RLIM_INFINITY || c->concurrency <= most)
+        return;
+    log_begin(&line, &c->log, LOG_WARN, NULL, "fewer loops than AWS_LAMBDA_MAX_CONCURRENCY");
+    log_integer(&line, "wanted", (int64_t)c->concurrency);
+    log_integer(&line, "loops", (int64_t)most);
+    log_text(&line, "why", "the limit of open files allows no more");
+    log_end(&line);
+    c->concurrency = most;
 }
 
 static int make_loops(process *p)
@@ -121,7 +147,11 @@ static int start(process *p)
     if (served_model_open(&p->model, &p->config, p->why, sizeof p->why) != 0)
         return -1;
     p->error_type = START_ERROR_CONFIG;
-    return set_up_tls(p) == 0 && make_loops(p) == 0 ? 0 : -1;
+    fit_loops(&p->config);
+    if (set_up_tls(p) != 0 || make_loops(p) != 0)
+        return -1;
+    p->error_type = START_ERROR_MODEL;
+    return served_model_wait(&p->model, &p->config, p->why, sizeof p->why);
 }
 
 static void log_ready(process *p)

@@ -26,6 +26,7 @@
     METRIC(NEUTRAL, "NeutralSentimentCount", "Count")                                              \
     METRIC(ITEMS_ANALYZED, "ItemsAnalyzed", "Count")                                               \
     METRIC(ERRORS, "AnalysisErrors", "Count")                                                      \
+    METRIC(CLIENT_ERRORS, "ClientErrors", "Count")                                                 \
     METRIC(MODEL_LOAD_ERRORS, "ModelLoadErrors", "Count")                                          \
     METRIC(DUPLICATES, "DuplicateAnalysisSkipped", "Count")                                        \
     METRIC(ITEMS_MISSING, "ItemsMissing", "Count")                                                 \

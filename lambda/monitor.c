@@ -40,13 +40,15 @@ void monitor_add(monitor *m, sentiment label, float confidence)
 void monitor_add_metrics(const monitor *m, metrics *to)
 {
     size_t n = m->seen < MONITOR_WINDOW ? m->seen : MONITOR_WINDOW;
-    size_t of[SENTIMENT_COUNT] = {0};
+    size_t of[SENTIMENT_COUNT + 1] = {0};
 
     if (n < MONITOR_LEAST)
         return;
     for (size_t i = 0; i < n; i++)
         of[m->label[i]]++;
     metrics_add(to, METRIC_CONFIDENCE_P50, (double)m->sorted[(n - 1) / 2]);
+    if (of[SENTIMENT_NONE] == n)
+        return;
     metrics_add(to, METRIC_POSITIVE_SHARE, 100.0 * (double)of[SENTIMENT_POSITIVE] / (double)n);
     metrics_add(to, METRIC_NEGATIVE_SHARE, 100.0 * (double)of[SENTIMENT_NEGATIVE] / (double)n);
     metrics_add(to, METRIC_NEUTRAL_SHARE, 100.0 * (double)of[SENTIMENT_NEUTRAL] / (double)n);

@@ -24,7 +24,8 @@ typedef struct monitor {
 void monitor_init(monitor *m);
 void monitor_add(monitor *m, sentiment label, float confidence);
 
-/* Add the four metrics of the window to a set of metrics. */
+/* Add the four metrics of the window to a set of metrics; the median alone if no label in it means
+ * a sentiment. */
 void monitor_add_metrics(const monitor *m, metrics *to);
 
 #endif

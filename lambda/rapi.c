@@ -32,9 +32,8 @@ typedef enum rapi_call { CALL_NEXT = 1, CALL_RESPONSE = 2, CALL_ERROR = 4 } rapi
 
 enum { CALL_POST = CALL_RESPONSE | CALL_ERROR };
 
-/* What an answer makes the function do: one of the three values of rapi_status, or another
- * attempt. */
-typedef enum rapi_action { DO_GO_ON, DO_DROP, DO_EXIT, DO_RETRY } rapi_action;
+/* What an answer makes the function do: one of the values of rapi_status, or another attempt. */
+typedef enum rapi_action { DO_GO_ON, DO_DROP, DO_EXIT, DO_RETRY, DO_STOP } rapi_action;
 
 typedef struct rapi_rule {
     unsigned calls;
@@ -119,6 +118,7 @@ int rapi_init(rapi *api, const char *host_port, char *memory, size_t capacity, c
     api->host = (http_slice){host_port, size};
     api->base = (http_slice){host_port + size, path};
     api->answered = 1;
+    api->stop_fd = -1;
     return 0;
 }
 
@@ -246,7 +246,11 @@ static rapi_action ask_next(rapi *api, http_response *response, int *oversize)
 
     begin_request(api, "GET", "invocation/next", "", "");
     end_head(api, 0);
+    api->client.stop_fd = api->stop_fd;
     status = send_request(api, response, HTTP_RESEND_REUSED, CLOCK_NEVER);
+    api->client.stop_fd = -1;
+    if (status == HTTP_CLIENT_STOPPED)
+        return DO_STOP;
     *oversize = status == HTTP_CLIENT_TOO_LARGE && response->head.status == 200;
     if (status != HTTP_CLIENT_OK)
         return *oversize ? DO_GO_ON : DO_RETRY;
@@ -265,6 +269,8 @@ rapi_status rapi_next(rapi *api, rapi_invocation *invocation)
         action = ask_next(api, &response, &oversize);
         if (action == DO_GO_ON)
             return parse_event(api, invocation, &response, oversize);
+        if (action == DO_STOP)
+            return RAPI_STOPPED;
         if (action == DO_EXIT)
             break;
         http_client_close(&api->client);

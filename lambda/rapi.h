@@ -5,8 +5,8 @@
  *
  * Asking for the next event waits without a limit, because Lambda freezes the process between
  * events. docs/lambda.md has the rules for each status code. Their results are RAPI_OK (go on),
- * RAPI_DROP (this invocation is over, go on with the next one) and RAPI_EXIT (end the process with
- * status 1; `why` is for the log).
+ * RAPI_DROP (this invocation is over, go on with the next one), RAPI_EXIT (end the process with
+ * status 1; `why` is for the log) and RAPI_STOPPED (the process is to end, and there is no event).
  */
 #ifndef DISTIL_LAMBDA_RAPI_H
 #define DISTIL_LAMBDA_RAPI_H
@@ -23,7 +23,7 @@ enum {
     RAPI_MAX_ERROR_BYTES = 65536 /* The largest error document. */
 };
 
-typedef enum rapi_status { RAPI_OK = 0, RAPI_DROP, RAPI_EXIT } rapi_status;
+typedef enum rapi_status { RAPI_OK = 0, RAPI_DROP, RAPI_EXIT, RAPI_STOPPED } rapi_status;
 
 typedef struct rapi {
     http_client client;
@@ -35,6 +35,9 @@ typedef struct rapi {
     /* The invocation's id, which an answer has to carry so that a late one is told from others; ""
      * if the event came without one. */
     char invocation_id[RAPI_MAX_REQUEST_ID_BYTES];
+    /* A descriptor that becomes readable when no further event is to be had, or -1. The caller sets
+     * it after rapi_init. */
+    int stop_fd;
     char why[192]; /* The reason for the last status, for a log line. */
 } rapi;
 
@@ -57,7 +60,8 @@ typedef struct rapi_invocation {
 int rapi_init(rapi *api, const char *host_port, char *memory, size_t capacity, char *request_memory,
               size_t request_capacity);
 
-/* Wait for an event. The slices of *invocation are valid until the next call with this client. */
+/* Wait for an event. The slices of *invocation are valid until the next call with this client. An
+ * event that the Runtime API has sent is returned even if stop_fd is readable by then. */
 rapi_status rapi_next(rapi *api, rapi_invocation *invocation);
 
 /* Answer the event with a response or with an error. The error's type has the form

@@ -33,16 +33,25 @@ int records_fail_invocation(const event_progress *p)
 
 /* ---- counting and logging -------------------------------------------------------------------- */
 
-/* `inferred` is 0 for a text without characters, which the model has not seen. */
-static void count_result(handler *h, const item_result *r, int inferred)
+static void count_result(handler *h, const item_result *r)
 {
     static const metric of[SENTIMENT_COUNT] = {METRIC_NEGATIVE, METRIC_POSITIVE, METRIC_NEUTRAL};
 
-    if (inferred)
+    if (r->inferred)
         metrics_add(&h->metrics, METRIC_INFERENCE_LATENCY, r->inference_ms);
     metrics_add(&h->metrics, METRIC_ANALYSES, 1);
-    metrics_add(&h->metrics, of[r->label], 1);
-    monitor_add(&h->monitor, r->label, r->score);
+    if (r->means != SENTIMENT_NONE)
+        metrics_add(&h->metrics, of[r->means], 1);
+    /* A score that is no probability says nothing about confidence. */
+    if (h->classifier.function != DISTIL_FUNCTION_NONE)
+        monitor_add(&h->monitor, r->means, r->score);
+}
+
+/* A mistake of an HTTP caller gets a status from 400 to 499. It is no error of the function, so it
+ * wakes nobody. */
+static int is_client_error(const event_progress *p, const item_result *result)
+{
+    return p->source->delivery == EVENT_HTTP && result->status == ITEM_INVALID;
 }
 
 static void log_failure(const event_progress *p, const event_item *item, const item_result *result,
@@ -50,7 +59,8 @@ static void log_failure(const event_progress *p, const event_item *item, const i
 {
     log_line line;
 
-    log_begin(&line, &p->handler->config->log, LOG_ERROR, p->origin.request_id, "record failed");
+    log_begin(&line, &p->handler->config->log, is_client_error(p, result) ? LOG_WARN : LOG_ERROR,
+              p->origin.request_id, "record failed");
     log_text(&line, "code", answer_code(result->status));
     log_text(&line, "error", result->why);
     log_text(&line, "source", p->source->name);
@@ -70,7 +80,8 @@ static void record_failure(event_progress *p, const event_item *item, const item
         snprintf(p->first_why, sizeof p->first_why, "%s", result->why);
     }
     p->stopped |= p->records.fifo;
-    metrics_add(&p->handler->metrics, METRIC_ERRORS, 1);
+    metrics_add(&p->handler->metrics,
+                is_client_error(p, result) ? METRIC_CLIENT_ERRORS : METRIC_ERRORS, 1);
     if (p->failed <= RECORDS_FAILURE_LINES)
         log_failure(p, item, result, index);
 }
@@ -141,7 +152,7 @@ static void finish_chunk(event_progress *p, chunk *c)
         if (p->stopped)
             skip_records(c, i, earlier_failed);
         if (result->status == ITEM_DONE) {
-            count_result(p->handler, result, item->text_bytes > 0);
+            count_result(p->handler, result);
             if (p->handler->store && item->source_id)
                 store_result(p, item, result, p->index + i);
         }
@@ -201,8 +212,8 @@ void records_run(event_progress *p, buffer *to)
     chunk c;
 
     p->origin.queued = p->source->delivery == EVENT_ASYNC || p->source->delivery == EVENT_BATCH;
-    answer_begin(&p->answer, to, p->source->delivery, p->records.count,
-                 arena->memory + arena->capacity, arena->capacity);
+    answer_begin(&p->answer, to, p->source->delivery, p->records.count > 1 || p->records.list,
+                 &p->http, arena->memory + arena->capacity, arena->capacity);
     for (; p->index < p->records.count && !may_skip_rest(p); p->index += c.count) {
         c.count = p->records.count - p->index;
         c.count = c.count < RECORDS_CHUNK ? c.count : RECORDS_CHUNK;

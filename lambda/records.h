@@ -25,6 +25,7 @@ typedef struct event_progress {
     update_origin origin;
     const event_source *source;
     event_records records;
+    answer_http http; /* The form of the answer to an HTTP request. */
 
     answer answer;
     /* The time of the slowest chunk. It starts at 0 with each event, so that a store that was slow

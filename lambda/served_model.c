@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening the model, and the two reasons to refuse one that opens. */
+/* Opening the model, and the reasons to refuse one that opens. */
 #include "lambda/served_model.h"
 
 #include <stdio.h>
@@ -8,15 +8,27 @@
 #include "lambda/embed.h"
 #include "runtime/base/hex.h"
 
+/* The stack of the thread that compares checksums. */
+enum { VERIFY_STACK_BYTES = 64 << 10 };
+
+/* Say why the library refuses the blob. Returns -1. */
+static int refuse_blob(const char *path, distil_status status, const distil_error *error, char *why,
+                       size_t why_bytes)
+{
+    snprintf(why, why_bytes,
+             "DISTIL_MODEL is \"%.100s\": %s: %s: give a blob made by distil convert",
+             path != NULL ? path : "", distil_status_str(status),
+             error->system_errno != 0 ? strerror(error->system_errno) : error->message);
+    return -1;
+}
+
 /* Open the blob at `path`, or the embedded one if `path` is NULL. */
-static int open_blob(served_model *m, const config *c, const char *path, char *why,
-                     size_t why_bytes)
+static int open_blob(served_model *m, const char *path, char *why, size_t why_bytes)
 {
     distil_options options = DISTIL_OPTIONS_INIT;
     distil_error error = {DISTIL_OK, 0, 0, ""};
     distil_status status;
 
-    options.verify = c->verify;
     if (path != NULL) {
         status = distil_model_open(&m->model, path, &options, &error);
     } else {
@@ -27,13 +39,7 @@ static int open_blob(served_model *m, const config *c, const char *path, char *w
     }
     if (status == DISTIL_OK)
         status = distil_model_get_info(m->model, &m->info);
-    if (status == DISTIL_OK)
-        return 0;
-    snprintf(why, why_bytes,
-             "DISTIL_MODEL is \"%.100s\": %s: %s: give a blob made by distil convert",
-             path != NULL ? path : "", distil_status_str(status),
-             error.system_errno != 0 ? strerror(error.system_errno) : error.message);
-    return -1;
+    return status == DISTIL_OK ? 0 : refuse_blob(path, status, &error, why, why_bytes);
 }
 
 /* Check that the model is the expected one, and that this CPU runs it fast enough for a
@@ -59,6 +65,39 @@ static int check_model(const served_model *m, const config *c, char *why, size_t
     return 0;
 }
 
+static void *verify_content(void *argument)
+{
+    served_model *m = argument;
+
+    m->verified = distil_model_verify(m->model, m->verify, &m->error);
+    return NULL;
+}
+
+/* If the system refuses the thread, the content is compared here. */
+static void start_verification(served_model *m, distil_verify verify)
+{
+    pthread_attr_t attributes;
+
+    m->verify = verify;
+    m->verified = DISTIL_OK;
+    if (verify == DISTIL_VERIFY_NONE)
+        return;
+    if (pthread_attr_init(&attributes) == 0) {
+        pthread_attr_setstacksize(&attributes, VERIFY_STACK_BYTES);
+        m->running = pthread_create(&m->thread, &attributes, verify_content, m) == 0;
+        pthread_attr_destroy(&attributes);
+    }
+    if (!m->running)
+        verify_content(m);
+}
+
+static void end_verification(served_model *m)
+{
+    if (m->running)
+        pthread_join(m->thread, NULL);
+    m->running = 0;
+}
+
 int served_model_open(served_model *m, const config *c, char *why, size_t why_bytes)
 {
     const char *path = c->model_path;
@@ -71,13 +110,23 @@ int served_model_open(served_model *m, const config *c, char *why, size_t why_by
         return -1;
     }
     m->prefault = prefault_file(path != NULL ? path : "/proc/self/exe");
-    if (open_blob(m, c, path, why, why_bytes) != 0)
+    if (open_blob(m, path, why, why_bytes) != 0 || check_model(m, c, why, why_bytes) != 0)
         return -1;
-    return check_model(m, c, why, why_bytes);
+    start_verification(m, c->verify);
+    return 0;
+}
+
+int served_model_wait(served_model *m, const config *c, char *why, size_t why_bytes)
+{
+    end_verification(m);
+    if (m->verified == DISTIL_OK)
+        return 0;
+    return refuse_blob(c->model_path, m->verified, &m->error, why, why_bytes);
 }
 
 void served_model_close(served_model *m)
 {
+    end_verification(m);
     distil_model_close(m->model);
     m->model = NULL;
 }

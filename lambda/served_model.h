@@ -3,6 +3,7 @@
 #ifndef DISTIL_LAMBDA_SERVED_MODEL_H
 #define DISTIL_LAMBDA_SERVED_MODEL_H
 
+#include <pthread.h>
 #include <stddef.h>
 
 #include "lambda/config.h"
@@ -13,15 +14,26 @@ typedef struct served_model {
     distil_model *model;
     distil_model_info info;
     prefault_result prefault; /* How much of the model's file was not in the page cache. */
+    /* The thread that compares the model's content with its checksums, and what it has found. */
+    pthread_t thread;
+    int running; /* 1: the thread has been started and not been joined. */
+    distil_verify verify;
+    distil_status verified;
+    distil_error error;
 } served_model;
 
 /*
  * Open the blob that the configuration names, or the one within this program, after reading its
- * file into the page cache. Returns 0, or -1 and fills `why`: there is no model, it does not open,
- * it is not the one that DISTIL_MODEL_SHA256 asks for, or this CPU has no AVX2. After a failure
- * served_model_close is to be called as well.
+ * file into the page cache, and start the comparison of its content with its checksums in a thread
+ * of its own. Returns 0, or -1 and fills `why`: there is no model, it does not open, it is not the
+ * one that DISTIL_MODEL_SHA256 asks for, or this CPU has no AVX2. After a failure
+ * served_model_close is to be called as well. *m must not move before served_model_wait.
  */
 int served_model_open(served_model *m, const config *c, char *why, size_t why_bytes);
+
+/* Wait until the content has been compared. No answer may be given before. Returns 0, or -1 and
+ * fills `why` if the content is damaged. */
+int served_model_wait(served_model *m, const config *c, char *why, size_t why_bytes);
 
 /* Close the model if it is open. No context may use it any more. */
 void served_model_close(served_model *m);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread that waits for signals, a flag and a counter. */
+/* A thread that waits for signals, a flag, a counter, and a descriptor that wakes waiting loops. */
 #include "lambda/stop.h"
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { STOP_STACK_BYTES = 64 << 10, SIGNALLED = 128 };
@@ -20,6 +22,7 @@ static void stop_signals(sigset_t *set)
  * the two sees what the other has done. */
 static void *wait_for_signals(void *argument)
 {
+    const uint64_t one = 1;
     stop *s = argument;
     sigset_t set;
     int number = 0;
@@ -28,6 +31,9 @@ static void *wait_for_signals(void *argument)
     while (sigwait(&set, &number) != 0)
         ;
     atomic_store(&s->wanted, 1);
+    /* The counter is 0, so this write cannot fail; a loop that was not woken would end after its
+     * next event. */
+    (void)!write(s->fd, &one, sizeof one);
     if (atomic_load(&s->busy) == 0)
         _exit(0);
     while (sigwait(&set, &number) != 0)
@@ -44,6 +50,10 @@ int stop_start(stop *s)
 
     atomic_init(&s->wanted, 0);
     atomic_init(&s->busy, 0);
+    s->started = 0;
+    s->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (s->fd < 0)
+        return -1;
     stop_signals(&set);
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || pthread_attr_init(&attributes) != 0)
         return -1;
@@ -51,7 +61,18 @@ int stop_start(stop *s)
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     status = pthread_create(&thread, &attributes, wait_for_signals, s);
     pthread_attr_destroy(&attributes);
+    s->started = status == 0;
     return status == 0 ? 0 : -1;
+}
+
+int stop_fd(const stop *s)
+{
+    return s->started ? s->fd : -1;
+}
+
+int stop_is_wanted(const stop *s)
+{
+    return atomic_load(&s->wanted);
 }
 
 void stop_busy(stop *s)

@@ -32,13 +32,30 @@ static void log_skipped(handler *h, const update_origin *from, const event_item 
     log_end(&line);
 }
 
+/* Write the map of a text's labels behind the strings of the arena, if the model has such a map. It
+ * stays there until the next string is decoded. */
+static void set_labels(handler *h, store_item *stored, const item_result *result)
+{
+    buffer map;
+
+    if (!result->labels || !labels_are_listed(result->labels))
+        return;
+    buffer_init(&map, h->arena.memory + h->arena.size, h->arena.capacity - h->arena.size);
+    labels_add_scores(&map, result->labels, result->scores, 1);
+    /* What does not fit here does not fit into the document of the update either, which the store
+     * refuses then. */
+    stored->labels = map.data;
+    stored->labels_bytes = map.overflow ? h->arena.capacity : map.size;
+}
+
 store_status update_item(handler *h, const update_origin *from, const event_item *item,
                          item_result *result, size_t index)
 {
     char writer[192], why[ITEM_WHY_BYTES] = "";
     store_item stored = {.source_id = item->source_id,
                          .timestamp = item->timestamp,
-                         .sentiment = sentiment_name(result->label),
+                         .sentiment = result->label,
+                         .sentiment_bytes = result->label_bytes,
                          .score = (double)result->score,
                          .model_version = result->model_version,
                          .model = h->model,
@@ -48,6 +65,7 @@ store_status update_item(handler *h, const update_origin *from, const event_item
     store_status status;
 
     format_writer(writer, sizeof writer, from, item, index);
+    set_labels(h, &stored, result);
     status = store_update(h->store, &stored, from->deadline_ns, from->request_id, why, sizeof why);
     switch (status) {
     case STORE_UPDATED:

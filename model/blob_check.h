@@ -21,10 +21,6 @@ distil_blob_code distil_blob_refuse(distil_blob_error *error, distil_blob_code c
  * nothing else. After it, other checks may use the sections. */
 distil_blob_code distil_blob_check_layout(const distil_blob *blob, distil_blob_error *error);
 
-/* Compares checksums with the content, as far as `verify` asks for it: points 15 and 16. */
-distil_blob_code distil_blob_check_content(const distil_blob *blob, distil_blob_verify verify,
-                                           distil_blob_error *error);
-
 /* Checks what later code relies on in the sections before the embeddings: points 9 to 14. */
 distil_blob_code distil_blob_check_tables(const distil_blob *blob, distil_blob_error *error);
 

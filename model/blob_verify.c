@@ -51,14 +51,17 @@ const char *distil_section_name(uint32_t kind)
 
 static distil_blob_code check_crc(const distil_blob *blob, distil_blob_error *error)
 {
+    distil_crc32c_fn *crc32c = distil_crc32c_variant();
+
+    if (crc32c == NULL)
+        crc32c = distil_crc32c;
     for (size_t i = 0; i < blob->header->section_count; i++) {
         const distil_blob_section *section = &blob->sections[i];
         uint64_t end = section->offset + section->bytes;
         uint64_t padded = section->offset + distil_blob_align(section->bytes);
         uint64_t zero_end = distil_blob_first_nonzero(blob->bytes, end, padded);
 
-        if (distil_crc32c(0, blob->bytes + section->offset, padded - section->offset) !=
-            section->crc32c)
+        if (crc32c(0, blob->bytes + section->offset, padded - section->offset) != section->crc32c)
             return distil_blob_refuse(error, DISTIL_BLOB_BAD_CHECKSUM, section->offset,
                                       section_texts[section->kind].crc_differs);
         if (zero_end != padded)

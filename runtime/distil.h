@@ -266,6 +266,17 @@ DISTIL_CHECKED distil_status distil_model_open_memory(distil_model **model, cons
                                                       size_t size, const distil_options *options,
                                                       distil_error *error);
 
+/*
+ * Compares the content of an opened model with its checksums. Opening with the same `verify` does
+ * the same; this function does it at another time, for example in a second thread while contexts
+ * are made and the first texts are classified. The caller then uses no result before this returns.
+ *
+ * Any number of threads may use the model meanwhile. Returns DISTIL_OK, DISTIL_BAD_CHECKSUM,
+ * DISTIL_BAD_STRUCTURE (bytes between sections are not zero) or DISTIL_BAD_ARGUMENT.
+ */
+DISTIL_CHECKED distil_status distil_model_verify(const distil_model *model, distil_verify verify,
+                                                 distil_error *error);
+
 /* Closes a model and releases its memory. The caller frees all contexts of the model before. NULL
  * is allowed and does nothing. */
 DISTIL_API void distil_model_close(distil_model *model);

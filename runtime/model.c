@@ -208,6 +208,18 @@ distil_status distil_model_open_memory(distil_model **model, const void *bytes, 
     return open_model(model, &(source){.bytes = bytes, .size = size}, options, error);
 }
 
+distil_status distil_model_verify(const distil_model *model, distil_verify verify,
+                                  distil_error *error)
+{
+    distil_blob_error why;
+
+    if (!model || (unsigned)verify > DISTIL_VERIFY_SHA256)
+        return fail(error, DISTIL_BAD_ARGUMENT, "model is NULL or verify is out of range");
+    if (distil_blob_check_content(&model->blob, (distil_blob_verify)verify, &why) != DISTIL_BLOB_OK)
+        return fail_blob(error, &why);
+    return DISTIL_OK;
+}
+
 void distil_model_close(distil_model *model)
 {
     distil_allocator allocator;

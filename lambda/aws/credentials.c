@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,14 +30,6 @@ static int fail(char *why, size_t why_bytes, const char *what)
     return -1;
 }
 
-/* An empty variable counts as absent. */
-static const char *variable(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value != NULL && value[0] != '\0' ? value : NULL;
-}
-
 /* Returns 1 if the text is visible ASCII, which every credential is made of and which a header may
  * hold. */
 static int is_visible(const char *text)
@@ -62,10 +53,9 @@ static int copy_visible(char *out, size_t capacity, const char *name, const char
     return -1;
 }
 
-static int use_keys(credentials *c, const char *key_id, const char *secret, char *why,
-                    size_t why_bytes)
+static int use_keys(credentials *c, const credentials_source *from, char *why, size_t why_bytes)
 {
-    const char *token = variable("AWS_SESSION_TOKEN");
+    const char *key_id = from->key_id, *secret = from->secret, *token = from->token;
     credentials_set *set = &c->set;
 
     if (key_id == NULL || secret == NULL)
@@ -129,37 +119,30 @@ static int use_relative_uri(credentials *c, const char *path, char *why, size_t 
     return set_endpoint(c, &to, path);
 }
 
-int credentials_init(credentials *c, char *why, size_t why_bytes)
+int credentials_init(credentials *c, const credentials_source *from, char *why, size_t why_bytes)
 {
-    const char *key_id = variable("AWS_ACCESS_KEY_ID");
-    const char *secret = variable("AWS_SECRET_ACCESS_KEY");
-    const char *relative = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-    const char *full = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
-
     memset(c, 0, sizeof *c);
     net_init(&c->client.stream);
-    c->authorization = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
-    c->authorization_file = variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-    if (key_id != NULL || secret != NULL)
-        return use_keys(c, key_id, secret, why, why_bytes);
-    if (relative != NULL)
-        return use_relative_uri(c, relative, why, why_bytes);
-    if (full != NULL)
-        return use_full_uri(c, full, why, why_bytes);
+    c->authorization = from->authorization;
+    c->authorization_file = from->authorization_file;
+    if (from->key_id != NULL || from->secret != NULL)
+        return use_keys(c, from, why, why_bytes);
+    if (from->relative_uri != NULL)
+        return use_relative_uri(c, from->relative_uri, why, why_bytes);
+    if (from->full_uri != NULL)
+        return use_full_uri(c, from->full_uri, why, why_bytes);
     return fail(why, why_bytes,
                 "no credentials: neither AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY nor "
                 "AWS_CONTAINER_CREDENTIALS_FULL_URI or _RELATIVE_URI are set");
 }
 
-int credentials_want_tls(void)
+int credentials_want_tls(const credentials_source *from)
 {
-    const char *full = variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
     http_slice target;
     net_endpoint to;
 
-    return variable("AWS_ACCESS_KEY_ID") == NULL &&
-           variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI") == NULL && full != NULL &&
-           url_parse(&to, &target, full) == 0 && to.tls;
+    return from->key_id == NULL && from->relative_uri == NULL && from->full_uri != NULL &&
+           url_parse(&to, &target, from->full_uri) == 0 && to.tls;
 }
 
 /* ---- the endpoint's answer ------------------------------------------------------------------- */

@@ -11,8 +11,8 @@
  *     AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE     the value of the header Authorization in a file
  *     AWS_CONTAINER_AUTHORIZATION_TOKEN          the same as text; the file wins over it
  *
- * An empty variable counts as absent. The environment never changes while a process lives. Nothing
- * is allocated, and one thread at a time may use the credentials. No message ever holds a secret.
+ * The configuration reads these variables once. Nothing is allocated, and one thread at a time may
+ * use the credentials. No message ever holds a secret.
  */
 #ifndef DISTIL_LAMBDA_CREDENTIALS_H
 #define DISTIL_LAMBDA_CREDENTIALS_H
@@ -39,14 +39,22 @@ typedef struct credentials_set {
     int64_t expires_ms; /* Milliseconds since 1970, or INT64_MAX if the credentials never expire. */
 } credentials_set;
 
+/* Where the credentials come from: the values of the variables above, or NULL for each that is
+ * absent. The strings outlive the credentials. */
+typedef struct credentials_source {
+    const char *key_id, *secret, *token;
+    const char *relative_uri, *full_uri;
+    const char *authorization, *authorization_file;
+} credentials_source;
+
 typedef struct credentials {
     credentials_set set;
     unsigned generation; /* Counts the sets so far, so that 0 means that there is none yet. */
     int from_endpoint;   /* 1: an endpoint gives credentials, so they can be renewed. */
     int64_t ask_ms;      /* The endpoint is not asked again before this time. */
-    const char *target;  /* The path and query at the endpoint, a string of the environment. */
+    const char *target;  /* The path and query at the endpoint, a string of the source. */
     char host[URL_HOST_BYTES];
-    const char *authorization, *authorization_file; /* Strings of the environment, or NULL. */
+    const char *authorization, *authorization_file; /* Strings of the source, or NULL. */
     http_client client;
     credentials_set next; /* The answer of the endpoint while it is parsed. */
     char request[CREDENTIALS_AUTHORIZATION_BYTES + 4096];
@@ -56,11 +64,11 @@ typedef struct credentials {
 /* Find out where the credentials come from. Nothing is connected yet. Returns 0, or -1 and fills
  * `why`: there are none, one of the two keys is missing, credentials must not come from the
  * address, or it needs TLS and this program has none. */
-int credentials_init(credentials *c, char *why, size_t why_bytes);
+int credentials_init(credentials *c, const credentials_source *from, char *why, size_t why_bytes);
 
-/* Returns 1 if the environment names an https endpoint for credentials. tls_setup is then to be
- * called before the first credentials_ready. */
-int credentials_want_tls(void);
+/* Returns 1 if an https endpoint is to be asked for credentials. tls_setup is then to be called
+ * before the first credentials_ready. */
+int credentials_want_tls(const credentials_source *from);
 
 /* Make sure that c->set is valid at now_ms (milliseconds since 1970), and ask the endpoint before
  * `deadline_ns` if that is necessary. Returns 0, or -1 and fills `why` if the endpoint gave none

@@ -13,27 +13,33 @@
 /* ---- the document ---------------------------------------------------------------------------- */
 
 /* Append "name":{"S":"value"}. */
-static void add_string(buffer *out, const char *name, const char *value)
+static void add_bytes(buffer *out, const char *name, const char *value, size_t bytes)
 {
     buffer_json_text(out, name);
     buffer_text(out, ":{\"S\":");
-    buffer_json_text(out, value);
+    buffer_json(out, value, bytes);
     buffer_char(out, '}');
+}
+
+static void add_string(buffer *out, const char *name, const char *value)
+{
+    add_bytes(out, name, value, strlen(value));
 }
 
 /* DynamoDB has many reserved words, so every attribute's name is given by a placeholder. DynamoDB
  * refuses placeholders that an expression does not use; these are all used. */
-static const char expressions[] =
+static const char updates[] =
     "\"UpdateExpression\":\"SET #sentiment = :sentiment, #score = :score, "
     "#model_version = :model_version, #model = :model, #status = :analyzed, "
-    "#writer = :writer\","
-    "\"ConditionExpression\":\"#status = :pending OR #status = :analyzed AND "
+    "#writer = :writer";
+static const char names[] =
+    "\",\"ConditionExpression\":\"#status = :pending OR #status = :analyzed AND "
     "#writer = :writer\","
     "\"ExpressionAttributeNames\":{\"#sentiment\":\"sentiment\",\"#score\":\"score\","
-    "\"#model_version\":\"model_version\",\"#model\":\"analyzed_model\",\"#status\":\"status\",\"#"
-    "writer\":\"analyzed_by\"},"
-    "\"ExpressionAttributeValues\":{\":pending\":{\"S\":\"pending\"},"
-    "\":analyzed\":{\"S\":\"analyzed\"},";
+    "\"#model_version\":\"model_version\",\"#model\":\"analyzed_model\",\"#status\":\"status\","
+    "\"#writer\":\"analyzed_by\"";
+static const char values[] = "},\"ExpressionAttributeValues\":{\":pending\":{\"S\":\"pending\"},"
+                             "\":analyzed\":{\"S\":\"analyzed\"},";
 
 void dynamodb_update_item(buffer *out, const char *table, const store_item *item, int want_old_item)
 {
@@ -44,8 +50,19 @@ void dynamodb_update_item(buffer *out, const char *table, const store_item *item
     buffer_char(out, ',');
     add_string(out, "timestamp", item->timestamp);
     buffer_text(out, "},");
-    buffer_text(out, expressions);
-    add_string(out, ":sentiment", item->sentiment);
+    buffer_text(out, updates);
+    if (item->labels)
+        buffer_text(out, ", #labels = :labels");
+    buffer_text(out, names);
+    if (item->labels)
+        buffer_text(out, ",\"#labels\":\"labels\"");
+    buffer_text(out, values);
+    if (item->labels) {
+        buffer_text(out, "\":labels\":{\"M\":");
+        buffer_add(out, item->labels, item->labels_bytes);
+        buffer_text(out, "},");
+    }
+    add_bytes(out, ":sentiment", item->sentiment, item->sentiment_bytes);
     buffer_format(out, ",\":score\":{\"N\":\"%.4f\"},", item->score);
     add_string(out, ":model_version", item->model_version);
     buffer_char(out, ',');

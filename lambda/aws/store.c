@@ -144,7 +144,7 @@ store *store_init(void *memory, const store_options *options, char *why, size_t 
 
     memset(s, 0, sizeof *s);
     if (check_transport(options, why, why_bytes) != 0 ||
-        credentials_init(&s->credentials, why, why_bytes) != 0)
+        credentials_init(&s->credentials, &options->credentials, why, why_bytes) != 0)
         return NULL;
     s->options = *options;
     seed_random(s);
@@ -466,14 +466,15 @@ store_status store_update(store *s, const store_item *item, int64_t deadline_ns,
                 .request_id = request_id,
                 .want_old_item = 1};
 
-    if (!isfinite(item->score) || item->score < 0 || item->score > 1) {
-        snprintf(why, why_bytes, "the score is no number from 0 to 1");
+    /* DynamoDB holds 38 digits, of which 4 are decimals here. */
+    if (!isfinite(item->score) || fabs(item->score) > 1e30) {
+        snprintf(why, why_bytes, "the score is no number that an item can hold");
         return STORE_REFUSED;
     }
     build_body(&u);
     set_no_answer(&u, DYNAMODB_TRANSIENT, "not sent", "");
     if (u.body.overflow) {
-        snprintf(why, why_bytes, "the item's key does not fit a request");
+        snprintf(why, why_bytes, "the item's key and its labels do not fit a request");
         return STORE_REFUSED;
     }
     while (clock_now_ns() < deadline_ns) {

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lambda/aws/credentials.h"
 #include "lambda/aws/store_item.h"
 #include "lambda/net/net.h"
 
@@ -52,6 +53,7 @@ typedef struct store_options {
     const char *table;     /* A table's name or ARN. */
     const char *region;    /* The region that requests are signed for. */
     net_endpoint endpoint; /* The server that requests are sent to. */
+    credentials_source credentials;
     int allow_http; /* 1: plain HTTP is allowed even if the endpoint is not on this machine. */
 
     /* The store calls this after an attempt that succeeded and before one that it repeats. The

@@ -8,9 +8,14 @@
 /* Strings belong to the caller, who keeps them until the update has ended. */
 typedef struct store_item {
     const char *source_id, *timestamp; /* The two halves of the item's key. */
-    const char *sentiment;             /* "positive", "negative" or "neutral". */
-    /* The winning label's probability, from 0 to 1. The item gets 4 decimals of it. */
+    const char *sentiment;             /* The label; it need not end with a NUL. */
+    size_t sentiment_bytes;
+    /* The label's score. The item gets 4 decimals of it. */
     double score;
+    /* The map of all labels that the text has, as a JSON object of DynamoDB's values; NULL: the
+     * item gets none. */
+    const char *labels;
+    size_t labels_bytes;
     const char *model_version; /* The version that the producer has asked for. */
     const char *model;         /* The model that has judged the text. */
     const char *writer;        /* Identifies this update, however often it is repeated. */

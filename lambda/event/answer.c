@@ -3,6 +3,10 @@
 #include "lambda/event/answer.h"
 
 #include <stdio.h>
+#include <string.h>
+
+/* Room for a model version of 63 bytes that are all escaped, and for the members around it. */
+enum { STATUS_BYTES = 512 };
 
 static const struct {
     const char *code, *error_type;
@@ -44,8 +48,14 @@ static void add_success(buffer *to, const event_item *item, const item_result *r
 {
     buffer_char(to, '{');
     add_optional(to, "source_id", item->source_id);
-    buffer_format(to, ",\"sentiment\":\"%s\",\"score\":%.4f,\"confidence\":%.4f,",
-                  sentiment_name(r->label), (double)r->score, (double)r->score);
+    buffer_text(to, ",\"sentiment\":");
+    buffer_json(to, r->label, r->label_bytes);
+    buffer_format(to, ",\"score\":%.4f,\"confidence\":%.4f,", (double)r->score, (double)r->score);
+    if (r->labels && labels_are_listed(r->labels)) {
+        buffer_text(to, "\"labels\":");
+        labels_add_scores(to, r->labels, r->scores, 0);
+        buffer_char(to, ',');
+    }
     add_optional(to, "model_version", r->model_version);
     buffer_format(to, ",\"inference_time_ms\":%.2f,\"updated\":%s}", r->inference_ms,
                   r->updated ? "true" : "false");
@@ -58,10 +68,10 @@ static void add_error(buffer *to, const char *code, const char *message)
     buffer_format(to, ",\"code\":\"%s\"}", code);
 }
 
-void answer_begin(answer *a, buffer *to, event_delivery delivery, size_t count, char *scratch,
-                  size_t scratch_bytes)
+void answer_begin(answer *a, buffer *to, event_delivery delivery, int list, const answer_http *http,
+                  char *scratch, size_t scratch_bytes)
 {
-    *a = (answer){.delivery = delivery, .list = count > 1, .to = to};
+    *a = (answer){.delivery = delivery, .list = list, .http = *http, .to = to};
     buffer_clear(to);
     buffer_init(&a->body, scratch, delivery == EVENT_HTTP ? scratch_bytes : 0);
     if (delivery == EVENT_BATCH)
@@ -98,15 +108,45 @@ void answer_add(answer *a, const event_item *item, const item_result *result)
         add_success(to, item, result);
 }
 
-/* Put a finished body, as a JSON string, into the answer that API Gateway expects. */
-static void wrap_http(buffer *to, int status_code, const buffer *body)
+#define METHODS "GET, HEAD, OPTIONS, POST"
+
+/* Append a header behind others. */
+static void add_header(buffer *to, const answer_http *http, const char *name, const char *value)
 {
-    buffer_format(to,
-                  "{\"statusCode\":%d,\"headers\":{\"Content-Type\":\"application/json\"},"
-                  "\"body\":",
-                  status_code);
-    buffer_json(to, body->data, body->size);
+    if (to->size > 0 && to->data[to->size - 1] != '{')
+        buffer_char(to, ',');
+    buffer_json_text(to, name);
+    buffer_text(to, http->multi_value ? ":[" : ":");
+    buffer_json_text(to, value);
+    if (http->multi_value)
+        buffer_char(to, ']');
+}
+
+/* Begin an HTTP answer with its status and the headers that every answer has. */
+static void begin_http(buffer *to, const answer_http *http, int status_code)
+{
+    buffer_format(to, "{\"statusCode\":%d,\"%s\":{", status_code,
+                  http->multi_value ? "multiValueHeaders" : "headers");
+    if (!http->origin)
+        return;
+    add_header(to, http, "Access-Control-Allow-Origin", http->origin);
+    if (strcmp(http->origin, "*") != 0)
+        add_header(to, http, "Vary", "Origin");
+}
+
+static void end_http(buffer *to, const char *body, size_t size)
+{
+    buffer_text(to, "},\"body\":");
+    buffer_json(to, body, size);
     buffer_text(to, ",\"isBase64Encoded\":false}");
+}
+
+/* Put a finished body, as a JSON string, into the answer that API Gateway expects. */
+static void wrap_http(buffer *to, const answer_http *http, int status_code, const buffer *body)
+{
+    begin_http(to, http, status_code);
+    add_header(to, http, "Content-Type", "application/json");
+    end_http(to, body->data, body->size);
     to->overflow |= body->overflow;
 }
 
@@ -115,33 +155,66 @@ void answer_end(answer *a)
     if (a->list && a->delivery != EVENT_BATCH)
         buffer_char(a->delivery == EVENT_HTTP ? &a->body : a->to, ']');
     if (a->delivery == EVENT_HTTP)
-        wrap_http(a->to, of_status[a->first_failure].http, &a->body);
+        wrap_http(a->to, &a->http, of_status[a->first_failure].http, &a->body);
     else
         buffer_text(a->to, a->delivery == EVENT_BATCH ? "]}" : "}");
 }
 
-void answer_http_error(buffer *to, int status_code, const char *code, const char *message,
-                       char *scratch, size_t scratch_bytes)
+void answer_http_error(buffer *to, const answer_http *http, int status_code, const char *code,
+                       const char *message, char *scratch, size_t scratch_bytes)
 {
     buffer body;
 
     buffer_init(&body, scratch, scratch_bytes);
     add_error(&body, code, message);
     buffer_clear(to);
-    wrap_http(to, status_code, &body);
+    wrap_http(to, http, status_code, &body);
+}
+
+static void write_status(buffer *to, const char *status, const char *model_version)
+{
+    buffer_format(to, "{\"status\":\"%s\",\"model_version\":", status);
+    buffer_json_text(to, model_version);
+    buffer_char(to, '}');
+}
+
+static void answer_options(buffer *to, const answer_http *http)
+{
+    begin_http(to, http, 204);
+    add_header(to, http, "Allow", METHODS);
+    if (http->origin) {
+        add_header(to, http, "Access-Control-Allow-Methods", METHODS);
+        add_header(to, http, "Access-Control-Allow-Headers",
+                   "authorization, content-type, x-amz-date, x-amz-security-token, x-api-key");
+        add_header(to, http, "Access-Control-Max-Age", "3600");
+    }
+    end_http(to, "", 0);
+}
+
+void answer_http_call(buffer *to, const answer_http *http, event_http_call call,
+                      const char *model_version)
+{
+    char memory[STATUS_BYTES];
+    buffer body;
+
+    buffer_clear(to);
+    if (call == EVENT_HTTP_OPTIONS) {
+        answer_options(to, http);
+        return;
+    }
+    buffer_init(&body, memory, sizeof memory);
+    if (call == EVENT_HTTP_HEALTH)
+        write_status(&body, "healthy", model_version);
+    wrap_http(to, http, 200, &body);
 }
 
 void answer_warmup(buffer *to, const char *model_version)
 {
-    /* The buffer has room for a model version of 63 bytes that are all escaped, and for the members
-     * around it. */
-    char memory[512];
+    char memory[STATUS_BYTES];
     buffer body;
 
     buffer_init(&body, memory, sizeof memory);
-    buffer_text(&body, "{\"status\":\"warmed\",\"model_version\":");
-    buffer_json_text(&body, model_version);
-    buffer_char(&body, '}');
+    write_status(&body, "warmed", model_version);
     buffer_clear(to);
     buffer_text(to, "{\"statusCode\":200,\"body\":");
     buffer_json(to, body.data, body.size);

@@ -19,13 +19,14 @@ static void read_first_record(event_root *root)
 {
     const json_field fields[] = {{"Sns", &root->first.sns},
                                  {"EventSource", &root->first.sns_source},
-                                 {"eventSource", &root->first.sqs_source},
-                                 {"eventSourceARN", &root->first.sqs_queue}};
+                                 {"eventSource", &root->first.source},
+                                 {"eventSourceARN", &root->first.source_arn}};
+    json_value records = root->value.type == JSON_ARRAY ? root->value : root->records;
     json_value record = {.type = JSON_ABSENT};
     json_iter i;
 
-    json_iter_init(&i, root->records);
-    if (root->records.type == JSON_ARRAY && json_iter_next(&i))
+    json_iter_init(&i, records);
+    if (records.type == JSON_ARRAY && json_iter_next(&i))
         record = i.value;
     json_members(record, fields, sizeof fields / sizeof fields[0]);
 }
@@ -43,9 +44,12 @@ void event_read_root(event_root *root, json_value value)
                                  {"requestContext", &root->request_context},
                                  {"body", &root->body},
                                  {"isBase64Encoded", &root->is_base64},
+                                 {"headers", &root->headers},
+                                 {"multiValueHeaders", &root->multi_value_headers},
                                  {"text", &root->text},
                                  {"text_for_analysis", &root->text_for_analysis},
-                                 {"texts", &root->texts}};
+                                 {"texts", &root->texts},
+                                 {"Items", &root->items}};
 
     root->value = value;
     json_members(value, fields, sizeof fields / sizeof fields[0]);
@@ -108,6 +112,7 @@ int event_open_array(event_records *records, json_value array, const char *name,
 
     records->count = 0;
     records->fifo = 0;
+    records->list = 0;
     json_iter_init(&count, array);
     while (json_iter_next(&count))
         records->count++;
@@ -125,6 +130,7 @@ int event_open_single(event_records *records, json_value value)
     records->single = value;
     records->iterate = 0;
     records->fifo = 0;
+    records->list = 0;
     return 0;
 }
 

@@ -69,6 +69,7 @@ typedef struct event_records {
     json_value single; /* The only record. Used if iterate is 0. */
     int iterate;
     int fifo; /* 1: records of a FIFO queue. No record behind a failed one may be done. */
+    int list; /* 1: the answer is a list even if there is only one record. */
     event_document body; /* HTTP only: the document that the records are in. */
 } event_records;
 
@@ -79,7 +80,8 @@ typedef struct event_refusal {
 } event_refusal;
 
 /* The members that the sources look for, in the outermost object of an event and in the first
- * element of its array Records. One walk over each of the two objects finds them all. */
+ * element of its array Records, or of the array that is the event. One walk over each of the two
+ * objects finds them all. */
 typedef struct event_root {
     json_value value; /* The event itself, which may be of any type. */
     json_value warmup, warmer;
@@ -87,12 +89,14 @@ typedef struct event_root {
     json_value detail_type, source, detail;           /* three members of an EventBridge event */
     json_value version, http_method, request_context; /* For HTTP. */
     json_value body, is_base64;                       /* For HTTP. */
+    json_value headers, multi_value_headers;          /* For HTTP. */
     json_value text, text_for_analysis, texts;        /* three members of a direct invocation */
+    json_value items; /* the member Items, in which Step Functions passes a batch */
     struct {
         json_value sns;        /* The member Sns, which no other source has. */
         json_value sns_source; /* The member EventSource, as SNS spells it. */
-        json_value sqs_source; /* The member eventSource, as SQS spells it. */
-        json_value sqs_queue;  /* The member eventSourceARN. */
+        json_value source;     /* The member eventSource, as every other service spells it. */
+        json_value source_arn; /* The member eventSourceARN. */
     } first;                   /* Members of the first record. */
 } event_root;
 
@@ -125,6 +129,20 @@ int event_is_warmup(const event_root *root);
 
 /* Returns the next record. It may be called `count` times. */
 json_value event_next(event_records *records);
+
+/* What an HTTP request asks for. */
+typedef enum event_http_call {
+    EVENT_HTTP_CLASSIFY, /* Every request with a body, and every one that is none of the others. */
+    EVENT_HTTP_HEALTH,   /* GET without a body: whether the function works. */
+    EVENT_HTTP_HEAD,     /* HEAD without a body: the same, and the answer has no body either. */
+    EVENT_HTTP_OPTIONS   /* OPTIONS: what may be asked for, as browsers do before a request. */
+} event_http_call;
+
+event_http_call event_http_find_call(const event_root *root);
+
+/* Returns 1 if the answer must have multiValueHeaders in the place of headers, as a load balancer
+ * expects that sends them. */
+int event_http_is_multi_value(const event_root *root);
 
 /* ---- for the sources ------------------------------------------------------------------------ */
 

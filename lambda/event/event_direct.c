@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Direct invocation. The event is {"text": "..."} or {"text_for_analysis": "..."}, with or without
- * the key of an item; or {"texts": [...]}, or a bare array, of such objects or of strings.
+ * the key of an item; or {"texts": [...]}, or a bare array, of such objects or of strings. A
+ * Distributed Map of Step Functions passes such an array as {"Items": [...]}, and its answer is
+ * always a list.
  */
 #include "lambda/event/event.h"
 
 int event_direct_recognise(const event_root *root)
 {
     return root->value.type == JSON_ARRAY || root->text.type != JSON_ABSENT ||
-           root->text_for_analysis.type != JSON_ABSENT || root->texts.type != JSON_ABSENT;
+           root->text_for_analysis.type != JSON_ABSENT || root->texts.type != JSON_ABSENT ||
+           root->items.type == JSON_ARRAY;
 }
 
 int event_direct_open(event_records *records, const event_root *root, event_arena *arena,
@@ -19,6 +22,12 @@ int event_direct_open(event_records *records, const event_root *root, event_aren
         return event_open_array(records, root->value, "the list", no);
     if (root->texts.type != JSON_ABSENT)
         return event_open_array(records, root->texts, "texts", no);
+    if (root->items.type == JSON_ARRAY) {
+        if (event_open_array(records, root->items, "Items", no) != 0)
+            return -1;
+        records->list = 1;
+        return 0;
+    }
     return event_open_single(records, root->value);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP requests that arrive through API Gateway (payload versions 1.0 and 2.0) or a function URL
- * (2.0). The body is text, in base64 if the gateway says so, and holds what a direct caller would
- * send.
+ * HTTP requests that arrive through API Gateway (payload versions 1.0 and 2.0), a function URL
+ * (2.0) or an Application Load Balancer (1.0). The body is text, in base64 if the gateway says so,
+ * and holds what a direct caller would send.
  */
 #include <stdint.h>
 #include <string.h>
@@ -23,6 +23,39 @@ int event_http_v1_recognise(const event_root *root)
 {
     return root->http_method.type == JSON_STRING && root->request_context.type == JSON_OBJECT;
 }
+
+/* ---- methods --------------------------------------------------------------------------------- */
+
+static json_value method_of(const event_root *root)
+{
+    json_value http, method;
+
+    if (event_http_v2_recognise(root) && json_get(root->request_context, "http", &http) &&
+        json_get(http, "method", &method))
+        return method;
+    return root->http_method;
+}
+
+event_http_call event_http_find_call(const event_root *root)
+{
+    json_value method = method_of(root);
+    int empty = root->body.type != JSON_STRING || json_string_is(root->body, "");
+
+    if (json_string_is(method, "OPTIONS"))
+        return EVENT_HTTP_OPTIONS;
+    if (empty && json_string_is(method, "GET"))
+        return EVENT_HTTP_HEALTH;
+    return empty && json_string_is(method, "HEAD") ? EVENT_HTTP_HEAD : EVENT_HTTP_CLASSIFY;
+}
+
+/* A load balancer sends either headers or multiValueHeaders, and reads what it sends. API Gateway
+ * sends both and reads both. */
+int event_http_is_multi_value(const event_root *root)
+{
+    return root->headers.type != JSON_OBJECT && root->multi_value_headers.type == JSON_OBJECT;
+}
+
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 /* Returns the value of a digit of base64 (RFC 4648), or -1 for another character. */
 static int base64_digit(char c)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages of SQS: the string Records[].body is the message. If a topic of SNS feeds the queue
- * without raw delivery, the body is the topic's notification, which has the message in it.
+ * Messages of SQS: the string Records[].body is the message. EventBridge Pipes passes the same
+ * records as a bare array. If a topic of SNS feeds the queue without raw delivery, the body is the
+ * topic's notification, which has the message in it; if a rule of EventBridge feeds it, the body is
+ * the event, whose member detail is the message.
  */
 #include <string.h>
 
@@ -9,7 +11,7 @@
 
 int event_sqs_recognise(const event_root *root)
 {
-    return json_string_is(root->first.sqs_source, "aws:sqs");
+    return json_string_is(root->first.source, "aws:sqs");
 }
 
 /* The ARN of a FIFO queue ends with .fifo. */
@@ -24,23 +26,34 @@ static int is_fifo(json_value queue)
 int event_sqs_open(event_records *records, const event_root *root, event_arena *arena,
                    event_refusal *no)
 {
+    json_value array = root->value.type == JSON_ARRAY ? root->value : root->records;
+
     (void)arena;
-    if (event_open_array(records, root->records, "Records", no) != 0)
+    if (event_open_array(records, array, "Records", no) != 0)
         return event_refuse(no, "Records is missing or empty");
-    records->fifo = is_fifo(root->first.sqs_queue);
+    records->fifo = is_fifo(root->first.source_arn);
     return 0;
 }
 
-/* Returns the message within a notification of SNS, or the body itself. A body is a notification if
- * Type, TopicArn and Message are all strings. */
-static json_value message_of(json_value body, int *wrapped)
+/* Returns the message within a notification of SNS or within an event of EventBridge, or the body
+ * itself. A body is a notification if Type, TopicArn and Message are all strings, and an event if
+ * detail-type and source are. *in_string becomes 1 if the message is text in a string. */
+static json_value message_of(json_value body, int *in_string)
 {
-    json_value type, topic, message;
-    const json_field fields[] = {{"Type", &type}, {"TopicArn", &topic}, {"Message", &message}};
+    json_value type, topic, message, detail_type, source, detail;
+    const json_field fields[] = {{"Type", &type},       {"TopicArn", &topic},
+                                 {"Message", &message}, {"detail-type", &detail_type},
+                                 {"source", &source},   {"detail", &detail}};
 
-    json_members(body, fields, 3);
-    *wrapped = type.type == JSON_STRING && topic.type == JSON_STRING && message.type == JSON_STRING;
-    return *wrapped ? message : body;
+    json_members(body, fields, sizeof fields / sizeof fields[0]);
+    *in_string =
+        type.type == JSON_STRING && topic.type == JSON_STRING && message.type == JSON_STRING;
+    if (*in_string)
+        return message;
+    return detail_type.type == JSON_STRING && source.type == JSON_STRING &&
+                   detail.type == JSON_OBJECT
+               ? detail
+               : body;
 }
 
 int event_sqs_item(event_item *item, json_value record, event_arena *arena, event_refusal *no)
@@ -50,7 +63,7 @@ int event_sqs_item(event_item *item, json_value record, event_arena *arena, even
     event_document document;
     const char *text;
     size_t bytes;
-    int wrapped;
+    int in_string;
 
     json_members(record, fields, 2);
     if (event_check_member(id, "messageId", JSON_STRING, no) != 1)
@@ -69,7 +82,7 @@ int event_sqs_item(event_item *item, json_value record, event_arena *arena, even
     text = event_string(body, &bytes, arena, no);
     if (!text || event_parse(&document, text, bytes, "body", no) != 0)
         return -1;
-    message = message_of(document.root, &wrapped);
-    return wrapped ? event_message_in(item, message, EVENT_MESSAGE_STORED, arena, no)
-                   : event_message(item, message, EVENT_MESSAGE_STORED, arena, no);
+    message = message_of(document.root, &in_string);
+    return in_string ? event_message_in(item, message, EVENT_MESSAGE_STORED, arena, no)
+                     : event_message(item, message, EVENT_MESSAGE_STORED, arena, no);
 }

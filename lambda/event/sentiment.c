@@ -2,7 +2,7 @@
 /* The names of sentiments, and the table of labels that mean them. */
 #include "lambda/event/sentiment.h"
 
-#include <stddef.h>
+#include <string.h>
 #include <strings.h>
 
 const char *sentiment_name(sentiment s)
@@ -12,7 +12,7 @@ const char *sentiment_name(sentiment s)
     return names[s];
 }
 
-int sentiment_from_label(sentiment *out, const char *label)
+int sentiment_from_label(sentiment *out, const char *label, size_t bytes)
 {
     static const struct {
         const char *name;
@@ -23,7 +23,7 @@ int sentiment_from_label(sentiment *out, const char *label)
                  {"NEUTRAL", SENTIMENT_NEUTRAL}};
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (strcasecmp(label, known[i].name) == 0) {
+        if (strlen(known[i].name) == bytes && strncasecmp(label, known[i].name, bytes) == 0) {
             *out = known[i].means;
             return 0;
         }

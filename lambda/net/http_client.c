@@ -23,6 +23,7 @@ void http_client_init(http_client *client, const net_endpoint *endpoint, char *m
     client->memory = memory;
     client->capacity = capacity;
     client->connect_ms = connect_ms;
+    client->stop_fd = -1;
     net_init(&client->stream);
 }
 
@@ -216,6 +217,18 @@ static http_client_status open_connection(http_client *client, http_response *re
                        client->stream.why);
 }
 
+/* Wait for the first byte of a response or for stop_fd. Returns 1 if a response is to be read, and
+ * 0 if there will be none. *stopped becomes 1 if stop_fd was the first of the two; the client has
+ * then closed its side of the connection. */
+static int wait_for_response(http_client *client, int *stopped)
+{
+    *stopped = 0;
+    if (client->stop_fd < 0 || net_wait_or_stop(client->stream.fd, client->stop_fd))
+        return 1;
+    *stopped = 1;
+    return net_finish(&client->stream, clock_after_ms(HTTP_CLIENT_STOP_MS)) == NET_OK;
+}
+
 /* Send the request and read the response on the open connection. *began becomes 1 if the first byte
  * of a response has arrived. */
 static http_client_status exchange_once(http_client *client, http_response *response,
@@ -227,6 +240,7 @@ static http_client_status exchange_once(http_client *client, http_response *resp
     net_status sent = net_send(&client->stream, request, size, r.deadline_ns);
     http_client_status status = HTTP_CLIENT_OK;
     char why[sizeof response->why];
+    int stopped = 0;
 
     /* A server that refuses a request before it has read it closes the connection, so that sending
      * fails; its answer may be waiting here. Read it without waiting any longer. */
@@ -234,15 +248,21 @@ static http_client_status exchange_once(http_client *client, http_response *resp
         snprintf(why, sizeof why, "%s", client->stream.why);
         r.deadline_ns = clock_now_ns();
     }
-    status = read_response(&r);
+    if (sent == NET_OK && !wait_for_response(client, &stopped))
+        status = HTTP_CLIENT_STOPPED;
+    else
+        status = read_response(&r);
     *began = r.began;
+    if (stopped && !r.began)
+        status = set_failure(response, HTTP_CLIENT_STOPPED, "the process is to end");
     if (sent != NET_OK && status != HTTP_CLIENT_OK) {
         status = sent == NET_TIMEOUT ? HTTP_CLIENT_TIMEOUT : HTTP_CLIENT_BROKEN;
         set_failure(response, status, why);
     }
     if (status == HTTP_CLIENT_OK)
         response->why[0] = '\0';
-    if (status != HTTP_CLIENT_OK || sent != NET_OK || !r.clean || !response->head.keep_alive)
+    if (status != HTTP_CLIENT_OK || sent != NET_OK || stopped || !r.clean ||
+        !response->head.keep_alive)
         http_client_close(client);
     else
         client->exchanges++;

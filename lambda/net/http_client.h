@@ -31,6 +31,9 @@ typedef struct http_client {
     int64_t connect_ms; /* The most milliseconds that connecting may take. */
     /* The most milliseconds that sending and reading may take. 0: only the deadline counts. */
     int64_t answer_ms;
+    /* -1, or a descriptor that becomes readable when the process is to end. It is watched while the
+     * client waits for the first byte of a response; HTTP_CLIENT_STOPPED says what happens then. */
+    int stop_fd;
     unsigned connections; /* The number of connections that were opened so far. */
     unsigned exchanges;   /* The number of exchanges that the open connection has completed. */
 } http_client;
@@ -43,8 +46,14 @@ typedef enum http_client_status {
     HTTP_CLIENT_BROKEN,
     HTTP_CLIENT_MALFORMED, /* What arrived is not HTTP/1.1. The server may have acted. */
     HTTP_CLIENT_TOO_LARGE, /* The response does not fit into the client's memory. */
-    HTTP_CLIENT_UNTRUSTED  /* TLS refused the server. Nothing was sent. */
+    HTTP_CLIENT_UNTRUSTED, /* TLS refused the server. Nothing was sent. */
+    /* stop_fd became readable before the response began. The client has then closed its own side of
+     * the connection, so that the server sees that it leaves, and no response has come for
+     * HTTP_CLIENT_STOP_MS. A response that does come is returned as usual. */
+    HTTP_CLIENT_STOPPED
 } http_client_status;
+
+enum { HTTP_CLIENT_STOP_MS = 50 };
 
 typedef struct http_response {
     /* The slices point into the client's memory. The status is 0 if no complete head has arrived;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "runtime/base/clock.h"
+#include "lambda/net/proxy.h"
 #include "lambda/net/resolve.h"
 #include "lambda/net/tls.h"
 
@@ -146,15 +147,18 @@ static net_status connect_any(net_stream *s, const resolve_address *addresses, s
 
 net_status net_connect(net_stream *s, const net_endpoint *to, int64_t deadline_ns)
 {
+    const net_proxy *proxy = to->tls ? to->proxy : NULL;
     resolve_address addresses[RESOLVE_ADDRESSES];
     size_t count = 0;
     net_status status;
 
     net_close(s);
-    status = resolve_host(addresses, &count, to->host, &resolve_system, deadline_ns, s->why,
-                          sizeof s->why);
+    status = resolve_host(addresses, &count, proxy ? proxy->host : to->host, &resolve_system,
+                          deadline_ns, s->why, sizeof s->why);
     if (status == NET_OK)
-        status = connect_any(s, addresses, count, to->port, deadline_ns);
+        status = connect_any(s, addresses, count, proxy ? proxy->port : to->port, deadline_ns);
+    if (status == NET_OK && proxy)
+        status = proxy_open_tunnel(s, to, deadline_ns);
     if (status == NET_OK && to->tls)
         status = tls_connect(&s->tls, s->fd, to->host, deadline_ns, s->why, sizeof s->why);
     if (status != NET_OK)
@@ -223,6 +227,12 @@ int net_stale(net_stream *s)
     if (s->tls != NULL)
         return tls_stale(s->tls, s->fd);
     return poll(&p, 1, 0) != 0;
+}
+
+net_status net_finish(net_stream *s, int64_t deadline_ns)
+{
+    shutdown(s->fd, SHUT_WR);
+    return net_wait(s->fd, POLLIN, deadline_ns);
 }
 
 void net_close(net_stream *s)

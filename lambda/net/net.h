@@ -18,10 +18,19 @@
 /* A host name has at most 255 bytes, and a NUL follows it. */
 enum { NET_HOST_BYTES = 256 };
 
+/* An HTTP proxy (proxy.h). */
+typedef struct net_proxy {
+    char host[NET_HOST_BYTES];
+    uint16_t port;
+    char authorization[264]; /* User and password in base64, or "". */
+} net_proxy;
+
 typedef struct net_endpoint {
     char host[NET_HOST_BYTES]; /* A name, an IPv4 address or an IPv6 address without brackets. */
     uint16_t port;
     int tls; /* 1: TLS 1.2 or later, with certificate and host name verified. */
+    /* NULL, or the proxy through which a connection by TLS goes. The caller owns it. */
+    const net_proxy *proxy;
 } net_endpoint;
 
 /* Parse "host:port" or "[IPv6 address]:port" of printable ASCII as an endpoint of plain TCP. Both
@@ -38,7 +47,8 @@ typedef struct net_stream {
 void net_init(net_stream *s);
 
 /* Resolve the host name, connect to its addresses in turn until one accepts, set TCP_NODELAY, and
- * make the TLS handshake if `to` asks for TLS. After a failure the stream is not connected. */
+ * make the TLS handshake if `to` asks for TLS. With a proxy, the proxy's name is resolved, and the
+ * proxy connects to the host. After a failure the stream is not connected. */
 net_status net_connect(net_stream *s, const net_endpoint *to, int64_t deadline_ns);
 
 /* Send all of the bytes. Any status but NET_OK means that some may not have been sent. */
@@ -52,6 +62,11 @@ net_status net_receive(net_stream *s, char *out, size_t capacity, size_t *receiv
 /* Returns 1 if an idle connection cannot be used again: the peer has closed it or has sent
  * something without being asked. A stream that is not connected is stale. */
 int net_stale(net_stream *s);
+
+/* Close this side of a plain stream and wait for what the peer has still sent. Returns NET_OK if
+ * there is something to receive, which may be the end of the stream. Nothing can be sent any
+ * more. */
+net_status net_finish(net_stream *s, int64_t deadline_ns);
 
 /* Close the stream if it is connected. */
 void net_close(net_stream *s);

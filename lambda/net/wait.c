@@ -31,3 +31,16 @@ net_status net_wait(int fd, short events, int64_t deadline_ns)
             return NET_TIMEOUT;
     }
 }
+
+int net_wait_or_stop(int fd, int stop_fd)
+{
+    struct pollfd p[2] = {{fd, POLLIN, 0}, {stop_fd, POLLIN, 0}};
+
+    int n;
+
+    do
+        n = poll(p, 2, -1);
+    while (n < 0 && errno == EINTR);
+    /* After an error the caller reads, and then learns what is wrong with its descriptor. */
+    return n < 0 || p[0].revents != 0;
+}

@@ -24,4 +24,9 @@ typedef enum net_status {
  */
 net_status net_wait(int fd, short events, int64_t deadline_ns);
 
+/* Wait without a deadline until one of the descriptors is readable or in an error state. Returns 1
+ * if `fd` is or if poll fails, whatever `stop_fd` is, and 0 if only `stop_fd` is. A signal does not
+ * end the wait. */
+int net_wait_or_stop(int fd, int stop_fd);
+
 #endif

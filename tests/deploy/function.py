@@ -151,13 +151,15 @@ def emitted(lines):
 def emit_all(program):
     """Send events that make the program emit the metrics that a good event does not."""
     with tempfile.TemporaryDirectory() as directory:
-        many, bad = directory + "/many.json", directory + "/bad.json"
+        many, bad, request = (directory + name for name in ("/many.json", "/bad.json", "/http.json"))
         texts = ["a gorgeous film", "a dreadful film", ""] * 10
         with open(many, "w", encoding="utf-8") as file:
             json.dump({"texts": texts}, file)
         with open(bad, "w", encoding="utf-8") as file:
             json.dump({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "{}"}}]}, file)
-        lines, _ = program.run([many, bad], "--retry-ms", "1")
+        with open(request, "w", encoding="utf-8") as file:
+            json.dump({"httpMethod": "POST", "requestContext": {}, "body": "no JSON"}, file)
+        lines, _ = program.run([many, bad, request], "--retry-ms", "1")
         # The store is empty, so the item of this event is missing.
         missing, _ = program.run([EVENTS / "sns.json"], "--store", "memory", "--retry-ms", "1")
         refused, _ = program.run([EVENTS / "sns.json"], DISTIL_MODEL_SHA256="0" * 64)

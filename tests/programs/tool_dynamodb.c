@@ -98,11 +98,13 @@ static void sign_request(buffer *out, const credentials_set *set, const sigv4_re
 static void build_request(buffer *out, const net_endpoint *to, const char *target, const char *body)
 {
     static credentials c;
+    credentials_source from;
     char host[URL_HOST_BYTES], date_time[DATES_BASIC_BYTES], why[192];
     http_header headers[5];
     sigv4_request request = {slice("POST"), slice("/"), slice(""), headers, 0, slice(body)};
 
-    if (credentials_init(&c, why, sizeof why) != 0)
+    config_read_credentials(&from);
+    if (credentials_init(&c, &from, why, sizeof why) != 0)
         require(0, why);
     dates_basic(date_time, clock_unix_ms());
     url_host(host, to);
@@ -166,12 +168,14 @@ static void make_writer(writer *w, char **arguments)
     w->item = (store_item){.source_id = arguments[2],
                            .timestamp = arguments[3],
                            .sentiment = "positive",
+                           .sentiment_bytes = 8,
                            .score = 0.98765,
                            .model_version = "v1",
                            .model = "0123456789ab",
                            .writer = arguments[4]};
     w->memory = aligned_alloc(64, (store_bytes() + 63) / 64 * 64);
     require(w->memory != NULL, "no memory");
+    config_read_credentials(&w->config.credentials);
     w->store = logged_store_init(w->memory, &w->config, w->why, sizeof w->why);
     require(w->store != NULL, w->why);
 }

@@ -257,7 +257,7 @@ uint16_t serve_port(const serve_run *run)
 serve_caller *serve_caller_new(const serve_run *run)
 {
     serve_caller *caller = calloc(1, sizeof *caller);
-    net_endpoint to = {"127.0.0.1", run->port, 0};
+    net_endpoint to = {.host = "127.0.0.1", .port = run->port};
 
     if (caller == NULL)
         abort();

@@ -132,6 +132,7 @@ void scene_make_store(scene *f)
     f->config.region = "us-east-1";
     f->config.log.fd = fileno(f->log);
     f->config.log.level = LOG_DEBUG;
+    config_read_credentials(&f->config.credentials);
     f->store = logged_store_init(f->memory, &f->config, f->why, sizeof f->why);
     CHECKF(f->store != NULL, "%s", f->why);
     if (f->store == NULL)
@@ -152,6 +153,7 @@ void scene_begin(scene *f)
 const store_item scene_sample = {.source_id = "article#1",
                                  .timestamp = "2026-01-15T12:34:56Z",
                                  .sentiment = "positive",
+                                 .sentiment_bytes = 8,
                                  .score = 0.98765,
                                  .model_version = "v1",
                                  .model = "0123456789ab",

@@ -127,11 +127,14 @@ static void read_lines(world *w)
             harness_fail(__FILE__, __LINE__, "not JSON: %s", line);
             continue;
         }
-        w->lines.errors += (size_t)serve_json_is(root, "level", "ERROR");
+        /* A mistake of an HTTP caller is a failed record, too, but no error of the function. */
+        w->lines.errors += (size_t)(serve_json_is(root, "level", "ERROR") ||
+                                    (serve_json_is(root, "level", "WARN") &&
+                                     serve_json_is(root, "message", "record failed")));
         w->lines.warnings += (size_t)serve_json_is(root, "level", "WARN");
         w->lines.items_analyzed += number(root, "ItemsAnalyzed");
         w->lines.analyses += number(root, "SentimentAnalysisCount");
-        w->lines.analysis_errors += number(root, "AnalysisErrors");
+        w->lines.analysis_errors += number(root, "AnalysisErrors") + number(root, "ClientErrors");
         w->lines.duplicates += number(root, "DuplicateAnalysisSkipped");
     }
 }

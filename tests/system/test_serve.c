@@ -613,7 +613,7 @@ static void test_asynchronous(void)
 /* Send an event without waiting for the answer. */
 static int send_only(const serve_run *run, net_stream *stream, const char *event)
 {
-    net_endpoint to = {"127.0.0.1", serve_port(run), 0};
+    net_endpoint to = {.host = "127.0.0.1", .port = serve_port(run)};
     char text[1024];
     int size = snprintf(text, sizeof text,
                         "POST /2015-03-31/functions/function/invocations HTTP/1.1\r\n"
@@ -792,7 +792,7 @@ static void test_strangers(void)
     serve_run *run = start_with("", NULL, NULL);
 
     for (size_t i = 0; run != NULL && i < sizeof cases / sizeof *cases; i++) {
-        net_endpoint to = {"127.0.0.1", serve_port(run), 0};
+        net_endpoint to = {.host = "127.0.0.1", .port = serve_port(run)};
         net_stream stream;
         char text[4096];
         size_t size = 0, more = 0;

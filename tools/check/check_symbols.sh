@@ -53,7 +53,7 @@ memchr memcmp memcpy memmove memset strchr strcmp strcspn strlen strnlen strrchr
 strcasecmp strncasecmp strncmp strcpy strerror strtod strtol strtoul strtoull
 snprintf vsnprintf explicit_bzero
 open close access fstat pread syscall read write mmap munmap
-connect getsockopt poll recv send setsockopt socket if_nametoindex inet_pton
+connect getsockopt poll recv send setsockopt shutdown socket eventfd if_nametoindex inet_pton
 clock_gettime clock_nanosleep getrandom gmtime_r
 getenv _exit pause __errno_location
 pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate pthread_attr_setstacksize

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Print runtime/base/crc32c_tables.h, the tables for CRC-32C over sixteen bytes per iteration.
+"""Print runtime/base/crc32c_tables.h, the tables for CRC-32C over four bytes per iteration.
 
     python3 tools/generate/make_crc32c_tables.py > runtime/base/crc32c_tables.h
 """
 
 POLYNOMIAL = 0x82F63B78  # Castagnoli, bits reversed
-TABLES = 16
+TABLES = 4
 
 
 def main():
@@ -22,7 +22,7 @@ def main():
 
     print("/* SPDX-License-Identifier: Apache-2.0 */")
     print("/*")
-    print(" * CRC-32C tables for sixteen bytes per iteration. tools/generate/make_crc32c_tables.py")
+    print(" * CRC-32C tables for four bytes per iteration. tools/generate/make_crc32c_tables.py")
     print(" * prints this file. Entry b of table t is the CRC register after the byte b and t zero")
     print(" * bytes, from a register of 0.")
     print(" */")

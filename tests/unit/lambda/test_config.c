@@ -27,7 +27,7 @@ static int defaults(const config *c)
 {
     return !c->runtime_api && c->concurrency == 1 && c->threads == 1 && c->log.fd == 1 &&
            c->log.level == LOG_INFO && strcmp(c->environment, "dev") == 0 && !c->model_path &&
-           c->verify == DISTIL_VERIFY_NONE && !c->expect_sha256 && !c->model_version &&
+           c->verify == DISTIL_VERIFY_CRC && !c->expect_sha256 && !c->model_version &&
            c->max_chars == 512 && c->neutral_threshold == 0.6f && !c->table && !c->allow_http &&
            c->sqs_partial_failures == 1;
 }
@@ -71,7 +71,7 @@ static int eight_loops(const config *c)
 
 static int most_loops(const config *c)
 {
-    return c->concurrency == 64;
+    return c->concurrency == 1600;
 }
 
 static int two_loops_of_one(const config *c)
@@ -127,6 +127,39 @@ static int debug(const config *c)
 static int crc(const config *c)
 {
     return c->verify == DISTIL_VERIFY_CRC;
+}
+
+static int unchecked(const config *c)
+{
+    return c->verify == DISTIL_VERIFY_NONE;
+}
+
+static int mapped(const config *c)
+{
+    return strcmp(c->label_map, "happy=positive,sad=negative") == 0;
+}
+
+static int one_origin(const config *c)
+{
+    return strcmp(c->cors_origin, "https://example.com") == 0;
+}
+
+static int by_proxy(const config *c)
+{
+    return c->store.proxy == &c->proxy && strcmp(c->proxy.host, "proxy.internal") == 0 &&
+           c->proxy.port == 3128 && c->proxy.authorization[0] == '\0';
+}
+
+/* "user:p@ss" in base64. */
+static int by_proxy_with_password(const config *c)
+{
+    return c->store.proxy && strcmp(c->proxy.authorization, "dXNlcjpwQHNz") == 0 &&
+           strcmp(c->proxy.host, "proxy.internal") == 0 && c->proxy.port == 80;
+}
+
+static int no_proxy(const config *c)
+{
+    return c->table && !c->store.proxy;
 }
 
 static int hash(const config *c)
@@ -239,7 +272,7 @@ static const environment_case cases[] = {
     {"loops that are no number", {"AWS_LAMBDA_MAX_CONCURRENCY=many"}, NULL, defaults},
     {"loops below none", {"AWS_LAMBDA_MAX_CONCURRENCY=-1"}, NULL, defaults},
     {"loops and more", {"AWS_LAMBDA_MAX_CONCURRENCY=8abc"}, NULL, defaults},
-    {"loops at most", {"AWS_LAMBDA_MAX_CONCURRENCY=1000"}, NULL, most_loops},
+    {"loops at most", {"AWS_LAMBDA_MAX_CONCURRENCY=100000"}, NULL, most_loops},
     {"log level, any case", {"AWS_LAMBDA_LOG_LEVEL=debug"}, NULL, debug},
     {"log level", {"AWS_LAMBDA_LOG_LEVEL=LOUD"}, "AWS_LAMBDA_LOG_LEVEL is \"LOUD\"", NULL},
     {"model by a relative path", {"DISTIL_MODEL=m.distil"}, "give an absolute path", NULL},
@@ -251,6 +284,66 @@ static const environment_case cases[] = {
     {"archive without files", {"LAMBDA_TASK_ROOT=/proc"}, NULL, defaults},
     {"archive by a relative path", {"LAMBDA_TASK_ROOT=."}, NULL, defaults},
     {"checked", {"DISTIL_VERIFY=crc"}, NULL, crc},
+    {"not checked", {"DISTIL_VERIFY=none"}, NULL, unchecked},
+    {"label map", {"DISTIL_LABEL_MAP=happy=positive,sad=negative"}, NULL, mapped},
+    {"label map without a name",
+     {"DISTIL_LABEL_MAP=happy"},
+     "DISTIL_LABEL_MAP has \"happy\"",
+     NULL},
+    {"label map, an empty entry",
+     {"DISTIL_LABEL_MAP=a=b,,c=d"},
+     "DISTIL_LABEL_MAP has \",c=d\"",
+     NULL},
+    {"label map, an empty name", {"DISTIL_LABEL_MAP=a="}, "each name with 1 to 255 bytes", NULL},
+    {"label map, a long name", {"DISTIL_LABEL_MAP=a=" X255("n") "n"}, "1 to 255 bytes", NULL},
+    {"label map, two signs", {"DISTIL_LABEL_MAP=a=b=c"}, "LABEL=NAME", NULL},
+    {"an origin", {"DISTIL_CORS_ORIGIN=https://example.com"}, NULL, one_origin},
+    {"two origins",
+     {"DISTIL_CORS_ORIGIN=https://a.com https://b.com"},
+     "give * or one origin",
+     NULL},
+    {"proxy", {TABLE, "HTTPS_PROXY=http://proxy.internal:3128"}, NULL, by_proxy},
+    {"proxy, no scheme, and lower case first",
+     {TABLE, "https_proxy=proxy.internal:3128", "HTTPS_PROXY=http://other:1"},
+     NULL,
+     by_proxy},
+    {"proxy with a password",
+     {TABLE, "HTTPS_PROXY=http://user:p%40ss@proxy.internal/"},
+     NULL,
+     by_proxy_with_password},
+    {"proxy with a password with an at sign",
+     {TABLE, "HTTPS_PROXY=http://user:p@ss@proxy.internal"},
+     NULL,
+     by_proxy_with_password},
+    {"proxy, an escape cut short",
+     {TABLE, "HTTPS_PROXY=http://user:p%4@proxy.internal"},
+     "HTTPS_PROXY: the proxy's user and password",
+     NULL},
+    {"proxy by TLS", {TABLE, "HTTPS_PROXY=https://proxy.internal"}, "not by https://", NULL},
+    {"proxy without a host", {TABLE, "HTTPS_PROXY=http://"}, "give http://HOST:PORT", NULL},
+    {"proxy with a path", {TABLE, "HTTPS_PROXY=http://proxy/a"}, "give http://HOST:PORT", NULL},
+    {"proxy, but not for this host",
+     {TABLE, "HTTPS_PROXY=http://proxy.internal:3128", "NO_PROXY=localhost,.amazonaws.com"},
+     NULL,
+     no_proxy},
+    {"proxy, but not for this port",
+     {TABLE, "HTTPS_PROXY=http://proxy.internal:3128", "no_proxy=amazonaws.com:443"},
+     NULL,
+     no_proxy},
+    {"proxy, and other exceptions",
+     {TABLE, "HTTPS_PROXY=http://proxy.internal:3128",
+      "NO_PROXY=zonaws.com,amazonaws.com:80, s3.eu-west-3.amazonaws.com"},
+     NULL,
+     by_proxy},
+    {"proxy for nobody",
+     {TABLE, "HTTPS_PROXY=http://proxy.internal:3128", "NO_PROXY=*"},
+     NULL,
+     no_proxy},
+    {"proxy, and plain HTTP",
+     {TABLE, "HTTPS_PROXY=http://proxy.internal:3128",
+      "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:8000"},
+     NULL,
+     local},
     {"checked how", {"DISTIL_VERIFY=md5"}, "none, crc or sha256", NULL},
     {"hash", {"DISTIL_MODEL_SHA256=" HASH}, NULL, hash},
     {"a hash is computed, whatever the variable says",

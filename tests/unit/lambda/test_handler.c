@@ -215,6 +215,21 @@ static void check_failure_logged(const fixture *f, const char *code)
     CHECKF(metric_value(f, "AnalysisErrors") == 1, "%s", f->log);
 }
 
+/* A mistake of an HTTP caller is no error of the function. */
+static void check_client_error_logged(const fixture *f, const char *code)
+{
+    size_t count;
+    json_value line = line_with(f, "level", "WARN", &count);
+
+    CHECKF(count == 1, "%zu WARN lines in %s", count, f->log);
+    CHECKF(says(line, "code", code), "%s", f->log);
+    CHECK(says(line, "requestId", "request-1"));
+    CHECKF(metric_value(f, "ClientErrors") == 1, "%s", f->log);
+    CHECK(metric_value(f, "AnalysisErrors") == -1);
+    (void)line_with(f, "level", "ERROR", &count);
+    CHECK(count == 0);
+}
+
 /* ---- sources -------------------------------------------------------------------------------- */
 
 static void check_positive(json_value body, const char *source_id)
@@ -279,6 +294,79 @@ static void test_sources(fixture *f)
         run_file(f, "http_v1.json");
         body = parsed_body(f, text, sizeof text);
         CHECK(says(body, "0.sentiment", "positive") && says(body, "1.sentiment", "negative"));
+    }
+    if (harness_case("an event of EventBridge within a message of SQS")) {
+        run_file(f, "sqs_eventbridge.json");
+        CHECK(f->reply.answer.size == strlen("{\"batchItemFailures\":[]}"));
+        CHECK(metric_value(f, "PositiveSentimentCount") == 1);
+    }
+    if (harness_case("records of SQS as a bare array, as Pipes sends them")) {
+        run_file(f, "sqs_pipes.json");
+        CHECK(f->reply.answer.size == strlen("{\"batchItemFailures\":[]}"));
+        CHECK(metric_value(f, "PositiveSentimentCount") == 1);
+        CHECK(metric_value(f, "NegativeSentimentCount") == 1);
+    }
+    if (harness_case("the batch of a Distributed Map, whose answer is always a list")) {
+        run_file(f, "step_functions_items.json");
+        body = at(answer_of(f), "body");
+        CHECK(says(body, "0.sentiment", "positive") && says(body, "1.sentiment", "negative") &&
+              says(body, "2.sentiment", "positive") && says(body, "2.source_id", "review#51"));
+        run_file(f, "step_functions_one_item.json");
+        body = at(answer_of(f), "body");
+        CHECK(body.type == JSON_ARRAY && says(body, "0.sentiment", "positive"));
+    }
+    if (harness_case("a load balancer, with each form of headers")) {
+        run_file(f, "alb.json");
+        CHECK(number(answer_of(f), "statusCode") == 200);
+        CHECK(says(answer_of(f), "headers.Content-Type", "application/json"));
+        check_positive(parsed_body(f, text, sizeof text), NULL);
+        run_file(f, "alb_multi_value.json");
+        CHECK(number(answer_of(f), "statusCode") == 200);
+        CHECK(says(answer_of(f), "multiValueHeaders.Content-Type.0", "application/json"));
+        CHECK(at(answer_of(f), "headers").type == JSON_NULL);
+        check_positive(parsed_body(f, text, sizeof text), NULL);
+    }
+    if (harness_case("health checks and HEAD, which count nothing")) {
+        static const char *const files[] = {"alb_health.json", "http_health.json"};
+
+        for (size_t i = 0; i < 2; i++) {
+            run_file(f, files[i]);
+            CHECK(f->reply.outcome == HANDLER_ANSWER && number(answer_of(f), "statusCode") == 200);
+            body = parsed_body(f, text, sizeof text);
+            CHECK(says(body, "status", "healthy") &&
+                  says(body, "model_version", f->handler.model_version));
+            CHECKF(f->log_bytes == 0 || metric_value(f, "SentimentAnalysisCount") == -1, "%s",
+                   f->log);
+            CHECK(metric_value(f, "AnalysisErrors") == -1 && metric_value(f, "ClientErrors") == -1);
+        }
+        run_file(f, "http_head.json");
+        CHECK(number(answer_of(f), "statusCode") == 200 && says(answer_of(f), "body", ""));
+        /* A request with a body is classified, whatever its method is. */
+        run(f, "{\"httpMethod\":\"GET\",\"requestContext\":{},"
+               "\"body\":\"{\\\"text\\\":\\\"so good\\\"}\"}");
+        check_positive(parsed_body(f, text, sizeof text), NULL);
+    }
+    if (harness_case("OPTIONS, and answers for the pages of one origin")) {
+        run_file(f, "http_options.json");
+        CHECK(number(answer_of(f), "statusCode") == 204 && says(answer_of(f), "body", ""));
+        CHECK(says(answer_of(f), "headers.Allow", "GET, HEAD, OPTIONS, POST"));
+        CHECK(at(answer_of(f), "headers.Access-Control-Allow-Origin").type == JSON_NULL);
+        CHECK(metric_value(f, "AnalysisErrors") == -1 && metric_value(f, "ClientErrors") == -1);
+        f->config.cors_origin = "https://app.example.com";
+        run_file(f, "http_options.json");
+        CHECK(says(answer_of(f), "headers.Access-Control-Allow-Origin", "https://app.example.com"));
+        CHECK(
+            says(answer_of(f), "headers.Access-Control-Allow-Methods", "GET, HEAD, OPTIONS, POST"));
+        CHECK(says(answer_of(f), "headers.Vary", "Origin"));
+        CHECK(at(answer_of(f), "headers.Access-Control-Allow-Headers").type == JSON_STRING);
+        run_file(f, "http_v1.json");
+        CHECK(says(answer_of(f), "headers.Access-Control-Allow-Origin", "https://app.example.com"));
+        CHECK(says(answer_of(f), "headers.Content-Type", "application/json"));
+        f->config.cors_origin = "*";
+        run_file(f, "alb_multi_value.json");
+        CHECK(says(answer_of(f), "multiValueHeaders.Access-Control-Allow-Origin.0", "*"));
+        CHECK(at(answer_of(f), "multiValueHeaders.Vary").type == JSON_NULL);
+        f->config.cors_origin = NULL;
     }
     if (harness_case("direct, one text and a list")) {
         run_file(f, "direct.json");
@@ -454,7 +542,10 @@ static void test_refusals(fixture *f)
             continue;
         run(f, r->event);
         CHECKF(f->reply.outcome == r->outcome, "outcome %d", (int)f->reply.outcome);
-        check_failure_logged(f, "VALIDATION_ERROR");
+        if (r->outcome == HANDLER_ANSWER)
+            check_client_error_logged(f, "VALIDATION_ERROR");
+        else
+            check_failure_logged(f, "VALIDATION_ERROR");
         if (r->outcome == HANDLER_ANSWER) {
             json_value body = parsed_body(f, text, sizeof text - 1);
             char error[256];

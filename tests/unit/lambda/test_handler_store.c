@@ -119,6 +119,7 @@ static void begin(void)
     f.arena = memory_of(handler_arena_bytes(EVENT_BYTES));
     f.event = memory_of(EVENT_BYTES);
     f.answer = memory_of(EVENT_BYTES);
+    config_read_credentials(&f.config.credentials);
     f.store = logged_store_init(f.memory, &f.config, why, sizeof why);
     if (f.store == NULL || handler_init(&f.handler, &f.config, model, context, f.store, f.arena,
                                         handler_arena_bytes(EVENT_BYTES), why, sizeof why) != 0) {

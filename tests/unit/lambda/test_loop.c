@@ -137,6 +137,7 @@ static void set_store(config *c, const fault_server *table)
 {
     c->table = "items";
     c->region = "us-east-1";
+    config_read_credentials(&c->credentials);
     snprintf(c->store.host, sizeof c->store.host, "127.0.0.1");
     c->store.port = fault_port(table);
 }

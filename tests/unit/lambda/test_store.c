@@ -124,7 +124,7 @@ static void test_midnight(void)
 static void test_bad_items(void)
 {
     static char long_key[40000];
-    static const double scores[] = {-0.0001, 1.0001, 0.0 / 0.0, 1.0 / 0.0};
+    static const double scores[] = {-1e31, 1e31, 0.0 / 0.0, 1.0 / 0.0};
     store_item item = scene_sample;
 
     if (!scene_start(&f, "what cannot be stored is refused unsent"))

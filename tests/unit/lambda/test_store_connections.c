@@ -357,6 +357,7 @@ static void test_real_pauses(void)
     play_success(&f.play);
     scene_begin(&f);
     store_close(f.store);
+    config_read_credentials(&f.config.credentials);
     f.store = logged_store_init(f.memory, &f.config, f.why, sizeof f.why);
     CHECK(f.store != NULL);
     start = clock_now_ns();

@@ -110,6 +110,7 @@ static void test_long_token(void)
     scene_check_signature(&f, 0, "AKIDEXAMPLE", SECRET);
     memset(token, 't', CREDENTIALS_TOKEN_BYTES);
     setenv("AWS_SESSION_TOKEN", token, 1);
+    config_read_credentials(&f.config.credentials);
     CHECK(logged_store_init(f.memory, &f.config, why, sizeof why) == NULL);
     CHECKF(strstr(why, "AWS_SESSION_TOKEN: too long") != NULL, "%s", why);
     scene_free(&f);
@@ -419,6 +420,7 @@ static void test_init(void)
         snprintf(configuration.store.host, sizeof configuration.store.host, "%s", c->host);
         configuration.store.port = (uint16_t)c->port;
         configuration.store.tls = c->tls;
+        config_read_credentials(&configuration.credentials);
         s = logged_store_init(memory, &configuration, why, sizeof why);
         CHECKF((s != NULL) == (c->why == NULL), "%s", why);
         CHECKF(c->why == NULL || strstr(why, c->why) != NULL, "%s", why);
@@ -439,7 +441,10 @@ static void test_init_tls(void)
     scene_set_keys();
     configuration.store.tls = 1;
     if (harness_case("start: https")) {
-        store *s = logged_store_init(memory, &configuration, why, sizeof why);
+        store *s;
+
+        config_read_credentials(&configuration.credentials);
+        s = logged_store_init(memory, &configuration, why, sizeof why);
 
         CHECKF((s != NULL) == tls_available(), "%s", why);
         CHECK(s != NULL || strstr(why, "TLS=openssl") != NULL);
@@ -450,19 +455,24 @@ static void test_init_tls(void)
     setenv(FULL, "https://h/x", 1);
     configuration.store = (net_endpoint){.host = "127.0.0.1", .port = 80};
     if (harness_case("start: https endpoint for credentials")) {
-        store *s = logged_store_init(memory, &configuration, why, sizeof why);
+        store *s;
+
+        config_read_credentials(&configuration.credentials);
+        s = logged_store_init(memory, &configuration, why, sizeof why);
 
         CHECKF((s != NULL) == tls_available(), "%s", why);
         if (s != NULL)
             store_close(s);
-        CHECK(credentials_want_tls() == 1);
+        CHECK(credentials_want_tls(&configuration.credentials) == 1);
         setenv(FULL, "http://localhost/x", 1);
-        CHECK(credentials_want_tls() == 0);
+        config_read_credentials(&configuration.credentials);
+        CHECK(credentials_want_tls(&configuration.credentials) == 0);
         scene_set_keys();
         setenv(FULL, "https://h/x", 1);
         /* Keys in the environment come first. The credentials endpoint is then not asked, so its
          * https URL needs no TLS. */
-        CHECK(credentials_want_tls() == 0);
+        config_read_credentials(&configuration.credentials);
+        CHECK(credentials_want_tls(&configuration.credentials) == 0);
     }
     free(memory);
 }

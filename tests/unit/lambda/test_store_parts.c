@@ -281,6 +281,7 @@ enum { TEXT_BYTES = 65536 };
 static const store_item sample = {.source_id = "article#1",
                                   .timestamp = "2026-01-15T12:34:56Z",
                                   .sentiment = "positive",
+                                  .sentiment_bytes = 8,
                                   .score = 0.98765,
                                   .model_version = "v1",
                                   .model = "0123456789ab",
@@ -317,6 +318,29 @@ static void test_document(void)
     dynamodb_update_item(&text, "results", &sample, 0);
     buffer_char(&text, '\0');
     CHECK(strstr(text.data, "\"ReturnValuesOnConditionCheckFailure\":\"NONE\"}") != NULL);
+}
+
+/* A map of labels is one more attribute, with its name and its value. */
+static void test_document_with_labels(void)
+{
+    static const char map[] = "{\"joy\":{\"N\":\"0.9134\"}}";
+    store_item item = sample;
+    char memory[TEXT_BYTES];
+    json_value root;
+    buffer text;
+
+    if (!harness_case("the document with a map of labels"))
+        return;
+    item.labels = map;
+    item.labels_bytes = sizeof map - 1;
+    buffer_init(&text, memory, sizeof memory);
+    dynamodb_update_item(&text, "results", &item, 1);
+    CHECK(json_parse(&root, text.data, text.size, NULL) == 0);
+    buffer_char(&text, '\0');
+    CHECK(strstr(text.data, "#writer = :writer, #labels = :labels\",\"ConditionExpression") !=
+          NULL);
+    CHECK(strstr(text.data, ",\"#labels\":\"labels\"}") != NULL);
+    CHECK(strstr(text.data, "\":labels\":{\"M\":{\"joy\":{\"N\":\"0.9134\"}}},") != NULL);
 }
 
 /* Returns how often an expression uses a placeholder. */
@@ -380,7 +404,14 @@ static void test_escaping(void)
     static const char *const version[] = {"ExpressionAttributeValues", ":model_version", "S", NULL};
     static const char *const writer[] = {"ExpressionAttributeValues", ":writer", "S", NULL};
     static const char *const table[] = {"TableName", NULL};
-    store_item item = {hostile, hostile, "neutral", 0.5, hostile, hostile, hostile, NULL, 0};
+    store_item item = {.source_id = hostile,
+                       .timestamp = hostile,
+                       .sentiment = hostile,
+                       .sentiment_bytes = strlen(hostile),
+                       .score = 0.5,
+                       .model_version = hostile,
+                       .model = hostile,
+                       .writer = hostile};
     char memory[TEXT_BYTES];
     json_value root;
     buffer text;
@@ -663,6 +694,7 @@ int main(int argc, char **argv)
     test_bad_dates();
     test_retry();
     test_document();
+    test_document_with_labels();
     test_placeholders();
     test_escaping();
     test_scores();
