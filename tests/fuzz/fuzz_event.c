@@ -51,6 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     event_read_root(&root, value);
     if (!event_is_warmup(&root) && (source = event_recognise(&root)) != NULL) {
+        (void)event_http_find_call(&root);
+        (void)event_http_is_multi_value(&root);
         if (source->open(&records, &root, &arena, &no) != 0)
             require(no.why[0] != '\0' && memchr(no.why, '\0', sizeof no.why) != NULL);
         else

@@ -129,8 +129,7 @@ static void read_lines(world *w)
         }
         /* A mistake of an HTTP caller is a failed record, too, but no error of the function. */
         w->lines.errors += (size_t)(serve_json_is(root, "level", "ERROR") ||
-                                    (serve_json_is(root, "level", "WARN") &&
-                                     serve_json_is(root, "message", "record failed")));
+                                    serve_json_is(root, "code", "VALIDATION_ERROR"));
         w->lines.warnings += (size_t)serve_json_is(root, "level", "WARN");
         w->lines.items_analyzed += number(root, "ItemsAnalyzed");
         w->lines.analyses += number(root, "SentimentAnalysisCount");
