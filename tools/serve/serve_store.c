@@ -15,7 +15,7 @@ enum { NAME_BYTES = SERVE_WORD_BYTES, NUMBER_BYTES = SERVE_NUMBER_BYTES };
 
 /* An attribute of an item, in one allocation. */
 typedef struct attribute {
-    char type;   /* 'S', 'N', 'B' for BOOL, '0' for NULL */
+    char type;   /* 'S', 'N', 'B' for BOOL, '0' for NULL, 'M' for a map */
     size_t size; /* the size of text, without its NUL */
     char *text;  /* the decoded value, which lies behind the name */
     char name[];
@@ -113,7 +113,31 @@ static attribute *attribute_new(call *c, const char *name, char type, json_value
     return a;
 }
 
-/* Make an attribute from a typed value such as {"S":"text"}. Returns NULL after an error. */
+/* Returns 1 if the members of a map are numbers, each {"N":"number"}. */
+static int is_map_of_numbers(json_value map)
+{
+    json_iter i;
+
+    json_iter_init(&i, map);
+    while (json_iter_next(&i)) {
+        char text[NUMBER_BYTES], normal[NUMBER_BYTES];
+        json_value number;
+        size_t size;
+
+        if (!json_get(i.value, "N", &number) || number.type != JSON_STRING)
+            return 0;
+        size = json_string(number, text, sizeof text - 1);
+        if (size >= sizeof text)
+            return 0;
+        text[size] = '\0';
+        if (serve_number_normalize(normal, text) != 0)
+            return 0;
+    }
+    return 1;
+}
+
+/* Make an attribute from a typed value such as {"S":"text"}. A map keeps the text of its JSON.
+ * Returns NULL after an error. */
 static attribute *attribute_read(call *c, const char *name, json_value typed)
 {
     static const struct {
@@ -123,7 +147,8 @@ static attribute *attribute_read(call *c, const char *name, json_value typed)
     } types[] = {{"S", 'S', JSON_STRING, JSON_STRING},
                  {"N", 'N', JSON_STRING, JSON_STRING},
                  {"BOOL", 'B', JSON_TRUE, JSON_FALSE},
-                 {"NULL", '0', JSON_TRUE, JSON_TRUE}};
+                 {"NULL", '0', JSON_TRUE, JSON_TRUE},
+                 {"M", 'M', JSON_OBJECT, JSON_OBJECT}};
     json_iter members;
 
     json_iter_init(&members, typed);
@@ -132,13 +157,16 @@ static attribute *attribute_read(call *c, const char *name, json_value typed)
 
         for (size_t i = 0; i < sizeof types / sizeof *types; i++)
             if (json_string_is(only.key, types[i].key) && !json_iter_next(&members) &&
-                (only.value.type == types[i].a || only.value.type == types[i].b))
+                (only.value.type == types[i].a || only.value.type == types[i].b) &&
+                (types[i].type != 'M' || is_map_of_numbers(only.value)))
                 return attribute_new(c, name, types[i].type, only.value);
     }
-    return refuse(c, "ValidationException",
-                  "Supplied AttributeValue of %s is not one of {\"S\":text}, {\"N\":\"number\"}, "
-                  "{\"BOOL\":..}, {\"NULL\":true}, which is all this stand-in knows",
-                  name);
+    return refuse(
+        c, "ValidationException",
+        "Supplied AttributeValue of %s is not one of {\"S\":text}, {\"N\":\"number\"}, "
+        "{\"BOOL\":..}, {\"NULL\":true}, {\"M\":{..}} of numbers, which is all this stand-in "
+        "knows",
+        name);
 }
 
 static int attribute_same(const attribute *a, const attribute *b)
@@ -153,7 +181,9 @@ static void attribute_write(buffer *out, const attribute *a)
         buffer_format(out, ":{\"%c\":", a->type);
         buffer_json(out, a->text, a->size);
     } else {
-        buffer_text(out, a->type == 'B' ? ":{\"BOOL\":" : ":{\"NULL\":");
+        buffer_text(out, a->type == 'B'   ? ":{\"BOOL\":"
+                         : a->type == 'M' ? ":{\"M\":"
+                                          : ":{\"NULL\":");
         buffer_add(out, a->text, a->size);
     }
     buffer_char(out, '}');
