@@ -13,6 +13,7 @@
 #include "lambda/aws/dates.h"
 #include "lambda/net/tls.h"
 #include "runtime/base/json.h"
+#include "runtime/base/old_libc.h"
 
 enum {
     CONNECT_MS = 1000,
@@ -247,7 +248,7 @@ static int add_authorization(const credentials *c, buffer *out, char *why, size_
     buffer_text(out, "Authorization: ");
     buffer_text(out, value);
     buffer_text(out, "\r\n");
-    explicit_bzero(memory, sizeof memory);
+    wipe_bytes(memory, sizeof memory);
     return 0;
 }
 
@@ -288,9 +289,9 @@ static int request_credentials(credentials *c, int64_t deadline_ns, char *why, s
         c->set = c->next;
         c->generation++;
     }
-    explicit_bzero(&c->next, sizeof c->next);
-    explicit_bzero(c->request, sizeof c->request);
-    explicit_bzero(c->reply, sizeof c->reply);
+    wipe_bytes(&c->next, sizeof c->next);
+    wipe_bytes(c->request, sizeof c->request);
+    wipe_bytes(c->reply, sizeof c->reply);
     return rc;
 }
 
@@ -316,6 +317,6 @@ int credentials_reject(credentials *c)
 void credentials_close(credentials *c)
 {
     http_client_close(&c->client);
-    explicit_bzero(c, sizeof *c);
+    wipe_bytes(c, sizeof *c);
     net_init(&c->client.stream);
 }

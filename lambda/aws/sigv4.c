@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/base/checksum.h"
+#include "runtime/base/old_libc.h"
 
 /* SHA-256 works on blocks of 64 bytes. A date takes up the first 8 bytes of a date and time. */
 enum { BLOCK_BYTES = 64, DATE_BYTES = 8 };
@@ -33,8 +34,8 @@ static void hmac_of_block(uint8_t mac[SIGV4_SHA256_BYTES], const uint8_t block[B
     distil_sha256_update(&sha, pad, sizeof pad);
     distil_sha256_update(&sha, mac, SIGV4_SHA256_BYTES);
     distil_sha256_final(&sha, mac);
-    explicit_bzero(pad, sizeof pad);
-    explicit_bzero(&sha, sizeof sha);
+    wipe_bytes(pad, sizeof pad);
+    wipe_bytes(&sha, sizeof sha);
 }
 
 /* Bring a key, which is given in two parts, to the size of one block: append zeros, or take its
@@ -55,7 +56,7 @@ static void key_block(uint8_t block[BLOCK_BYTES], const void *first, size_t firs
         distil_sha256_update(&sha, first, first_bytes);
         distil_sha256_update(&sha, second, second_bytes);
         distil_sha256_final(&sha, block);
-        explicit_bzero(&sha, sizeof sha);
+        wipe_bytes(&sha, sizeof sha);
     }
 }
 
@@ -66,7 +67,7 @@ void sigv4_hmac(uint8_t mac[SIGV4_SHA256_BYTES], const void *key, size_t key_byt
 
     key_block(block, key, key_bytes, "", 0);
     hmac_of_block(mac, block, message, message_bytes);
-    explicit_bzero(block, sizeof block);
+    wipe_bytes(block, sizeof block);
 }
 
 static void add_sha256(buffer *out, const void *bytes, size_t size)
@@ -238,7 +239,7 @@ void sigv4_signing_key(uint8_t key[SIGV4_SHA256_BYTES], const char *secret,
     sigv4_hmac(key, key, SIGV4_SHA256_BYTES, scope->region, strlen(scope->region));
     sigv4_hmac(key, key, SIGV4_SHA256_BYTES, scope->service, strlen(scope->service));
     sigv4_hmac(key, key, SIGV4_SHA256_BYTES, TERMINATOR, sizeof TERMINATOR - 1);
-    explicit_bzero(block, sizeof block);
+    wipe_bytes(block, sizeof block);
 }
 
 void sigv4_signature(uint8_t signature[SIGV4_SHA256_BYTES], const uint8_t key[SIGV4_SHA256_BYTES],

@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "runtime/base/clock.h"
 #include "lambda/aws/credentials.h"
@@ -16,6 +15,7 @@
 #include "lambda/aws/sigv4.h"
 #include "lambda/net/tls.h"
 #include "lambda/net/url.h"
+#include "runtime/base/old_libc.h"
 #include "runtime/base/random.h"
 #include "runtime/base/strict_float.h"
 
@@ -88,7 +88,7 @@ static void seed_random(store *s)
 {
     uint64_t bytes = 0;
 
-    if (getrandom(&bytes, sizeof bytes, GRND_NONBLOCK) != (ssize_t)sizeof bytes)
+    if (random_bytes(&bytes, sizeof bytes, RANDOM_NO_WAIT) != (ssize_t)sizeof bytes)
         bytes = (uint64_t)clock_now_ns();
     s->random = bytes;
 }
@@ -158,7 +158,7 @@ void store_close(store *s)
 {
     http_client_close(&s->client);
     credentials_close(&s->credentials);
-    explicit_bzero(s, sizeof *s);
+    wipe_bytes(s, sizeof *s);
     net_init(&s->client.stream);
 }
 

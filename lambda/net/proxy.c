@@ -10,6 +10,7 @@
 #include "lambda/net/url.h"
 #include "runtime/base/buffer.h"
 #include "runtime/base/hex.h"
+#include "runtime/base/old_libc.h"
 
 enum { REPLY_BYTES = 4096, CREDENTIALS_BYTES = 192 };
 _Static_assert(sizeof((net_proxy *)0)->authorization > CREDENTIALS_BYTES / 3 * 4, "base64 fits");
@@ -71,7 +72,7 @@ static int read_credentials(net_proxy *p, const char *text, size_t size)
     if (n == 0)
         return -1;
     encode_base64(p->authorization, plain, n);
-    explicit_bzero(plain, sizeof plain);
+    wipe_bytes(plain, sizeof plain);
     return 0;
 }
 

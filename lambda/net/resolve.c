@@ -9,12 +9,12 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "lambda/net/http.h"
+#include "runtime/base/old_libc.h"
 
 enum {
     MAX_SERVERS = 3,          /* The C library's resolver uses as many. */
@@ -507,7 +507,7 @@ static net_status ask_dns(resolve_address *out, size_t *count, const char *name,
     for (size_t i = 0; i < 2 && verdict == RESOLVE_ANSWER && *count == 0; i++) {
         uint16_t id;
 
-        if (getrandom(&id, sizeof id, 0) != (ssize_t)sizeof id)
+        if (random_bytes(&id, sizeof id, 0) != (ssize_t)sizeof id)
             return set_failure(NET_FAILED, name, "no random number for a query", why, why_bytes);
         r.query_bytes = resolve_query(query, id, name, types[i]);
         if (r.query_bytes == 0)

@@ -5,7 +5,6 @@
  * PyTorch printed, and each file that must be refused with its reason. Then damage: the archive cut
  * at every byte, and every byte of it changed, never gives a tensor outside the file.
  */
-#define _GNU_SOURCE
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -273,7 +272,7 @@ static int accepts(const char *bytes, size_t count)
 {
     conv_error error = {""};
     char path[] = "damaged.bin";
-    conv_source source = {path, memfd_create("damaged", MFD_CLOEXEC), count};
+    conv_source source = {path, harness_memory_file(), count};
     st_header header;
     int accepted;
 

@@ -4,13 +4,13 @@
  * any other value the whole archive. An accepted tensor must lie within the file, be as large as
  * its shape and type say, and come in order of name; a refusal must name the file.
  */
-#define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/harness.h"
 #include "tools/convert/torch_file.h"
 #include "tools/convert/torch_pickle.h"
 
@@ -45,7 +45,7 @@ static void check_archive(const uint8_t *data, size_t size)
 {
     conv_error error = {""};
     char path[] = "fuzzed.bin";
-    conv_source source = {path, memfd_create("fuzzed", MFD_CLOEXEC), size};
+    conv_source source = {path, harness_memory_file(), size};
     st_header header;
 
     require(source.fd >= 0 && write(source.fd, data, size) == (ssize_t)size);

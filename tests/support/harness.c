@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "runtime/base/random.h"
@@ -19,7 +20,8 @@ enum {
     NAME_BYTES = 256,
     /* The harness prints this many failures of a case and counts the others. */
     SHOWN_FAILURES = 8,
-    RED_ZONE = 0xA5 /* This byte fills guarded buffers and what surrounds them. */
+    CLOSE_ON_EXEC = 1, /* The kernel's number of MFD_CLOEXEC. */
+    RED_ZONE = 0xA5    /* This byte fills guarded buffers and what surrounds them. */
 };
 
 typedef enum case_state { CASE_NONE, CASE_OPEN, CASE_FAILED, CASE_SKIPPED } case_state;
@@ -304,4 +306,9 @@ char *harness_read_file(const char *path, size_t *bytes)
     free(text);
     fclose(file);
     return NULL;
+}
+
+int harness_memory_file(void)
+{
+    return (int)syscall(SYS_memfd_create, "test", CLOSE_ON_EXEC);
 }

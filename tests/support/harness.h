@@ -85,4 +85,8 @@ const char *harness_path(const char *relative);
  * which may be NULL, gets the size without the NUL. Returns NULL on an error, with errno set. */
 char *harness_read_file(const char *path, size_t *bytes);
 
+/* Returns the descriptor of an empty file in memory, which the caller closes, or -1. It calls the
+ * kernel, since glibc has memfd_create only since 2.27. */
+int harness_memory_file(void);
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A running stand-in: its process, its output in memory files, and calls to it. */
-#define _GNU_SOURCE /* This declares memfd_create and fallocate. */
+#define _GNU_SOURCE /* This declares fallocate. */
 #include "tests/support/support_serve.h"
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "runtime/base/clock.h"
+#include "tests/support/harness.h"
 
 enum {
     LINE_BYTES = 1 << 20, /* The longest line of output. */
@@ -63,7 +64,7 @@ const char *serve_build_path(const char *name)
 
 static int output_open(output *o)
 {
-    o->fd = memfd_create("output", MFD_CLOEXEC);
+    o->fd = harness_memory_file();
     /* Writes append to the file, wherever the reader has set the descriptor's offset. */
     return o->fd < 0 || fcntl(o->fd, F_SETFL, O_APPEND) != 0 ? -1 : 0;
 }

@@ -17,7 +17,6 @@
  * If no order answers the event, the function posts the response "done". For an event that is not a
  * list of orders, it posts the framing, the size and a checksum of the event.
  */
-#define _GNU_SOURCE /* This declares memfd_create, which support_serve.h needs. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

@@ -51,10 +51,10 @@ printf '%s\n' $imports | sort -u >"$work/allowed"
 function_imports='
 memchr memcmp memcpy memmove memset strchr strcmp strcspn strlen strnlen strrchr strspn strstr
 strcasecmp strncasecmp strncmp strcpy strerror strtod strtol strtoul strtoull
-snprintf vsnprintf explicit_bzero
+snprintf vsnprintf
 open close access fstat pread syscall read write mmap munmap
 connect getsockopt poll recv send setsockopt shutdown socket eventfd if_nametoindex inet_pton
-clock_gettime clock_nanosleep getrandom gmtime_r
+clock_gettime clock_nanosleep gmtime_r
 getenv _exit pause __errno_location
 pthread_attr_destroy pthread_attr_init pthread_attr_setdetachstate pthread_attr_setstacksize
 pthread_create pthread_join pthread_sigmask sigaddset sigemptyset sigwait

@@ -364,7 +364,7 @@ static int set_max_tokens(hf_tokenizer *t, const hf_folder *f, uint32_t position
     t->max_tokens = positions;
     if (f->has_config && (hf_json_member(f->config.root, name, &value) ||
                           hf_json_member(f->config.root, name = "max_len", &value))) {
-        if (json_double(value, &most) || most < DISTIL_BLOB_MIN_TOKENS)
+        if (json_double(value, &most) || most < (double)DISTIL_BLOB_MIN_TOKENS)
             return conv_fail(f->error, "%s: expected at least %d as %s, found %s", f->config.path,
                              DISTIL_BLOB_MIN_TOKENS, name, hf_json_excerpt(found, value));
         if (most < positions)

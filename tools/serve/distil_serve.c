@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "runtime/base/old_libc.h"
 #include "tools/command/cmd_message.h"
 #include "tools/command/cmd_model.h"
 #include "tools/command/cmd_options.h"
@@ -59,7 +59,8 @@ static uint64_t choose_seed(const cmd_serve_options *serve)
 {
     uint64_t seed = serve->seed;
 
-    if (!serve->has_seed && getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
+    if (!serve->has_seed &&
+        random_bytes(&seed, sizeof seed, RANDOM_NO_WAIT) != (ssize_t)sizeof seed)
         seed = (uint64_t)(cmd_seconds() * 1e9);
     return seed;
 }

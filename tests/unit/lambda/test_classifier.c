@@ -4,7 +4,6 @@
  * by DISTIL_LABEL_MAP, several labels a text, one score, scores that are no probabilities, and as
  * many labels as a blob can have. What is expected for a text is what the library says about it.
  */
-#define _GNU_SOURCE /* This declares memfd_create. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,7 +63,7 @@ static int make_handler(const char *label_map)
     f.config.max_chars = 512;
     f.config.neutral_threshold = 0.6f;
     f.config.label_map = label_map;
-    f.config.log = (log_sink){memfd_create("log", 0), LOG_TRACE};
+    f.config.log = (log_sink){harness_memory_file(), LOG_TRACE};
     f.arena = malloc(handler_arena_bytes(EVENT_BYTES));
     f.answer = malloc(ANSWER_BYTES);
     if (!f.arena || !f.answer)

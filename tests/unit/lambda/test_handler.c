@@ -5,7 +5,6 @@
  * memory, and the tests read them back as JSON. test_handler_store and test_lambda_errors test what
  * the store does to an event.
  */
-#define _GNU_SOURCE /* This declares memfd_create. */
 #include <math.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -47,7 +46,7 @@ static void set_up(fixture *f, const distil_model *of)
     f->config.max_chars = 512;
     f->config.neutral_threshold = 0.6f;
     f->config.sqs_partial_failures = 1;
-    f->config.log = (log_sink){memfd_create("log", 0), LOG_TRACE};
+    f->config.log = (log_sink){harness_memory_file(), LOG_TRACE};
     f->arena = malloc(handler_arena_bytes(ARENA_EVENT_BYTES));
     f->answer = malloc(ANSWER_BYTES);
     if (distil_context_new(&f->context, of, NULL) != DISTIL_OK || !f->arena || !f->answer)

@@ -4,7 +4,6 @@
  * limits of the format are kept, and every value is a finite number. The drift monitor's window is
  * compared with a plain count.
  */
-#define _GNU_SOURCE /* This declares memfd_create. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,7 +219,7 @@ static void test_monitor(void)
 int main(int argc, char **argv)
 {
     harness_init("test_metrics", argc, argv);
-    sink = (log_sink){memfd_create("metrics", 0), LOG_INFO};
+    sink = (log_sink){harness_memory_file(), LOG_INFO};
     test_lines();
     test_monitor();
     return harness_finish();
