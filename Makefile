@@ -3,7 +3,8 @@
 #
 # `make` builds ./distil, ./bootstrap, the libraries and the shipped model's blob; `make help` lists
 # the other targets. This file builds and installs the product. tests/tests.mk builds and runs the
-# tests, bench/bench.mk the benchmarks, and tools/image/image.mk the container image.
+# tests, bench/bench.mk the benchmarks, tools/image/image.mk the container image, and
+# tools/portable/portable.mk the builds for older machines.
 #
 # The rules find sources by folder and name, so a new file needs no edit here:
 #   kernels/*.c kernels/*.S model/*.c runtime/*.c  the library, with the files of BASE_LIB
@@ -99,8 +100,8 @@ size_flags = $(if $(filter $(small_code),$(1)),$(SMALL)) $(if $(shipped),$(UNWIN
 FRAME := $(if $(SANITIZE),,-Wframe-larger-than=16384)
 frame_flags = $(if $(filter kernels/% model/% runtime/% lambda/% tools/%,$(1)),$(FRAME))
 
-# Not every linker knows all of these options, so the files link_options and boot_options of the
-# build directory hold those that it accepts.
+# Not every linker knows all of these options, so the files link_options, boot_options and
+# map_option of the build directory hold those that it accepts.
 HARDEN_LD := -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 BOOT_LDFLAGS := -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code \
     -Wl,-T,lambda/no_unwind.ld
@@ -205,11 +206,14 @@ $(BUILD)/liblambda.a: $(call obj,$(LAMBDA_SRC)) $(BUILD)/sources
 	$(SAY) "  AR    $@"
 	$(ARCHIVE)
 
-$(BUILD)/link_options $(BUILD)/boot_options: export CC := $(CC)
-$(BUILD)/link_options $(BUILD)/boot_options: export CFLAGS := $(CFLAGS)
-$(BUILD)/link_options $(BUILD)/boot_options: export LDFLAGS := $(LDFLAGS)
+LINK_PROBES := $(addprefix $(BUILD)/,link_options boot_options map_option)
+$(LINK_PROBES): export CC := $(CC)
+$(LINK_PROBES): export CFLAGS := $(CFLAGS)
+$(LINK_PROBES): export LDFLAGS := $(LDFLAGS)
 $(BUILD)/link_options: $(BUILD)/flags tools/link_options.sh
 	$(Q)tools/link_options.sh $(HARDEN_LD) >$@
+$(BUILD)/map_option: $(BUILD)/flags tools/link_options.sh
+	$(Q)tools/link_options.sh -Wl,-Map=$(BUILD)/bootstrap.map >$@
 $(BUILD)/boot_options: $(BUILD)/flags tools/link_options.sh lambda/no_unwind.ld
 	$(Q)tools/link_options.sh $(BOOT_LDFLAGS) >$@
 	$(Q)grep -q static $@ || \
@@ -250,9 +254,11 @@ endif
 # relocations at the start, and the linker script drops unwind tables. bootstrap.debug keeps the
 # symbols. A sanitizer's run-time library needs a dynamic program, so those builds link normally.
 $(BUILD)/bootstrap.debug: $(call obj,$(BOOT_SRC)) $(BUILD)/liblambda.a $(BUILD)/libdistil.a \
-    $(BUILD)/libbase.a $(BUILD)/link_options $(BUILD)/boot_options lambda/no_unwind.ld
+    $(BUILD)/libbase.a $(BUILD)/link_options $(BUILD)/boot_options $(BUILD)/map_option \
+    lambda/no_unwind.ld
 	$(SAY) "  LD    $@"
-	$(LINK) $(if $(SANITIZE),,$$(cat $(BUILD)/boot_options)) -Wl,-Map=$(BUILD)/bootstrap.map
+	$(LINK) $(if $(SANITIZE),,$$(cat $(BUILD)/boot_options)) \
+	    $$(cat $(BUILD)/map_option)
 $(BUILD)/bootstrap: $(BUILD)/bootstrap.debug
 	$(Q)$(if $(SANITIZE),cp $< $@,$(STRIP) -o $@ $<)
 ifeq ($(BUILD),build)
@@ -306,17 +312,12 @@ install: all
 uninstall:
 	$(Q)tools/install.sh uninstall
 
-PACKAGE := distil-$(VERSION)-linux-x86_64
-## package: pack the installed tree with licence and notice as build/distil-VERSION-....tar.gz
+PACKAGE := $(BUILD)/distil-$(VERSION)-linux-x86_64
+## package: build/distil-VERSION-linux-x86_64.tar.gz; after `make portable` those builds' too
 package: all
-	$(Q)rm -rf $(BUILD)/package
-	+$(Q)$(MAKE) --no-print-directory install PREFIX=/usr DESTDIR='$(abspath $(BUILD)/package)'
-	$(Q)mv $(BUILD)/package/usr $(BUILD)/package/$(PACKAGE)
-	$(Q)cp README.md LICENSE NOTICE CHANGELOG.md $(BUILD)/package/$(PACKAGE)
-	$(Q)tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C $(BUILD)/package \
-	    -cf $(BUILD)/$(PACKAGE).tar $(PACKAGE)
-	$(Q)gzip -9nf $(BUILD)/$(PACKAGE).tar
-	$(SAY) "  TAR   $(BUILD)/$(PACKAGE).tar.gz"
+	$(Q)tools/package.sh $(BUILD) $(VERSION) $(PACKAGE).tar.gz
+	$(SAY) "  TAR   $(PACKAGE).tar.gz"
+include tools/portable/portable.mk
 
 # ---- Python ----
 .PHONY: wheel

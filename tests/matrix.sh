@@ -19,9 +19,10 @@
 # project stopped the compiler. That is only accepted of rows whose flags change the arithmetic of
 # floats. A row whose compiler is not installed is skipped.
 #
-#     ZIG     the command of Zig; default "zig"
+#     ZIG     the command of Zig; the default is the one that `make portable` installs, or "zig"
 #     FILTER  the cases of check_kernels; default "*7*", a tenth of them from every operation
 #     JOBS    how many compilers run at once; default the number of processors
+#     READY=1 take the reference as it is, as tests/in_debian.sh may for a build of this machine
 #     KEEP=1  keep the logs of all rows in DISTIL_BUILD/matrix
 
 set -u
@@ -31,7 +32,10 @@ unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES DISTIL_ISA DISTIL_MODEL CC CFLAGS
 LC_ALL=C
 export LC_ALL
 reference=${DISTIL_BUILD:-build}
-ZIG=${ZIG:-zig}
+if [ -z "${ZIG-}" ]; then
+    ZIG=$reference/zig/package/ziglang/zig
+    [ -x "$ZIG" ] || ZIG=zig
+fi
 FILTER=${FILTER:-*7*}
 JOBS=${JOBS:-$(nproc)}
 
@@ -44,6 +48,9 @@ rows() {
         echo "- same $compiler"
     done
     echo "s same musl-gcc"
+    # The targets of `make portable`; by itself Zig compiles for this CPU and this C library.
+    echo "- same zig -target x86_64-linux-gnu.2.17"
+    echo "- same zig -target x86_64-linux-musl"
     # Flags that users and distributions set.
     for compiler in gcc clang; do
         echo "s same $compiler -funsigned-char"
@@ -104,7 +111,7 @@ if [ -n "$list" ]; then
     exit 0
 fi
 # The reference must be of the same sources as the rows.
-make -j"$JOBS" BUILD="$reference" all "$reference/libtest.a" \
+[ -n "${READY-}" ] || make -j"$JOBS" BUILD="$reference" all "$reference/libtest.a" \
     "$reference/obj/tests/unit/kernels/check_kernels.o" >/dev/null || exit 1
 
 dir=$(mktemp -d) || exit 1
@@ -135,7 +142,7 @@ fi
 link_row() {
     [ ! -x "$1" ] || return 0
     # shellcheck disable=SC2086
-    $cc -g $flags $ldflags -o "$@" "$row/libdistil.a" "$command/libbase.a" -lm -pthread
+    $cc $flags $ldflags -o "$@" "$row/libdistil.a" "$command/libbase.a" -lm -pthread
 }
 
 # build_row COMPILER FLAGS...: builds the row in $dir/row and runs its tests. Prints the verdict.
@@ -158,10 +165,11 @@ build_row() {
     rm -rf "$row"
     programs="$row/libdistil.a $row/libdistil.so"
     [ -n "$flags" ] || programs="$programs $row/distil $row/bootstrap"
-    # Short enumerations change how the command and the library pass arguments.
+    # Short enumerations change how the command and the library pass arguments, and another target
+    # may have another C library.
     command=$reference
     case ${FULL-}$flags in
-    1* | *short-enums*)
+    1* | *short-enums* | *-target*)
         programs="$programs $row/distil $row/libprog.a $row/libbase.a $row/libtest.a"
         programs="$programs $row/obj/tests/unit/kernels/check_kernels.o"
         programs="$programs $row/obj/tools/command/distil.o"
@@ -169,7 +177,7 @@ build_row() {
         ;;
     esac
     # shellcheck disable=SC2086
-    if ! make -j"$JOBS" CC="$cc" AR="$ar" BUILD="$row" CFLAGS="-g$flags" LDFLAGS="$ldflags" \
+    if ! make -j"$JOBS" CC="$cc" AR="$ar" BUILD="$row" CFLAGS="$flags" LDFLAGS="$ldflags" \
         $programs; then
         echo build >"$dir/verdict"
         return
@@ -196,10 +204,12 @@ describe() {
     esac
 }
 
-# libc COMPILER: prints the C library that the compiler links.
+# libc COMPILER FLAGS...: prints the C library that the compiler links.
 libc() {
-    case $1 in
-    musl-gcc) echo "musl $(dpkg-query -W -f '${Version}' musl 2>/dev/null | cut -d - -f 1)" ;;
+    case $* in
+    *gnu.2.17) echo "glibc 2.17" ;;
+    *linux-musl) echo "musl of Zig" ;;
+    musl-gcc*) echo "musl $(dpkg-query -W -f '${Version}' musl 2>/dev/null | cut -d - -f 1)" ;;
     *) getconf GNU_LIBC_VERSION 2>/dev/null || echo unknown ;;
     esac
 }
@@ -250,7 +260,7 @@ while read -r row; do
         ;;
     *) passed=$((passed + 1)) ;;
     esac
-    echo "| $(describe "$compiler") | $(libc "$compiler") | \`$*\` | $result |" \
+    echo "| $(describe "$compiler") | $(libc "$compiler" "$@") | \`$*\` | $result |" \
         "$(($(date +%s) - begin)) |" | sed 's/ `` / /'
 done <"$dir/rows"
 echo "$passed passed, $failed failed, $skipped skipped"

@@ -44,7 +44,8 @@ install -m 755 "$bootstrap" "$program/app/bootstrap"
 # The image gets no debugging information, and no build id, which depends on the path of the build.
 strip --strip-all --remove-section=.comment --remove-section=.note.gnu.build-id \
     "$program/app/bootstrap" || fail "$bootstrap: strip (of binutils) cannot read it"
-[ -f "$bootstrap.map" ] || fail "$bootstrap.map: no such file" "make"
+[ -f "$bootstrap.map" ] || fail "$bootstrap.map: no such file" \
+    "make, with a compiler whose linker knows the option -Map, such as gcc"
 if [ -n "$certificates" ] && [ -s "$certificates" ]; then
     mkdir -p "$program/etc/ssl/certs"
     install -m 644 "$certificates" "$program/etc/ssl/certs/ca-certificates.crt"
