@@ -108,8 +108,8 @@ BOOT_LDFLAGS := -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code \
 
 # ---- sources and targets ----
 version_of = $(shell sed -n 's/^.define DISTIL_VERSION_$(1) //p' runtime/distil.h)
-MAJOR   := $(call version_of,MAJOR)
-VERSION := $(MAJOR).$(call version_of,MINOR).$(call version_of,PATCH)
+VERSION := $(call version_of,MAJOR).$(call version_of,MINOR).$(call version_of,PATCH)
+ABI     := $(shell sed -n 's/^.define DISTIL_ABI //p' runtime/distil.h)
 
 src = $(sort $(wildcard $(1)))
 BASE_LIB  := runtime/base/utf8.c runtime/base/checksum.c
@@ -143,7 +143,7 @@ endif
 obj = $(patsubst %,$(BUILD)/obj/%.o,$(basename $(1)))
 exe = $(patsubst %.c,$(BUILD)/%,$(1))
 SHARED := $(BUILD)/libdistil.so
-LIBS   := $(BUILD)/libdistil.a $(SHARED) $(BUILD)/libdistil.so.$(MAJOR)
+LIBS   := $(BUILD)/libdistil.a $(SHARED) $(BUILD)/libdistil.so.$(ABI)
 BLOB   := $(BUILD)/sst2.distil
 # Only the build in build/ copies its programs to ./distil and ./bootstrap. A build in another
 # directory keeps its programs there.
@@ -223,10 +223,10 @@ $(BUILD)/boot_options: $(BUILD)/flags tools/link_options.sh lambda/no_unwind.ld
 # program that loads the shared object provides the sanitizer's run-time symbols.
 $(SHARED): $(call obj,$(LIB_SRC)) $(BUILD)/sources $(BUILD)/link_options
 	$(SAY) "  LD    $@"
-	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -shared -Wl,-soname,libdistil.so.$(MAJOR) \
+	$(Q)$(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -shared -Wl,-soname,libdistil.so.$(ABI) \
 	    $(if $(SANITIZE),,-Wl,-z,defs) $$(cat $(BUILD)/link_options) -o $@ $(filter %.o,$^) \
 	    -lm -pthread
-$(BUILD)/libdistil.so.$(MAJOR): $(SHARED)
+$(BUILD)/libdistil.so.$(ABI): $(SHARED)
 	$(Q)ln -sf libdistil.so $@
 
 # The linker drops these libraries from programs that do not call them (--as-needed).
@@ -299,6 +299,7 @@ manual: $(BUILD)/distil
 # The script gets the paths in its environment: make's lists and the shell would split them.
 install uninstall: export DISTIL_BUILD := $(BUILD)
 install uninstall: export DISTIL_VERSION := $(VERSION)
+install uninstall: export DISTIL_ABI := $(ABI)
 install uninstall: export DISTIL_DESTDIR := $(DESTDIR)
 install uninstall: export DISTIL_PREFIX := $(PREFIX)
 install uninstall: export DISTIL_BINDIR := $(BINDIR)
@@ -320,13 +321,19 @@ package: all
 include tools/portable/portable.mk
 
 # ---- Python ----
-.PHONY: wheel
+.PHONY: wheel wheel-model
 WHEEL_LIB ?= $(SHARED)
-## wheel: pack the Python package with libdistil.so (or WHEEL_LIB=FILE) as build/distil-....whl
-wheel: $(WHEEL_LIB)
+WHEEL_COMMAND ?= $(BUILD)/distil
+## wheel: pack the Python package (WHEEL_LIB=FILE WHEEL_COMMAND=FILE) as build/distil-....whl
+wheel: $(WHEEL_LIB) $(WHEEL_COMMAND)
 	$(Q)$(STRIP) --strip-unneeded -o $(BUILD)/wheel.so $(WHEEL_LIB)
+	$(Q)$(STRIP) -o $(BUILD)/wheel.distil $(WHEEL_COMMAND)
 	$(Q)rm -f $(BUILD)/distil-*.whl
-	$(Q)python3 runtime/python/make_wheel.py $(BUILD)/wheel.so $(VERSION) $(BUILD)
+	$(Q)python3 runtime/python/make_wheel.py $(BUILD)/wheel.so $(BUILD)/wheel.distil $(VERSION) \
+	    $(BUILD)
+## wheel-model: pack the shipped model for Python as build/distil_sst2-....whl
+wheel-model: $(BLOB)
+	$(Q)python3 runtime/python/make_wheel.py --model $(BLOB) $(VERSION) $(BUILD)
 
 include tests/tests.mk
 include bench/bench.mk

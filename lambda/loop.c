@@ -46,22 +46,22 @@ size_t loop_bytes(const config *c)
     return place_buffers(c).total;
 }
 
-static distil_status make_context(loop *l, const distil_model *model)
+static distil_status make_context(loop *l, const distil_model *model, distil_error *error)
 {
     distil_context_options options = {0};
 
     options.threads = l->config->threads;
-    return distil_context_new(&l->context, model, &options);
+    return distil_context_new(&l->context, model, &options, error);
 }
 
 static int make_members(loop *l, const distil_model *model, char *why, size_t why_bytes)
 {
     const config *c = l->config;
     buffer_offsets p = place_buffers(c);
-    distil_status status = make_context(l, model);
+    distil_error error;
 
-    if (status != DISTIL_OK) {
-        snprintf(why, why_bytes, "context: %s", distil_status_str(status));
+    if (make_context(l, model, &error) != DISTIL_OK) {
+        snprintf(why, why_bytes, "context: %s", error.message);
         return -1;
     }
     if (rapi_init(&l->api, c->runtime_api, l->memory + p.response, RESPONSE_BYTES,

@@ -26,7 +26,7 @@ static int refuse_blob(const char *path, distil_status status, const distil_erro
 static int open_blob(served_model *m, const char *path, char *why, size_t why_bytes)
 {
     distil_options options = DISTIL_OPTIONS_INIT;
-    distil_error error = {DISTIL_OK, 0, 0, ""};
+    distil_error error = {0};
     distil_status status;
 
     if (path != NULL) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/context.h"
+#include "runtime/failure.h"
 
 /* Returns 1 for the flags of a text that the header allows. */
 static int are_known_flags(uint32_t flags)
@@ -102,10 +103,16 @@ static void write_result(distil_context *c, distil_result *result, const distil_
  * exceptions masked, denormals kept. */
 enum { MXCSR_DEFAULT = 0x1f80 };
 
-/* Runs a pass over the first `texts` texts in c->ids and c->lengths and writes their results, up to
- * the first text whose logits are not finite. */
-static distil_status run_pass(distil_context *c, distil_result *results,
-                              const distil_scores *scores, size_t texts)
+/* Where the results of a call go; scores may be NULL. */
+typedef struct outputs {
+    distil_result *results;
+    const distil_scores *scores;
+} outputs;
+
+/* Runs a pass over the first `texts` texts in c->ids and c->lengths, which are texts first ..
+ * first + texts - 1 of the call, and writes their results, up to the first text whose logits are
+ * not finite. */
+static distil_status run_pass(distil_context *c, const outputs *out, size_t first, size_t texts)
 {
     size_t n_labels = c->model->weights.n_labels;
 
@@ -114,38 +121,60 @@ static distil_status run_pass(distil_context *c, distil_result *results,
         const float *logits = c->logits + t * n_labels;
 
         if (!all_finite(logits, n_labels))
-            return DISTIL_NOT_FINITE;
-        write_result(c, &results[t], scores ? &scores[t] : NULL, logits, c->lengths[t],
-                     c->truncated[t]);
+            return distil_fail_text(&c->error, DISTIL_NOT_FINITE, first + t, "text %zu: %s",
+                                    first + t, distil_status_str(DISTIL_NOT_FINITE));
+        write_result(c, &out->results[first + t], out->scores ? &out->scores[first + t] : NULL,
+                     logits, c->lengths[t], c->truncated[t]);
     }
     return DISTIL_OK;
 }
 
-/* Runs a pass as run_pass does, but with the default arithmetic. It restores the rounding mode that
- * the caller has set. */
-static distil_status run_pass_rounding_to_nearest(distil_context *c, distil_result *results,
-                                                  const distil_scores *scores, size_t texts)
+/* Runs a pass as run_pass does, unless the caller has cancelled the call. The pass uses the default
+ * arithmetic, and afterwards the rounding mode is again the one that the caller has set. */
+static distil_status run_next_pass(distil_context *c, const outputs *out, size_t first,
+                                   size_t texts)
 {
     unsigned callers = __builtin_ia32_stmxcsr();
     distil_status status;
 
+    if (c->cancel && __atomic_load_n(c->cancel, __ATOMIC_RELAXED) != 0)
+        return distil_fail_text(&c->error, DISTIL_CANCELLED, first,
+                                "the caller cancelled the call before text %zu", first);
     __builtin_ia32_ldmxcsr(MXCSR_DEFAULT);
-    status = run_pass(c, results, scores, texts);
+    status = run_pass(c, out, first, texts);
     __builtin_ia32_ldmxcsr(callers);
     return status;
+}
+
+/* Checks the arguments of a batch. */
+static distil_status check_batch(distil_context *c, const distil_result *results,
+                                 const distil_text *texts, size_t count, uint32_t flags)
+{
+    if (count > 0 && (!results || !texts))
+        return distil_fail(&c->error, DISTIL_BAD_ARGUMENT, "results or texts is NULL");
+    if (!are_known_flags(flags))
+        return distil_fail(&c->error, DISTIL_BAD_ARGUMENT,
+                           "flags: expected 0 or one of the flags of distil_tokenize");
+    for (size_t i = 0; i < count; i++)
+        if (!texts[i].bytes && texts[i].size > 0)
+            return distil_fail_text(&c->error, DISTIL_BAD_ARGUMENT, i,
+                                    "text %zu: bytes is NULL, and size is %zu", i, texts[i].size);
+    return DISTIL_OK;
 }
 
 distil_status distil_classify_batch(distil_context *c, distil_result *results,
                                     const distil_scores *scores, const distil_text *texts,
                                     size_t count, uint32_t flags)
 {
+    const outputs out = {results, scores};
     size_t pending = 0, used = 0; /* texts and tokens that wait for a pass */
+    distil_status status;
 
-    if (!c || (count > 0 && (!results || !texts)) || !are_known_flags(flags))
+    if (!c)
         return DISTIL_BAD_ARGUMENT;
-    for (size_t i = 0; i < count; i++)
-        if (!texts[i].bytes && texts[i].size > 0)
-            return DISTIL_BAD_ARGUMENT;
+    status = check_batch(c, results, texts, count, flags);
+    if (status != DISTIL_OK)
+        return status;
 
     for (size_t i = 0; i < count; i++) {
         int32_t *ids = c->ids + used;
@@ -154,10 +183,7 @@ distil_status distil_classify_batch(distil_context *c, distil_result *results,
 
         if (used + n > c->scratch.rows) {
             /* Text i does not fit: run a pass of those before it, and begin the next with i. */
-            size_t first = i - pending;
-            distil_status status = run_pass_rounding_to_nearest(
-                c, results + first, scores ? scores + first : NULL, pending);
-
+            status = run_next_pass(c, &out, i - pending, pending);
             if (status != DISTIL_OK)
                 return status;
             memmove(c->ids, ids, n * sizeof *ids);
@@ -170,8 +196,7 @@ distil_status distil_classify_batch(distil_context *c, distil_result *results,
     }
     if (pending == 0)
         return DISTIL_OK;
-    return run_pass_rounding_to_nearest(c, results + count - pending,
-                                        scores ? scores + count - pending : NULL, pending);
+    return run_next_pass(c, &out, count - pending, pending);
 }
 
 distil_status distil_classify(distil_context *context, distil_result *result,
@@ -180,23 +205,33 @@ distil_status distil_classify(distil_context *context, distil_result *result,
 {
     distil_text one = {text, text_bytes};
 
-    if (!result)
-        return DISTIL_BAD_ARGUMENT;
+    if (context && !result)
+        return distil_fail(&context->error, DISTIL_BAD_ARGUMENT, "result is NULL");
     return distil_classify_batch(context, result, scores, &one, 1, flags);
 }
 
 distil_status distil_classify_ids(distil_context *context, distil_result *result,
                                   const distil_scores *scores, const int32_t *ids, size_t count)
 {
-    if (!context || !result || !ids)
+    const outputs out = {result, scores};
+    distil_error *error;
+
+    if (!context)
         return DISTIL_BAD_ARGUMENT;
+    error = &context->error;
+    if (!result || !ids)
+        return distil_fail(error, DISTIL_BAD_ARGUMENT, "result or ids is NULL");
     if (count == 0 || count > context->model->weights.max_positions)
-        return DISTIL_TOO_MANY_TOKENS;
+        return distil_fail_text(error, DISTIL_TOO_MANY_TOKENS, 0,
+                                "%zu token ids: expected 1 to %zu", count,
+                                (size_t)context->model->weights.max_positions);
     for (size_t i = 0; i < count; i++)
         if (ids[i] < 0 || (size_t)ids[i] >= context->model->weights.vocab_size)
-            return DISTIL_BAD_TOKEN;
+            return distil_fail_text(error, DISTIL_BAD_TOKEN, 0,
+                                    "token %zu has the id %ld: expected 0 to %zu", i, (long)ids[i],
+                                    (size_t)context->model->weights.vocab_size - 1);
     memcpy(context->ids, ids, count * sizeof *ids);
     context->lengths[0] = count;
     context->truncated[0] = 0;
-    return run_pass_rounding_to_nearest(context, result, scores, 1);
+    return run_next_pass(context, &out, 0, 1);
 }

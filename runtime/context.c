@@ -6,33 +6,45 @@
 
 #include "runtime/carve.h"
 #include "runtime/cpus.h"
+#include "runtime/failure.h"
+#include "runtime/options.h"
 #include "runtime/pool.h"
 
 /* The greatest max_batch_tokens that the options may ask for. */
 enum { MAX_BATCH_TOKENS = 65536 };
 
-/* Resolves the options (NULL for the defaults) to the tokens of a pass and the number of
- * threads. */
-static distil_status resolve_options(size_t *tokens, size_t *threads, const distil_model *model,
-                                     const distil_context_options *options)
-{
-    size_t rows = options ? options->max_batch_tokens : 0;
-    size_t asked = options ? options->threads : 0;
+/* What the options of a context ask for, with defaults filled in. */
+typedef struct settings {
+    distil_context_options options;
+    size_t tokens;  /* the most of a pass */
+    size_t threads; /* at least 1 */
+} settings;
 
-    if (rows == 0)
-        rows = model->weights.max_positions;
-    if (rows < model->weights.max_positions || rows > MAX_BATCH_TOKENS)
-        return DISTIL_BAD_ARGUMENT;
-    if (asked == DISTIL_THREADS_AUTO) {
-        asked = distil_cpus_usable();
-        asked = asked < DISTIL_POOL_MAX_THREADS ? asked : DISTIL_POOL_MAX_THREADS;
+/* Fills *s from the caller's options. Returns NULL, or what is wrong with them. */
+static const char *resolve_options(settings *s, const distil_model *model,
+                                   const distil_context_options *given)
+{
+    distil_context_options *o = &s->options;
+    const char *wrong = distil_options_copy_context(o, given);
+
+    if (wrong)
+        return wrong;
+    s->tokens = o->max_batch_tokens ? o->max_batch_tokens : model->weights.max_positions;
+    if (s->tokens < model->weights.max_positions || s->tokens > MAX_BATCH_TOKENS)
+        return "options: max_batch_tokens is neither 0 nor from max_positions to 65536";
+    s->threads = o->threads;
+    if (s->threads == DISTIL_THREADS_AUTO) {
+        s->threads = distil_cpus_usable();
+        s->threads = s->threads < DISTIL_POOL_MAX_THREADS ? s->threads : DISTIL_POOL_MAX_THREADS;
     }
-    if (asked > DISTIL_POOL_MAX_THREADS ||
-        (options && (unsigned)options->function > DISTIL_FUNCTION_NONE))
-        return DISTIL_BAD_ARGUMENT;
-    *tokens = rows;
-    *threads = asked > 1 ? asked : 1;
-    return DISTIL_OK;
+    if (s->threads > DISTIL_POOL_MAX_THREADS)
+        return "options: threads is neither DISTIL_THREADS_AUTO nor at most 256";
+    s->threads = s->threads > 1 ? s->threads : 1;
+    if ((unsigned)o->function > DISTIL_FUNCTION_NONE)
+        return "options: function is none of distil_function";
+    if (o->executor && !o->executor->run)
+        return "options: the executor has no function run";
+    return NULL;
 }
 
 /* Returns the bytes of the context's allocation. Where base is not NULL, it is that allocation, and
@@ -61,54 +73,67 @@ static size_t lay_out(distil_context *context, void *base, const distil_model *m
 distil_status distil_context_bytes(const distil_model *model, size_t *bytes,
                                    const distil_context_options *options)
 {
-    size_t tokens, threads;
-    distil_status status;
+    settings s;
 
-    if (!model || !bytes)
+    if (!model || !bytes || resolve_options(&s, model, options))
         return DISTIL_BAD_ARGUMENT;
-    status = resolve_options(&tokens, &threads, model, options);
-    if (status == DISTIL_OK)
-        *bytes = lay_out(NULL, NULL, model, tokens, threads);
-    return status;
+    *bytes = lay_out(NULL, NULL, model, s.tokens, s.threads);
+    return DISTIL_OK;
+}
+
+/* Gives the context the threads that the settings ask for. Returns 0 if the system refuses one. */
+static int start_pool(distil_context *c, const settings *s)
+{
+    if (s->threads == 1)
+        return 1;
+    c->scratch.pool = s->options.executor
+                          ? distil_pool_on_executor(c->pool_memory, s->threads, s->options.executor)
+                          : distil_pool_start(c->pool_memory, s->threads);
+    return c->scratch.pool != NULL;
 }
 
 distil_status distil_context_new(distil_context **context, const distil_model *model,
-                                 const distil_context_options *options)
+                                 const distil_context_options *options, distil_error *error)
 {
     const distil_allocator *allocator;
+    const char *wrong;
     distil_context *c;
-    size_t tokens, threads;
-    distil_status status;
+    settings s;
 
     if (!context || !model)
-        return DISTIL_BAD_ARGUMENT;
-    status = resolve_options(&tokens, &threads, model, options);
-    if (status != DISTIL_OK)
-        return status;
-    allocator = options && options->allocator ? options->allocator : &model->allocator;
-    c = allocator->allocate(allocator->user, lay_out(NULL, NULL, model, tokens, threads));
+        return distil_fail(error, DISTIL_BAD_ARGUMENT, "context or model is NULL");
+    wrong = resolve_options(&s, model, options);
+    if (wrong)
+        return distil_fail(error, DISTIL_BAD_ARGUMENT, wrong);
+    allocator = s.options.allocator ? s.options.allocator : &model->allocator;
+    c = allocator->allocate(allocator->user, lay_out(NULL, NULL, model, s.tokens, s.threads));
     if (!c)
-        return DISTIL_NO_MEMORY;
+        return distil_fail(error, DISTIL_NO_MEMORY, NULL);
     if (!distil_carve_is_aligned(c)) {
         allocator->release(allocator->user, c);
-        return DISTIL_BAD_ARGUMENT;
+        return distil_fail(error, DISTIL_BAD_ARGUMENT, "allocator: expected memory aligned to 64");
     }
-    lay_out(c, c, model, tokens, threads);
+    lay_out(c, c, model, s.tokens, s.threads);
     c->allocator = *allocator;
     c->model = model;
-    c->function = options && options->function != DISTIL_FUNCTION_MODEL
-                      ? options->function
+    c->function = s.options.function != DISTIL_FUNCTION_MODEL
+                      ? s.options.function
                       : (distil_function)model->blob.header->function;
+    c->cancel = s.options.cancel;
+    c->error.text = DISTIL_NO_TEXT;
     c->encoder = (distil_encoder){.weights = &model->weights, .kernels = &model->kernels};
-    if (threads > 1) {
-        c->scratch.pool = distil_pool_start(c->pool_memory, threads);
-        if (!c->scratch.pool) {
-            allocator->release(allocator->user, c);
-            return DISTIL_NO_THREAD;
-        }
+    if (!start_pool(c, &s)) {
+        allocator->release(allocator->user, c);
+        return distil_fail(error, DISTIL_NO_THREAD, NULL);
     }
+    atomic_fetch_add(model->contexts, 1);
     *context = c;
     return DISTIL_OK;
+}
+
+const distil_error *distil_context_error(const distil_context *context)
+{
+    return context ? &context->error : NULL;
 }
 
 void distil_context_free(distil_context *context)
@@ -118,6 +143,7 @@ void distil_context_free(distil_context *context)
     if (!context)
         return;
     distil_pool_stop(context->scratch.pool);
+    atomic_fetch_sub(context->model->contexts, 1);
     allocator = context->allocator;
     allocator.release(allocator.user, context);
 }

@@ -18,6 +18,8 @@ struct distil_context {
     distil_allocator allocator;
     const distil_model *model;
     distil_function function; /* never DISTIL_FUNCTION_MODEL */
+    const int *cancel;        /* the caller's flag, or NULL */
+    distil_error error;       /* details of the last call that failed */
     distil_encoder encoder;
     distil_scratch scratch;
     size_t max_texts;     /* the most texts of one pass */

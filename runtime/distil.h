@@ -7,7 +7,7 @@
  *     distil_result result;
  *
  *     if (distil_model_open(&model, "sst2.distil", NULL, NULL) == DISTIL_OK &&
- *         distil_context_new(&context, model, NULL) == DISTIL_OK &&
+ *         distil_context_new(&context, model, NULL, NULL) == DISTIL_OK &&
  *         distil_classify(context, &result, NULL, "A gorgeous film.", 16, 0) == DISTIL_OK)
  *         printf("%s %.4f\n", distil_model_label(model, result.label), result.score);
  *
@@ -19,23 +19,28 @@
  * file share its pages in memory.
  *
  * A program opens a model from a blob, makes a context for the model, and classifies texts with the
- * context. It frees the context before it closes the model.
+ * context. It frees the context before it closes the model. docs/server.c is a complete program of
+ * this kind: a server with several threads.
  *
  * Results
  *
  * The logits of a text depend on the text and the blob alone. They have the same bits whatever the
  * CPU, the compiler, the other texts of the batch and their order, the context, its number of
- * threads, and the rounding mode that the caller has set.
+ * threads, the executor, and the rounding mode that the caller has set.
  *
  * Errors
  *
  * Functions that can fail return a distil_status, which the caller must check. After an error all
- * outputs are untouched, except that *error is filled where the caller passes one, and that
- * distil_classify_batch may have filled the results of its first texts. A malformed blob
- * or text gives a status and never a crash. One error cannot be turned into a status: if another
- * process truncates the file of an open blob, reading the mapping raises SIGBUS. If it overwrites
- * the file in place, tables change after their checks and the library may read outside of the
- * mapping. To replace a blob, write a new file and rename it over the old one.
+ * outputs are untouched, with two exceptions: *error is filled where the caller passes one, and
+ * distil_classify_batch has filled the results of the texts before the one that failed. Details of
+ * a failed call come by one of two ways. Functions that make a model or a context fill the
+ * distil_error of the caller. Functions that use a context leave the details in the context, and
+ * distil_context_error returns them.
+ *
+ * A malformed blob or text gives a status and never a crash. One error cannot be turned into a
+ * status: if another process truncates the file of an open blob, reading the mapping raises SIGBUS.
+ * If it overwrites the file in place, tables change after their checks and the library may read
+ * outside of the mapping. To replace a blob, write a new file and rename it over the old one.
  *
  * Resources
  *
@@ -47,8 +52,22 @@
  *
  * A model is immutable: any number of threads may use it at once, until one of them closes it. A
  * context serves one call at a time, so each thread needs its own. A context can own threads that
- * help with its calls (see distil_context_options); such a call makes futex system calls. Of all
- * functions only distil_model_open and its two variants are cancellation points.
+ * help with its calls, or borrow those of the caller (see distil_context_options). A context with
+ * threads of its own makes futex system calls. Of all functions only distil_model_open and its two
+ * variants are cancellation points.
+ *
+ * Versions
+ *
+ * A program compiled with one version of this header runs with each library whose file has the same
+ * name, libdistil.so.N. N is DISTIL_ABI, and it changes whenever older programs would have to be
+ * compiled again. docs/abi.md is the whole policy. Structures of options begin with their size, so
+ * that a later library can tell which members a program knows:
+ *
+ *     distil_context_options options = {.size = sizeof options, .threads = 4};
+ *
+ * Zero is the default of every member. A size of zero stands for the members that version 0.2 has,
+ * so the size may be left out where no later member is set. A library that is older than the header
+ * refuses options with a member that it does not know, unless the member is zero.
  *
  * Order of arguments: the object, the outputs, the inputs. A length follows its pointer. Lengths
  * of text count bytes; lengths of other arrays count elements.
@@ -63,10 +82,21 @@
 extern "C" {
 #endif
 
-/* The version of this header. distil_version returns the version of the library that is linked. */
+/*
+ * The version of this header as three numbers and as one that grows with each version. Compare the
+ * last one with what distil_version_number returns, which is the version of the library that the
+ * program runs with. The two differ where the shared library was replaced after the program had
+ * been compiled.
+ */
 #define DISTIL_VERSION_MAJOR 0
-#define DISTIL_VERSION_MINOR 1
+#define DISTIL_VERSION_MINOR 2
 #define DISTIL_VERSION_PATCH 0
+#define DISTIL_VERSION_NUMBER                                                                      \
+    (DISTIL_VERSION_MAJOR * 1000000 + DISTIL_VERSION_MINOR * 1000 + DISTIL_VERSION_PATCH)
+
+/* The number at the end of the shared library's name, libdistil.so.1. It is independent of the
+ * version: it changes when programs that were compiled with an older header would break. */
+#define DISTIL_ABI 1
 
 /* Functions are visible in the shared library. For a DISTIL_CHECKED one, compilers warn where a
  * caller ignores the status. */
@@ -142,6 +172,14 @@ typedef enum distil_status {
      * with DISTIL_VERIFY_CRC to find the damage. */
     DISTIL_NOT_FINITE = 33,
 
+    /* distil_model_close was called while contexts of the model exist. The model stays open: free
+     * the contexts, and close it again. */
+    DISTIL_IN_USE = 34,
+
+    /* The caller has set the cancellation flag of the context. Results of the texts before the one
+     * that distil_context_error names are valid. Clear the flag before the next call. */
+    DISTIL_CANCELLED = 35,
+
     /* The allocator returned NULL. Free memory, or ask for a smaller max_batch_tokens. */
     DISTIL_NO_MEMORY = 40,
 
@@ -158,32 +196,68 @@ typedef enum distil_status {
  * give "unknown status". */
 DISTIL_API const char *distil_status_str(distil_status status);
 
-/* Details of an error. A function that takes a distil_error fills it on an error, and does not
- * touch it on success; the argument may be NULL. */
+/* The value of distil_error.text where an error concerns no text of a batch. */
+#define DISTIL_NO_TEXT ((size_t)-1)
+
+/*
+ * Details of an error, for a log or for a person. A function that takes a distil_error fills it on
+ * an error, and does not touch it on success; the argument may be NULL. It needs no initialisation.
+ */
 typedef struct distil_error {
-    distil_status status; /* the value that the function returned */
-    int system_errno;     /* errno of the system call that failed, or 0 */
-    uint64_t offset;      /* the byte of the blob that was found wrong, or 0 */
-    char message[160];    /* NUL-terminated: what was found and what was expected */
+    /* The value that the function returned. */
+    distil_status status;
+
+    /* errno of the system call that failed, or 0. */
+    int system_errno;
+
+    /* The byte of the blob that was found wrong, or 0. */
+    uint64_t offset;
+
+    /* The index of the text that failed, in the order of the call: 0 for a call with one text.
+     * DISTIL_NO_TEXT if the error concerns no text. After DISTIL_CANCELLED it is the first text
+     * without a result. */
+    size_t text;
+
+    /* What was found and what was expected, in English, NUL-terminated. */
+    char message[160];
+
+    /* Room for members of later versions. The library sets it to 0. */
+    uint64_t reserved[4];
 } distil_error;
 
-/* Returns the version of the linked library as a static string, such as "0.1.0". */
+/* Returns the version of the linked library as a static string, such as "0.2.0". */
 DISTIL_API const char *distil_version(void);
+
+/* Returns the version of the linked library in the form of DISTIL_VERSION_NUMBER, such as 2000 for
+ * version 0.2.0. */
+DISTIL_API int distil_version_number(void);
 
 /* ---- instruction sets ----------------------------------------------------------------------- */
 
 /*
  * Levels of instruction sets, from the slowest to the fastest. A CPU has a level if it has all
  * extensions of that level and the operating system saves their registers. All levels give the same
- * bits.
+ * bits, so a lower one than the best serves tests and comparisons only.
  */
 typedef enum distil_isa {
-    DISTIL_ISA_SCALAR = 0,     /* plain x86-64 */
-    DISTIL_ISA_AVX2 = 1,       /* AVX2, FMA, BMI2 */
-    DISTIL_ISA_AVXVNNI = 2,    /* AVX2, FMA, BMI2 and AVX-VNNI */
-    DISTIL_ISA_AVX512 = 3,     /* AVX2, FMA, BMI2, and AVX-512 F, BW, DQ, VL */
-    DISTIL_ISA_AVX512VNNI = 4, /* all of DISTIL_ISA_AVX512, and AVX-512 VNNI */
-    DISTIL_ISA_BEST = 255      /* the best level that this machine has */
+    /* The best level that this machine has. It is the default of options, and models never report
+     * it. */
+    DISTIL_ISA_BEST = 0,
+
+    /* Plain x86-64. */
+    DISTIL_ISA_SCALAR = 1,
+
+    /* AVX2, FMA and BMI2. */
+    DISTIL_ISA_AVX2 = 2,
+
+    /* AVX2, FMA, BMI2 and AVX-VNNI. */
+    DISTIL_ISA_AVXVNNI = 3,
+
+    /* AVX2, FMA, BMI2, and F, BW, DQ and VL of AVX-512. */
+    DISTIL_ISA_AVX512 = 4,
+
+    /* All of DISTIL_ISA_AVX512, and AVX-512 VNNI. */
+    DISTIL_ISA_AVX512VNNI = 5
 } distil_isa;
 
 /* Returns the name of a level as a static string: "scalar", "avx2", "avxvnni", "avx512",
@@ -221,12 +295,23 @@ typedef enum distil_verify {
     DISTIL_VERIFY_SHA256 = 2 /* also the SHA-256 of the file; reads it twice */
 } distil_verify;
 
-/* Options of the open functions. Initialise them with DISTIL_OPTIONS_INIT: a structure of zeros
- * asks for the scalar level. */
+/*
+ * Options of the open functions. Zero is the default of each member, so NULL, a structure of zeros
+ * and DISTIL_OPTIONS_INIT ask for the same.
+ */
 typedef struct distil_options {
-    distil_isa max_isa;   /* the library uses no level above this one */
-    distil_verify verify; /* how much of the content is checked */
-    int exact_isa;        /* nonzero: DISTIL_BAD_CPU if max_isa itself cannot be used */
+    /* sizeof(distil_options), or 0 for the members of version 0.2, which are those below. */
+    size_t size;
+
+    /* The library uses no level above this one. DISTIL_ISA_BEST sets no limit. */
+    distil_isa max_isa;
+
+    /* How much of the content is checked. */
+    distil_verify verify;
+
+    /* If this is not 0 and the machine lacks the level max_isa, opening fails with DISTIL_BAD_CPU.
+     * Otherwise the library uses the next lower level that the machine has. */
+    int exact_isa;
 
     /* NULL means aligned_alloc and free. The structure is copied, but what its `user` points to
      * must live until the model is closed. */
@@ -235,7 +320,7 @@ typedef struct distil_options {
 
 #define DISTIL_OPTIONS_INIT                                                                        \
     {                                                                                              \
-        DISTIL_ISA_BEST, DISTIL_VERIFY_NONE, 0, NULL                                               \
+        sizeof(distil_options), DISTIL_ISA_BEST, DISTIL_VERIFY_NONE, 0, NULL                       \
     }
 
 /*
@@ -277,9 +362,17 @@ DISTIL_CHECKED distil_status distil_model_open_memory(distil_model **model, cons
 DISTIL_CHECKED distil_status distil_model_verify(const distil_model *model, distil_verify verify,
                                                  distil_error *error);
 
-/* Closes a model and releases its memory. The caller frees all contexts of the model before. NULL
- * is allowed and does nothing. */
-DISTIL_API void distil_model_close(distil_model *model);
+/*
+ * Closes a model and releases its memory.
+ *
+ * Contexts point into their model, so it cannot be closed before them: while a context of the model
+ * exists, the function returns DISTIL_IN_USE and changes nothing. Otherwise it returns DISTIL_OK.
+ * NULL is allowed and does nothing.
+ *
+ * The check protects from contexts that were forgotten, not from a race: no other thread may use
+ * the model, or make a context for it, during this call or after it.
+ */
+DISTIL_API distil_status distil_model_close(distil_model *model);
 
 /*
  * The function that turns the logits of a text into the probabilities of its labels. The rule of
@@ -295,18 +388,36 @@ typedef enum distil_function {
 
 /* What a model is. */
 typedef struct distil_model_info {
-    size_t dim;               /* the width of a token's vector */
-    size_t hidden_dim;        /* the width of the feed-forward network */
-    size_t n_layers;          /* the number of transformer layers */
-    size_t n_heads;           /* the number of attention heads of a layer */
-    size_t vocab_size;        /* the number of token ids */
-    size_t max_positions;     /* the most tokens of a text, [CLS] and [SEP] included; it can be less
-                             than the model has positions, where model_max_length says so */
-    size_t n_labels;          /* the number of labels */
-    size_t blob_bytes;        /* the size of the blob */
-    distil_isa isa;           /* the level that this model uses, never DISTIL_ISA_BEST */
-    distil_function function; /* the model's own, never DISTIL_FUNCTION_MODEL */
-    uint8_t sha256[32];       /* the SHA-256 that the blob states; DISTIL_VERIFY_SHA256 checks it */
+    /* The width of a token's vector, and that of the feed-forward network. */
+    size_t dim, hidden_dim;
+
+    /* The number of transformer layers, and that of the attention heads of a layer. */
+    size_t n_layers, n_heads;
+
+    /* The number of token ids. */
+    size_t vocab_size;
+
+    /* The most tokens of a text, [CLS] and [SEP] included. It can be less than the model has
+     * positions, where model_max_length of the tokenizer says so. */
+    size_t max_positions;
+
+    /* The number of labels. */
+    size_t n_labels;
+
+    /* The size of the blob. */
+    size_t blob_bytes;
+
+    /* The level that this model uses, never DISTIL_ISA_BEST. */
+    distil_isa isa;
+
+    /* The model's own function, never DISTIL_FUNCTION_MODEL. */
+    distil_function function;
+
+    /* The SHA-256 that the blob states. DISTIL_VERIFY_SHA256 checks that it is true. */
+    uint8_t sha256[32];
+
+    /* Room for members of later versions. The library sets it to 0. */
+    uint64_t reserved[8];
 } distil_model_info;
 
 /* Fills *info. Fails with DISTIL_BAD_ARGUMENT where a pointer is NULL, and not otherwise. */
@@ -360,8 +471,42 @@ typedef struct distil_context distil_context;
  */
 #define DISTIL_THREADS_AUTO ((size_t)-1)
 
-/* Options of distil_context_new. Zero is the default of each. */
+/*
+ * A way to run the library's work on threads of the caller, for programs that have a thread pool
+ * and want no other threads beside it.
+ *
+ * run calls task(job, i) once for each i from 0 to count - 1, on any threads, in any order, at the
+ * same time or one after the other, and returns when all these calls have returned. The thread that
+ * calls run may make some or all of them. `user` is the member below. What a task has written must
+ * be visible to the thread that called run, which is what joining a thread, a mutex or a semaphore
+ * does anyway.
+ *
+ * The library calls run from the thread that calls the library, several times in each layer of a
+ * forward pass, with count at most distil_context_options.threads. A task takes from two
+ * microseconds to some milliseconds, so an executor must be quick: one that starts threads for each
+ * call is slower than no executor. Tasks never block and never call run. Tasks that are left out
+ * make the call slower but not wrong, because the calling thread does what remains.
+ *
+ * With OpenMP, for example, run is
+ *
+ *     #pragma omp parallel for schedule(static, 1)
+ *     for (size_t i = 0; i < count; i++)
+ *         task(job, i);
+ */
+typedef struct distil_executor {
+    void (*run)(void *user, void (*task)(void *job, size_t index), void *job, size_t count);
+    void *user;
+} distil_executor;
+
+/*
+ * Options of distil_context_new. Zero is the default of each member, so NULL, a structure of zeros
+ * and DISTIL_CONTEXT_OPTIONS_INIT ask for the same.
+ */
 typedef struct distil_context_options {
+    /* sizeof(distil_context_options), or 0 for the members of version 0.2, which are those
+     * below. */
+    size_t size;
+
     /* The most tokens of one forward pass; the texts of a batch are packed into passes of at most
      * that many. From the model's max_positions to 65536; 0 means max_positions. More tokens make
      * batches of short texts faster, and scratch memory grows in proportion. */
@@ -372,7 +517,8 @@ typedef struct distil_context_options {
      * created or locked. More threads make a single call faster; many texts are classified faster
      * by threads of your own, each with its own context. The context's threads sleep between calls,
      * block all signals, and live until distil_context_free. Do not ask for more threads than there
-     * are free CPUs (docs/threads.md says why). */
+     * are free CPUs (docs/threads.md says why). With an executor, no thread is created, and this is
+     * the most tasks that the executor is given at a time. */
     size_t threads;
 
     /* NULL means the allocator of the model. The structure is copied. */
@@ -381,25 +527,70 @@ typedef struct distil_context_options {
     /* What results of this context are: DISTIL_FUNCTION_MODEL, or a function that overrides the
      * model's. Many models with several labels a text do not say so; set the sigmoid for them. */
     distil_function function;
+
+    /* A flag that ends a call early, or NULL. The library reads it before each forward pass of
+     * distil_classify, distil_classify_batch and distil_classify_ids. If it is not 0, the call
+     * returns DISTIL_CANCELLED, and the results of all texts of earlier passes are valid. Another
+     * thread or a signal handler may set the flag at any time, by an atomic store such as
+     * __atomic_store_n(&flag, 1, __ATOMIC_RELAXED). The library never writes it. A pass of
+     * max_positions tokens takes some tens of milliseconds, and a larger max_batch_tokens lets the
+     * library look at the flag less often. The flag must live as long as the context. */
+    const int *cancel;
+
+    /* NULL means threads of the context's own. The structure is copied, but what its `user` points
+     * to must live as long as the context. Only the process that made the context may use it then,
+     * unless the executor works in a child process, too. */
+    const distil_executor *executor;
 } distil_context_options;
+
+#define DISTIL_CONTEXT_OPTIONS_INIT                                                                \
+    {                                                                                              \
+        sizeof(distil_context_options), 0, 0, NULL, DISTIL_FUNCTION_MODEL, NULL, NULL              \
+    }
 
 /*
  * Makes a context: allocates all scratch memory for classifying, in one allocation, and starts the
- * threads that the options ask for. The model must outlive the context.
+ * threads that the options ask for. The model cannot be closed before the context is freed.
  *
  * context   set to the context, which the caller frees with distil_context_free
  * options   NULL for the defaults
+ * error     filled on an error; may be NULL
  *
  * Fails with DISTIL_BAD_ARGUMENT, DISTIL_NO_MEMORY or DISTIL_NO_THREAD; then no thread and no
- * memory is left behind.
+ * memory is left behind. Any number of threads may make contexts for the same model at once, if the
+ * allocator allows that.
  */
 DISTIL_CHECKED distil_status distil_context_new(distil_context **context, const distil_model *model,
-                                                const distil_context_options *options);
+                                                const distil_context_options *options,
+                                                distil_error *error);
 
 /* Sets *bytes to the size of the allocation that distil_context_new makes for these options. Fails
  * with DISTIL_BAD_ARGUMENT only. */
 DISTIL_CHECKED distil_status distil_context_bytes(const distil_model *model, size_t *bytes,
                                                   const distil_context_options *options);
+
+/*
+ * Returns the details of the last call on the context that failed: distil_classify,
+ * distil_classify_batch or distil_classify_ids. A call that succeeds changes nothing in them, so
+ * look at them only after a call that has failed. Before the first error, status is DISTIL_OK and
+ * the message is empty.
+ *
+ * The structure belongs to the context and stays as it is until the next call on the context.
+ * Returns NULL if context is NULL. To give up one text of a batch and classify those after it:
+ *
+ *     while (count > 0) {
+ *         size_t bad;
+ *
+ *         if (distil_classify_batch(context, results, NULL, texts, count, 0) == DISTIL_OK)
+ *             break;
+ *         bad = distil_context_error(context)->text;
+ *         if (bad == DISTIL_NO_TEXT)
+ *             return -1;
+ *         results[bad].score = -1;
+ *         results += bad + 1, texts += bad + 1, count -= bad + 1;
+ *     }
+ */
+DISTIL_API const distil_error *distil_context_error(const distil_context *context);
 
 /*
  * Ends the context's threads and releases its memory. NULL is allowed and does nothing.
@@ -414,21 +605,33 @@ DISTIL_API void distil_context_free(distil_context *context);
 
 /* One text of a batch. */
 typedef struct distil_text {
-    const char *bytes; /* (size) UTF-8, as for distil_tokenize; may be NULL where size is 0 */
+    /* (size) UTF-8, as for distil_tokenize; may be NULL where size is 0. */
+    const char *bytes;
     size_t size;
 } distil_text;
 
+/* The answer for a text. */
 typedef struct distil_result {
-    size_t label;       /* the label with the greatest score; of equal ones the lowest */
-    float score;        /* what the function gives for the label; 0 .. 1 for a probability */
-    size_t token_count; /* the tokens that were classified, [CLS] and [SEP] included */
-    int truncated;      /* 1 if the text has more than max_positions tokens; else 0 */
+    /* The label with the greatest score; of equal ones the lowest. */
+    size_t label;
+
+    /* What the function gives for the label; 0 .. 1 for a probability. */
+    float score;
+
+    /* The tokens that were classified, [CLS] and [SEP] included. */
+    size_t token_count;
+
+    /* 1 if the text has more than max_positions tokens, so that some were left out; else 0. */
+    int truncated;
 } distil_result;
 
 /* Where the caller wants all logits and probabilities of a text. Either pointer may be NULL. */
 typedef struct distil_scores {
-    float *logits;        /* (n_labels) */
-    float *probabilities; /* (n_labels) the context's function of the logits */
+    /* (n_labels) receives the logits. */
+    float *logits;
+
+    /* (n_labels) receives the context's function of the logits. */
+    float *probabilities;
 } distil_scores;
 
 /*
@@ -454,7 +657,7 @@ DISTIL_CHECKED distil_status distil_top_labels(size_t *labels, size_t k, const f
  * scores    may be NULL
  * text      (text_bytes) and flags as for distil_tokenize
  *
- * Fails with DISTIL_BAD_ARGUMENT or DISTIL_NOT_FINITE.
+ * Fails with DISTIL_BAD_ARGUMENT, DISTIL_NOT_FINITE or DISTIL_CANCELLED.
  */
 DISTIL_CHECKED distil_status distil_classify(distil_context *context, distil_result *result,
                                              const distil_scores *scores, const char *text,
@@ -468,9 +671,14 @@ DISTIL_CHECKED distil_status distil_classify(distil_context *context, distil_res
  * texts     (count); count may be 0
  * flags     as for distil_tokenize
  *
- * The library runs a large batch as several forward passes, each over the next texts. Fails with
- * DISTIL_BAD_ARGUMENT, and then no output is touched, or with DISTIL_NOT_FINITE. Then the outputs
- * of the texts of all passes before the one that failed are valid, and the others are untouched.
+ * The library runs a large batch as several forward passes, each over the next texts. It packs as
+ * many texts into a pass as fit into max_batch_tokens, without padding, so texts of different
+ * lengths cost no more than their tokens.
+ *
+ * Fails with DISTIL_BAD_ARGUMENT, and then no output is touched; or with DISTIL_NOT_FINITE or
+ * DISTIL_CANCELLED. Then distil_context_error(context)->text is the index of a text: the results
+ * and scores of all texts before it are valid, and those of this text and the following ones are
+ * untouched.
  */
 DISTIL_CHECKED distil_status distil_classify_batch(distil_context *context, distil_result *results,
                                                    const distil_scores *scores,
@@ -483,7 +691,8 @@ DISTIL_CHECKED distil_status distil_classify_batch(distil_context *context, dist
  * ids       (count) each 0 .. vocab_size - 1
  * count     1 .. max_positions
  *
- * Fails with DISTIL_BAD_ARGUMENT, DISTIL_TOO_MANY_TOKENS, DISTIL_BAD_TOKEN or DISTIL_NOT_FINITE.
+ * Fails with DISTIL_BAD_ARGUMENT, DISTIL_TOO_MANY_TOKENS, DISTIL_BAD_TOKEN, DISTIL_NOT_FINITE or
+ * DISTIL_CANCELLED.
  */
 DISTIL_CHECKED distil_status distil_classify_ids(distil_context *context, distil_result *result,
                                                  const distil_scores *scores, const int32_t *ids,

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "runtime/carve.h"
+#include "runtime/failure.h"
+#include "runtime/options.h"
 #include "runtime/public_enums.h"
 
 /* ---- memory --------------------------------------------------------------------------------- */
@@ -29,24 +31,10 @@ static const distil_allocator default_allocator = {default_allocate, default_rel
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
-/* Fills *error (may be NULL) and returns status. The message is the status' own text where `what`
- * is NULL. */
-static distil_status fail(distil_error *error, distil_status status, const char *what)
-{
-    if (error) {
-        error->status = status;
-        error->system_errno = 0;
-        error->offset = 0;
-        snprintf(error->message, sizeof error->message, "%s",
-                 what ? what : distil_status_str(status));
-    }
-    return status;
-}
-
 /* Fills *error (may be NULL) for a blob that the reader refused, and returns the status. */
 static distil_status fail_blob(distil_error *error, const distil_blob_error *why)
 {
-    distil_status status = fail(error, (distil_status)why->code, why->what);
+    distil_status status = distil_fail(error, (distil_status)why->code, why->what);
 
     if (error) {
         error->system_errno = why->sys_errno;
@@ -61,7 +49,7 @@ static distil_status fail_cpu(distil_error *error, distil_isa isa, const char *m
 
     snprintf(message, sizeof message, "%s needs %s, which this CPU lacks", distil_isa_name(isa),
              missing);
-    return fail(error, DISTIL_BAD_CPU, message);
+    return distil_fail(error, DISTIL_BAD_CPU, message);
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
@@ -70,19 +58,19 @@ static distil_status fail_cpu(distil_error *error, distil_isa isa, const char *m
 static distil_status choose_level(distil_level *level, const distil_options *options,
                                   distil_error *error)
 {
-    distil_isa most = options->max_isa;
+    distil_level most = DISTIL_LEVEL_BEST;
     distil_cpuid cpu;
     const char *missing;
 
-    if (!distil_isa_name(most) || (unsigned)options->verify > DISTIL_VERIFY_SHA256)
-        return fail(error, DISTIL_BAD_ARGUMENT, "options: max_isa or verify out of range");
-    if (most == DISTIL_ISA_BEST)
-        most = (distil_isa)DISTIL_LEVEL_BEST;
+    if (!distil_isa_name(options->max_isa) || (unsigned)options->verify > DISTIL_VERIFY_SHA256)
+        return distil_fail(error, DISTIL_BAD_ARGUMENT, "options: max_isa or verify out of range");
+    if (options->max_isa != DISTIL_ISA_BEST)
+        most = distil_level_of_isa(options->max_isa);
     distil_cpuid_read(&cpu);
     if (options->exact_isa && options->max_isa != DISTIL_ISA_BEST &&
-        !distil_cpuid_has(&cpu, (distil_level)most, &missing))
-        return fail_cpu(error, most, missing);
-    *level = distil_cpuid_best(&cpu, (distil_level)most);
+        !distil_cpuid_has(&cpu, most, &missing))
+        return fail_cpu(error, options->max_isa, missing);
+    *level = distil_cpuid_best(&cpu, most);
     return DISTIL_OK;
 }
 
@@ -120,24 +108,28 @@ static distil_status make_model(distil_model **out, const distil_blob *blob,
                                 const distil_allocator *allocator, distil_level level,
                                 distil_error *error)
 {
-    size_t table_bytes = blob->header->n_labels * sizeof(char *), text_at;
+    size_t table_bytes = blob->header->n_labels * sizeof(char *), text_at, count_at;
     size_t used = 0;
     distil_model *model;
 
     distil_carve(NULL, &used, sizeof *model);
+    count_at = used;
+    distil_carve(NULL, &used, sizeof *model->contexts);
     text_at = used + table_bytes;
     model = allocator->allocate(allocator->user, text_at + count_label_bytes(blob));
     if (!model)
-        return fail(error, DISTIL_NO_MEMORY, NULL);
+        return distil_fail(error, DISTIL_NO_MEMORY, NULL);
     if (!distil_carve_is_aligned(model)) {
         allocator->release(allocator->user, model);
-        return fail(error, DISTIL_BAD_ARGUMENT, "allocator: expected memory aligned to 64");
+        return distil_fail(error, DISTIL_BAD_ARGUMENT, "allocator: expected memory aligned to 64");
     }
     model->allocator = *allocator;
     model->blob = *blob;
     distil_weights_init(&model->weights, &model->blob);
     distil_tok_init(&model->tokenizer, &model->blob);
     distil_kernels_fill(&model->kernels, level);
+    model->contexts = (_Atomic size_t *)(void *)((char *)model + count_at);
+    atomic_init(model->contexts, 0);
     model->labels = (const char **)(void *)((char *)model + used);
     copy_labels(model, (char *)model + text_at);
     *out = model;
@@ -166,19 +158,21 @@ static distil_blob_code open_blob(distil_blob *blob, const source *from, distil_
 static distil_status open_model(distil_model **model, const source *from,
                                 const distil_options *options, distil_error *error)
 {
-    static const distil_options defaults = DISTIL_OPTIONS_INIT;
-    const distil_options *o = options ? options : &defaults;
+    distil_options o;
+    const char *wrong = distil_options_copy_model(&o, options);
     distil_blob_error why;
     distil_blob blob;
     distil_level level = DISTIL_LEVEL_SCALAR;
-    distil_status status = choose_level(&level, o, error);
+    distil_status status;
 
+    if (wrong)
+        return distil_fail(error, DISTIL_BAD_ARGUMENT, wrong);
+    status = choose_level(&level, &o, error);
     if (status != DISTIL_OK)
         return status;
-    if (open_blob(&blob, from, (distil_blob_verify)o->verify, &why) != DISTIL_BLOB_OK)
+    if (open_blob(&blob, from, (distil_blob_verify)o.verify, &why) != DISTIL_BLOB_OK)
         return fail_blob(error, &why);
-    status =
-        make_model(model, &blob, o->allocator ? o->allocator : &default_allocator, level, error);
+    status = make_model(model, &blob, o.allocator ? o.allocator : &default_allocator, level, error);
     if (status != DISTIL_OK)
         distil_blob_close(&blob);
     return status;
@@ -188,7 +182,7 @@ distil_status distil_model_open(distil_model **model, const char *path,
                                 const distil_options *options, distil_error *error)
 {
     if (!model || !path)
-        return fail(error, DISTIL_BAD_ARGUMENT, "model or path is NULL");
+        return distil_fail(error, DISTIL_BAD_ARGUMENT, "model or path is NULL");
     return open_model(model, &(source){.path = path}, options, error);
 }
 
@@ -196,7 +190,7 @@ distil_status distil_model_open_fd(distil_model **model, int fd, const distil_op
                                    distil_error *error)
 {
     if (!model || fd < 0)
-        return fail(error, DISTIL_BAD_ARGUMENT, "model is NULL or fd is negative");
+        return distil_fail(error, DISTIL_BAD_ARGUMENT, "model is NULL or fd is negative");
     return open_model(model, &(source){.fd = fd}, options, error);
 }
 
@@ -204,7 +198,7 @@ distil_status distil_model_open_memory(distil_model **model, const void *bytes, 
                                        const distil_options *options, distil_error *error)
 {
     if (!model || !bytes)
-        return fail(error, DISTIL_BAD_ARGUMENT, "model or bytes is NULL");
+        return distil_fail(error, DISTIL_BAD_ARGUMENT, "model or bytes is NULL");
     return open_model(model, &(source){.bytes = bytes, .size = size}, options, error);
 }
 
@@ -214,21 +208,24 @@ distil_status distil_model_verify(const distil_model *model, distil_verify verif
     distil_blob_error why;
 
     if (!model || (unsigned)verify > DISTIL_VERIFY_SHA256)
-        return fail(error, DISTIL_BAD_ARGUMENT, "model is NULL or verify is out of range");
+        return distil_fail(error, DISTIL_BAD_ARGUMENT, "model is NULL or verify is out of range");
     if (distil_blob_check_content(&model->blob, (distil_blob_verify)verify, &why) != DISTIL_BLOB_OK)
         return fail_blob(error, &why);
     return DISTIL_OK;
 }
 
-void distil_model_close(distil_model *model)
+distil_status distil_model_close(distil_model *model)
 {
     distil_allocator allocator;
 
     if (!model)
-        return;
+        return DISTIL_OK;
+    if (atomic_load(model->contexts) > 0)
+        return DISTIL_IN_USE;
     distil_blob_close(&model->blob);
     allocator = model->allocator;
     allocator.release(allocator.user, model);
+    return DISTIL_OK;
 }
 
 /* ---- description ---------------------------------------------------------------------------- */
@@ -249,7 +246,7 @@ distil_status distil_model_get_info(const distil_model *model, distil_model_info
         .max_positions = w->max_positions,
         .n_labels = w->n_labels,
         .blob_bytes = model->blob.size,
-        .isa = (distil_isa)model->kernels.level,
+        .isa = distil_isa_of_level(model->kernels.level),
         .function = (distil_function)model->blob.header->function,
     };
     memcpy(info->sha256, model->blob.header->sha256, sizeof info->sha256);

@@ -56,7 +56,8 @@ struct distil_pool {
 
     alignas(64) pid_t owner; /* the process that started the workers */
     size_t threads;
-    worker workers[]; /* (threads - 1) */
+    distil_executor executor; /* run is NULL if the pool has workers of its own */
+    worker workers[];         /* (threads - 1) */
 };
 
 /* These operations act among the threads of one process. Their numbers belong to the kernel's
@@ -133,6 +134,50 @@ static void await_parts(distil_pool *p)
     }
 }
 
+/* ---- steps on the caller's executor ---------------------------------------------------------- */
+
+/* A step whose parts tasks claim one by one. */
+typedef struct executor_step {
+    distil_pool_fn *step;
+    void *job;
+    size_t n, parts, tasks;
+    _Atomic size_t next; /* the next part to claim */
+} executor_step;
+
+/* Computes parts of the step until none is left. The index selects scratch memory as the number of
+ * a thread does; an executor that passes a wrong one gets nothing done. */
+static void run_task(void *job, size_t index)
+{
+    executor_step *s = job;
+    unsigned callers = __builtin_ia32_stmxcsr();
+    size_t part;
+
+    if (index >= s->tasks)
+        return;
+    __builtin_ia32_ldmxcsr(MXCSR_DEFAULT);
+    while ((part = atomic_fetch_add(&s->next, 1)) < s->parts)
+        s->step(s->job, index, s->n * part / s->parts, s->n * (part + 1) / s->parts);
+    __builtin_ia32_ldmxcsr(callers);
+}
+
+static void run_on_executor(distil_pool *p, distil_pool_fn *step, void *job, size_t n, size_t parts)
+{
+    executor_step s = {
+        .step = step,
+        .job = job,
+        .n = n,
+        .parts = parts,
+        .tasks = parts < p->threads ? parts : p->threads,
+    };
+
+    atomic_init(&s.next, 0);
+    p->executor.run(p->executor.user, run_task, &s, s.tasks);
+    /* No task runs any more. Do what an executor that left out all of them has not done. */
+    run_task(&s, 0);
+}
+
+/* ---- steps ---------------------------------------------------------------------------------- */
+
 void distil_pool_run(distil_pool *p, distil_pool_fn *step, void *job, size_t n, size_t parts)
 {
     uint32_t turn;
@@ -142,6 +187,10 @@ void distil_pool_run(distil_pool *p, distil_pool_fn *step, void *job, size_t n, 
     assert(parts >= 1 && parts <= 0xffff && n <= SIZE_MAX / parts);
     if (!p || parts == 1) {
         step(job, 0, 0, n);
+        return;
+    }
+    if (p->executor.run) {
+        run_on_executor(p, step, job, n, parts);
         return;
     }
     turn = atomic_load_explicit(&p->turn, memory_order_relaxed) + 1;
@@ -157,7 +206,7 @@ void distil_pool_run(distil_pool *p, distil_pool_fn *step, void *job, size_t n, 
 
 void distil_pool_wake(distil_pool *p)
 {
-    if (!p)
+    if (!p || p->executor.run)
         return;
     atomic_store(&p->running, 1);
     set_turn(p, atomic_load_explicit(&p->turn, memory_order_relaxed) + 1);
@@ -165,7 +214,7 @@ void distil_pool_wake(distil_pool *p)
 
 void distil_pool_rest(distil_pool *p)
 {
-    if (p)
+    if (p && !p->executor.run)
         atomic_store(&p->running, 0);
 }
 
@@ -255,6 +304,7 @@ distil_pool *distil_pool_start(void *memory, size_t threads)
     atomic_init(&p->waiting, 0);
     p->owner = getpid();
     p->threads = threads;
+    p->executor = (distil_executor){0};
     fill_blocked_signals(&blocked);
     (void)pthread_sigmask(SIG_SETMASK, &blocked, &before);
     while (started + 1 < threads) {
@@ -272,8 +322,18 @@ distil_pool *distil_pool_start(void *memory, size_t threads)
     return NULL;
 }
 
+distil_pool *distil_pool_on_executor(void *memory, size_t threads, const distil_executor *executor)
+{
+    distil_pool *p = memory;
+
+    assert(threads >= 2 && threads <= DISTIL_POOL_MAX_THREADS && executor->run);
+    p->threads = threads;
+    p->executor = *executor;
+    return p;
+}
+
 void distil_pool_stop(distil_pool *p)
 {
-    if (p && p->owner == getpid())
+    if (p && !p->executor.run && p->owner == getpid())
         join_workers(p, p->threads - 1);
 }

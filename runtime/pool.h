@@ -21,6 +21,8 @@
 
 #include <stddef.h>
 
+#include "runtime/distil.h"
+
 enum { DISTIL_POOL_MAX_THREADS = 256 };
 
 typedef struct distil_pool distil_pool;
@@ -45,6 +47,10 @@ size_t distil_pool_bytes(size_t threads);
  * system refuses a thread; then none is left running.
  */
 distil_pool *distil_pool_start(void *memory, size_t threads);
+
+/* Makes a pool that has no workers: its steps run on the caller's executor, at most `threads` parts
+ * at a time. It uses the memory, as above, until the caller frees it, and copies *executor. */
+distil_pool *distil_pool_on_executor(void *memory, size_t threads, const distil_executor *executor);
 
 /* Ends and joins the workers; after that the caller may reuse the memory. NULL is allowed and does
  * nothing. In a child of the process that started the pool it does nothing either, since the

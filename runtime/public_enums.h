@@ -2,7 +2,8 @@
 /*
  * The public header stands alone, so it repeats three enumerations that the rooms below define for
  * themselves: statuses and kinds of verification of model/blob.h, and levels of kernels/levels.h.
- * This header proves that their values are equal, so that a cast converts one into the other.
+ * This header proves that their values belong together, so that a cast converts one into the other,
+ * or for levels a function.
  */
 #ifndef DISTIL_RUNTIME_PUBLIC_ENUMS_H
 #define DISTIL_RUNTIME_PUBLIC_ENUMS_H
@@ -34,11 +35,23 @@ SAME_VALUE(DISTIL_FUNCTION_SOFTMAX, DISTIL_BLOB_FUNCTION_SOFTMAX);
 SAME_VALUE(DISTIL_FUNCTION_SIGMOID, DISTIL_BLOB_FUNCTION_SIGMOID);
 SAME_VALUE(DISTIL_FUNCTION_NONE, DISTIL_BLOB_FUNCTION_NONE);
 
-/* A level that is in the list of kernels/levels.h but not in distil_isa stops the compiler here. */
-#define LEVEL(name, NAME, rows) SAME_VALUE(DISTIL_ISA_##NAME, DISTIL_LEVEL_##NAME);
+/* The numbers of distil_isa begin at 1, because 0 is the default. A level that is in the list of
+ * kernels/levels.h but not in distil_isa stops the compiler here. */
+#define LEVEL(name, NAME, rows) SAME_VALUE(DISTIL_ISA_##NAME, DISTIL_LEVEL_##NAME + 1);
 DISTIL_LEVELS(LEVEL)
 
 #undef LEVEL
 #undef SAME_VALUE
+
+static inline distil_isa distil_isa_of_level(distil_level level)
+{
+    return (distil_isa)((int)level + 1);
+}
+
+/* The inverse; isa is not DISTIL_ISA_BEST. */
+static inline distil_level distil_level_of_isa(distil_isa isa)
+{
+    return (distil_level)((int)isa - 1);
+}
 
 #endif

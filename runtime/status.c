@@ -6,6 +6,7 @@
 
 #include "kernels/cpu.h"
 #include "runtime/distil.h"
+#include "runtime/public_enums.h"
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
@@ -41,6 +42,10 @@ const char *distil_status_str(distil_status status)
         return "the number of token ids is 0 or above the model's positions";
     case DISTIL_NOT_FINITE:
         return "the result is not finite: the blob's weights are damaged";
+    case DISTIL_IN_USE:
+        return "the model has contexts; free them before";
+    case DISTIL_CANCELLED:
+        return "the caller cancelled the call";
     case DISTIL_NO_MEMORY:
         return "out of memory";
     case DISTIL_BAD_CPU:
@@ -57,12 +62,17 @@ const char *distil_version(void)
         DISTIL_VERSION_PATCH);
 }
 
+int distil_version_number(void)
+{
+    return DISTIL_VERSION_NUMBER;
+}
+
 const char *distil_isa_name(distil_isa isa)
 {
     if (isa == DISTIL_ISA_BEST)
         return "best";
-    if ((unsigned)isa < DISTIL_LEVEL_COUNT)
-        return distil_level_name((distil_level)isa);
+    if ((unsigned)isa <= DISTIL_LEVEL_COUNT)
+        return distil_level_name(distil_level_of_isa(isa));
     return NULL;
 }
 
@@ -70,7 +80,7 @@ distil_status distil_isa_parse(distil_isa *isa, const char *name)
 {
     if (!isa || !name)
         return DISTIL_BAD_ARGUMENT;
-    for (int value = 0; value <= DISTIL_ISA_BEST; value++) {
+    for (int value = 0; value <= DISTIL_LEVEL_COUNT; value++) {
         const char *known = distil_isa_name((distil_isa)value);
 
         if (known && strcmp(name, known) == 0) {

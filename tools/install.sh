@@ -8,7 +8,8 @@
 #     tools/install.sh install | uninstall
 #
 # Environment: DISTIL_BUILD                        the folder that make builds in
-#              DISTIL_VERSION                      such as 0.1.0
+#              DISTIL_VERSION                      such as 0.2.0
+#              DISTIL_ABI                          the number in libdistil.so.N
 #              DISTIL_DESTDIR                      a staging folder, or empty
 #              DISTIL_PREFIX DISTIL_BINDIR DISTIL_LIBDIR DISTIL_INCDIR DISTIL_DATADIR
 #
@@ -21,8 +22,7 @@ cd "$(dirname "$0")/.."
 
 action=${1-}
 build=$DISTIL_BUILD
-version=$DISTIL_VERSION
-major=${version%%.*}
+abi=$DISTIL_ABI
 dest=$DISTIL_DESTDIR
 bin=$dest$DISTIL_BINDIR
 lib=$dest$DISTIL_LIBDIR
@@ -92,9 +92,8 @@ install_all() {
     put 755 "$build/distil-serve" "$bin/distil-serve"
     put 644 runtime/distil.h "$inc/distil.h"
     put 644 "$build/libdistil.a" "$lib/libdistil.a"
-    put 755 "$build/libdistil.so" "$lib/libdistil.so.$version"
-    link_to "libdistil.so.$version" "$lib/libdistil.so.$major"
-    link_to "libdistil.so.$major" "$lib/libdistil.so"
+    put 755 "$build/libdistil.so" "$lib/libdistil.so.$abi"
+    link_to "libdistil.so.$abi" "$lib/libdistil.so"
     mkdir -p -- "$lib/pkgconfig"
     pkg_config_file >"$lib/pkgconfig/distil.pc"
     chmod 644 -- "$lib/pkgconfig/distil.pc"
@@ -106,9 +105,8 @@ install_all() {
 
 uninstall_all() {
     rm -f -- "$bin/distil" "$bin/distil-serve" "$inc/distil.h" "$lib/libdistil.a" \
-        "$lib/libdistil.so" "$lib/libdistil.so.$major" "$lib/libdistil.so.$version" \
-        "$lib/pkgconfig/distil.pc" "$data/man/man1/distil.1" "$completion" \
-        "$data/distil/sst2.distil"
+        "$lib/libdistil.so" "$lib/libdistil.so.$abi" "$lib/pkgconfig/distil.pc" \
+        "$data/man/man1/distil.1" "$completion" "$data/distil/sst2.distil"
     rmdir -- "$data/distil" 2>/dev/null || true
 }
 

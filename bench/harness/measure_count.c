@@ -80,7 +80,7 @@ static int count_by_cpu(measured *m, const measure_subject *s, distil_isa level,
         measure_other_cpu(m, distil_isa_name(level));
         done = 0;
     } else if (fd >= 0 && opened == DISTIL_OK &&
-               distil_context_new(&context, model, NULL) == DISTIL_OK &&
+               distil_context_new(&context, model, NULL, NULL) == DISTIL_OK &&
                distil_classify(context, &result, NULL, text, bytes, 0) == DISTIL_OK) {
         start = counter_read(fd);
         if (distil_classify(context, &result, NULL, text, bytes, 0) == DISTIL_OK) {

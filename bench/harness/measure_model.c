@@ -85,7 +85,7 @@ static int open_pass(pass *p, measured *m, const measure_subject *s, const char 
         measure_failed(m, "%s: %s", s->model, error.message);
         return -1;
     }
-    if (distil_context_new(&p->context, p->model, NULL) != DISTIL_OK ||
+    if (distil_context_new(&p->context, p->model, NULL, NULL) != DISTIL_OK ||
         distil_model_get_info(p->model, &p->info) != DISTIL_OK) {
         distil_model_close(p->model);
         measure_failed(m, "no memory for a context");
@@ -137,7 +137,7 @@ void measure_latency(measured *m, const measure_subject *s, const char *paramete
 
     if (open_pass(&p, m, s, parameters) != 0)
         return;
-    probe_arithmetic_init(&probe, (distil_level)p.info.isa);
+    probe_arithmetic_init(&probe, (distil_level)(p.info.isa - DISTIL_ISA_SCALAR));
     run_beside(m, &p, s, probe_arithmetic_side(&probe), &probe, pass_macs(&p) / probe.macs);
     close_pass(&p);
 }
@@ -156,7 +156,7 @@ void measure_stream(measured *m, const measure_subject *s, const char *parameter
     if (bytes) {
         memset(bytes, 1, stream.size);
         stream.bytes = bytes;
-        probe_arithmetic_init(&probe, (distil_level)p.info.isa);
+        probe_arithmetic_init(&probe, (distil_level)(p.info.isa - DISTIL_ISA_SCALAR));
         run_beside(m, &p, s, probe_stream_side(&stream), &probe, 1);
     } else
         measure_failed(m, "no memory for %zu bytes to read", stream.size);

@@ -17,20 +17,20 @@ import mmap
 from typing import Sequence
 
 import engines
-from engines import Distil, Engine, Run
+from engines import Distil, Engine, Run, _abi
 
 NAMES = ("products", "weights")
 LANE_GROUP = 4  # Nearly all panels have lane groups of 4 quads, and these are the fastest.
 
 
-def _layer(info: engines._Info) -> int:
+def _layer(info: _abi.Info) -> int:
     """Weights in the matrices of one layer: Q, K, V and output, then two of the feed-forward
     network.
     """
     return 4 * info.dim**2 + 2 * info.dim * info.hidden_dim
 
 
-def multiply_adds(info: engines._Info, tokens: int) -> tuple[int, int]:
+def multiply_adds(info: _abi.Info, tokens: int) -> tuple[int, int]:
     """The multiply-adds of one pass, in matrices and in attention. In the last layer a pass
     computes keys and values for all tokens, but everything else for the first token only.
     """
@@ -62,7 +62,7 @@ class Products(_Bound):
         found = self._lib.bench_qgemm_ceiling, self._lib.bench_attention_ceiling
         for function in found:
             function.restype = ctypes.POINTER(_Ceiling)
-        level = self._info.isa
+        level = self._info.isa - 1  # levels of kernels begin at 0, those of distil.h at 1
         ceilings = found[0](level, ctypes.c_size_t(LANE_GROUP)).contents, found[1](level).contents
         counts = multiply_adds(self._info, len(ids))
         loops = [(c.run, round(n / c.macs)) for c, n in zip(ceilings, counts, strict=True)]

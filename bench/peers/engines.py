@@ -10,8 +10,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 # This import is not from `typing`, whose loading would count in the start time.
 from collections.abc import Callable, Sequence
+
+# The Python package describes distil.h for ctypes in a module of its own, which loads nothing else.
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "../../runtime/python/distil"))
+import _abi
 
 Run = Callable[[], object]
 
@@ -27,75 +33,21 @@ class Engine:
         raise NotImplementedError
 
 
-class _Options(ctypes.Structure):
-    _fields_ = [
-        ("max_isa", ctypes.c_int),
-        ("verify", ctypes.c_int),
-        ("exact_isa", ctypes.c_int),
-        ("allocator", ctypes.c_void_p),
-    ]
-
-
-class _Error(ctypes.Structure):
-    _fields_ = [
-        ("status", ctypes.c_int),
-        ("system_errno", ctypes.c_int),
-        ("offset", ctypes.c_uint64),
-        ("message", ctypes.c_char * 160),
-    ]
-
-
-class _Info(ctypes.Structure):
-    _fields_ = [
-        ("dim", ctypes.c_size_t),
-        ("hidden_dim", ctypes.c_size_t),
-        ("n_layers", ctypes.c_size_t),
-        ("n_heads", ctypes.c_size_t),
-        ("vocab_size", ctypes.c_size_t),
-        ("max_positions", ctypes.c_size_t),
-        ("n_labels", ctypes.c_size_t),
-        ("blob_bytes", ctypes.c_size_t),
-        ("isa", ctypes.c_int),
-        ("sha256", ctypes.c_uint8 * 32),
-    ]
-
-
-class _Result(ctypes.Structure):
-    _fields_ = [
-        ("label", ctypes.c_size_t),
-        ("score", ctypes.c_float),
-        ("token_count", ctypes.c_size_t),
-        ("truncated", ctypes.c_int),
-    ]
-
-
-class _Scores(ctypes.Structure):
-    _fields_ = [
-        ("logits", ctypes.POINTER(ctypes.c_float)),
-        ("probabilities", ctypes.POINTER(ctypes.c_float)),
-    ]
-
-
 class Distil(Engine):
-    """This library through ctypes. The structures above mirror runtime/distil.h."""
+    """This library through ctypes."""
 
     def __init__(self, library: str, blob: str, isa: str = "best") -> None:
-        self._lib = lib = ctypes.CDLL(library)
-        lib.distil_status_str.restype = ctypes.c_char_p
-        lib.distil_version.restype = ctypes.c_char_p
-        lib.distil_isa_name.restype = ctypes.c_char_p
-        lib.distil_model_label.restype = ctypes.c_char_p
-        lib.distil_model_label.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+        self._lib = lib = _abi.load(library)
         self.version = lib.distil_version().decode()
         self._model = self._open(blob, isa)
         self._context = ctypes.c_void_p()
-        self._check(lib.distil_context_new(ctypes.byref(self._context), self._model, None))
-        self.info = info = _Info()
+        self._check(lib.distil_context_new(ctypes.byref(self._context), self._model, None, None))
+        self.info = info = _abi.Info()
         self._check(lib.distil_model_get_info(self._model, ctypes.byref(info)))
         self.detail = lib.distil_isa_name(info.isa).decode()
-        self._result = _Result()
+        self._result = _abi.Result()
         self._logits = (ctypes.c_float * info.n_labels)()
-        self._scores = _Scores(logits=self._logits, probabilities=None)
+        self._scores = _abi.Scores(logits=ctypes.addressof(self._logits), probabilities=None)
 
     def _check(self, status: int) -> None:
         if status != 0:
@@ -105,8 +57,8 @@ class Distil(Engine):
         level = ctypes.c_int()
         if self._lib.distil_isa_parse(ctypes.byref(level), isa.encode()) != 0:
             raise ValueError(f"{isa}: no such level")
-        options = _Options(max_isa=level.value, exact_isa=int(isa != "best"))
-        model, error = ctypes.c_void_p(), _Error()
+        options = _abi.Options(max_isa=level.value, exact_isa=int(isa != "best"))
+        model, error = ctypes.c_void_p(), _abi.ErrorDetails()
         status = self._lib.distil_model_open(
             ctypes.byref(model), os.fsencode(blob), ctypes.byref(options), ctypes.byref(error)
         )

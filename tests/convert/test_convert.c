@@ -117,7 +117,7 @@ static void check_blob(const char *path, const checkpoint_spec *spec)
     CHECK(info.n_layers == spec->n_layers && info.n_labels == spec->n_labels);
     CHECK(info.vocab_size == spec->vocab_limit && info.max_positions == spec->max_positions);
     CHECK(strcmp(distil_model_label(model, 1), spec->no_labels ? "LABEL_1" : "CLASS 1") == 0);
-    CHECK(distil_context_new(&context, model, NULL) == DISTIL_OK);
+    CHECK(distil_context_new(&context, model, NULL, NULL) == DISTIL_OK);
     CHECK(distil_classify(context, &result, NULL, "the one and only", 16, 0) == DISTIL_OK);
     CHECK(result.token_count == 6 && result.score > 0.0f && result.score <= 1.0f);
     distil_context_free(context);

@@ -39,7 +39,7 @@ static void classify(const uint8_t *bytes, size_t size)
 
     if (distil_model_open_memory(&model, bytes, size, &options, NULL) != DISTIL_OK)
         return;
-    expect(distil_context_new(&context, model, NULL) == DISTIL_OK);
+    expect(distil_context_new(&context, model, NULL, NULL) == DISTIL_OK);
     status = distil_classify(context, &result, NULL, text, sizeof text - 1, 0);
     expect(status == DISTIL_OK || status == DISTIL_NOT_FINITE);
     distil_context_free(context);

@@ -24,7 +24,7 @@ void world_set_up(void)
     event_memory = malloc(WORLD_EVENT_BYTES + 1);
     if (event_memory == NULL ||
         distil_model_open(&model, serve_build_path("sst2.distil"), NULL, NULL) != DISTIL_OK ||
-        distil_context_new(&context, model, NULL) != DISTIL_OK)
+        distil_context_new(&context, model, NULL, NULL) != DISTIL_OK)
         abort();
 }
 

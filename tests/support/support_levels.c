@@ -142,7 +142,7 @@ static void classify_all(level_answer *answer, distil_model *model, size_t n_lab
 
     answer->logits_bytes = 2 * TEXTS * n_labels * sizeof(float);
     answer->logits = calloc(1, answer->logits_bytes);
-    if (answer->logits == NULL || distil_context_new(&context, model, NULL) != DISTIL_OK)
+    if (answer->logits == NULL || distil_context_new(&context, model, NULL, NULL) != DISTIL_OK)
         abort();
     for (size_t t = 0; t < TEXTS; t++) {
         scores[t] = (distil_scores){answer->logits + t * n_labels, NULL};
@@ -161,7 +161,7 @@ static level_answer answer_at(distil_level level, const uint8_t *bytes, size_t s
     level_answer answer = {.logits = NULL};
     distil_model *model;
 
-    options.max_isa = (distil_isa)level;
+    options.max_isa = (distil_isa)(level + DISTIL_ISA_SCALAR);
     options.exact_isa = 1;
     answer.opened = distil_model_open_memory(&model, bytes, size, &options, NULL);
     if (answer.opened != DISTIL_OK)

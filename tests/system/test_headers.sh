@@ -3,7 +3,7 @@
 #
 # Checks that each header compiles alone as C11 with warnings as errors, which means that it
 # includes what it uses. The public header must also compile as strict C11 without extensions and as
-# C++11.
+# C++11, and it must be a manual: two thirds of its lines are comments.
 
 set -u
 cd "${DISTIL_TEST_ROOT:-.}" || exit 1
@@ -43,6 +43,21 @@ if command -v "$CXX" >/dev/null; then
 else
     echo "skip runtime/distil.h as C++: no C++ compiler ($CXX)"
     skipped=$((skipped + 1))
+fi
+
+# The public header is the manual: about two thirds of it are comments.
+prose=$(awk '
+    !NF { next }
+    { n++ }
+    /\/\*/ { inside = 1 }
+    inside { comments++ }
+    /\*\// { inside = 0 }
+    END { printf "%d", 100 * comments / n }' runtime/distil.h)
+if [ "$prose" -ge 65 ]; then
+    passed=$((passed + 1))
+else
+    echo "not ok runtime/distil.h: $prose % of its lines are comments, expected 65 % or more"
+    failed=$((failed + 1))
 fi
 
 echo "test_headers: $passed passed, $failed failed, $skipped skipped"

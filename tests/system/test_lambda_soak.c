@@ -61,7 +61,7 @@ static int make_texts(void)
     distil_context *context = NULL;
 
     if (distil_model_open(&model, serve_build_path("sst2.distil"), NULL, NULL) != DISTIL_OK ||
-        distil_context_new(&context, model, NULL) != DISTIL_OK)
+        distil_context_new(&context, model, NULL, NULL) != DISTIL_OK)
         return -1;
     for (size_t i = 1; i < TEXTS; i++) { /* The first text is empty. */
         size_t wanted = i == 1 ? 1000 : 10 + harness_random() % 120, n = 0;

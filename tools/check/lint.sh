@@ -42,7 +42,7 @@ gate() {
 }
 
 format_check() {
-    find kernels model runtime lambda tests bench tools -name '*.[ch]' -print0 |
+    find kernels model runtime lambda tests bench tools docs -name '*.[ch]' -print0 |
         xargs -0 clang-format --dry-run -Werror
 }
 

@@ -176,7 +176,7 @@ int cmd_isa(int argc, char **argv)
         r.best = distil_cpuid_best(&r.cpu, DISTIL_LEVEL_BEST);
         r.chosen = r.best;
         if (r.cap != DISTIL_ISA_BEST)
-            r.chosen = distil_cpuid_best(&r.cpu, (distil_level)r.cap);
+            r.chosen = distil_cpuid_best(&r.cpu, (distil_level)(r.cap - DISTIL_ISA_SCALAR));
         if (options.format == CMD_FORMAT_JSON)
             print_json(&r);
         else

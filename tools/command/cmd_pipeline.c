@@ -217,17 +217,17 @@ static int start_worker(ring *r)
 {
     distil_context_options options = {.function = r->pipeline->function};
     worker *self = malloc(sizeof *self);
-    distil_status status;
+    distil_error why;
     int error;
 
     if (self == NULL) {
         cmd_error("out of memory");
         return -1;
     }
-    status = distil_context_new(&r->contexts[r->started], r->pipeline->model, &options);
-    if (status != DISTIL_OK) {
+    if (distil_context_new(&r->contexts[r->started], r->pipeline->model, &options, &why) !=
+        DISTIL_OK) {
         free(self);
-        cmd_error("cannot make a context: %s", distil_status_str(status));
+        cmd_error("cannot make a context: %s", why.message);
         return -1;
     }
     self->ring = r;
@@ -285,7 +285,7 @@ static void stop_workers(ring *r)
 static int ring_init(ring *r, const cmd_pipeline *pipeline)
 {
     distil_context_options options = {0};
-    distil_status status;
+    distil_error error;
 
     memset(r, 0, sizeof *r);
     r->pipeline = pipeline;
@@ -309,10 +309,9 @@ static int ring_init(ring *r, const cmd_pipeline *pipeline)
         return start_workers(r);
     options.threads = pipeline->helpers;
     options.function = pipeline->function;
-    status = distil_context_new(&r->context, pipeline->model, &options);
-    if (status == DISTIL_OK)
+    if (distil_context_new(&r->context, pipeline->model, &options, &error) == DISTIL_OK)
         return 0;
-    cmd_error("cannot make a context: %s", distil_status_str(status));
+    cmd_error("cannot make a context: %s", error.message);
     return -1;
 }
 

@@ -14,19 +14,20 @@ it is pickled as its path and options, by processes that are started in any othe
 from __future__ import annotations
 
 import ctypes
-import math
+import importlib
 import os
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Union
 
-from . import _library
+from . import _abi
+from ._command import convert
 from ._engine import Context, Engine, labels_of
-from ._library import DistilError
+from ._library import CommandError, DistilError, check, library
 
-__all__ = ["Classification", "DistilError", "Model", "__version__"]
-__version__: str = _library.library.distil_version().decode()
+__all__ = ["Classification", "CommandError", "DistilError", "Model", "__version__", "convert"]
+__version__: str = library.distil_version().decode()
 
 Text = Union[str, bytes]
 
@@ -41,8 +42,6 @@ class Classification(NamedTuple):
 def _encode(text: Text) -> bytes:
     if isinstance(text, bytes):
         return text
-    if not isinstance(text, str):
-        raise TypeError(f"a text is str or bytes, not {type(text).__name__}")
     try:
         return text.encode()
     except UnicodeEncodeError:  # a lone surrogate counts as U+FFFD, as everywhere in this project
@@ -83,16 +82,16 @@ class Model:
 
     def __init__(self, path: str | os.PathLike[str], isa: str | None = None, *,
                  verify: str = "none", split_special_tokens: bool = False) -> None:
-        if verify not in _library.VERIFY:
+        if verify not in _abi.VERIFY:
             raise ValueError(f"verify: {verify!r} is none of none, crc, sha256")
         self.path = os.path.abspath(os.fspath(path))
         self._options = {"verify": verify, "split_special_tokens": split_special_tokens}
         self._isa = isa
-        self._flags = _library.SPLIT_SPECIAL_TOKENS if split_special_tokens else 0
-        self._engine = Engine(self.path, isa, _library.VERIFY[verify])
+        self._flags = _abi.SPLIT_SPECIAL_TOKENS if split_special_tokens else 0
+        self._engine = Engine(self.path, isa, _abi.VERIFY[verify])
         # The engine is closed when the model is collected, and at the latest when Python ends.
         self._finalizer = weakref.finalize(self, self._engine.close)
-        self.labels: list[str] = list(labels_of(self._engine))
+        self.labels: list[str] = labels_of(self._engine)
 
     # ---- life ----
 
@@ -116,13 +115,14 @@ class Model:
     @property
     def isa(self) -> str:
         """The instruction-set level that the model uses."""
-        name: bytes = _library.library.distil_isa_name(self._engine.info.isa)
+        name: bytes = library.distil_isa_name(self._engine.info.isa)
         return name.decode()
 
     @property
     def function(self) -> str:
         """The model's own function of logits: softmax, sigmoid or none."""
-        return _library.FUNCTIONS[self._engine.info.function]
+        numbers = {number: name for name, number in _abi.FUNCTIONS.items()}
+        return numbers[self._engine.info.function]
 
     @property
     def max_positions(self) -> int:
@@ -132,23 +132,20 @@ class Model:
     # ---- answers ----
 
     def __call__(self, inputs: Text | Sequence[Text], top_k: int | None | _Default = _DEFAULT,
-                 function_to_apply: str | None = None) -> list[Any]:
+                 function_to_apply: str | None = None, *,
+                 function: str | None = None) -> list[Any]:
         """Classify as the text-classification pipeline of transformers does.
 
         A text gives ``[{"label": ..., "score": ...}]``, and a list of texts gives a list of such
         dictionaries. With ``top_k`` each text gives a list of the ``top_k`` best labels, best
-        first; None means all. ``function_to_apply`` is ``"softmax"``, ``"sigmoid"`` or
-        ``"none"``, which leaves logits. The default is the model's own, ``function``.
+        first; None means all. ``function_to_apply``, or ``function`` for short, is ``"softmax"``,
+        ``"sigmoid"`` or ``"none"``, which leaves logits. The default is the model's own.
         """
-        if function_to_apply is None:
-            function_to_apply = self.function
-        function_to_apply = function_to_apply.lower()
-        if function_to_apply not in ("softmax", "sigmoid", "none"):
-            raise ValueError(f"function_to_apply: {function_to_apply!r} is none of softmax, "
-                             "sigmoid, none")
+        if function is not None and function_to_apply is not None:
+            raise TypeError("function and function_to_apply are the same: give one of them")
         single = isinstance(inputs, (str, bytes))
-        rows = self._scores([inputs] if single else inputs,  # type: ignore[list-item, arg-type]
-                            function_to_apply)
+        texts: Iterable[Text] = [inputs] if isinstance(inputs, (str, bytes)) else inputs
+        rows = self._scores(texts, self._number(function or function_to_apply))
         answers: list[Any] = []
         for row in rows:
             order = sorted(range(len(row)), key=lambda i: -row[i])
@@ -162,8 +159,9 @@ class Model:
             return only
         return answers
 
-    def classify(self, texts: Iterable[Text]) -> Classification:
-        """Return the best label and its score, by the model's own function, for each text."""
+    def classify(self, texts: Iterable[Text], function: str | None = None) -> Classification:
+        """Return the best label and its score for each text. The score is what ``function`` gives,
+        by default the model's own."""
         labels: list[str] = []
         scores: list[float] = []
 
@@ -172,7 +170,7 @@ class Model:
                 labels.append(self.labels[result.label])
                 scores.append(result.score)
 
-        self._run(texts, read)
+        self._run(texts, self._number(function), read)
         return Classification(labels, scores)
 
     def logits(self, texts: Iterable[Text]) -> Any:
@@ -183,79 +181,74 @@ class Model:
         """
         n = len(self.labels)
         flat: list[float] = []
-        self._run(texts, lambda context, count: flat.extend(context.logits[: count * n]))
+        self._run(texts, self._number(None),
+                  lambda context, count: flat.extend(context.logits[: count * n]))
         try:
-            import numpy
+            numpy: Any = importlib.import_module("numpy")
         except ImportError:
             return [flat[i : i + n] for i in range(0, len(flat), n)]
         return numpy.array(flat, numpy.float32).reshape(-1, n)
 
-    def classify_arrow(self, array: Any) -> Any:
-        """Classify an array of pyarrow of type string or large_string, or a chunked array of them.
+    def classify_arrow(self, array: Any, function: str | None = None) -> Any:
+        """Classify an array of Arrow.
 
-        The texts are not copied. Returns a struct array, or a chunked one, with the fields label
+        ``array`` is an array or a chunked array of pyarrow, of type string, large_string or
+        string_view, or a dictionary of one of these, of whose values each is classified once. A
+        column of another library, such as Polars, is taken by the Arrow PyCapsule interface. The
+        texts are not copied. Returns a struct array, or a chunked one, with the fields label
         (string) and score (float32) and the length of the input; null gives null.
         """
         from ._arrow import classify_arrow
 
-        return classify_arrow(self._engine, self.labels, array, self._flags)
+        return classify_arrow(self._engine, self.labels, array, self._flags,
+                              self._number(function))
 
     def tokenize(self, text: Text) -> list[int]:
         """Return the token ids of a text, [CLS] first and [SEP] last, without truncation."""
+        if not isinstance(text, (str, bytes)):
+            raise TypeError(f"a text is str or bytes, not {type(text).__name__}")
         raw = _encode(text)
         count = ctypes.c_size_t()
         ids = (ctypes.c_int32 * (len(raw) + 2))()  # a token has at least one byte
-        self._engine.enter()
-        try:
-            _library.check(_library.library.distil_tokenize(
-                self._engine.model, ids, len(ids), ctypes.byref(count), raw, len(raw),
-                self._flags))
-        finally:
-            self._engine.leave()
+        with self._engine.use():
+            check(library.distil_tokenize(self._engine.model, ids, len(ids), ctypes.byref(count),
+                                          raw, len(raw), self._flags))
         if count.value > len(ids):
             raise AssertionError("more tokens than bytes")
         return ids[: count.value]
 
     # ---- helpers ----
 
-    def _run(self, texts: Iterable[Text], read: Any) -> None:
+    def _number(self, function: str | None) -> int:
+        """The number of a function of logits in distil.h; None is the model's own."""
+        if function is None:
+            return int(self._engine.info.function)
+        if function.lower() not in _abi.FUNCTIONS:
+            raise ValueError(f"function: {function!r} is none of softmax, sigmoid, none")
+        return _abi.FUNCTIONS[function.lower()]
+
+    def _run(self, texts: Iterable[Text], function: int,
+             read: Callable[[Context, int], None]) -> None:
         if isinstance(texts, (str, bytes)):
             raise TypeError("a list of texts is expected, and this is a single one")
-        encoded = [_encode(text) for text in texts]
+        rows = list(texts)
+        for text in rows:
+            if not isinstance(text, (str, bytes)):
+                raise TypeError(f"a text is str or bytes, not {type(text).__name__}")
 
-        def array(begin: int, end: int) -> ctypes.Array[Any]:
-            piece = encoded[begin:end]
-            kind: Any = _library.Text * len(piece)
-            texts: ctypes.Array[Any] = kind(*[(text, len(text)) for text in piece])
-            return texts
+        def piece(begin: int, end: int) -> Any:
+            kind: Any = _abi.Text * (end - begin)
+            encoded = [_encode(text) for text in rows[begin:end]]
+            return kind(*[(text, len(text)) for text in encoded])
 
-        self._engine.run(array, len(encoded), self._flags, read)
+        self._engine.run(piece, lambda i: len(rows[i]), len(rows), self._flags, function, read)
 
-    def _scores(self, texts: Iterable[Text], function: str) -> list[list[float]]:
+    def _scores(self, texts: Iterable[Text], function: int) -> list[list[float]]:
         n = len(self.labels)
         flat: list[float] = []
-
-        def read(context: Context, count: int) -> None:
-            values = context.probabilities if function == self.function else context.logits
-            flat.extend(values[: count * n])
-
-        self._run(texts, read)
-        rows = [flat[i : i + n] for i in range(0, len(flat), n)]
-        return rows if function == self.function else [_apply(function, row) for row in rows]
-
-
-def _apply(function: str, logits: list[float]) -> list[float]:
-    """The function of the logits of one text, rounded to float32 as the library's scores are."""
-    if function == "sigmoid":
-        values = [1 / (1 + math.exp(-x)) if x >= 0 else 1 - 1 / (1 + math.exp(x)) for x in logits]
-    elif function == "softmax":
-        most = max(logits)
-        weights = [math.exp(x - most) for x in logits]
-        total = sum(weights)
-        values = [weight / total for weight in weights]
-    else:
-        values = logits
-    return [ctypes.c_float(value).value for value in values]
+        self._run(texts, function,
+                  lambda context, count: flat.extend(context.probabilities[: count * n]))
+        return [flat[i : i + n] for i in range(0, len(flat), n)]
 
 
 def _open(path: str, isa: str | None, options: dict[str, Any]) -> Model:

@@ -2,8 +2,8 @@
 """An opened model with its contexts.
 
 A context of the library serves one call at a time, and the library does not check that. So each
-call of Python takes a context that nobody uses, or makes one, and gives it back. There are never
-more contexts than calls at the same time.
+call of Python takes a context that nobody uses, or makes one, and gives it back. For each function
+of logits there are never more contexts than calls at the same time.
 """
 
 from __future__ import annotations
@@ -11,29 +11,37 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 import weakref
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from ._library import (
-    ISA_BEST,
-    MAX_ROWS,
+from ._abi import (
+    NO_TEXT,
+    ContextOptions,
     ErrorDetails,
     Info,
     Options,
     Result,
     Scores,
-    check,
-    library,
 )
+from ._library import DistilError, check, library
 
-T = TypeVar("T")
+# Python handles signals between calls of the library, so Ctrl-C waits for the end of one call. A call
+# classifies at most so many texts, and about as many bytes as take so long.
+MAX_ROWS = 256
+SECONDS = 0.3
+
+# Bytes of texts of the first call, before the speed of the model on this machine is known.
+FIRST_BYTES = 16384
 
 
 class Context:
     """A context of the library with room for the answers of MAX_ROWS texts."""
 
-    def __init__(self, model: ctypes.c_void_p, n_labels: int) -> None:
+    def __init__(self, model: ctypes.c_void_p, n_labels: int, function: int) -> None:
+        self.function = function
         self.pointer = ctypes.c_void_p()
         self.results = (Result * MAX_ROWS)()
         self.logits = (ctypes.c_float * (MAX_ROWS * n_labels))()
@@ -41,22 +49,35 @@ class Context:
         logits = ctypes.addressof(self.logits)
         probabilities = ctypes.addressof(self.probabilities)
         scores: Any = Scores * MAX_ROWS
-        self.scores: ctypes.Array[Any] = scores(
+        self.scores: Any = scores(
             *((logits + 4 * i, probabilities + 4 * i)
               for i in range(0, MAX_ROWS * n_labels, n_labels))
         )
-        check(library.distil_context_new(ctypes.byref(self.pointer), model, None))
+        options = ContextOptions(size=ctypes.sizeof(ContextOptions), function=function)
+        details = ErrorDetails()
+        status = library.distil_context_new(ctypes.byref(self.pointer), model,
+                                            ctypes.byref(options), ctypes.byref(details))
+        check(status, details.message.decode(errors="replace"))
 
-    def classify(self, texts: ctypes.Array[Any], count: int, flags: int) -> None:
-        check(library.distil_classify_batch(self.pointer, self.results, self.scores, texts, count,
-                                            flags))
+    def classify(self, texts: Any, first: int, count: int, flags: int) -> None:
+        """Classify an array of texts, which are texts first .. first + count - 1 of the caller."""
+        status = library.distil_classify_batch(self.pointer, self.results, self.scores, texts,
+                                               count, flags)
+        if status != 0:
+            error = library.distil_context_error(self.pointer).contents
+            message = error.message.decode(errors="replace")
+            if error.text == NO_TEXT:
+                raise DistilError(status, message)
+            reason = message.split(": ", 1)[-1]
+            text = first + error.text
+            raise DistilError(status, f"text {text}: {reason}", text)
 
 
 class Engine:
     """Owns the model and the contexts that no call uses."""
 
     def __init__(self, path: str, isa: str | None, verify: int) -> None:
-        options = Options(ISA_BEST, verify, 0, None)
+        options = Options(size=ctypes.sizeof(Options), verify=verify)
         details = ErrorDetails()
         level = ctypes.c_int()
         self.model = ctypes.c_void_p()
@@ -64,46 +85,54 @@ class Engine:
             if library.distil_isa_parse(ctypes.byref(level), isa.encode()) != 0:
                 raise ValueError(f"isa: {isa!r} is no level; docs/kernels.md lists them")
             options.max_isa = level.value
-        check(
-            library.distil_model_open(ctypes.byref(self.model), os.fsencode(path),
-                                      ctypes.byref(options), ctypes.byref(details)),
-            f"{path}: {details.message.decode(errors='replace')}",
-        )
+        status = library.distil_model_open(ctypes.byref(self.model), os.fsencode(path),
+                                           ctypes.byref(options), ctypes.byref(details))
+        why = details.message.decode(errors="replace")
+        if details.system_errno:
+            why += f": {os.strerror(details.system_errno)}"
+        check(status, f"{path}: {why}")
         self.info = Info()
         check(library.distil_model_get_info(self.model, ctypes.byref(self.info)))
+        self.piece_bytes = float(FIRST_BYTES)
+        self.longest = 8 * self.info.max_positions  # bytes; what follows is hardly ever classified
         self.lock = threading.Lock()
         self.idle: list[Context] = []
         self.users = 0  # calls that are using the model
         self.closed = False
         _engines.add(self)
 
-    def call(self, function: Callable[[Context], T]) -> T:
-        """Call the function with a context that it has for itself."""
-        self.enter()
-        context = None
-        try:
-            with self.lock:
-                if self.idle:
-                    context = self.idle.pop()
-            if context is None:
-                context = Context(self.model, self.info.n_labels)
-            return function(context)
-        finally:
-            self.leave(context)
-
-    def enter(self) -> None:
-        """Keep the model open until leave() is called."""
+    @contextmanager
+    def use(self) -> Iterator[None]:
+        """Keep the model open within a `with` statement. Raises ValueError if it is closed."""
         with self.lock:
             if self.closed:
                 raise ValueError("the model is closed")
             self.users += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.users -= 1
+                self.release_if_unused()
 
-    def leave(self, context: Context | None = None) -> None:
+    @contextmanager
+    def context(self, function: int) -> Iterator[Context]:
+        """Lend a context with that function of logits within a `with` statement."""
+        with self.use():
+            context = self.find_idle(function) or Context(self.model, self.info.n_labels, function)
+            try:
+                yield context
+            finally:
+                with self.lock:
+                    self.idle.append(context)
+
+    def find_idle(self, function: int) -> Context | None:
+        """Take the context that was used last, whose scratch memory is still in the caches."""
         with self.lock:
-            self.users -= 1
-            if context is not None:
-                self.idle.append(context)
-            self.release_if_unused()
+            for i in range(len(self.idle) - 1, -1, -1):
+                if self.idle[i].function == function:
+                    return self.idle.pop(i)
+        return None
 
     def close(self) -> None:
         """Release everything, as soon as no call uses it. Later calls raise ValueError."""
@@ -121,20 +150,26 @@ class Engine:
         library.distil_model_close(self.model)
         self.model = ctypes.c_void_p()
 
-    def run(self, array: Callable[[int, int], ctypes.Array[Any]], count: int, flags: int,
-            read: Callable[[Context, int], None]) -> None:
-        """Classify `count` texts in pieces. array(begin, end) returns the texts of a piece, and
-        read(context, n) reads its n answers."""
-        for begin in range(0, count, MAX_ROWS):
-            end = min(begin + MAX_ROWS, count)
-            texts = array(begin, end)
-
-            def classify(context: Context, texts: ctypes.Array[Any] = texts,
-                         n: int = end - begin) -> None:
-                context.classify(texts, n, flags)
-                read(context, n)
-
-            self.call(classify)
+    def run(self, texts: Callable[[int, int], Any], size: Callable[[int], int], count: int,
+            flags: int, function: int, read: Callable[[Context, int], None]) -> None:
+        """Classify `count` texts in pieces. texts(begin, end) returns the texts of a piece as an
+        array of distil_text, size(i) the bytes of a text or about as much, and read(context, n)
+        reads the n answers of a piece."""
+        begin = 0
+        while begin < count:
+            end, cost = begin, 0
+            while end < min(count, begin + MAX_ROWS) and cost < self.piece_bytes:
+                cost += min(size(end), self.longest) + 16
+                end += 1
+            piece = texts(begin, end)
+            with self.context(function) as context:
+                started = time.monotonic()
+                context.classify(piece, begin, end - begin, flags)
+                seconds = time.monotonic() - started
+                read(context, end - begin)
+            wanted = cost * SECONDS / max(seconds, 1e-6)
+            self.piece_bytes = min(max(wanted, self.piece_bytes / 4, 1), self.piece_bytes * 4)
+            begin = end
 
 
 _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
@@ -151,6 +186,6 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
-def labels_of(engine: Engine) -> Sequence[str]:
+def labels_of(engine: Engine) -> list[str]:
     return [library.distil_model_label(engine.model, i).decode()
             for i in range(engine.info.n_labels)]

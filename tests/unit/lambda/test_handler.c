@@ -49,7 +49,7 @@ static void set_up(fixture *f, const distil_model *of)
     f->config.log = (log_sink){harness_memory_file(), LOG_TRACE};
     f->arena = malloc(handler_arena_bytes(ARENA_EVENT_BYTES));
     f->answer = malloc(ANSWER_BYTES);
-    if (distil_context_new(&f->context, of, NULL) != DISTIL_OK || !f->arena || !f->answer)
+    if (distil_context_new(&f->context, of, NULL, NULL) != DISTIL_OK || !f->arena || !f->answer)
         abort();
     CHECKF(handler_init(&f->handler, &f->config, of, f->context, NULL, f->arena,
                         handler_arena_bytes(ARENA_EVENT_BYTES), why, sizeof why) == 0,

@@ -440,7 +440,7 @@ int main(int argc, char **argv)
     setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
     unsetenv("AWS_SESSION_TOKEN");
     if (distil_model_open(&model, serve_build_path("sst2.distil"), NULL, NULL) != DISTIL_OK ||
-        distil_context_new(&context, model, NULL) != DISTIL_OK) {
+        distil_context_new(&context, model, NULL, NULL) != DISTIL_OK) {
         printf("no model; run make\n");
         return 1;
     }

@@ -129,20 +129,20 @@ static void test_requests(void)
     CHECK(fault_finish(f.server) == 1 && fault_request_count(f.server) == 5);
     check_request(&f, 0,
                   "POST /2018-06-01/runtime/init/error HTTP/1.1\r\nHost: %s\r\n"
-                  "User-Agent: distilbert.c/0.1.0\r\nContent-Type: application/json\r\n"
+                  "User-Agent: distilbert.c/0.2.0\r\nContent-Type: application/json\r\n"
                   "Lambda-Runtime-Function-Error-Type: Runtime.ModelLoad\r\n"
                   "Content-Length: 79\r\n\r\n{\"errorMessage\":\"no such file\","
                   "\"errorType\":\"Runtime.ModelLoad\",\"stackTrace\":[]}");
     check_request(&f, 1,
                   "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: %s\r\n"
-                  "User-Agent: distilbert.c/0.1.0\r\nContent-Length: 0\r\n\r\n");
+                  "User-Agent: distilbert.c/0.2.0\r\nContent-Length: 0\r\n\r\n");
     check_request(&f, 2,
                   "POST /2018-06-01/runtime/invocation/" ID "/response HTTP/1.1\r\nHost: %s\r\n"
-                  "User-Agent: distilbert.c/0.1.0\r\nContent-Type: application/json\r\n"
+                  "User-Agent: distilbert.c/0.2.0\r\nContent-Type: application/json\r\n"
                   "Lambda-Runtime-Invocation-Id: i-1.2\r\nContent-Length: 2\r\n\r\n{}");
     check_request(&f, 4,
                   "POST /2018-06-01/runtime/invocation/" ID "/error HTTP/1.1\r\nHost: %s\r\n"
-                  "User-Agent: distilbert.c/0.1.0\r\nContent-Type: application/json\r\n"
+                  "User-Agent: distilbert.c/0.2.0\r\nContent-Type: application/json\r\n"
                   "Lambda-Runtime-Function-Error-Type: Function.BadEvent\r\n"
                   "Lambda-Runtime-Invocation-Id: i-1.2\r\nContent-Length: "
                   "76\r\n\r\n{\"errorMessage\":\"a \\\"b\\\"\\n\","

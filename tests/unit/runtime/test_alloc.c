@@ -61,7 +61,7 @@ static void test_alignment(void)
     l.shift = 0;
     CHECK(distil_model_open(&model, support_blob_path(), &options, NULL) == DISTIL_OK);
     l.shift = 32;
-    CHECK(distil_context_new(&context, model, &context_options) == DISTIL_BAD_ARGUMENT);
+    CHECK(distil_context_new(&context, model, &context_options, NULL) == DISTIL_BAD_ARGUMENT);
     CHECK(context == NULL && l.live == 1);
     l.shift = 0;
     distil_model_close(model);
@@ -103,7 +103,7 @@ static stage use_library(ledger *l)
         CHECK(error.status == DISTIL_NO_MEMORY && model == NULL);
         return STAGE_OPEN;
     }
-    if (distil_context_new(&context, model, NULL) != DISTIL_OK) {
+    if (distil_context_new(&context, model, NULL, NULL) != DISTIL_OK) {
         CHECK(context == NULL);
         distil_model_close(model);
         return STAGE_CONTEXT;

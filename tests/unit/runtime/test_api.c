@@ -36,7 +36,7 @@ static void test_names(void)
         DISTIL_BAD_VERSION, DISTIL_TRUNCATED,    DISTIL_BAD_STRUCTURE, DISTIL_BAD_CHECKSUM,
         DISTIL_BAD_PROOF,   DISTIL_BAD_ARGUMENT, DISTIL_BAD_TOKEN,     DISTIL_TOO_MANY_TOKENS,
         DISTIL_NOT_FINITE,  DISTIL_NO_MEMORY,    DISTIL_BAD_CPU,       DISTIL_NO_THREAD,
-        DISTIL_UNSUPPORTED};
+        DISTIL_UNSUPPORTED, DISTIL_IN_USE,       DISTIL_CANCELLED};
     size_t n = sizeof all / sizeof all[0];
     distil_isa isa = DISTIL_ISA_AVX2;
 
@@ -49,7 +49,7 @@ static void test_names(void)
         CHECK(strcmp(distil_status_str((distil_status)999), "unknown status") == 0);
     }
     if (harness_case("isa names and their inverse")) {
-        for (int i = DISTIL_ISA_SCALAR; i <= (int)DISTIL_LEVEL_BEST; i++) {
+        for (int i = DISTIL_ISA_BEST; i <= DISTIL_ISA_AVX512VNNI; i++) {
             CHECK(distil_isa_parse(&isa, distil_isa_name((distil_isa)i)) == DISTIL_OK);
             CHECK((int)isa == i);
         }
@@ -62,7 +62,7 @@ static void test_names(void)
         CHECK(distil_isa_name((distil_isa)77) == NULL);
     }
     if (harness_case("version"))
-        CHECK(strcmp(distil_version(), "0.1.0") == 0);
+        CHECK(strcmp(distil_version(), "0.2.0") == 0);
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
@@ -109,7 +109,7 @@ static void test_levels(void)
     distil_model_info info;
     distil_error error;
 
-    for (int level = DISTIL_ISA_SCALAR; level <= (int)DISTIL_LEVEL_BEST; level++) {
+    for (int level = DISTIL_ISA_SCALAR; level <= DISTIL_ISA_AVX512VNNI; level++) {
         if (!harness_case("max_isa %s", distil_isa_name((distil_isa)level)))
             continue;
         options.max_isa = (distil_isa)level;
@@ -158,10 +158,10 @@ static void test_arguments(distil_model *model, distil_context *context)
     memset(&result, 0x5a, sizeof result);
     before = result;
     if (harness_case("refused arguments leave outputs untouched")) {
-        CHECK(distil_context_new(NULL, model, NULL) == DISTIL_BAD_ARGUMENT);
-        CHECK(distil_context_new(&other, NULL, NULL) == DISTIL_BAD_ARGUMENT);
-        CHECK(distil_context_new(&other, model, &small) == DISTIL_BAD_ARGUMENT);
-        CHECK(distil_context_new(&other, model, &large) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_context_new(NULL, model, NULL, NULL) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_context_new(&other, NULL, NULL, NULL) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_context_new(&other, model, &small, NULL) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_context_new(&other, model, &large, NULL) == DISTIL_BAD_ARGUMENT);
         CHECK(other == (distil_context *)(uintptr_t)0x5a5a);
         CHECK(distil_context_bytes(model, NULL, NULL) == DISTIL_BAD_ARGUMENT);
         CHECK(distil_context_bytes(NULL, &bytes, NULL) == DISTIL_BAD_ARGUMENT);
@@ -236,7 +236,7 @@ static void test_ways_in(distil_model *model, distil_context *context)
 
     memcpy(aligned, file, bytes);
     CHECK(distil_model_open_memory(&from_memory, aligned, bytes, NULL, NULL) == DISTIL_OK);
-    CHECK(distil_context_new(&its, from_memory, NULL) == DISTIL_OK);
+    CHECK(distil_context_new(&its, from_memory, NULL, NULL) == DISTIL_OK);
     scores.logits = logits[2];
     CHECK(distil_classify(its, &result, &scores, gorgeous, strlen(gorgeous), 0) == DISTIL_OK);
     CHECK(memcmp(logits[0], logits[2], sizeof logits[0]) == 0);
@@ -249,7 +249,7 @@ static void test_ways_in(distil_model *model, distil_context *context)
 
     CHECK(distil_model_open_fd(&from_memory, fd, NULL, NULL) == DISTIL_OK);
     close(fd);
-    CHECK(distil_context_new(&its, from_memory, NULL) == DISTIL_OK);
+    CHECK(distil_context_new(&its, from_memory, NULL, NULL) == DISTIL_OK);
     scores.logits = logits[3];
     CHECK(distil_classify(its, &result, &scores, gorgeous, strlen(gorgeous), 0) == DISTIL_OK);
     CHECK(memcmp(logits[0], logits[3], sizeof logits[0]) == 0);
@@ -300,7 +300,7 @@ static void expect_cut(uint32_t tokenizer_flags, uint32_t flags, const int32_t e
     bytes = support_blob_image(&size, &source.model);
     CHECK(distil_model_open_memory(&model, bytes, size, NULL, NULL) == DISTIL_OK);
     CHECK(distil_model_get_info(model, &info) == DISTIL_OK && info.max_positions == 5);
-    CHECK(distil_context_new(&context, model, NULL) == DISTIL_OK);
+    CHECK(distil_context_new(&context, model, NULL, NULL) == DISTIL_OK);
     CHECK(distil_classify(context, &result, &scores, "the movie [MASK] good bad", 25, flags) ==
           DISTIL_OK);
     CHECK(result.truncated && result.token_count == 5);
@@ -381,7 +381,7 @@ static void expect_function(const distil_model *model, distil_function function,
     double sum = 0, expected;
     size_t best;
 
-    CHECK(distil_context_new(&context, model, &options) == DISTIL_OK);
+    CHECK(distil_context_new(&context, model, &options, NULL) == DISTIL_OK);
     CHECK(distil_classify(context, &result, &scores, "the good movie", 14, 0) == DISTIL_OK);
     for (size_t i = 0; i < 3; i++)
         sum += exp((double)logits[i]);
@@ -419,7 +419,7 @@ static void test_functions(void)
         expect_function(model, DISTIL_FUNCTION_MODEL, (distil_function)own);
         for (int f = DISTIL_FUNCTION_SOFTMAX; f <= DISTIL_FUNCTION_NONE; f++)
             expect_function(model, (distil_function)f, (distil_function)f);
-        CHECK(distil_context_new(&context, model, &unknown) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_context_new(&context, model, &unknown, NULL) == DISTIL_BAD_ARGUMENT);
         distil_model_close(model);
         free(bytes);
     }
@@ -460,7 +460,7 @@ static void test_results_before_failure(void)
     memcpy(&untouched, results, sizeof untouched);
     if (harness_case("a batch keeps the results before a text that is not finite")) {
         CHECK(distil_model_open_memory(&model, bytes, size, NULL, NULL) == DISTIL_OK);
-        CHECK(distil_context_new(&context, model, NULL) == DISTIL_OK);
+        CHECK(distil_context_new(&context, model, NULL, NULL) == DISTIL_OK);
         scale_output_layer(bytes, size, 0x1p120f);
         for (int step = 0; step < 8000 && (finite == 0 || finite == TEXTS); step++) {
             scale_output_layer(bytes, size, 1.001f);
@@ -477,6 +477,8 @@ static void test_results_before_failure(void)
                     batch[placed++] = texts[i];
         CHECK(placed == TEXTS);
         CHECK(distil_classify_batch(context, results, NULL, batch, TEXTS, 0) == DISTIL_NOT_FINITE);
+        CHECK(distil_context_error(context)->status == DISTIL_NOT_FINITE &&
+              distil_context_error(context)->text == finite);
         for (size_t i = 0; i < TEXTS; i++) {
             distil_result alone;
 
@@ -538,7 +540,7 @@ int main(int argc, char **argv)
     test_open_errors();
     test_levels();
     model = support_model_open(DISTIL_ISA_BEST);
-    if (distil_context_new(&context, model, NULL) != DISTIL_OK)
+    if (distil_context_new(&context, model, NULL, NULL) != DISTIL_OK)
         return 1;
     test_info(model);
     test_arguments(model, context);

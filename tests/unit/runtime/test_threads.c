@@ -106,7 +106,7 @@ static distil_context *make_context(const distil_model *model, size_t threads, s
 {
     distil_context_options options = {.threads = threads, .max_batch_tokens = tokens};
     distil_context *context = NULL;
-    distil_status status = distil_context_new(&context, model, &options);
+    distil_status status = distil_context_new(&context, model, &options, NULL);
 
     if (status != DISTIL_OK) {
         fprintf(stderr, "context of %zu threads: %s\n", threads, distil_status_str(status));
@@ -349,9 +349,9 @@ static void test_options(const distil_model *model, const corpus *c)
 
     if (harness_case("number of threads: refused, sized")) {
         options.threads = 257;
-        CHECK(distil_context_new(&context, model, &options) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_context_new(&context, model, &options, NULL) == DISTIL_BAD_ARGUMENT);
         options.threads = SIZE_MAX - 1;
-        CHECK(distil_context_new(&context, model, &options) == DISTIL_BAD_ARGUMENT);
+        CHECK(distil_context_new(&context, model, &options, NULL) == DISTIL_BAD_ARGUMENT);
         CHECK(distil_context_bytes(model, &one, &options) == DISTIL_BAD_ARGUMENT);
         CHECK(context == untouched);
         CHECK(distil_context_bytes(model, &none, NULL) == DISTIL_OK);
@@ -586,7 +586,7 @@ static void *make_and_free(void *argument)
     pthread_cancel(pthread_self());
     for (size_t threads = 3; threads > 0; threads--) {
         self->context = NULL;
-        if (distil_context_new(&self->context, self->model, &self->options) == DISTIL_OK &&
+        if (distil_context_new(&self->context, self->model, &self->options, NULL) == DISTIL_OK &&
             distil_classify(self->context, &self->result, NULL, gorgeous, strlen(gorgeous), 0) ==
                 DISTIL_OK)
             self->right++;
@@ -748,13 +748,14 @@ static int child_without_room(void *user)
     limit.rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE) + 2 * bytes + ((rlim_t)40 << 20);
     if (setrlimit(RLIMIT_AS, &limit) != 0)
         return 4;
-    if (distil_context_new(&context, f->model, &options) != DISTIL_NO_THREAD ||
+    if (distil_context_new(&context, f->model, &options, NULL) != DISTIL_NO_THREAD ||
         context != f->inherited || released != 1)
         return 5;
     if (!tasks_become(0))
         return 6;
     options.threads = 2;
-    if (distil_context_new(&context, f->model, &options) != DISTIL_OK || !works(context, f->corpus))
+    if (distil_context_new(&context, f->model, &options, NULL) != DISTIL_OK ||
+        !works(context, f->corpus))
         return 7;
     distil_context_free(context);
     return released == 2 ? 0 : 8;
