@@ -49,8 +49,10 @@ refused() { # WORDS SED-COMMAND
     [ $? -eq 1 ] && grep -q "$1" said
 }
 check "a member that is gone is noticed" refused 'raise DISTIL_ABI' '/^    int truncated;$/d'
-check "a type that changes is noticed" refused 'raise DISTIL_ABI' 's/size_t token_count/int token_count/'
-check "a value that changes is noticed" refused 'raise DISTIL_ABI' 's/DISTIL_BAD_CPU = 41/DISTIL_BAD_CPU = 49/'
+check "a type that changes is noticed" refused 'raise DISTIL_ABI' \
+    's/size_t token_count/int token_count/'
+check "a value that changes is noticed" refused 'raise DISTIL_ABI' \
+    's/DISTIL_BAD_CPU = 41/DISTIL_BAD_CPU = 49/'
 check "a parameter that changes is noticed" refused 'raise DISTIL_ABI' \
     's/distil_isa_name(distil_isa isa)/distil_isa_name(int isa)/'
 check "a function more is noticed" refused 'has grown' \

@@ -18,7 +18,8 @@ if ! command -v bash >/dev/null; then
     finish test_server_example
 fi
 # The command in the file's comment, with the paths of this build.
-sed -n 's/^ \*     cc /cc /p' "$root/docs/server.c" | sed "s|^cc|${CC:-cc} -std=c11 -Wall -Wextra -Werror|
+sed -n 's/^ \*     cc /cc /p' "$root/docs/server.c" | sed "
+    s|^cc|${CC:-cc} -std=c11 -Wall -Wextra -Werror|
     s|docs/|$root/docs/|; s|-Iruntime|-I$root/runtime|; s|build/libdistil|$build/libdistil|
     s|-o build/|-o |" >compile
 check "the command is in the file" test "$(wc -l <compile)" -eq 1

@@ -87,7 +87,7 @@ static size_t count_variants(distil_level level)
 /* Returns 1 if the CPU runs the level, but the user's cap excludes it. */
 static int is_disabled(const isa_report *r, distil_level level)
 {
-    return r->cap_source != NULL && (int)level > (int)r->cap &&
+    return r->cap != DISTIL_ISA_BEST && (int)level > (int)(r->cap - DISTIL_ISA_SCALAR) &&
            distil_cpuid_has(&r->cpu, level, NULL);
 }
 
