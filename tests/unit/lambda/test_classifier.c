@@ -52,7 +52,7 @@ static void open_model(uint32_t n_labels, uint32_t function, const char *const *
         f.source.model.labels = names;
     f.bytes = support_blob_image(&size, &f.source.model);
     CHECK(distil_model_open_memory(&f.model, f.bytes, size, NULL, NULL) == DISTIL_OK);
-    CHECK(distil_context_new(&f.context, f.model, NULL) == DISTIL_OK);
+    CHECK(distil_context_new(&f.context, f.model, NULL, NULL) == DISTIL_OK);
     CHECK(distil_classify(f.context, &f.expected, &scores, TEXT, strlen(TEXT), 0) == DISTIL_OK);
 }
 
