@@ -50,6 +50,8 @@ finding() {
         if [ -z "$newest" ]; then
             echo "asks for no symbol of glibc"
         elif is_newer "$newest" "$most"; then
+            # The names go on one line.
+            # shellcheck disable=SC2046
             echo "needs glibc $newest:" $(readelf --dyn-syms -W "$1" |
                 sed -n "s/.* \([^ ]*\)@GLIBC_$newest .*/\1/p" | sort -u)
         fi
