@@ -299,7 +299,6 @@ manual: $(BUILD)/distil
 # The script gets the paths in its environment: make's lists and the shell would split them.
 install uninstall: export DISTIL_BUILD := $(BUILD)
 install uninstall: export DISTIL_VERSION := $(VERSION)
-install uninstall: export DISTIL_ABI := $(ABI)
 install uninstall: export DISTIL_DESTDIR := $(DESTDIR)
 install uninstall: export DISTIL_PREFIX := $(PREFIX)
 install uninstall: export DISTIL_BINDIR := $(BINDIR)

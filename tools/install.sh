@@ -9,7 +9,6 @@
 #
 # Environment: DISTIL_BUILD                        the folder that make builds in
 #              DISTIL_VERSION                      such as 0.2.0
-#              DISTIL_ABI                          the number in libdistil.so.N
 #              DISTIL_DESTDIR                      a staging folder, or empty
 #              DISTIL_PREFIX DISTIL_BINDIR DISTIL_LIBDIR DISTIL_INCDIR DISTIL_DATADIR
 #
@@ -22,7 +21,8 @@ cd "$(dirname "$0")/.."
 
 action=${1-}
 build=$DISTIL_BUILD
-abi=$DISTIL_ABI
+# The number in the shared library's name.
+abi=$(sed -n 's/^#define DISTIL_ABI //p' runtime/distil.h)
 dest=$DISTIL_DESTDIR
 bin=$dest$DISTIL_BINDIR
 lib=$dest$DISTIL_LIBDIR

@@ -42,9 +42,10 @@ package-portable: portable
 	$(SAY) "  TAR   $(PACKAGE)-musl-static.tar.gz"
 
 # Once Zig has been downloaded, `make package` packs the portable builds too, and the wheel gets the
-# library for old glibc.
+# library and the command for old glibc.
 ifneq ($(wildcard $(ZIG_DIR)/cc-glibc)$(filter portable,$(MAKECMDGOALS)),)
 package: package-portable
 WHEEL_LIB ?= $(GLIBC_BUILD)/libdistil.so
-$(GLIBC_BUILD)/libdistil.so: portable
+WHEEL_COMMAND ?= $(GLIBC_BUILD)/distil
+$(GLIBC_BUILD)/libdistil.so $(GLIBC_BUILD)/distil: portable
 endif
