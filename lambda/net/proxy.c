@@ -137,7 +137,11 @@ static int entry_names(const char *entry, size_t size, const char *host, uint16_
     }
     if (size == 0 || size > host_size || strncasecmp(host + host_size - size, entry, size) != 0)
         return 0;
-    return size == host_size || host[host_size - size - 1] == '.';
+    if (size == host_size)
+        return 1;
+    /* Only names have names below them: the last label of a name is no number. */
+    return host[host_size - size - 1] == '.' && strchr(host, ':') == NULL &&
+           (host[host_size - 1] < '0' || host[host_size - 1] > '9');
 }
 
 int proxy_is_excluded(const char *list, const char *host, uint16_t port)
@@ -210,6 +214,8 @@ net_status proxy_open_tunnel(net_stream *s, const net_endpoint *to, int64_t dead
     if (head.status / 100 == 2)
         return NET_OK;
     snprintf(s->why, sizeof s->why, "proxy: CONNECT was answered with status %d%s", head.status,
-             head.status == 407 ? ": give HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT" : "");
+             head.status == 407 || head.status == 401
+                 ? ": give HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
+                 : "");
     return NET_FAILED;
 }

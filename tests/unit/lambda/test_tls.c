@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #include "runtime/base/clock.h"
 #include "lambda/net/http_client.h"
 #include "lambda/net/net.h"
+#include "lambda/net/proxy.h"
 #include "lambda/net/tls.h"
 #include "tests/support/harness.h"
 #include "tests/support/support_fault_server.h"
@@ -300,6 +302,131 @@ static void test_kept(const char *protocol)
     net_close(&s);
 }
 
+/* ---- through a proxy ------------------------------------------------------------------------- */
+
+/* Pass bytes on in both directions until one side ends. */
+static void pass_bytes(int a, int b)
+{
+    static char bytes[16384];
+    int from[2] = {a, b};
+
+    for (;;) {
+        struct pollfd p[2] = {{a, POLLIN, 0}, {b, POLLIN, 0}};
+
+        if (poll(p, 2, CASE_MS) <= 0)
+            return;
+        for (int i = 0; i < 2; i++) {
+            ssize_t n = p[i].revents != 0 ? recv(from[i], bytes, sizeof bytes, 0) : -2;
+
+            if (n == 0 || n == -1 ||
+                (n > 0 && send(from[1 - i], bytes, (size_t)n, MSG_NOSIGNAL) != n))
+                return;
+        }
+    }
+}
+
+/* A proxy in a process of its own, which serves one connection and connects to `target`. */
+static pid_t start_proxy(uint16_t *port, uint16_t target)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    int listener = socket(AF_INET, SOCK_STREAM, 0), client, server;
+    socklen_t size = sizeof at;
+    char head[1024], expected[64];
+    pid_t pid;
+    ssize_t n;
+
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(listener, (struct sockaddr *)&at, size) != 0 || listen(listener, 1) != 0 ||
+        getsockname(listener, (struct sockaddr *)&at, &size) != 0)
+        abort();
+    *port = ntohs(at.sin_port);
+    pid = fork();
+    if (pid != 0) {
+        close(listener);
+        return pid;
+    }
+    client = accept(listener, NULL, NULL);
+    n = recv(client, head, sizeof head - 1, 0);
+    head[n > 0 ? n : 0] = '\0';
+    snprintf(expected, sizeof expected, "CONNECT localhost:%u HTTP/1.1\r\n", (unsigned)target);
+    server = socket(AF_INET, SOCK_STREAM, 0);
+    at.sin_port = htons(target);
+    if (strncmp(head, expected, strlen(expected)) != 0 ||
+        connect(server, (struct sockaddr *)&at, sizeof at) != 0)
+        _exit(1);
+    if (send(client, "HTTP/1.1 200 OK\r\n\r\n", 19, MSG_NOSIGNAL) == 19)
+        pass_bytes(client, server);
+    _exit(0);
+}
+
+/* Certificate and name are those of the server, not of the proxy. */
+static void check_proxy(const net_proxy *proxy, uint16_t port)
+{
+    net_endpoint to = {.host = "localhost", .port = port, .tls = 1, .proxy = proxy};
+    net_stream s;
+
+    net_init(&s);
+    CHECKF(net_connect(&s, &to, clock_after_ms(CASE_MS)) == NET_OK, "%s", s.why);
+    for (size_t size = 1; size < 8000 && s.fd >= 0; size = 3 * size + 1)
+        CHECKF(reversed(&s, size), "a line of %zu bytes: %s", size, s.why);
+    net_close(&s);
+}
+
+static void test_proxy(void)
+{
+    net_proxy proxy = {.host = "127.0.0.1"};
+    pid_t server, tunnel;
+    uint16_t port;
+
+    if (!harness_case("through a proxy"))
+        return;
+    server = start_server("good", "", &port);
+    tunnel = start_proxy(&proxy.port, port);
+    check_proxy(&proxy, port);
+    stop_server(tunnel);
+    stop_server(server);
+}
+
+/* A real proxy, with a password and without the right one. */
+static void test_real_proxy(void)
+{
+    uint16_t port, proxy_port = free_port();
+    char url[96], why[128];
+    net_proxy proxy;
+    net_stream s;
+    pid_t server, real;
+
+    if (!harness_case("through tinyproxy"))
+        return;
+    if (!shell("command -v tinyproxy")) {
+        harness_skip("no tinyproxy");
+        return;
+    }
+    server = start_server("good", "", &port);
+    CHECK(shell("printf 'Port %u\\nListen 127.0.0.1\\nAllow 127.0.0.1\\nBasicAuth user p@ss\\n' "
+                ">proxy.conf",
+                (unsigned)proxy_port));
+    real = fork();
+    if (real == 0) {
+        if (chdir(directory) == 0)
+            execlp("tinyproxy", "tinyproxy", "-d", "-c", "proxy.conf", (char *)NULL);
+        _exit(127);
+    }
+    for (int64_t until = clock_after_ms(START_MS); !answers(proxy_port) && clock_now_ns() < until;)
+        clock_sleep_until(clock_after_ms(5));
+    snprintf(url, sizeof url, "http://user:p%%40ss@127.0.0.1:%u", (unsigned)proxy_port);
+    CHECKF(proxy_parse(&proxy, url, why, sizeof why) == 0, "%s", why);
+    check_proxy(&proxy, port);
+    proxy.authorization[0] = '\0';
+    net_init(&s);
+    CHECK(net_connect(&s,
+                      &(net_endpoint){.host = "localhost", .port = port, .tls = 1, .proxy = &proxy},
+                      clock_after_ms(CASE_MS)) == NET_FAILED);
+    CHECKF(strstr(s.why, "status 407") != NULL, "%s", s.why);
+    stop_server(real);
+    stop_server(server);
+}
+
 static void test_receive_timeout(void)
 {
     net_endpoint to = {.host = "localhost", .tls = 1};
@@ -431,6 +558,8 @@ static void run_all(void)
     test_kept("-tls1_2");
     test_kept("-tls1_3");
     test_receive_timeout();
+    test_proxy();
+    test_real_proxy();
     test_exchange();
     for (size_t i = 0; i < sizeof broken_cases / sizeof *broken_cases; i++)
         test_broken(&broken_cases[i]);
