@@ -403,18 +403,19 @@ static void test_real_proxy(void)
         return;
     }
     server = start_server("good", "", &port);
-    CHECK(shell("printf 'Port %u\\nListen 127.0.0.1\\nAllow 127.0.0.1\\nBasicAuth user p@ss\\n' "
+    CHECK(shell("printf 'Port %u\\nListen 127.0.0.1\\nAllow 127.0.0.1\\nBasicAuth user p4ss\\n' "
                 ">proxy.conf",
                 (unsigned)proxy_port));
     real = fork();
     if (real == 0) {
         if (chdir(directory) == 0)
-            execlp("tinyproxy", "tinyproxy", "-d", "-c", "proxy.conf", (char *)NULL);
+            execl("/bin/sh", "sh", "-c", "exec tinyproxy -d -c proxy.conf >>proxy.log 2>&1",
+                  (char *)NULL);
         _exit(127);
     }
     for (int64_t until = clock_after_ms(START_MS); !answers(proxy_port) && clock_now_ns() < until;)
         clock_sleep_until(clock_after_ms(5));
-    snprintf(url, sizeof url, "http://user:p%%40ss@127.0.0.1:%u", (unsigned)proxy_port);
+    snprintf(url, sizeof url, "http://user:p%%34ss@127.0.0.1:%u", (unsigned)proxy_port);
     CHECKF(proxy_parse(&proxy, url, why, sizeof why) == 0, "%s", why);
     check_proxy(&proxy, port);
     proxy.authorization[0] = '\0';
