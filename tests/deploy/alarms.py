@@ -84,6 +84,10 @@ def troubles(program, directory):
     yield "ten duplicates", emitted(*[sns] * 11, options=(*memory, "--pending")), set()
     yield "eleven duplicates", emitted(*[sns] * 12, options=(*memory, "--pending")), {
         "duplicates"}
+    # Each of three attempts counts. Nobody puts these items.
+    yield "ten events without an item", emitted(*[sns] * 10, options=memory), {"analysis-errors"}
+    yield "eleven events without an item", emitted(*[sns] * 11, options=memory), {
+        "analysis-errors", "items-missing"}
     yield "a bad event", emitted(bad), {"analysis-errors"}
     yield "another model than expected", emitted(sns, DISTIL_MODEL_SHA256="0" * 64), {
         "analysis-errors", "model-load-errors"}

@@ -34,7 +34,7 @@ class Program:
     """`distil serve --local -- bootstrap` with the variables of the deployed function."""
 
     def __init__(self, distil, bootstrap, blob):
-        self.distil, self.bootstrap, self.blob = distil, bootstrap, blob
+        self.distil, self.command, self.blob = distil, [bootstrap], blob
         configuration = moto_types.client("lambda").get_function_configuration(
             FunctionName=stack.NAME)
         self.variables = {**configuration["Environment"]["Variables"], "AWS_REGION": t.REGION,
@@ -47,7 +47,7 @@ class Program:
         given = [x for e in events for x in ("--event", str(e))]
         run = subprocess.run(
             [self.distil, "serve", "--local", "--raw", "--port", "0", "-m", self.blob, *given,
-             *options, "--", self.bootstrap],
+             *options, "--", *self.command],
             env={**kept, **self.variables, **variables},
             capture_output=True, text=True, timeout=120, check=False)
         self.errors = run.stderr

@@ -186,6 +186,21 @@ def edited(path, edits, check):
         path.write_text(text, encoding="utf-8")
 
 
+def check_own_tests(module, check):
+    """`terraform test` passes, and fails for a module without its dead-letter queue."""
+    terraform(module, "init", "-input=false", "-no-color")
+    check.that("terraform test passes", "6 passed, 0 failed" in terraform(
+        module, "test", "-no-color"))
+    with edited(module / "main.tf", [("target_arn = var.dlq_arn", "target_arn = var.topic_arn")],
+                check):
+        try:
+            terraform(module, "test", "-no-color")
+            check.that("terraform test notices another dead-letter queue", False)
+        except NotPlanned as error:
+            check.that("terraform test notices another dead-letter queue",
+                       "dead-letter queue that exists" in str(error), error)
+
+
 def mirror():
     """The folder of providers in the layout of Terraform's filesystem mirror, or None."""
     named = os.environ.get("TF_PLUGIN_MIRROR")
@@ -196,6 +211,15 @@ def mirror():
     return None
 
 
+def configure(folder, plugins):
+    """Let Terraform find providers in this mirror only, and call nobody."""
+    config = pathlib.Path(folder) / "cli.tfrc"
+    config.write_text('provider_installation {\n  filesystem_mirror {\n'
+                      f'    path = "{plugins}"\n  }}\n}}\n', encoding="utf-8")
+    os.environ.update(TF_CLI_CONFIG_FILE=str(config), CHECKPOINT_DISABLE="1",
+                      TF_IN_AUTOMATION="1")
+
+
 def main():
     check = cases.Cases(sys.argv[1:])
     plugins = mirror()
@@ -203,16 +227,13 @@ def main():
         print("terraform or a mirror of the AWS provider is not installed")
         return 77
     with tempfile.TemporaryDirectory() as work:
-        config = pathlib.Path(work) / "cli.tfrc"
-        config.write_text('provider_installation {\n  filesystem_mirror {\n'
-                          f'    path = "{plugins}"\n  }}\n}}\n', encoding="utf-8")
-        os.environ.update(TF_CLI_CONFIG_FILE=str(config), CHECKPOINT_DISABLE="1",
-                          TF_IN_AUTOMATION="1")
+        configure(work, plugins)
         module = pathlib.Path(work) / "module"
         shutil.copytree(MODULE, module)
         terraform(module / "example", "init", "-input=false", "-no-color")
         terraform(module / "example", "validate", "-no-color")
         terraform(module, "fmt", "-check", "-recursive")
+        check_own_tests(module, check)
         resources = plan(module / "example")
         check.equal("the module is as expected", list(findings(resources)), [])
         addresses = {f"{kind}.{name}" + (f"[{index}]" if index is not None else "")

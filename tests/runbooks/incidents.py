@@ -206,6 +206,24 @@ def after_vulnerability_found(stage, output):
 # ---- docs/migration.md --------------------------------------------------------------------------
 
 
+def before_model(stage):
+    """An image with a model in the folder of Lambda's base images, in the registry."""
+    image = f"{stage.registry}/old:1"
+    made = stage.bash(
+        "umoci init --layout made && umoci new --image made:1\n"
+        "umoci insert --rootless --image made:1 model/sst2 /var/task/model\n"
+        f"skopeo copy -q oci:made:1 docker://{image}")
+    if made.returncode:
+        raise RuntimeError(made.stdout)
+    return {"OLD_IMAGE": image}
+
+
+def after_model(stage, run):
+    converted = stage.bash("build/distil convert models/mine -o mine.distil\n"
+                           "cmp mine.distil build/sst2.distil && echo the same")
+    return lacks(converted.stdout, "the same") or status(run)
+
+
 def before_shadow(stage):
     stage.serve_old()
     subprocess.run([sys.executable, stage.root / "tests/runbooks/make_answers.py", stage.root,
@@ -270,7 +288,9 @@ def status(run):
     return f"exit status {run.returncode}" if run.returncode else ""
 
 
-MIGRATION = {"shadow": (before_shadow, after_shadow), "table": (before_table, after_shadow),
+MIGRATION = {"model": (before_model, after_model),
+             "shadow": (before_shadow, after_shadow),
+             "table": (before_table, after_shadow),
              "destination": (before_destination, after_destination)}
 
 # ---- broken pages: (page, text, replacement, words of the refusal) ------------------------------

@@ -9,6 +9,7 @@
 #     moto/             the moto server, which checks signatures and deploys the CloudFormation
 #                       template, and cfn-lint, in a Python environment
 #     aws-cli/          the AWS CLI, which the runbooks call, in a Python environment of its own
+#     ministack/        ministack, which runs functions, topics, queues and retries, likewise
 #
 # The versions are fixed in this script. A stand-in that is installed in that version is kept, so
 # that a second run does nothing and needs no network. Maven verifies checksums.
@@ -23,6 +24,7 @@ moto=5.2.1
 cfn_lint=1.58.0
 boto3=1.44.8
 aws_cli=1.46.3
+ministack=1.5.33
 
 die() { # MESSAGE REMEDY
     printf 'stores/setup: %s\n    remedy: %s\n' "$1" "$2" >&2
@@ -93,8 +95,19 @@ setup_aws_cli() {
     echo "stores/setup: aws-cli $aws_cli"
 }
 
+setup_ministack() {
+    begin ministack $ministack || return 0
+    rmdir "$dir/ministack.new"
+    python3 -m venv "$dir/ministack" || die "no Python environment" "apt-get install python3-venv"
+    "$dir/ministack/bin/pip" install --quiet --disable-pip-version-check \
+        "ministack==$ministack" || die "pip cannot install ministack" "see above"
+    echo $ministack >"$dir/ministack/version"
+    echo "stores/setup: ministack $ministack"
+}
+
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 setup_dynamodb_local
 setup_moto
 setup_aws_cli
+setup_ministack

@@ -31,17 +31,31 @@ modules_pinned() {
     grep -nE '(github\.com|golang\.org)/[^ ]*@' $workflows/*.yml |
         grep -vE '@v[0-9]+\.[0-9]+\.[0-9]+$'
 }
-# Each workflow sets permissions at its top, and only two jobs may request a token for AWS.
+# Each workflow sets permissions at its top, and only three jobs may request a token for AWS.
 least_permissions() {
     for file in "$workflows"/*.yml; do
         grep -qE '^permissions:( \{\})?$' "$file" || echo "$file: no permissions"
     done
     grep -nE 'write-all|: write( |$)' $workflows/*.yml | grep -v 'id-token: write'
-    jobs_with 'id-token: write' | grep -vxE 'push|deploy'
+    jobs_with 'id-token: write' | grep -vxE 'push|deploy|deployed'
 }
-jobs_with() { # TEXT: prints the names of the jobs of release.yml that contain it
+jobs_with() { # TEXT: prints the names of the jobs that contain it
     awk -v text="$1" '/^  [a-z]+:$/ { job = $1; sub(":", "", job) }
-        index($0, text) { print job }' $workflows/release.yml
+        index($0, text) { print job }' $workflows/*.yml
+}
+# What is deployed is scanned again every day, both as an image and by its attested bill of
+# materials, with the scanner of the releases.
+rescanned() {
+    file=$workflows/rescan.yml
+    grep -qE '^    - cron: "[0-9]+ [0-9]+ \* \* \*"$' "$file" || echo "not every day"
+    for wanted in tools/image/scan.sh 'grype --fail-on high oci-archive:' verify-attestation \
+        ResolvedImageUri; do
+        grep -qF -e "$wanted" "$file" || echo "a rescan without $wanted"
+    done
+    for tool in COSIGN GRYPE; do
+        [ "$(grep "^  $tool: " "$file")" = "$(grep "^  $tool: " $workflows/release.yml)" ] ||
+            echo "another $tool than that of the releases"
+    done
 }
 # No code or text from a pull request of a stranger runs with the rights of this repository.
 no_foreign_code() {
@@ -112,7 +126,7 @@ refuses() { # RULE FILE SED-EXPRESSION: the rule prints something for the edited
 }
 
 for rule in no_secrets pinned modules_pinned least_permissions no_foreign_code in_order canary \
-    files_exist of_the_template cosign_as_documented may_start_images; do
+    rescanned files_exist of_the_template cosign_as_documented may_start_images; do
     check "$rule" holds $rule
 done
 check "a secret is refused" refuses no_secrets release.yml \
@@ -143,6 +157,13 @@ check "an image before the test is refused" refuses in_order release.yml '/needs
 check "a deployment without a canary is refused" refuses canary release.yml 's/"Rollout=canary" //'
 check "a deployment that cannot be repeated is refused" refuses canary release.yml \
     's/"Attempt=/"Other=/'
+check "a token for AWS in the tests is refused" refuses least_permissions ci.yml \
+    '/^  ci:/,$s/runs-on:/permissions: {id-token: write}\n    runs-on:/'
+check "a rescan once a month is refused" refuses rescanned rescan.yml 's/5 \* \*/5 1 */'
+check "a rescan without the image is refused" refuses rescanned rescan.yml '/oci-archive:image/d'
+check "a rescan of an unsigned list is refused" refuses rescanned rescan.yml \
+    '/verify-attestation/d'
+check "a rescan by another scanner is refused" refuses rescanned rescan.yml 's/grype@v0/grype@v1/'
 check "a file that does not exist is refused" refuses files_exist release.yml \
     's|tools/image/scan.sh|tools/scan.sh|'
 if [ -f "$template" ]; then

@@ -4,6 +4,8 @@
 # Checks that the pages (*.md) are true about files:
 #   - the target of each relative link exists, and so does the heading that a fragment names;
 #   - each path between back quotes that begins with a folder of the project exists;
+#   - docs/readiness.md has the rows 1 to 80, and each names a test or a page in its last column,
+#     which must exist by the rules above;
 #   - the list of files in "The forward pass at scalar level" of docs/architecture.md has at most 9
 #     files and 1,500 lines, and its line counts are those of the files, give or take 15.
 # Prints one line for each violation and exits with 1 if there is any.
@@ -84,6 +86,15 @@ tools/check/check_pages.sh --write corrects this" >>"$work/findings"
 done <"$work/reading"
 [ $files -ge 1 ] && [ $files -le 9 ] && [ $total -le 1500 ] || echo "docs/architecture.md: the \
 forward pass takes $files files and $total lines; at most 9 and 1500" >>"$work/findings"
+
+awk -F'|' '/^\| [0-9]+ \|/ {
+        rows++
+        if ($2 + 0 != rows) print "docs/readiness.md:" NR ": row " $2 + 0 " in place of " rows
+        if ($(NF - 1) !~ /`tests\/[^`]+`|\]\([^)]+\)/)
+            print "docs/readiness.md:" NR ": the row names no test and no page"
+    }
+    END { if (rows != 80) print "docs/readiness.md: " rows + 0 " rows, not 80" }' \
+    docs/readiness.md >>"$work/findings"
 
 cat "$work/findings"
 [ ! -s "$work/findings" ]

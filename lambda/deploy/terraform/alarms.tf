@@ -45,6 +45,14 @@ locals {
       threshold  = 10
       severity   = 3, runbook = "README"
     }
+    items-missing = {
+      of         = local.ours, metric = "ItemsMissing"
+      statistic  = "Sum"
+      period     = 300, periods = 1, breaching = 1
+      comparison = "GreaterThanThreshold"
+      threshold  = 10
+      severity   = 2, runbook = "dlq-redrive"
+    }
     drift-neutral = {
       of         = local.ours, metric = "NeutralSharePercent"
       statistic  = "Average"
