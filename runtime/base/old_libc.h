@@ -10,7 +10,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-/* The number belongs to the kernel's interface on x86-64. Headers from before Linux 3.17 lack it. */
+/* The kernel's number on x86-64, which its headers have since Linux 3.17. */
 #ifndef SYS_getrandom
 #define SYS_getrandom 318
 #endif

@@ -63,9 +63,9 @@ check "make portable does" grep -q 'zig\.sh' out
 
 # These functions came after glibc 2.17.
 newer='explicit_bzero|getrandom|getentropy|reallocarray|memfd_create|copy_file_range|renameat2'
-newer="$newer|statx|preadv2|pwritev2|gettid|close_range|strlcpy|strlcat|pthread_cond_clockwait|mlock2"
-newer="$newer|epoll_pwait2|execveat|posix_spawn_file_actions_add(chdir|tcsetpgrp)_np|thrd_create"
-newer="$newer|timespec_get|arc4random|arc4random_buf|pidfd_open"
+newer="$newer|statx|preadv2|pwritev2|gettid|close_range|strlcpy|strlcat|pthread_cond_clockwait"
+newer="$newer|mlock2|epoll_pwait2|execveat|posix_spawn_file_actions_add(chdir|tcsetpgrp)_np"
+newer="$newer|thrd_create|timespec_get|arc4random|arc4random_buf|pidfd_open"
 if have nm && [ -f "$build/liblambda.a" ]; then
     # Sanitizers bring their own calls.
     case $(nm "$build/libdistil.a" 2>/dev/null) in
