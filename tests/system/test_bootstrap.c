@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -90,9 +91,9 @@ static int names_store(const run *r)
     return 0;
 }
 
-/* Start the program with only the variables that the test has set, and with one argument or none
- * (NULL). A test without a table asks for none. */
-static void start(run *r, const char *argument)
+/* Start the program with only the variables that the test has set, with one argument or none (NULL),
+ * and with a limit of open files unless that is NULL. A test without a table asks for none. */
+static void start_with(run *r, const char *argument, const struct rlimit *files)
 {
     char *arguments[] = {program, (char *)(uintptr_t)argument, NULL};
     char *environment[MAX_ENVIRONMENT + 1] = {NULL};
@@ -108,6 +109,8 @@ static void start(run *r, const char *argument)
     if (r->pid == 0) {
         dup2(out[1], STDOUT_FILENO);
         dup2(err[1], STDERR_FILENO);
+        if (files != NULL && setrlimit(RLIMIT_NOFILE, files) != 0)
+            _exit(126);
         execve(program, arguments, environment);
         _exit(127);
     }
@@ -115,6 +118,11 @@ static void start(run *r, const char *argument)
     close(err[1]);
     r->out = out[0];
     r->err = err[0];
+}
+
+static void start(run *r, const char *argument)
+{
+    start_with(r, argument, NULL);
 }
 
 static void read_some(int *fd, char *to)
@@ -785,6 +793,92 @@ static void test_loops(void)
     close(listener);
 }
 
+/* Lambda's managed instances ask for up to 1,600 loops. All of them ask for events, and every
+ * fiftieth gets one. */
+static void test_most_loops(void)
+{
+    enum { MOST = 1600, EACH = 50 };
+    static int connections[MOST];
+    char request[8192], text[512], expected[64];
+    struct rlimit limit, raised;
+    uint16_t port;
+    int listener;
+    run r;
+
+    if (!harness_case("%d loops", MOST))
+        return;
+    if (SANITIZED || getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max < 2 * MOST + 100) {
+        harness_skip(SANITIZED ? "sanitizers need more memory for each thread"
+                               : "the limit of open files is too low");
+        return;
+    }
+    raised = (struct rlimit){limit.rlim_max, limit.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &raised) == 0);
+    listener = listen_any(&port);
+    CHECK(listen(listener, MOST) == 0);
+    begin_serving(&r, port);
+    set(&r, "AWS_LAMBDA_MAX_CONCURRENCY", "1600");
+    start(&r, NULL);
+    for (int i = 0; i < MOST; i++) {
+        connections[i] = accept(listener, NULL, NULL);
+        CHECK(receive_request(connections[i], request, sizeof request) == 0 &&
+              strncmp(request, "GET ", 4) == 0);
+    }
+    for (int i = 0; i < MOST; i += EACH) {
+        snprintf(text, sizeof text,
+                 "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: r%d\r\n"
+                 "Content-Length: 46\r\n\r\n" TEXT,
+                 i);
+        send_text(connections[i], text);
+    }
+    for (int i = 0; i < MOST; i += EACH) {
+        snprintf(expected, sizeof expected, "/invocation/r%d/response ", i);
+        CHECK(receive_request(connections[i], request, sizeof request) == 0 &&
+              strstr(request, expected) != NULL);
+        send_text(connections[i], ACCEPTED);
+    }
+    kill(r.pid, SIGTERM);
+    end(&r);
+    CHECKF(r.status == 0, "exit status %d", r.status);
+    CHECK(lines_with(&r, "loops", "1600") == 1);
+    for (int i = 0; i < MOST; i++)
+        close(connections[i]);
+    close(listener);
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* With too few descriptors there are fewer loops, and the log says so. */
+static void test_few_descriptors(void)
+{
+    enum { FILES = 100, LOOPS_THEN = (FILES - 32) / 2 };
+    int connections[LOOPS_THEN];
+    char request[8192], loops[16];
+    const struct rlimit low = {FILES, FILES};
+    uint16_t port;
+    int listener;
+    run r;
+
+    if (!harness_case("fewer loops than asked for"))
+        return;
+    listener = listen_any(&port);
+    begin_serving(&r, port);
+    set(&r, "AWS_LAMBDA_MAX_CONCURRENCY", "64");
+    start_with(&r, NULL, &low);
+    for (int i = 0; i < LOOPS_THEN; i++) {
+        connections[i] = accept(listener, NULL, NULL);
+        CHECK(receive_request(connections[i], request, sizeof request) == 0);
+    }
+    kill(r.pid, SIGTERM);
+    end(&r);
+    CHECKF(r.status == 0, "exit status %d", r.status);
+    snprintf(loops, sizeof loops, "%d", LOOPS_THEN);
+    CHECKF(lines_with(&r, "level", "WARN") == 1 && lines_with(&r, "loops", loops) == 2, "%s",
+           r.output);
+    for (int i = 0; i < LOOPS_THEN; i++)
+        close(connections[i]);
+    close(listener);
+}
+
 /* ---- a model within the program -------------------------------------------------------------- */
 
 static void test_embedded(void)
@@ -853,6 +947,8 @@ int main(int argc, char **argv)
     test_term_busy(1);
     test_term_busy(2);
     test_loops();
+    test_most_loops();
+    test_few_descriptors();
     remove_files();
     return harness_finish();
 }
