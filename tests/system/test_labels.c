@@ -104,7 +104,7 @@ static void ask_library(expectation *e, const label_case *c, const char *blob)
 
     if (distil_model_open(&model, blob, NULL, NULL) != DISTIL_OK ||
         distil_model_get_info(model, &info) != DISTIL_OK ||
-        distil_context_new(&context, model, NULL) != DISTIL_OK ||
+        distil_context_new(&context, model, NULL, NULL) != DISTIL_OK ||
         distil_classify(context, &e->result, &scores, GOOD_TEXT, strlen(GOOD_TEXT), 0) != DISTIL_OK)
         abort();
     CHECK(info.n_labels == c->n_labels && info.function == c->function);
