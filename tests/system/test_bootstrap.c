@@ -91,8 +91,9 @@ static int names_store(const run *r)
     return 0;
 }
 
-/* Start the program with only the variables that the test has set, with one argument or none (NULL),
- * and with a limit of open files unless that is NULL. A test without a table asks for none. */
+/* Start the program with only the variables that the test has set, with one argument or none
+ * (NULL), and with a limit of open files unless that is NULL. A test without a table asks for
+ * none. */
 static void start_with(run *r, const char *argument, const struct rlimit *files)
 {
     char *arguments[] = {program, (char *)(uintptr_t)argument, NULL};

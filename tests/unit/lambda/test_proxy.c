@@ -31,6 +31,9 @@ static const tunnel_case cases[] = {
      "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n"
      "Content-Length: 2\r\n\r\nno",
      NET_FAILED, "status 407: give HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"},
+    {"password wrong, as tinyproxy says it", "db.example", "",
+     "HTTP/1.0 401 Unauthorized\r\nConnection: close\r\n\r\n", NET_FAILED,
+     "status 401: give HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"},
     {"refused", "db.example", "", "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", NET_FAILED,
      "status 403"},
     {"no such host", "db.example", "", "HTTP/1.1 502 Bad Gateway\r\n\r\n", NET_FAILED,
