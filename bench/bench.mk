@@ -22,9 +22,10 @@ $(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(call obj,$(BENCH_LIB_SRC)) $(TEST_LIB
 $(BUILD)/distil-bench: $(call obj,$(HARNESS_SRC) $(BENCH_LIB_SRC)) $(PROG_LIBS)
 	$(SAY) "  LD    $@"
 	$(LINK)
-$(BUILD)/bench/empty: $(call obj,bench/probes/empty.c)
+# It is static if the compiler finds a static C library, as ./bootstrap is.
+$(BUILD)/bench/empty: $(call obj,bench/probes/empty.c) $(BUILD)/link_options $(BUILD)/boot_options
 	$(SAY) "  LD    $@"
-	$(LINK) $(if $(SANITIZE),,-static)
+	$(LINK) $(if $(SANITIZE),,$$(grep -o -e -static $(BUILD)/boot_options))
 
 # The ceilings as a library, which bench/peers/run.sh loads into Python.
 CEILING_SRC := bench/ceiling.c bench/machine.c runtime/base/clock.c

@@ -38,9 +38,14 @@ int bench_pin(int cpu)
 
 size_t bench_cache_bytes(void)
 {
+    long most = 0;
+
+    /* musl cannot tell the size of a cache. */
+#ifdef _SC_LEVEL3_CACHE_SIZE
     long l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
     long l2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    long most = l3 > l2 ? l3 : l2;
 
+    most = l3 > l2 ? l3 : l2;
+#endif
     return most > 0 ? (size_t)most : 0;
 }

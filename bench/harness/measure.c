@@ -92,9 +92,11 @@ void measure_run(measured *m, verdict *v, const budget *b, const measure_subject
 
     memset(m, 0, sizeof *m);
     m->quiet = 1;
+#ifdef __GLIBC__
     /* Memory that earlier figures have freed goes back to the system, because fork takes longer in
-     * a larger process. */
+     * a larger process. musl gives memory back by itself. */
     (void)malloc_trim(0);
+#endif
     kind->run(m, subject, parameters);
     ratio = stats_scaled(m->value, 1 / b->max);
     *v = m->status == MEASURE_DONE     ? verdict_of_budget(ratio, m->quiet)

@@ -161,7 +161,7 @@ static level_answer answer_at(distil_level level, const uint8_t *bytes, size_t s
     level_answer answer = {.logits = NULL};
     distil_model *model;
 
-    options.max_isa = (distil_isa)(level + DISTIL_ISA_SCALAR);
+    options.max_isa = (distil_isa)((int)level + (int)DISTIL_ISA_SCALAR);
     options.exact_isa = 1;
     answer.opened = distil_model_open_memory(&model, bytes, size, &options, NULL);
     if (answer.opened != DISTIL_OK)
