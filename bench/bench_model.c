@@ -252,7 +252,7 @@ static int run(bench *b, size_t tokens)
     distil_enc_layout(&scratch, memory, &b->weights, rows, s->threads);
     if (s->threads > 1) {
         scratch.pool = distil_pool_start(pool_memory, s->threads);
-        if (!scratch.pool) {
+        if (distil_pool_threads(scratch.pool) < s->threads) {
             fprintf(stderr, "bench_model: cannot start %zu threads\n", s->threads);
             return -1;
         }

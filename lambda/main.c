@@ -185,27 +185,36 @@ static void *run_loop(void *argument)
     _exit(loop_run(argument));
 }
 
-/* Run all loops, the first one in this thread. Returns -1 if the system refuses a thread, and
- * otherwise not at all. */
-static int serve(process *p)
+/* Write a log line about threads that the system refuses: `running` loops do the work of all. */
+static void log_missing_loops(const process *p, size_t running)
 {
-    for (size_t i = 1; i < p->config.concurrency; i++) {
-        pthread_t thread;
+    log_line line;
 
-        if (pthread_create(&thread, NULL, run_loop, &p->loops[i]) != 0) {
-            snprintf(p->why, sizeof p->why, "the system refuses a thread for loop %zu", i);
-            return -1;
-        }
-    }
+    log_begin(&line, &p->config.log, LOG_WARN, NULL, "the system refuses threads");
+    log_integer(&line, "loops", (int64_t)p->config.concurrency);
+    log_integer(&line, "running", (int64_t)running);
+    log_end(&line);
+}
+
+/* Run the first loop in this thread and the others in threads of their own, as many as the system
+ * grants. Never returns. */
+static void serve(process *p)
+{
+    size_t running = 1;
+    pthread_t thread;
+
+    while (running < p->config.concurrency &&
+           pthread_create(&thread, NULL, run_loop, &p->loops[running]) == 0)
+        running++;
+    if (running < p->config.concurrency)
+        log_missing_loops(p, running);
     run_loop(&p->loops[0]);
-    return 0;
 }
 
 static int fail_start(process *p, const char *runtime_api)
 {
     start_error_publish(&p->config, runtime_api, p->error_type, p->why);
-    /* Close the model only to keep leak checkers quiet, since the process ends anyway. If loops
-     * were started, they may still use the model, so it stays open. */
+    /* Close the model only to keep leak checkers quiet, since the process ends anyway. */
     if (p->loops == NULL)
         served_model_close(&p->model);
     return EXIT_FAILURE;
@@ -230,7 +239,6 @@ int main(int argc, char **argv)
     if (start(&p) != 0)
         return fail_start(&p, runtime_api);
     log_ready(&p);
-    if (serve(&p) != 0)
-        return fail_start(&p, runtime_api);
+    serve(&p);
     return EXIT_SUCCESS;
 }

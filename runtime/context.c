@@ -81,15 +81,15 @@ distil_status distil_context_bytes(const distil_model *model, size_t *bytes,
     return DISTIL_OK;
 }
 
-/* Gives the context the threads that the settings ask for. Returns 0 if the system refuses one. */
-static int start_pool(distil_context *c, const settings *s)
+/* Gives the context the threads that the settings ask for, or as many as the system grants. */
+static void start_pool(distil_context *c, const settings *s)
 {
     if (s->threads == 1)
-        return 1;
+        return;
     c->scratch.pool = s->options.executor
                           ? distil_pool_on_executor(c->pool_memory, s->threads, s->options.executor)
                           : distil_pool_start(c->pool_memory, s->threads);
-    return c->scratch.pool != NULL;
+    c->scratch.threads = distil_pool_threads(c->scratch.pool);
 }
 
 distil_status distil_context_new(distil_context **context, const distil_model *model,
@@ -122,10 +122,7 @@ distil_status distil_context_new(distil_context **context, const distil_model *m
     c->cancel = s.options.cancel;
     c->error.text = DISTIL_NO_TEXT;
     c->encoder = (distil_encoder){.weights = &model->weights, .kernels = &model->kernels};
-    if (!start_pool(c, &s)) {
-        allocator->release(allocator->user, c);
-        return distil_fail(error, DISTIL_NO_THREAD, NULL);
-    }
+    start_pool(c, &s);
     atomic_fetch_add(model->contexts, 1);
     *context = c;
     return DISTIL_OK;

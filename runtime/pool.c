@@ -54,8 +54,8 @@ struct distil_pool {
     alignas(64) _Atomic uint32_t pending; /* the parts of the step that are not computed yet */
     _Atomic int waiting;                  /* 1 while the calling thread sleeps or is about to */
 
-    alignas(64) pid_t owner; /* the process that started the workers */
-    size_t threads;
+    alignas(64) pid_t owner;  /* the process that started the workers */
+    size_t threads;           /* the calling thread and the workers that run */
     distil_executor executor; /* run is NULL if the pool has workers of its own */
     worker workers[];         /* (threads - 1) */
 };
@@ -303,7 +303,6 @@ distil_pool *distil_pool_start(void *memory, size_t threads)
     atomic_init(&p->pending, 0);
     atomic_init(&p->waiting, 0);
     p->owner = getpid();
-    p->threads = threads;
     p->executor = (distil_executor){0};
     fill_blocked_signals(&blocked);
     (void)pthread_sigmask(SIG_SETMASK, &blocked, &before);
@@ -316,10 +315,13 @@ distil_pool *distil_pool_start(void *memory, size_t threads)
         started++;
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started + 1 == threads)
-        return p;
-    join_workers(p, started);
-    return NULL;
+    p->threads = started + 1;
+    return started > 0 ? p : NULL;
+}
+
+size_t distil_pool_threads(const distil_pool *p)
+{
+    return p ? p->threads : 1;
 }
 
 distil_pool *distil_pool_on_executor(void *memory, size_t threads, const distil_executor *executor)

@@ -37,20 +37,25 @@ typedef void distil_pool_fn(void *job, size_t thread, size_t begin, size_t end);
 size_t distil_pool_bytes(size_t threads);
 
 /*
- * Makes a pool and starts its threads - 1 workers.
+ * Makes a pool and starts its threads - 1 workers. If the system refuses one of them, the pool
+ * works with those that were started before.
  *
  * memory   distil_pool_bytes(threads) bytes, 64-byte aligned, not shared with other processes; the
  *          pool uses them until distil_pool_stop
  * threads  2 .. DISTIL_POOL_MAX_THREADS
  *
- * Workers block all signals except those that a fault of their own code raises. Returns NULL if the
- * system refuses a thread; then none is left running.
+ * Workers block all signals except those that a fault of their own code raises. Returns NULL,
+ * which the functions below accept as a pool of the calling thread alone, if no worker could be
+ * started.
  */
 distil_pool *distil_pool_start(void *memory, size_t threads);
 
 /* Makes a pool that has no workers: its steps run on the caller's executor, at most `threads` parts
  * at a time. It uses the memory, as above, until the caller frees it, and copies *executor. */
 distil_pool *distil_pool_on_executor(void *memory, size_t threads, const distil_executor *executor);
+
+/* Returns the number of threads that compute together, the calling one counted: 1 for NULL. */
+size_t distil_pool_threads(const distil_pool *pool);
 
 /* Ends and joins the workers; after that the caller may reuse the memory. NULL is allowed and does
  * nothing. In a child of the process that started the pool it does nothing either, since the

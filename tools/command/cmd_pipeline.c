@@ -9,6 +9,7 @@
  */
 #include "tools/command/cmd_pipeline.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -213,22 +214,20 @@ static void *run_worker(void *argument)
     return NULL;
 }
 
-static int start_worker(ring *r)
+/* Start one more worker. Returns NULL, or why the system has no room for it. */
+static const char *start_worker(ring *r)
 {
     distil_context_options options = {.function = r->pipeline->function};
     worker *self = malloc(sizeof *self);
-    distil_error why;
+    distil_status status;
     int error;
 
-    if (self == NULL) {
-        cmd_error("out of memory");
-        return -1;
-    }
-    if (distil_context_new(&r->contexts[r->started], r->pipeline->model, &options, &why) !=
-        DISTIL_OK) {
+    if (self == NULL)
+        return strerror(ENOMEM);
+    status = distil_context_new(&r->contexts[r->started], r->pipeline->model, &options, NULL);
+    if (status != DISTIL_OK) {
         free(self);
-        cmd_error("cannot make a context: %s", why.message);
-        return -1;
+        return distil_status_str(status);
     }
     self->ring = r;
     self->context = r->contexts[r->started];
@@ -236,20 +235,19 @@ static int start_worker(ring *r)
     if (error != 0) {
         distil_context_free(self->context);
         free(self);
-        cmd_error("cannot start thread %zu: %s; try a smaller --threads", r->started + 1,
-                  strerror(error));
-        return -1;
+        return strerror(error);
     }
     r->started++;
-    return 0;
+    return NULL;
 }
 
-/* Start all workers. They inherit a blocked SIGINT, so that the signal ends the wait of the main
- * thread for input. */
+/* Start all workers, or as many as the system has room for: the answers are the same with fewer.
+ * Workers inherit a blocked SIGINT, so that the signal ends the wait of the main thread for
+ * input. */
 static int start_workers(ring *r)
 {
     sigset_t interrupt, before;
-    int failed = 0;
+    const char *refusal = NULL;
 
     r->threads = calloc(r->pipeline->threads, sizeof *r->threads);
     r->contexts = calloc(r->pipeline->threads, sizeof(distil_context *));
@@ -260,10 +258,13 @@ static int start_workers(ring *r)
     (void)sigemptyset(&interrupt);
     (void)sigaddset(&interrupt, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &interrupt, &before);
-    for (size_t i = 0; i < r->pipeline->threads && !failed; i++)
-        failed = start_worker(r);
+    for (size_t i = 0; i < r->pipeline->threads && refusal == NULL; i++)
+        refusal = start_worker(r);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
+    if (refusal != NULL)
+        cmd_error("cannot start thread %zu of %zu: %s; going on without it", r->started + 1,
+                  r->pipeline->threads, refusal);
+    return 0;
 }
 
 static void stop_workers(ring *r)
@@ -305,8 +306,10 @@ static int ring_init(ring *r, const cmd_pipeline *pipeline)
             return -1;
         }
     }
-    if (pipeline->threads > 1)
-        return start_workers(r);
+    if (pipeline->threads > 1 && start_workers(r) != 0)
+        return -1;
+    if (r->started > 0)
+        return 0;
     options.threads = pipeline->helpers;
     options.function = pipeline->function;
     if (distil_context_new(&r->context, pipeline->model, &options, &error) == DISTIL_OK)

@@ -6,7 +6,8 @@
  * with its answer to `answer`, in order. With one thread it also classifies the batches itself.
  * With more threads, workers do that, each with a context of its own and a batch at a time; at most
  * 2 * threads + 1 batches exist. Helpers instead share the work of one batch, which shortens the
- * wait for a single text.
+ * wait for a single text. Where the system refuses a thread, fewer of them do the work, at worst
+ * the calling thread alone, and the answers are the same.
  *
  * Before the pipeline waits for input, it answers and flushes all texts that have been read.
  */
@@ -46,8 +47,8 @@ typedef struct cmd_pipeline {
     int (*flush)(void *user);
 } cmd_pipeline;
 
-/* Run until the input ends. Returns 0, or -1 if memory, a thread or the output failed, which has
- * been reported. */
+/* Run until the input ends. Returns 0, or -1 if memory or the output failed, which has been
+ * reported. */
 int cmd_pipeline_run(const cmd_pipeline *pipeline);
 
 #endif
