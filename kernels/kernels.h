@@ -59,7 +59,9 @@ typedef struct distil_prefetch_hint {
  *         quad of the depths k = 4 * order[i] .. 4 * order[i] + 3: 16 columns with 4 consecutive k
  *         each; the weight of a column and a k is the byte (i * 16 + column) * 4 + k % 4.
  * order   cols / 32 order tables of depth / 4 entries. Each is a permutation of 0 .. depth / 4 - 1
- *         and belongs to both panels of a pair.
+ *         and belongs to both panels of a pair. The product does not check them: an entry that is
+ *         too large makes it read up to DISTIL_ORDER_REACH bytes behind the activations, which the
+ *         caller therefore keeps readable where the tables can change after their check.
  * scale   (cols) float, finite, > 0: the weight is int8 * scale[col].
  * bias    (cols) float, finite.
  * col_sum (cols) int32: the sum of the column's int8 weights over all k. The product limits each
@@ -84,6 +86,19 @@ typedef struct distil_qmatrix {
     size_t cols;
     distil_prefetch_hint prefetch_hint;
 } distil_qmatrix;
+
+/* How far behind the end of the quantised activations a product reads at most if an order table has
+ * the entry 65535. */
+enum { DISTIL_ORDER_REACH = (UINT16_MAX + 1) * DISTIL_MAX_TILE_ROWS * DISTIL_QUAD };
+
+/* Returns the lane group of a pair. A byte that is no lane group, which a blob can contain only if
+ * its file was overwritten after it was opened, counts as 1. */
+static inline size_t distil_lane_group(const distil_qmatrix *w, size_t pair)
+{
+    uint8_t group = __atomic_load_n(&w->group[pair], __ATOMIC_RELAXED);
+
+    return group == 4 || group == 2 ? group : 1;
+}
 
 /*
  * Quantised activations: (rows, depth) u8 with a scale and a zero point for each row, where the

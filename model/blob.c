@@ -58,11 +58,16 @@ distil_qmatrix distil_blob_get_matrix(const distil_blob *blob, distil_section_ki
 
 const char *distil_blob_label(const distil_blob *blob, uint32_t i, size_t *bytes)
 {
-    const uint32_t *end = distil_blob_section_data(blob, DISTIL_SECTION_LABELS, 0, NULL);
-    const char *names = (const char *)(end + blob->header->n_labels);
-    uint32_t begin = i > 0 ? end[i - 1] : 0;
+    size_t section_bytes;
+    const uint32_t *ends = distil_blob_section_data(blob, DISTIL_SECTION_LABELS, 0, &section_bytes);
+    const char *names = (const char *)(ends + blob->header->n_labels);
+    size_t most = section_bytes - blob->header->n_labels * sizeof *ends;
+    size_t begin = i > 0 ? distil_blob_read_u32(&ends[i - 1]) : 0;
+    size_t end = distil_blob_read_u32(&ends[i]);
 
-    *bytes = end[i] - begin;
+    end = end < most ? end : most;
+    begin = begin < end ? begin : end;
+    *bytes = end - begin;
     return names + begin;
 }
 
@@ -97,10 +102,14 @@ static distil_blob_code check_all(const distil_blob *blob, distil_blob_verify ve
 {
     distil_blob_code code = distil_blob_check_layout(blob, error);
 
-    if (code == DISTIL_BLOB_OK)
-        code = distil_blob_check_content(blob, verify, error);
-    if (code == DISTIL_BLOB_OK)
+    if (code == DISTIL_BLOB_OK && verify >= DISTIL_BLOB_VERIFY_CRC)
+        code = distil_blob_check_crc(blob, error);
+    if (code == DISTIL_BLOB_OK && verify >= DISTIL_BLOB_VERIFY_SHA256)
+        code = distil_blob_check_sha256(blob, error);
+    if (code == DISTIL_BLOB_OK && verify >= DISTIL_BLOB_VERIFY_NONE)
         code = distil_blob_check_tables(blob, error);
+    if (code == DISTIL_BLOB_OK && verify >= DISTIL_BLOB_VERIFY_PROOF)
+        code = distil_blob_check_proof(blob, error);
     return code;
 }
 
@@ -108,17 +117,16 @@ static distil_blob_code check_all(const distil_blob *blob, distil_blob_verify ve
 static distil_blob_code open_bytes(distil_blob *blob, const void *bytes, size_t size, int mapped,
                                    distil_blob_verify verify, distil_blob_error *error)
 {
-    const uint8_t *base = bytes;
-    const distil_blob opened = {
-        .bytes = base,
-        .size = size,
-        .mapped = mapped,
-        .header = bytes,
-        .sections = size > DISTIL_BLOB_HEADER_BYTES
-                        ? (const void *)(base + DISTIL_BLOB_HEADER_BYTES)
-                        : NULL,
-    };
-    distil_blob_code code = check_all(&opened, verify, error);
+    distil_blob opened = {.bytes = bytes, .size = size, .mapped = mapped};
+    size_t table_bytes = size > DISTIL_BLOB_HEADER_BYTES ? size - DISTIL_BLOB_HEADER_BYTES : 0;
+    distil_blob_code code;
+
+    if (table_bytes > sizeof opened.sections)
+        table_bytes = sizeof opened.sections;
+    memcpy(opened.header, bytes, table_bytes > 0 ? DISTIL_BLOB_HEADER_BYTES : size);
+    if (table_bytes > 0)
+        memcpy(opened.sections, opened.bytes + DISTIL_BLOB_HEADER_BYTES, table_bytes);
+    code = check_all(&opened, verify, error);
 
     if (code == DISTIL_BLOB_OK)
         *blob = opened;

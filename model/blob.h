@@ -3,10 +3,11 @@
  * Opens a blob: maps the file or uses bytes in memory, checks the structure, and gives typed views
  * of the sections.
  *
- * Opening proves from the bytes alone whatever the memory safety of later code depends on: sizes
- * and offsets, order tables (permutations of 0 .. depth / 4 - 1), group sizes, ids of tokens and
- * rows, and the ends of strings. It reads weights only where `verify` asks for it. No checksum is
- * trusted for memory safety, since whoever forges a blob can compute its checksums.
+ * Opening proves from the bytes alone whatever later code depends on: sizes and offsets, order
+ * tables (permutations of 0 .. depth / 4 - 1), group sizes, ids of tokens and rows, and the ends of
+ * strings. It reads weights only where `verify` asks for it. No checksum is trusted for memory
+ * safety, since whoever forges a blob can compute its checksums. Code that uses a table bounds each
+ * entry once more, since the bytes of a mapped file can change after opening.
  */
 #ifndef DISTIL_MODEL_BLOB_H
 #define DISTIL_MODEL_BLOB_H
@@ -43,18 +44,23 @@ typedef struct distil_blob_error {
 
 /* What opening checks in addition to the structure. */
 typedef enum distil_blob_verify {
+    /* less than the structure: header and section table only; the functions below then stay within
+     * the blob all the same, but labels and tokens may be any bytes */
+    DISTIL_BLOB_VERIFY_LAYOUT = -1,
     DISTIL_BLOB_VERIFY_NONE = 0,
-    DISTIL_BLOB_VERIFY_CRC = 1,   /* the CRC-32C of each section */
-    DISTIL_BLOB_VERIFY_SHA256 = 2 /* also the SHA-256 of the whole file */
+    DISTIL_BLOB_VERIFY_CRC = 1,    /* the CRC-32C of each section */
+    DISTIL_BLOB_VERIFY_SHA256 = 2, /* also the SHA-256 of the whole file */
+    DISTIL_BLOB_VERIFY_PROOF = 3   /* also what distil_blob_check_proof checks */
 } distil_blob_verify;
 
-/* An opened blob. */
+/* An opened blob. Header and section table are copies, because they decide where everything lies:
+ * somebody may overwrite the file while it is mapped. */
 typedef struct distil_blob {
     const uint8_t *bytes; /* (size) 64-byte aligned */
     size_t size;
     int mapped; /* 1 if distil_blob_close has to unmap the bytes */
-    const distil_blob_header *header;
-    const distil_blob_section *sections;
+    distil_blob_header header[1];
+    distil_blob_section sections[DISTIL_BLOB_MAX_SECTIONS]; /* the first header->section_count */
 } distil_blob;
 
 /* Maps a regular file read-only and shared, and checks it. On an error *blob is untouched, *error
@@ -91,6 +97,20 @@ const void *distil_blob_section_data(const distil_blob *blob, distil_section_kin
 distil_qmatrix distil_blob_get_matrix(const distil_blob *blob, distil_section_kind kind,
                                       uint32_t layer);
 
+/*
+ * Reads an entry of a table of a blob. Such an entry may change at any time if somebody overwrites
+ * the file, so code that uses it as an index or a size reads it once by these functions, and checks
+ * the value that it has read even though opening has checked the table.
+ */
+static inline uint32_t distil_blob_read_u32(const uint32_t *entry)
+{
+    return __atomic_load_n(entry, __ATOMIC_RELAXED);
+}
+static inline uint16_t distil_blob_read_u16(const uint16_t *entry)
+{
+    return __atomic_load_n(entry, __ATOMIC_RELAXED);
+}
+
 /* Returns the name of a kind of section as docs/blob-format.md has it, for example "qkv", or NULL
  * for a value that is no kind. */
 const char *distil_section_name(uint32_t kind);
@@ -99,8 +119,25 @@ const char *distil_section_name(uint32_t kind);
  * name is UTF-8 without a zero byte, and no NUL follows it. */
 const char *distil_blob_label(const distil_blob *blob, uint32_t i, size_t *bytes);
 
-/* Checks the weights themselves: that every lane group keeps DISTIL_BLOB_LANE_LIMIT, and that every
- * col_sum is right. Reads all panels. */
+/* ---- checks of an opened blob --------------------------------------------------------------- */
+
+/* Each of these returns DISTIL_BLOB_OK, or fills *error (may be NULL) and returns its code. */
+
+/* Checks what later code relies on in the sections before the embeddings: points 9 to 14 of section
+ * 6 of docs/blob-format.md. */
+distil_blob_code distil_blob_check_tables(const distil_blob *blob, distil_blob_error *error);
+
+/* Checks the CRC-32C of each section and the zero bytes after it, up to the first that is wrong:
+ * DISTIL_BLOB_BAD_CHECKSUM or DISTIL_BLOB_BAD_STRUCTURE. */
+distil_blob_code distil_blob_check_crc(const distil_blob *blob, distil_blob_error *error);
+
+/* Checks the SHA-256 of the whole file. */
+distil_blob_code distil_blob_check_sha256(const distil_blob *blob, distil_blob_error *error);
+
+/* Check the weights themselves: that every lane group keeps DISTIL_BLOB_LANE_LIMIT; that every
+ * col_sum is right; both. Each reads all panels. */
+distil_blob_code distil_blob_check_lanes(const distil_blob *blob, distil_blob_error *error);
+distil_blob_code distil_blob_check_sums(const distil_blob *blob, distil_blob_error *error);
 distil_blob_code distil_blob_check_proof(const distil_blob *blob, distil_blob_error *error);
 
 #endif

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Checks the structure of a blob, in the order of section 6 of docs/blob-format.md. After these
- * checks, every offset, id and table entry that later code uses is in bounds.
+ * checks, every offset, id and table entry that later code uses is in bounds. Header and section
+ * table are read from the copy in *blob, so that they are what was checked whatever happens to the
+ * file.
  */
 #include "model/blob_check.h"
 
@@ -20,13 +22,13 @@ static distil_blob_code bad_structure(distil_blob_error *error, uint64_t offset,
 
 /* ---- header and section table --------------------------------------------------------------- */
 
-/* Checks what the magic, the version and the sizes say. Reads the first 256 bytes at most. */
-static distil_blob_code check_identity(const uint8_t *bytes, size_t size, distil_blob_error *error)
+/* Checks what the magic, the version and the sizes say. */
+static distil_blob_code check_identity(const distil_blob_header *header, size_t size,
+                                       distil_blob_error *error)
 {
-    const distil_blob_header *header = (const void *)bytes;
     size_t seen = size < DISTIL_BLOB_MAGIC_BYTES ? size : DISTIL_BLOB_MAGIC_BYTES;
 
-    if (memcmp(bytes, DISTIL_BLOB_MAGIC, seen) != 0)
+    if (memcmp(header->magic, DISTIL_BLOB_MAGIC, seen) != 0)
         return distil_blob_refuse(error, DISTIL_BLOB_BAD_MAGIC, 0, "magic: not a blob");
     if (size < DISTIL_BLOB_HEADER_BYTES)
         return distil_blob_refuse(error, DISTIL_BLOB_TRUNCATED, size,
@@ -66,25 +68,34 @@ static distil_blob_code check_support(const distil_blob_header *header, distil_b
     return DISTIL_BLOB_OK;
 }
 
-static distil_blob_code check_header(const uint8_t *bytes, size_t size, distil_blob_error *error)
+/* Returns the CRC-32C of the header without its last field, the section table, and the bytes up to
+ * the first section. */
+static uint32_t header_crc(const distil_blob *blob, uint64_t first_section)
 {
-    const distil_blob_header *header = (const void *)bytes;
+    size_t table_bytes = sizeof(distil_blob_section) * blob->header->section_count;
+    size_t table_end = DISTIL_BLOB_HEADER_BYTES + table_bytes;
+    uint32_t crc = distil_crc32c(0, blob->header, DISTIL_BLOB_HEADER_CRC_OFFSET);
+
+    crc = distil_crc32c(crc, blob->sections, table_bytes);
+    return distil_crc32c(crc, blob->bytes + table_end, first_section - table_end);
+}
+
+static distil_blob_code check_header(const distil_blob *blob, distil_blob_error *error)
+{
+    const distil_blob_header *header = blob->header;
+    const uint8_t *bytes = (const uint8_t *)header;
     const char *what;
     uint64_t offset, first_section;
-    uint32_t crc;
 
     if (header->section_count > DISTIL_BLOB_MAX_SECTIONS)
         return bad_structure(error, DISTIL_BLOB_HEADER_FIELD(section_count),
                              "section_count: expected at most 159");
     first_section = distil_blob_align(DISTIL_BLOB_HEADER_BYTES +
                                       sizeof(distil_blob_section) * header->section_count);
-    if (first_section > size)
-        return distil_blob_refuse(error, DISTIL_BLOB_TRUNCATED, size,
+    if (first_section > blob->size)
+        return distil_blob_refuse(error, DISTIL_BLOB_TRUNCATED, blob->size,
                                   "section table: the file ends before its last entry");
-    crc = distil_crc32c(0, bytes, DISTIL_BLOB_HEADER_CRC_OFFSET);
-    crc = distil_crc32c(crc, bytes + DISTIL_BLOB_HEADER_BYTES,
-                        first_section - DISTIL_BLOB_HEADER_BYTES);
-    if (crc != header->header_crc32c)
+    if (header_crc(blob, first_section) != header->header_crc32c)
         return distil_blob_refuse(error, DISTIL_BLOB_BAD_CHECKSUM,
                                   DISTIL_BLOB_HEADER_FIELD(header_crc32c),
                                   "header_crc32c: header or section table differ from it");
@@ -171,10 +182,10 @@ static distil_blob_code check_table(const distil_blob *blob, distil_blob_error *
 
 distil_blob_code distil_blob_check_layout(const distil_blob *blob, distil_blob_error *error)
 {
-    distil_blob_code code = check_identity(blob->bytes, blob->size, error);
+    distil_blob_code code = check_identity(blob->header, blob->size, error);
 
     if (code == DISTIL_BLOB_OK)
-        code = check_header(blob->bytes, blob->size, error);
+        code = check_header(blob, error);
     if (code == DISTIL_BLOB_OK)
         code = check_table(blob, error);
     return code;
@@ -261,10 +272,9 @@ static distil_blob_code check_specials(const distil_blob *blob, distil_blob_erro
 
     distil_vocab_init(&vocab, blob);
     for (uint32_t i = 0; i < blob->header->special_count; i++) {
-        size_t bytes = 0;
+        size_t bytes;
 
-        if (special[i].id < vocab.size)
-            (void)distil_vocab_token(&vocab, special[i].id, &bytes);
+        (void)distil_vocab_token(&vocab, special[i].id, &bytes);
         if (bytes == 0)
             return bad_structure(error, distil_blob_offset_of(blob, &special[i].id),
                                  "specials: expected the id of a token that is not empty");
@@ -314,20 +324,24 @@ static size_t permutation_fault(const uint16_t *table, size_t n)
 
     memset(seen, 0, n);
     for (size_t i = 0; i < n; i++) {
-        if (table[i] >= n)
+        uint16_t entry = distil_blob_read_u16(&table[i]);
+
+        if (entry >= n)
             return i;
-        seen[table[i]] = 1;
+        seen[entry] = 1;
     }
     if (memchr(seen, 0, n) == NULL)
         return n;
     /* All n entries are in range and a value is missing, so another value occurs twice. */
     memset(seen, 0, n);
     for (size_t i = 0; i < n; i++) {
-        if (seen[table[i]])
+        uint16_t entry = distil_blob_read_u16(&table[i]);
+
+        if (entry >= n || seen[entry])
             return i;
-        seen[table[i]] = 1;
+        seen[entry] = 1;
     }
-    return n;
+    return n - 1; /* reached only if the file has changed in between */
 }
 
 static distil_blob_code check_quads(const distil_blob *blob, distil_section_kind kind,

@@ -15,14 +15,11 @@
 distil_blob_code distil_blob_refuse(distil_blob_error *error, distil_blob_code code,
                                     uint64_t offset, const char *what);
 
-/* ---- checks, in the order in which opening makes them --------------------------------------- */
+/* ---- the first check of opening; model/blob.h has the others -------------------------------- */
 
 /* Checks the header and the section table: points 1 to 8 of section 6 of docs/blob-format.md. Reads
  * nothing else. After it, other checks may use the sections. */
 distil_blob_code distil_blob_check_layout(const distil_blob *blob, distil_blob_error *error);
-
-/* Checks what later code relies on in the sections before the embeddings: points 9 to 14. */
-distil_blob_code distil_blob_check_tables(const distil_blob *blob, distil_blob_error *error);
 
 /* ---- helpers -------------------------------------------------------------------------------- */
 

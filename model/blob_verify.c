@@ -49,7 +49,7 @@ const char *distil_section_name(uint32_t kind)
 
 /* ---- checksums ------------------------------------------------------------------------------ */
 
-static distil_blob_code check_crc(const distil_blob *blob, distil_blob_error *error)
+distil_blob_code distil_blob_check_crc(const distil_blob *blob, distil_blob_error *error)
 {
     distil_crc32c_fn *crc32c = distil_crc32c_variant();
 
@@ -71,7 +71,7 @@ static distil_blob_code check_crc(const distil_blob *blob, distil_blob_error *er
     return DISTIL_BLOB_OK;
 }
 
-static distil_blob_code check_sha256(const distil_blob *blob, distil_blob_error *error)
+distil_blob_code distil_blob_check_sha256(const distil_blob *blob, distil_blob_error *error)
 {
     distil_blob_header header = *blob->header;
     distil_sha256 sha;
@@ -87,18 +87,6 @@ static distil_blob_code check_sha256(const distil_blob *blob, distil_blob_error 
         return distil_blob_refuse(error, DISTIL_BLOB_BAD_CHECKSUM, DISTIL_BLOB_HEADER_FIELD(sha256),
                                   "sha256: the file's SHA-256 differs");
     return DISTIL_BLOB_OK;
-}
-
-distil_blob_code distil_blob_check_content(const distil_blob *blob, distil_blob_verify verify,
-                                           distil_blob_error *error)
-{
-    distil_blob_code code = DISTIL_BLOB_OK;
-
-    if (verify >= DISTIL_BLOB_VERIFY_CRC)
-        code = check_crc(blob, error);
-    if (code == DISTIL_BLOB_OK && verify >= DISTIL_BLOB_VERIFY_SHA256)
-        code = check_sha256(blob, error);
-    return code;
 }
 
 /* ---- proof ---------------------------------------------------------------------------------- */
@@ -136,7 +124,7 @@ static void add_columns(int32_t sum[DISTIL_PANEL_COLS], const int8_t *quads, siz
             sum[byte / DISTIL_QUAD] += quads[i * QUAD_BYTES + byte];
 }
 
-static distil_blob_code check_matrix_proof(const distil_blob *blob, distil_section_kind kind,
+static distil_blob_code check_matrix_lanes(const distil_blob *blob, distil_section_kind kind,
                                            uint32_t layer, distil_blob_error *error)
 {
     distil_qmatrix matrix = distil_blob_get_matrix(blob, kind, layer);
@@ -144,9 +132,7 @@ static distil_blob_code check_matrix_proof(const distil_blob *blob, distil_secti
 
     for (size_t panel = 0; panel < matrix.cols / DISTIL_PANEL_COLS; panel++) {
         const int8_t *weights = matrix.panels + panel * quads * QUAD_BYTES;
-        const int32_t *stored = matrix.col_sum + panel * DISTIL_PANEL_COLS;
-        size_t group = matrix.group[panel / 2];
-        int32_t sum[DISTIL_PANEL_COLS] = {0};
+        size_t group = distil_lane_group(&matrix, panel / 2);
 
         for (size_t i = 0; i < quads; i += group) {
             const int8_t *first = weights + i * QUAD_BYTES;
@@ -157,8 +143,22 @@ static distil_blob_code check_matrix_proof(const distil_blob *blob, distil_secti
                     error, DISTIL_BLOB_BAD_PROOF,
                     distil_blob_offset_of(blob, first + lane * LANE_BYTES),
                     "weights: a lane's same-sign sum exceeds 128, or a weight is -128");
-            add_columns(sum, first, group);
         }
+    }
+    return DISTIL_BLOB_OK;
+}
+
+static distil_blob_code check_matrix_sums(const distil_blob *blob, distil_section_kind kind,
+                                          uint32_t layer, distil_blob_error *error)
+{
+    distil_qmatrix matrix = distil_blob_get_matrix(blob, kind, layer);
+    size_t quads = matrix.depth / DISTIL_QUAD;
+
+    for (size_t panel = 0; panel < matrix.cols / DISTIL_PANEL_COLS; panel++) {
+        const int32_t *stored = matrix.col_sum + panel * DISTIL_PANEL_COLS;
+        int32_t sum[DISTIL_PANEL_COLS] = {0};
+
+        add_columns(sum, matrix.panels + panel * quads * QUAD_BYTES, quads);
         for (size_t col = 0; col < DISTIL_PANEL_COLS; col++)
             if (sum[col] != stored[col])
                 return distil_blob_refuse(error, DISTIL_BLOB_BAD_PROOF,
@@ -168,7 +168,19 @@ static distil_blob_code check_matrix_proof(const distil_blob *blob, distil_secti
     return DISTIL_BLOB_OK;
 }
 
+distil_blob_code distil_blob_check_lanes(const distil_blob *blob, distil_blob_error *error)
+{
+    return distil_blob_for_each_matrix(blob, error, check_matrix_lanes);
+}
+
+distil_blob_code distil_blob_check_sums(const distil_blob *blob, distil_blob_error *error)
+{
+    return distil_blob_for_each_matrix(blob, error, check_matrix_sums);
+}
+
 distil_blob_code distil_blob_check_proof(const distil_blob *blob, distil_blob_error *error)
 {
-    return distil_blob_for_each_matrix(blob, error, check_matrix_proof);
+    distil_blob_code code = distil_blob_check_lanes(blob, error);
+
+    return code == DISTIL_BLOB_OK ? distil_blob_check_sums(blob, error) : code;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks tokens up in the hash table of an opened blob, in place.
+ * Looks tokens up in the hash table of an opened blob, in place. The functions stay within the
+ * tables and end whatever the tables contain, since somebody may overwrite the file of a blob while
+ * it is in use; all ids that they return are below the size of the vocabulary.
  */
 #ifndef DISTIL_MODEL_VOCAB_H
 #define DISTIL_MODEL_VOCAB_H
@@ -17,6 +19,7 @@ typedef struct distil_vocab {
     uint32_t slot_shift;            /* 64 - log2(number of slots) */
     uint32_t slot_mask;             /* the number of slots - 1 */
     uint32_t size;                  /* the number of tokens */
+    uint32_t text_bytes;            /* the number of bytes of all tokens */
     uint32_t max_token_bytes;       /* the length of the longest token */
 } distil_vocab;
 
@@ -28,8 +31,8 @@ void distil_vocab_init(distil_vocab *vocab, const distil_blob *blob);
 uint32_t distil_vocab_find(const distil_vocab *vocab, uint64_t hash, const char *prefix,
                            size_t prefix_bytes, const char *text, size_t text_bytes);
 
-/* Returns the bytes of a token, and sets *bytes to their number. No NUL follows them. The id must
- * be below vocab->size. */
+/* Returns the bytes of a token, and sets *bytes to their number, which is 0 for an id that is not
+ * below vocab->size. No NUL follows them. */
 const char *distil_vocab_token(const distil_vocab *vocab, uint32_t id, size_t *bytes);
 
 /* Returns a number below, equal to or above 0 as the bytes of token a are less than, equal to or

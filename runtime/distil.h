@@ -39,8 +39,10 @@
  *
  * A malformed blob or text gives a status and never a crash. One error cannot be turned into a
  * status: if another process truncates the file of an open blob, reading the mapping raises SIGBUS.
- * If it overwrites the file in place, tables change after their checks and the library may read
- * outside of the mapping. To replace a blob, write a new file and rename it over the old one.
+ * If it overwrites the file in place, results are of neither model until the model is opened again;
+ * the library still reads and writes only the blob and its own memory, token ids stay below
+ * vocab_size, and labels and distil_model_info stay as they were. To replace a blob, write a new
+ * file and rename it over the old one.
  *
  * Resources
  *
@@ -148,8 +150,8 @@ typedef enum distil_status {
     DISTIL_BAD_CHECKSUM = 24,
 
     /* The weights could overflow a 16-bit sum of a kernel, or contradict their stored column sums.
-     * No function of this header checks that; the command `distil verify` does and reports it under
-     * this name. Convert the model again. */
+     * Opening with DISTIL_VERIFY_PROOF and the command `distil verify` check that. Convert the
+     * model again. */
     DISTIL_BAD_PROOF = 25,
 
     /* The blob is sound, but it asks for something that this version cannot do, which
@@ -187,8 +189,8 @@ typedef enum distil_status {
      * of that level; distil_error.message names it. Name a lower level, or clear exact_isa. */
     DISTIL_BAD_CPU = 41,
 
-    /* The system refused to create a thread of the context. Ask for fewer threads, or raise the
-     * limits of the process (ulimit -u, pids.max). */
+    /* No function returns this value any more: a context works with the threads that the system
+     * grants. Until version 0.1 it meant that the system refused to create one. */
     DISTIL_NO_THREAD = 42
 } distil_status;
 
@@ -290,9 +292,13 @@ typedef struct distil_allocator {
 /* How much of a blob's content opening checks. The structure is always checked, so that a damaged
  * blob can at worst give wrong results; checksums tell that it is damaged. */
 typedef enum distil_verify {
-    DISTIL_VERIFY_NONE = 0,  /* structure only; reads no weights and takes milliseconds */
-    DISTIL_VERIFY_CRC = 1,   /* also the CRC-32C of each section; reads the file once */
-    DISTIL_VERIFY_SHA256 = 2 /* also the SHA-256 of the file; reads it twice */
+    DISTIL_VERIFY_NONE = 0,   /* structure only; reads no weights and takes milliseconds */
+    DISTIL_VERIFY_CRC = 1,    /* also the CRC-32C of each section; reads the file once */
+    DISTIL_VERIFY_SHA256 = 2, /* also the SHA-256 of the file; reads it twice */
+    /* also the bound that keeps 16-bit sums of the kernels from overflowing, and the column sums;
+     * reads the weights four times. A blob that passes has the same results on every CPU whoever
+     * wrote it. */
+    DISTIL_VERIFY_PROOF = 3
 } distil_verify;
 
 /*
@@ -331,8 +337,8 @@ typedef struct distil_options {
  * options   NULL for DISTIL_OPTIONS_INIT
  * error     filled on an error; may be NULL
  *
- * Returns any status from DISTIL_FILE_OPEN to DISTIL_BAD_CHECKSUM, DISTIL_UNSUPPORTED,
- * DISTIL_BAD_ARGUMENT, DISTIL_NO_MEMORY or DISTIL_BAD_CPU on an error.
+ * Returns any status from DISTIL_FILE_OPEN to DISTIL_UNSUPPORTED, DISTIL_BAD_ARGUMENT,
+ * DISTIL_NO_MEMORY or DISTIL_BAD_CPU on an error.
  */
 DISTIL_CHECKED distil_status distil_model_open(distil_model **model, const char *path,
                                                const distil_options *options, distil_error *error);
@@ -516,9 +522,11 @@ typedef struct distil_context_options {
      * 256, or DISTIL_THREADS_AUTO. With 0 or 1 the calling thread computes alone, and nothing is
      * created or locked. More threads make a single call faster; many texts are classified faster
      * by threads of your own, each with its own context. The context's threads sleep between calls,
-     * block all signals, and live until distil_context_free. Do not ask for more threads than there
-     * are free CPUs (docs/threads.md says why). With an executor, no thread is created, and this is
-     * the most tasks that the executor is given at a time. */
+     * block all signals, and live until distil_context_free. If the system refuses to create some
+     * of them (ulimit -u, pids.max), the context works with fewer and gives the same results. Do
+     * not ask for more threads than there are free CPUs (docs/threads.md says why). With an
+     * executor, no thread is created, and this is the most tasks that the executor is given at a
+     * time. */
     size_t threads;
 
     /* NULL means the allocator of the model. The structure is copied. */
@@ -556,9 +564,8 @@ typedef struct distil_context_options {
  * options   NULL for the defaults
  * error     filled on an error; may be NULL
  *
- * Fails with DISTIL_BAD_ARGUMENT, DISTIL_NO_MEMORY or DISTIL_NO_THREAD; then no thread and no
- * memory is left behind. Any number of threads may make contexts for the same model at once, if the
- * allocator allows that.
+ * Fails with DISTIL_BAD_ARGUMENT or DISTIL_NO_MEMORY; then no thread and no memory is left behind.
+ * Any number of threads may make contexts for the same model at once, if the allocator allows that.
  */
 DISTIL_CHECKED distil_status distil_context_new(distil_context **context, const distil_model *model,
                                                 const distil_context_options *options,

@@ -171,8 +171,10 @@ static void embed_step(void *job, size_t thread, size_t begin, size_t end)
 
         for (size_t row = r->begin + first_of_tile(r, t); row < end_row; row++) {
             float *residual = r->p->s->residual + row * w->dim;
-            size_t word = w->embed_row[r->p->ids[row]];
+            size_t word = distil_blob_read_u32(&w->embed_row[r->p->ids[row]]);
 
+            /* Opening has checked the table, but the file of the blob may have changed since. */
+            word = word < w->vocab_size ? word : 0;
             r->p->k->embed(residual, w->embed_word + word * w->dim, w->embed_scale[word],
                            w->embed_position + r->p->s->position[row] * w->dim, w->dim);
             r->p->k->layer_norm(residual, residual, NULL, w->embed_norm.gamma, w->embed_norm.beta,

@@ -62,7 +62,7 @@ static distil_status choose_level(distil_level *level, const distil_options *opt
     distil_cpuid cpu;
     const char *missing;
 
-    if (!distil_isa_name(options->max_isa) || (unsigned)options->verify > DISTIL_VERIFY_SHA256)
+    if (!distil_isa_name(options->max_isa) || (unsigned)options->verify > DISTIL_VERIFY_PROOF)
         return distil_fail(error, DISTIL_BAD_ARGUMENT, "options: max_isa or verify out of range");
     if (options->max_isa != DISTIL_ISA_BEST)
         most = distil_level_of_isa(options->max_isa);
@@ -74,32 +74,32 @@ static distil_status choose_level(distil_level *level, const distil_options *opt
     return DISTIL_OK;
 }
 
-/* Copies the labels of model->blob to `text`, each with a NUL after it, and sets model->labels. */
+/* The bytes of all labels of a blob, each with a NUL after it. */
+static size_t count_label_bytes(const distil_blob *blob)
+{
+    size_t section_bytes, n_labels = blob->header->n_labels;
+
+    distil_blob_section_data(blob, DISTIL_SECTION_LABELS, 0, &section_bytes);
+    return section_bytes - n_labels * sizeof(uint32_t) + n_labels;
+}
+
+/* Copies the labels of model->blob to `text`, each with a NUL after it, and sets model->labels. The
+ * copies keep within count_label_bytes even if the file has changed since it was checked. */
 static void copy_labels(distil_model *model, char *text)
 {
+    size_t left = count_label_bytes(&model->blob) - model->weights.n_labels;
+
     for (uint32_t i = 0; i < model->weights.n_labels; i++) {
         size_t bytes;
         const char *label = distil_blob_label(&model->blob, i, &bytes);
 
+        bytes = bytes < left ? bytes : left;
+        left -= bytes;
         memcpy(text, label, bytes);
         text[bytes] = '\0';
         model->labels[i] = text;
         text += bytes + 1;
     }
-}
-
-/* The bytes of all labels of a blob, each with a NUL after it. */
-static size_t count_label_bytes(const distil_blob *blob)
-{
-    size_t total = 0;
-
-    for (uint32_t i = 0; i < blob->header->n_labels; i++) {
-        size_t bytes;
-
-        distil_blob_label(blob, i, &bytes);
-        total += bytes + 1;
-    }
-    return total;
 }
 
 /* Allocates the model for an opened blob. On success the model owns the blob; on failure the blob

@@ -136,6 +136,11 @@ static uint32_t read_run(distil_normalizer *norm)
             norm->run_left = norm->run_length;
         }
         c = read_part(norm, &norm->cursor);
+        if (c == DISTIL_NORMALIZER_END) {
+            /* The run ends early only if the blob's special tokens have changed meanwhile. */
+            norm->ranks = 0;
+            return c;
+        }
         norm->run_left--;
         record = distil_unicode_lookup(c);
         if (!(record->flags & DISTIL_UNICODE_MARK) &&

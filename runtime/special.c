@@ -12,12 +12,19 @@
 
 #include "runtime/base/utf8.h"
 
+/* Returns the bytes of special token i, and sets *bytes to their number. */
+static const uint8_t *special_token(const distil_tokenizer *tokenizer, size_t i, size_t *bytes)
+{
+    uint32_t id = distil_blob_read_u32(&tokenizer->specials[i].id);
+
+    return (const uint8_t *)distil_vocab_token(&tokenizer->vocab, id, bytes);
+}
+
 /* Returns the byte at `depth` of special token i, or -1 if the token has no more bytes. */
 static int byte_of(const distil_tokenizer *tokenizer, size_t i, size_t depth)
 {
     size_t bytes;
-    const uint8_t *token =
-        (const uint8_t *)distil_vocab_token(&tokenizer->vocab, tokenizer->specials[i].id, &bytes);
+    const uint8_t *token = special_token(tokenizer, i, &bytes);
 
     return depth < bytes ? token[depth] : -1;
 }
@@ -45,6 +52,7 @@ size_t distil_special_match(const distil_tokenizer *tokenizer, uint32_t *id, con
     const distil_blob_special *longest = NULL;
     const uint8_t *p = at;
     size_t low = 0, high = tokenizer->special_count, depth = 0, text_bytes = 0;
+    uint32_t found;
 
     while (p < end) {
         /* An invalid byte of the text is U+FFFD here, which a token may contain. */
@@ -64,7 +72,10 @@ size_t distil_special_match(const distil_tokenizer *tokenizer, uint32_t *id, con
     }
     if (longest == NULL || (split_special && (longest->flags & DISTIL_BLOB_SPECIAL_SPECIAL)))
         return 0;
-    *id = longest->id;
+    found = distil_blob_read_u32(&longest->id);
+    if (found >= tokenizer->vocab.size)
+        return 0;
+    *id = found;
     return text_bytes;
 }
 
@@ -72,8 +83,7 @@ void distil_special_prepare(distil_tokenizer *tokenizer)
 {
     for (uint32_t i = 0; i < tokenizer->special_count; i++) {
         size_t bytes;
-        const uint8_t *token = (const uint8_t *)distil_vocab_token(
-            &tokenizer->vocab, tokenizer->specials[i].id, &bytes);
+        const uint8_t *token = special_token(tokenizer, i, &bytes);
         const uint8_t *at = token;
 
         if (bytes == 0)

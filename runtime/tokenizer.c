@@ -269,7 +269,7 @@ static void add_text(tokens *t, const char *text, size_t text_bytes, int split_s
 
     add_id(t, t->tokenizer->cls_id);
     while (t->count <= t->limit) {
-        uint32_t id = 0;
+        uint32_t id = t->tokenizer->unk_id;
 
         at = tokenize_piece(t, at, end, split_special);
         if (at == end || t->count > t->limit)

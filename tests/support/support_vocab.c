@@ -86,7 +86,8 @@ int support_vocab_from_lines(support_vocab *vocab, const char *lines, size_t siz
     t->vocab = (distil_vocab){.slots = p.slots,
                               .ends = p.ends,
                               .bytes = p.bytes,
-                              .slot_mask = (uint32_t)p.slot_count - 1};
+                              .slot_mask = (uint32_t)p.slot_count - 1,
+                              .text_bytes = (uint32_t)size};
     for (t->vocab.slot_shift = 64; UINT64_C(1) << (64 - t->vocab.slot_shift) < p.slot_count;)
         t->vocab.slot_shift--;
     for (const char *at = lines, *end = lines + size; at < end;) {

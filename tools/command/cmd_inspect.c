@@ -41,7 +41,7 @@ static fineness measure_fineness(const distil_blob *blob, distil_section_kind ki
             sum += (unsigned long)largest[col];
     }
     for (size_t pair = 0; pair < f.matrix.cols / DISTIL_PAIR_COLS; pair++)
-        f.groups[f.matrix.group[pair]]++;
+        f.groups[distil_lane_group(&f.matrix, pair)]++;
     f.mean_range = (double)sum / (double)f.matrix.cols;
     return f;
 }
@@ -218,7 +218,7 @@ static void print_labels(const distil_blob *blob)
         const char *label = distil_blob_label(blob, i, &bytes);
 
         (void)fputs(i > 0 ? ", " : " ", stdout);
-        cmd_write_escaped(stdout, label, bytes);
+        cmd_write_list_item(stdout, label, bytes);
     }
     (void)fputs(n_labels > 20 ? " ... (all with --json)\n" : "\n", stdout);
 }

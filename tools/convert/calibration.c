@@ -41,6 +41,7 @@ static int make_vocab(distil_vocab *vocab, const hf_tokenizer *t, conv_memory *m
     vocab->bytes = (const uint8_t *)text;
     vocab->slot_mask = (uint32_t)slots - 1;
     vocab->size = t->vocab_size;
+    vocab->text_bytes = (uint32_t)bytes;
     for (size_t i = 0; i < slots; i++)
         slot[i].id = DISTIL_VOCAB_EMPTY;
     bytes = 0;
