@@ -59,4 +59,75 @@ run eval -m one.distil one.tsv
 check "eval: one label" ended 1
 check "eval: says why" says err 'has one label'
 
+# ---- names that are hard to write -----------------------------------------------------------
+
+# The model of five labels gets names with line feeds, tabs, quotes, commas and backslashes, and two
+# that are equal. Every format must say which label it is, in a form that a reader of the format
+# understands.
+if have python3; then
+    cp -r "$root/tests/data/heads/multi5" hard
+    chmod -R u+w hard
+    python3 - hard/config.json <<'EOF'
+import json
+import sys
+
+names = ["same", "line\nfeed, or two 0.5", 'say "x"\tnow\\t', "same", "same#3"]
+with open(sys.argv[1], encoding="utf-8") as file:
+    config = json.load(file)
+config["id2label"] = {str(i): name for i, name in enumerate(names)}
+config["label2id"] = {name: i for i, name in enumerate(names)}
+with open(sys.argv[1], "w", encoding="utf-8") as file:
+    json.dump(config, file)
+EOF
+    run convert hard -o hard.distil
+    check "hard names: convert" ended 0
+    printf '%s\n' '["same#0", "line\nfeed, or two 0.5", "say \"x\"\tnow\\t", "same##3", "same#3"]' \
+        >names
+    # Of each text one label is the best, and among these texts each label is the best of one.
+    printf '%s\n' "$text" "good" "the" "film bad film" "a b c d" ". . . ." "is" "was" >texts
+    printf 'text\n' | cat - texts >table.tsv
+    cp table.tsv table.csv
+    python=$root/tests/cli/read_labels.py
+    labels() { # FORMAT OPTIONS...: the labels of the texts' answers are in the file `found`
+        form=$1
+        shift
+        run_in texts classify -m hard.distil "$@"
+        python3 "$python" "$form" out >found 2>err
+    }
+    labels probabilities --jsonl
+    sort -u found >once
+    check "hard names: members of probabilities" same once names
+    labels jsonl --jsonl
+    cp found expected
+    check "hard names: an answer to each text" lines 8 expected
+    labels json --json
+    check "hard names: --json" same found expected
+    labels text
+    check "hard names: text" same found expected
+    labels tsv --tsv
+    check "hard names: --tsv" same found expected
+    for form in csv tsv; do
+        run_in table.$form classify -m hard.distil --input $form
+        python3 "$python" $form-table out >found 2>err
+        check "hard names: a table as $form" same found expected
+    done
+    run_in table.csv classify -m hard.distil --input csv --on-error keep
+    labels best --jsonl --top-k 0
+    cp found expected
+    labels list --top-k 0
+    check "hard names: a list as text" same found expected
+    tr ',' '\n' <found | sed 's/[][]//g; s/^ //' | sort -u >once
+    printf 'text\tlabel\n%s\t4\n%s\tsame##3\n%s\tsame\n' "$text" good bad |
+        sed '1s/.*/sentence\tlabel/' >hard.tsv
+    run eval -m hard.distil hard.tsv
+    check "hard names: eval refuses a name that two labels have" ended 1
+    check "hard names: eval counts the others" says out '2 (1 bad rows left out)'
+    check "hard names: eval: a line for each label" count 1 out '^ *line\\nfeed, or two 0.5 '
+    run inspect hard.distil
+    check "hard names: inspect" says out \
+        'same, line\nfeed\x2c or two 0.5, say "x"\tnow\\t, same, same#3'
+else
+    skip "hard names" "python3 is not installed"
+fi
+
 finish test_cli_labels

@@ -72,7 +72,7 @@ static void write_json_best(const job *j, const cmd_answer *answer)
 
     (void)fputs(",\"labels\":[", stdout);
     for (size_t i = 0; i < count; i++) {
-        const char *name = distil_model_label(j->model->model, j->best[i]);
+        const char *name = j->model->labels[j->best[i]];
 
         (void)fputs(i > 0 ? ",{\"label\":" : "{\"label\":", stdout);
         cmd_json_string(stdout, name, strlen(name));
@@ -87,7 +87,7 @@ static void write_json(const job *j, const cmd_answer *answer)
 {
     const cmd_model *model = j->model;
     const distil_result *result = &answer->result;
-    const char *label = distil_model_label(model->model, result->label);
+    const char *label = model->labels[result->label];
 
     (void)fputs("{\"label\":", stdout);
     cmd_json_string(stdout, label, strlen(label));
@@ -95,7 +95,7 @@ static void write_json(const job *j, const cmd_answer *answer)
     cmd_json_float(stdout, result->score);
     (void)fputs(",\"probabilities\":{", stdout);
     for (size_t i = 0; i < model->info.n_labels; i++) {
-        const char *name = distil_model_label(model->model, i);
+        const char *name = model->labels[i];
 
         if (i > 0)
             (void)putchar(',');
@@ -123,10 +123,21 @@ static void write_plain_best(const job *j, const cmd_answer *answer)
 
     if (count == 0)
         (void)putchar('-');
-    for (size_t i = 0; i < count; i++)
-        (void)printf("%s%s %.4f", i > 0 ? ", " : "",
-                     distil_model_label(j->model->model, j->best[i]),
-                     (double)answer->probabilities[j->best[i]]);
+    for (size_t i = 0; i < count; i++) {
+        const char *label = j->model->labels[j->best[i]];
+
+        (void)fputs(i > 0 ? ", " : "", stdout);
+        cmd_write_list_item(stdout, label, strlen(label));
+        (void)printf(" %.4f", (double)answer->probabilities[j->best[i]]);
+    }
+}
+
+static void write_plain_label(const job *j, const distil_result *result)
+{
+    const char *label = j->model->labels[result->label];
+
+    cmd_write_escaped(stdout, label, strlen(label));
+    (void)printf(" %.4f", (double)result->score);
 }
 
 static void write_plain(const job *j, const cmd_text *text, const cmd_answer *answer)
@@ -138,8 +149,7 @@ static void write_plain(const job *j, const cmd_text *text, const cmd_answer *an
     else if (j->best != NULL)
         write_plain_best(j, answer);
     else
-        (void)printf("%s %.4f", distil_model_label(j->model->model, result->label),
-                     (double)result->score);
+        write_plain_label(j, result);
     if (!j->alone) {
         (void)putchar('\t');
         cmd_write_escaped(stdout, text->bytes, text->size);
@@ -153,7 +163,7 @@ static void write_tsv(const job *j, const cmd_text *text, const cmd_answer *answ
     if (answer->refusal != NULL) {
         (void)fputs("ERROR\t\t\t\t", stdout);
     } else {
-        const char *label = distil_model_label(j->model->model, result->label);
+        const char *label = j->model->labels[result->label];
 
         cmd_write_escaped(stdout, label, strlen(label));
         (void)putchar('\t');
@@ -202,7 +212,7 @@ static int write_table_row(job *j, const cmd_text *text, const cmd_answer *answe
     if (text->tag == TABLE_NULL)
         row.error = NULL;
     if (answer->refusal == NULL) {
-        row.label = distil_model_label(j->model->model, answer->result.label);
+        row.label = j->model->labels[answer->result.label];
         row.score = answer->result.score;
     }
     if (row.error != NULL && j->on_error == ON_ERROR_STOP)

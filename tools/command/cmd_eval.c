@@ -86,7 +86,7 @@ static size_t find_label(const cmd_model *model, cmd_field field)
     if (cmd_tsv_count(&label, field, model->info.n_labels - 1) == 0)
         return label;
     for (label = 0; label < model->info.n_labels; label++)
-        if (cmd_tsv_is(field, distil_model_label(model->model, label)))
+        if (cmd_tsv_is(field, model->labels[label]))
             return label;
     return NO_LABEL;
 }
@@ -197,27 +197,30 @@ static double share(uint64_t part, uint64_t whole)
 
 static void print_confusion(const job *j)
 {
-    size_t n = j->model->info.n_labels;
-    int width = 8;
+    const char **labels = j->model->labels;
+    size_t n = j->model->info.n_labels, width = 8;
 
     if (n > MOST_LABELS_SHOWN) {
         (void)printf("confusion        %zu labels: --json prints the matrix\n", n);
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        int length = (int)strlen(distil_model_label(j->model->model, i));
+        size_t length = cmd_write_right(NULL, labels[i], strlen(labels[i]), 0);
 
         width = length > width ? length : width;
     }
     (void)printf("confusion        rows: label in the file; columns: label given\n");
-    (void)printf("  %*s", width, "");
-    for (size_t i = 0; i < n; i++)
-        (void)printf("  %*s", width, distil_model_label(j->model->model, i));
+    (void)printf("  %*s", (int)width, "");
+    for (size_t i = 0; i < n; i++) {
+        (void)fputs("  ", stdout);
+        (void)cmd_write_right(stdout, labels[i], strlen(labels[i]), width);
+    }
     (void)putchar('\n');
     for (size_t i = 0; i < n; i++) {
-        (void)printf("  %*s", width, distil_model_label(j->model->model, i));
+        (void)fputs("  ", stdout);
+        (void)cmd_write_right(stdout, labels[i], strlen(labels[i]), width);
         for (size_t k = 0; k < n; k++)
-            (void)printf("  %*llu", width, (unsigned long long)j->confusion[i * n + k]);
+            (void)printf("  %*llu", (int)width, (unsigned long long)j->confusion[i * n + k]);
         (void)putchar('\n');
     }
 }
@@ -259,7 +262,7 @@ static void print_json(const job *j)
                  (unsigned long long)done, (unsigned long long)j->bad,
                  (unsigned long long)j->correct, share(j->correct, done));
     for (size_t i = 0; i < n; i++) {
-        const char *name = distil_model_label(j->model->model, i);
+        const char *name = j->model->labels[i];
 
         (void)fputs(i > 0 ? "," : "", stdout);
         cmd_json_string(stdout, name, strlen(name));

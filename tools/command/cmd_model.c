@@ -132,6 +132,75 @@ static void print_open_error(const char *path, const distil_error *error)
     print_remedy(error->status);
 }
 
+/* ---- names of labels ------------------------------------------------------------------------ */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Returns how many of the n sorted names equal `name`, 2 for more than 2. */
+static int count_equal(const char **sorted, size_t n, const char *name)
+{
+    const char **found = bsearch(&name, sorted, n, sizeof *sorted, by_name);
+
+    if (found == NULL)
+        return 0;
+    return (found > sorted && strcmp(found[-1], name) == 0) ||
+                   (found + 1 < sorted + n && strcmp(found[1], name) == 0)
+               ? 2
+               : 1;
+}
+
+/* The most bytes that are added to a name: # for each collision with another name, the number of a
+ * label, a NUL. */
+enum { NUMBER_BYTES = 24 };
+
+/* Give a label a name that no other has. Returns the end of the name's memory. */
+static char *make_name(char *memory, const char **sorted, size_t n, const char *name, size_t number)
+{
+    size_t length = strlen(name);
+
+    memcpy(memory, name, length);
+    do {
+        memory[length++] = '#';
+        (void)snprintf(memory + length, NUMBER_BYTES, "%zu", number);
+    } while (count_equal(sorted, n, memory) > 0);
+    return memory + strlen(memory) + 1;
+}
+
+/* Fill model->labels. Returns 0, or -1 if there is no memory. */
+static int name_labels(cmd_model *model)
+{
+    size_t n = model->info.n_labels, bytes = 1;
+    const char **sorted = calloc(n, sizeof *sorted);
+    char *end;
+
+    model->labels = calloc(n, sizeof *model->labels);
+    if (sorted == NULL || model->labels == NULL) {
+        free(sorted);
+        return -1;
+    }
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = model->labels[i] = distil_model_label(model->model, i);
+    qsort(sorted, n, sizeof *sorted, by_name);
+    /* A made name can collide with each other name once at most. */
+    for (size_t i = 0; i < n; i++)
+        if (count_equal(sorted, n, model->labels[i]) > 1)
+            bytes += strlen(model->labels[i]) + n + NUMBER_BYTES;
+    end = model->made_labels = malloc(bytes);
+    for (size_t i = 0; i < n && end != NULL; i++) {
+        const char *name = model->labels[i];
+
+        if (count_equal(sorted, n, name) < 2)
+            continue;
+        model->labels[i] = end;
+        end = make_name(end, sorted, n, name, i);
+    }
+    free(sorted);
+    return end != NULL ? 0 : -1;
+}
+
 int cmd_model_open(cmd_model *model, const char *path_option, const char *isa_option,
                    distil_verify verify)
 {
@@ -139,8 +208,7 @@ int cmd_model_open(cmd_model *model, const char *path_option, const char *isa_op
     distil_error error = {0};
     distil_status status;
 
-    model->model = NULL;
-    model->path = NULL;
+    memset(model, 0, sizeof *model);
     if (cmd_choose_isa(&options.max_isa, NULL, isa_option) != 0)
         return CMD_USAGE;
     options.verify = verify;
@@ -155,6 +223,11 @@ int cmd_model_open(cmd_model *model, const char *path_option, const char *isa_op
         cmd_model_close(model);
         return CMD_FAILED;
     }
+    if (name_labels(model) != 0) {
+        cmd_error("out of memory");
+        cmd_model_close(model);
+        return CMD_FAILED;
+    }
     return CMD_OK;
 }
 
@@ -162,6 +235,7 @@ void cmd_model_close(cmd_model *model)
 {
     distil_model_close(model->model);
     free(model->path);
-    model->model = NULL;
-    model->path = NULL;
+    free(model->labels);
+    free(model->made_labels);
+    memset(model, 0, sizeof *model);
 }

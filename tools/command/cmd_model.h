@@ -33,6 +33,10 @@ typedef struct cmd_model {
     distil_model *model;
     distil_model_info info;
     char *path;
+    /* (info.n_labels) names that are all different, for output. A name that several labels have is
+     * followed by # and the label's number, such as "other#3"; all others are the model's own. */
+    const char **labels;
+    char *made_labels; /* the memory of the names that are not the model's */
 } cmd_model;
 
 /*

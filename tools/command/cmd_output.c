@@ -44,30 +44,63 @@ void cmd_json_float(FILE *out, float value)
     (void)fprintf(out, "%.9g", (double)value);
 }
 
-void cmd_write_escaped(FILE *out, const char *bytes, size_t size)
+/* Fills `escape` with what stands for a byte in escaped text, and returns its length, or 0 if the
+ * byte stands for itself. */
+static size_t escape_byte(char escape[8], unsigned char c, char also)
 {
-    size_t written = 0; /* the first bytes of the text that are already in `out` */
+    static const char names[] = "\\\\t\tn\nr\r"; /* pairs: the letter, the byte */
+
+    if (c >= 0x20 && c != 0x7f && c != '\\' && c != (unsigned char)also)
+        return 0;
+    for (size_t i = 0; i + 1 < sizeof names; i += 2)
+        if (c == (unsigned char)names[i + 1])
+            return (size_t)snprintf(escape, 8, "\\%c", names[i]);
+    return (size_t)snprintf(escape, 8, "\\x%02x", (unsigned)c);
+}
+
+/* Write escaped text, in which the character `also` is escaped too, and return the number of bytes
+ * written. With out NULL the bytes are only counted. */
+static size_t write_escaped(FILE *out, const char *bytes, size_t size, char also)
+{
+    size_t from = 0, total = 0; /* the bytes before `from` are in `out` */
+    char escape[8];
 
     for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)bytes[i];
+        size_t length = escape_byte(escape, (unsigned char)bytes[i], also);
 
-        if (c >= 0x20 && c != 0x7f && c != '\\')
+        if (length == 0)
             continue;
-        (void)fwrite(bytes + written, 1, i - written, out);
-        written = i + 1;
-        if (c == '\\')
-            (void)fputs("\\\\", out);
-        else if (c == '\t')
-            (void)fputs("\\t", out);
-        else if (c == '\n')
-            (void)fputs("\\n", out);
-        else if (c == '\r')
-            (void)fputs("\\r", out);
-        else
-            (void)fprintf(out, "\\x%02x", (unsigned)c);
+        if (out != NULL) {
+            (void)fwrite(bytes + from, 1, i - from, out);
+            (void)fwrite(escape, 1, length, out);
+        }
+        total += i - from + length;
+        from = i + 1;
     }
-    if (written < size)
-        (void)fwrite(bytes + written, 1, size - written, out);
+    if (out != NULL && from < size)
+        (void)fwrite(bytes + from, 1, size - from, out);
+    return total + size - from;
+}
+
+void cmd_write_escaped(FILE *out, const char *bytes, size_t size)
+{
+    (void)write_escaped(out, bytes, size, '\\');
+}
+
+void cmd_write_list_item(FILE *out, const char *bytes, size_t size)
+{
+    (void)write_escaped(out, bytes, size, ',');
+}
+
+size_t cmd_write_right(FILE *out, const char *bytes, size_t size, size_t width)
+{
+    size_t length = write_escaped(NULL, bytes, size, '\\');
+
+    if (out == NULL)
+        return length;
+    for (size_t i = length; i < width; i++)
+        (void)putc(' ', out);
+    return write_escaped(out, bytes, size, '\\');
 }
 
 int cmd_flush(FILE *out)

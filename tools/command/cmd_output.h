@@ -18,6 +18,15 @@ void cmd_json_float(FILE *out, float value);
  * become \xNN, and everything else is copied. */
 void cmd_write_escaped(FILE *out, const char *bytes, size_t size);
 
+/* Write text as cmd_write_escaped does, for a list whose items have ", " between them: a comma
+ * becomes \x2c. */
+void cmd_write_list_item(FILE *out, const char *bytes, size_t size);
+
+/* Write text as cmd_write_escaped does, to the right of spaces that fill `width` columns where it
+ * has fewer bytes. Returns the number of bytes of the escaped text; with out NULL it writes
+ * nothing. */
+size_t cmd_write_right(FILE *out, const char *bytes, size_t size, size_t width);
+
 /*
  * Flush `out` and report a write that failed, now or earlier, such as one on a full disk. A reader
  * that closed its end of a pipe is not reported. Call this directly after writing, while errno
