@@ -358,7 +358,7 @@ wrong "not a number from 0 to 256" classify --threads 99999999999999999999999999
 wrong "more than one of" classify --json --jsonl good
 wrong "at once" classify -f texts good
 wrong "at once" tokenize -f texts good
-wrong "none of none, crc, sha256" classify --verify md5 good
+wrong "none of none, crc, sha256, proof" classify --verify md5 good
 wrong "unknown instruction set 'avx3'" classify --isa avx3 good
 for command in "classify good" "tokenize good" "eval texts" "isa"; do
     # shellcheck disable=SC2086

@@ -14,7 +14,7 @@ const distil_section_kind cmd_blob_matrices[CMD_BLOB_MATRICES] = {
     DISTIL_SECTION_FFN_OUT,
 };
 
-static void print_error(const char *path, const distil_blob_error *error)
+void cmd_blob_report(const char *path, const distil_blob_error *error)
 {
     switch (error->code) {
     case DISTIL_BLOB_FILE_OPEN:
@@ -38,7 +38,7 @@ int cmd_blob_open(distil_blob *blob, const char *path)
 
     if (distil_blob_open(blob, path, DISTIL_BLOB_VERIFY_NONE, &error) == DISTIL_BLOB_OK)
         return 0;
-    print_error(path, &error);
+    cmd_blob_report(path, &error);
     return -1;
 }
 

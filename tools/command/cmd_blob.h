@@ -13,6 +13,9 @@
  * close, or -1 after reporting the file, what is wrong at which byte, and a remedy. */
 int cmd_blob_open(distil_blob *blob, const char *path);
 
+/* Report on standard error why a file was refused, with a remedy. */
+void cmd_blob_report(const char *path, const distil_blob_error *error);
+
 /* Name the part of a blob that holds the byte at `offset`, such as "layer 2 ffn_in", "embed_word"
  * or "header". */
 void cmd_blob_name_place(char place[64], const distil_blob *blob, uint64_t offset);

@@ -63,9 +63,11 @@ static int store_verify(const parser *p)
         options->verify = DISTIL_VERIFY_CRC;
     else if (strcmp(p->value, "sha256") == 0)
         options->verify = DISTIL_VERIFY_SHA256;
+    else if (strcmp(p->value, "proof") == 0)
+        options->verify = DISTIL_VERIFY_PROOF;
     else
-        return cmd_usage_error(p->manual->name, "--verify: '%s' is none of none, crc, sha256",
-                               p->value);
+        return cmd_usage_error(p->manual->name,
+                               "--verify: '%s' is none of none, crc, sha256, proof", p->value);
     return -1;
 }
 

@@ -67,19 +67,26 @@ static int check_crc(const distil_blob *blob)
     return good && print_passed("CRC-32C", details);
 }
 
-/* Check the SHA-256 of the whole file. The check also finds bytes between sections that are not
- * zero. */
 static int check_sha256(const distil_blob *blob)
 {
     distil_blob_error error;
-    distil_blob again;
     char hex[65];
 
     hex_string(hex, blob->header->sha256, sizeof blob->header->sha256);
-    if (distil_blob_open_memory(&again, blob->bytes, blob->size, DISTIL_BLOB_VERIFY_SHA256,
-                                &error) != DISTIL_BLOB_OK)
+    if (distil_blob_check_sha256(blob, &error) != DISTIL_BLOB_OK)
         return print_failed("SHA-256", blob, error.offset, error.what);
     return print_passed("SHA-256", hex);
+}
+
+/* Check the tables, and that the bytes between sections are zero. */
+static int check_structure(const distil_blob *blob)
+{
+    distil_blob_error error;
+
+    if (distil_blob_check_tables(blob, &error) != DISTIL_BLOB_OK ||
+        distil_blob_check_crc(blob, &error) == DISTIL_BLOB_BAD_STRUCTURE)
+        return print_failed("structure", blob, error.offset, error.what);
+    return print_passed("structure", "every offset, id and table is in bounds");
 }
 
 /* Check that the table of embedding rows is a permutation: each token has a row of its own. */
@@ -94,8 +101,13 @@ static int check_rows(const distil_blob *blob)
         cmd_error("out of memory");
         return 0;
     }
-    for (; id < size && !seen[row[id]]; id++)
-        seen[row[id]] = 1;
+    for (; id < size; id++) {
+        uint32_t at = distil_blob_read_u32(&row[id]);
+
+        if (at >= size || seen[at])
+            break;
+        seen[at] = 1;
+    }
     free(seen);
     return id == size || print_failed("vocabulary", blob, offset_of(blob, row + id),
                                       "an embedding row stands twice");
@@ -239,7 +251,7 @@ static int check_proof(const distil_blob *blob)
     unsigned long long weights = 0, pairs[5] = {0};
     char details[128];
 
-    if (distil_blob_check_proof(blob, &error) != DISTIL_BLOB_OK)
+    if (distil_blob_check_lanes(blob, &error) != DISTIL_BLOB_OK)
         return print_failed("lane proof", blob, error.offset, error.what);
     for (uint32_t layer = 0; layer < blob->header->n_layers; layer++) {
         for (size_t i = 0; i < CMD_BLOB_MATRICES; i++) {
@@ -247,60 +259,111 @@ static int check_proof(const distil_blob *blob)
 
             weights += m.depth * m.cols;
             for (size_t pair = 0; pair < m.cols / DISTIL_PAIR_COLS; pair++)
-                pairs[m.group[pair]]++;
+                pairs[distil_lane_group(&m, pair)]++;
         }
     }
     (void)snprintf(details, sizeof details,
                    "%llu weights; panel pairs in groups of 4, 2, 1: %llu, %llu, %llu", weights,
                    pairs[4], pairs[2], pairs[1]);
-    return print_passed("lane proof", details) &&
-           print_passed("column sums", "equal those of the weights");
+    return print_passed("lane proof", details);
 }
 
-/* Check one file and print a line for each check. Returns 1 if the file is sound. */
+static int check_sums(const distil_blob *blob)
+{
+    distil_blob_error error;
+
+    if (distil_blob_check_sums(blob, &error) != DISTIL_BLOB_OK)
+        return print_failed("column sums", blob, error.offset, error.what);
+    return print_passed("column sums", "equal those of the weights");
+}
+
+/* ---- a file --------------------------------------------------------------------------------- */
+
+/* Report a file whose header or section table is wrong, so that nothing else of it can be checked.
+ * Returns the exit status. */
+static int refuse_layout(const char *path, const distil_blob_error *error)
+{
+    int crc = error->code == DISTIL_BLOB_BAD_CHECKSUM;
+    int checked = error->code != DISTIL_BLOB_FILE_OPEN && error->code != DISTIL_BLOB_FILE_READ &&
+                  error->code != DISTIL_BLOB_UNSUPPORTED;
+
+    if (checked)
+        (void)printf("  %-12s FAILED  byte %llu: %s\n", crc ? "CRC-32C" : "structure",
+                     (unsigned long long)error->offset, error->what);
+    (void)fflush(stdout);
+    cmd_blob_report(path, error);
+    return !checked ? CMD_FAILED : crc ? CMD_BAD_CRC : CMD_BAD_STRUCTURE;
+}
+
+/* Check a blob and print a line for each check. Returns the exit status: damage to the bytes fails
+ * a checksum whatever else it breaks, so the checksums come first. */
+static int check_blob(const distil_blob *blob)
+{
+    int structure = check_structure(blob), crc = check_crc(blob), sha256 = check_sha256(blob);
+    int vocabulary = !structure || check_vocabulary(blob);
+    int numbers = check_numbers(blob), proof = check_proof(blob), sums = check_sums(blob);
+
+    return !crc          ? CMD_BAD_CRC
+           : !sha256     ? CMD_BAD_SHA256
+           : !structure  ? CMD_BAD_STRUCTURE
+           : !vocabulary ? CMD_BAD_VOCABULARY
+           : !numbers    ? CMD_BAD_NUMBERS
+           : !proof      ? CMD_BAD_PROOF
+           : !sums       ? CMD_BAD_SUMS
+                         : CMD_OK;
+}
+
+/* Check one file and print a line for each check. Returns the exit status for it. */
 static int verify_file(const char *path)
 {
     distil_blob blob;
-    int good;
+    distil_blob_error error;
+    int status;
 
     (void)printf("%s\n", path);
-    if (fflush(stdout) != 0 || cmd_blob_open(&blob, path) != 0)
-        return 0;
-    good = print_passed("structure", "every offset, id and table is in bounds");
-    good = check_crc(&blob) && good;
-    good = check_sha256(&blob) && good;
-    good = check_vocabulary(&blob) && good;
-    good = check_numbers(&blob) && good;
-    good = check_proof(&blob) && good;
+    if (fflush(stdout) != 0)
+        return CMD_FAILED;
+    if (distil_blob_open(&blob, path, DISTIL_BLOB_VERIFY_LAYOUT, &error) != DISTIL_BLOB_OK)
+        return refuse_layout(path, &error);
+    status = check_blob(&blob);
     distil_blob_close(&blob);
-    if (!good) {
+    if (status != CMD_OK) {
         (void)fflush(stdout);
         cmd_error("%s: damaged", path);
         cmd_hint("copy the file again, or convert the model again with `distil convert`");
     }
-    return good;
+    return status;
+}
+
+/* Check a file and keep its status if all files before it were sound. */
+static void verify_next(int *status, const char *path)
+{
+    int next = verify_file(path);
+
+    if (*status == CMD_OK)
+        *status = next;
 }
 
 int cmd_verify(int argc, char **argv)
 {
     cmd_options options;
     int code = cmd_options_parse(&options, &cmd_manuals[CMD_VERIFY], argc, argv);
-    int good = 1;
+    int status = CMD_OK;
 
     if (code >= 0)
         return code;
     for (size_t i = 0; i < options.word_count; i++)
-        good = verify_file(options.words[i]) && good;
+        verify_next(&status, options.words[i]);
     if (options.word_count == 0 || options.model != NULL) {
         char *path;
 
         if (cmd_choose_model(&path, options.model) != 0) {
-            good = 0;
+            status = status == CMD_OK ? CMD_FAILED : status;
         } else {
-            good = verify_file(path) && good;
+            verify_next(&status, path);
             free(path);
         }
     }
     cmd_options_free(&options);
-    return cmd_flush(stdout) == 0 && good ? CMD_OK : CMD_FAILED;
+    return cmd_flush(stdout) == 0 ? status : CMD_FAILED;
 }

@@ -11,9 +11,18 @@
 
 /* Scripts rely on these values, which `distil --help` and docs/distil.1 document. */
 typedef enum cmd_exit {
-    CMD_OK = 0,           /* everything was done */
-    CMD_FAILED = 1,       /* an input, a file, the model or the output failed; the rest was done */
-    CMD_USAGE = 2,        /* the command line or DISTIL_ISA is wrong; nothing was done */
+    CMD_OK = 0,     /* everything was done */
+    CMD_FAILED = 1, /* an input, a file, the model or the output failed; the rest was done */
+    CMD_USAGE = 2,  /* the command line or DISTIL_ISA is wrong; nothing was done */
+    /* `distil verify` found a blob that is not sound: the check that failed. Of several, the first
+     * in the order CRC-32C, SHA-256, structure and so on. */
+    CMD_BAD_STRUCTURE = 3,
+    CMD_BAD_CRC = 4,
+    CMD_BAD_SHA256 = 5,
+    CMD_BAD_VOCABULARY = 6,
+    CMD_BAD_NUMBERS = 7,
+    CMD_BAD_PROOF = 8,
+    CMD_BAD_SUMS = 9,
     CMD_INTERRUPTED = 130 /* SIGINT came; texts that had been read were answered */
 } cmd_exit;
 

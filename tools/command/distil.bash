@@ -55,7 +55,7 @@ _distil() {
     classify:--batch) return ;;
     classify:--threads) return ;;
     classify:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
-    classify:--verify) _distil_words "none crc sha256"; return ;;
+    classify:--verify) _distil_words "none crc sha256 proof"; return ;;
     tokenize:-m | tokenize:--model) _distil_files distil; return ;;
     tokenize:-f | tokenize:--file) _distil_files; return ;;
     eval:-m | eval:--model) _distil_files distil; return ;;
@@ -63,7 +63,7 @@ _distil() {
     eval:--batch) return ;;
     eval:--threads) return ;;
     eval:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
-    eval:--verify) _distil_words "none crc sha256"; return ;;
+    eval:--verify) _distil_words "none crc sha256 proof"; return ;;
     convert:-o | convert:--output) _distil_files; return ;;
     convert:--calibrate) _distil_files; return ;;
     inspect:-m | inspect:--model) _distil_files distil; return ;;
