@@ -102,13 +102,13 @@ static distil_blob_code check_all(const distil_blob *blob, distil_blob_verify ve
 {
     distil_blob_code code = distil_blob_check_layout(blob, error);
 
-    if (code == DISTIL_BLOB_OK && verify >= DISTIL_BLOB_VERIFY_CRC)
-        code = distil_blob_check_crc(blob, error);
-    if (code == DISTIL_BLOB_OK && verify >= DISTIL_BLOB_VERIFY_SHA256)
-        code = distil_blob_check_sha256(blob, error);
+    int proof = verify >= DISTIL_BLOB_VERIFY_PROOF;
+
+    if (code == DISTIL_BLOB_OK)
+        code = distil_blob_check_content(blob, proof ? DISTIL_BLOB_VERIFY_SHA256 : verify, error);
     if (code == DISTIL_BLOB_OK && verify >= DISTIL_BLOB_VERIFY_NONE)
         code = distil_blob_check_tables(blob, error);
-    if (code == DISTIL_BLOB_OK && verify >= DISTIL_BLOB_VERIFY_PROOF)
+    if (code == DISTIL_BLOB_OK && proof)
         code = distil_blob_check_proof(blob, error);
     return code;
 }

@@ -184,3 +184,17 @@ distil_blob_code distil_blob_check_proof(const distil_blob *blob, distil_blob_er
 
     return code == DISTIL_BLOB_OK ? distil_blob_check_sums(blob, error) : code;
 }
+
+distil_blob_code distil_blob_check_content(const distil_blob *blob, distil_blob_verify verify,
+                                           distil_blob_error *error)
+{
+    distil_blob_code code = DISTIL_BLOB_OK;
+
+    if (verify >= DISTIL_BLOB_VERIFY_CRC)
+        code = distil_blob_check_crc(blob, error);
+    if (code == DISTIL_BLOB_OK && verify >= DISTIL_BLOB_VERIFY_SHA256)
+        code = distil_blob_check_sha256(blob, error);
+    if (code == DISTIL_BLOB_OK && verify >= DISTIL_BLOB_VERIFY_PROOF)
+        code = distil_blob_check_proof(blob, error);
+    return code;
+}

@@ -150,8 +150,7 @@ typedef enum distil_status {
     DISTIL_BAD_CHECKSUM = 24,
 
     /* The weights could overflow a 16-bit sum of a kernel, or contradict their stored column sums.
-     * Opening with DISTIL_VERIFY_PROOF and the command `distil verify` check that. Convert the
-     * model again. */
+     * DISTIL_VERIFY_PROOF and the command `distil verify` check that. Convert the model again. */
     DISTIL_BAD_PROOF = 25,
 
     /* The blob is sound, but it asks for something that this version cannot do, which
@@ -358,12 +357,13 @@ DISTIL_CHECKED distil_status distil_model_open_memory(distil_model **model, cons
                                                       distil_error *error);
 
 /*
- * Compares the content of an opened model with its checksums. Opening with the same `verify` does
+ * Checks the content of an opened model as far as `verify` asks for it. Opening with the same `verify` does
  * the same; this function does it at another time, for example in a second thread while contexts
  * are made and the first texts are classified. The caller then uses no result before this returns.
  *
  * Any number of threads may use the model meanwhile. Returns DISTIL_OK, DISTIL_BAD_CHECKSUM,
- * DISTIL_BAD_STRUCTURE (bytes between sections are not zero) or DISTIL_BAD_ARGUMENT.
+ * DISTIL_BAD_STRUCTURE (bytes between sections are not zero), DISTIL_BAD_PROOF or
+ * DISTIL_BAD_ARGUMENT.
  */
 DISTIL_CHECKED distil_status distil_model_verify(const distil_model *model, distil_verify verify,
                                                  distil_error *error);

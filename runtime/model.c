@@ -207,7 +207,7 @@ distil_status distil_model_verify(const distil_model *model, distil_verify verif
 {
     distil_blob_error why;
 
-    if (!model || (unsigned)verify > DISTIL_VERIFY_SHA256)
+    if (!model || (unsigned)verify > DISTIL_VERIFY_PROOF)
         return distil_fail(error, DISTIL_BAD_ARGUMENT, "model is NULL or verify is out of range");
     if (distil_blob_check_content(&model->blob, (distil_blob_verify)verify, &why) != DISTIL_BLOB_OK)
         return fail_blob(error, &why);
