@@ -134,15 +134,23 @@ static int make_loops(process *p)
     return 0;
 }
 
+/* Write a log line about the thread that waits for SIGTERM, which the system refuses. */
+static void log_missing_stop(const process *p)
+{
+    log_line line;
+
+    log_begin(&line, &p->config.log, LOG_WARN, NULL, "SIGTERM ends the process at once");
+    log_text(&line, "why", "the system refuses a thread or a descriptor to wait for signals");
+    log_end(&line);
+}
+
 static int start(process *p)
 {
     p->error_type = START_ERROR_CONFIG;
     if (config_read(&p->config, p->why, sizeof p->why) != 0)
         return -1;
-    if (stop_start(&p->stop) != 0) {
-        snprintf(p->why, sizeof p->why, "the system refuses a thread that waits for signals");
-        return -1;
-    }
+    if (stop_start(&p->stop) != 0)
+        log_missing_stop(p);
     p->error_type = START_ERROR_MODEL;
     if (served_model_open(&p->model, &p->config, p->why, sizeof p->why) != 0)
         return -1;
@@ -190,9 +198,10 @@ static void log_missing_loops(const process *p, size_t running)
 {
     log_line line;
 
-    log_begin(&line, &p->config.log, LOG_WARN, NULL, "the system refuses threads");
-    log_integer(&line, "loops", (int64_t)p->config.concurrency);
-    log_integer(&line, "running", (int64_t)running);
+    log_begin(&line, &p->config.log, LOG_WARN, NULL, "fewer loops than planned");
+    log_integer(&line, "wanted", (int64_t)p->config.concurrency);
+    log_integer(&line, "loops", (int64_t)running);
+    log_text(&line, "why", "the system refuses more threads");
     log_end(&line);
 }
 

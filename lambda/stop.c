@@ -62,6 +62,8 @@ int stop_start(stop *s)
     status = pthread_create(&thread, &attributes, wait_for_signals, s);
     pthread_attr_destroy(&attributes);
     s->started = status == 0;
+    if (status != 0)
+        (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     return status == 0 ? 0 : -1;
 }
 

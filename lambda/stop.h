@@ -26,11 +26,12 @@ typedef struct stop {
 
 /* Block SIGTERM and SIGINT, and start the thread that waits for them. This comes before any other
  * thread is made. *s lives as long as the process. Returns 0, or -1 if the system refuses a
- * thread or a descriptor. */
+ * thread or a descriptor; then the signals are not blocked and end the process at once, and the
+ * other functions work all the same. */
 int stop_start(stop *s);
 
 /* The descriptor that becomes readable when the process is to end. Nobody reads from it. Returns -1
- * if *s is zero because stop_start was not called. */
+ * if stop_start has failed, or if *s is zero because it was not called. */
 int stop_fd(const stop *s);
 
 /* A loop calls stop_busy before its first request for an event, and stop_idle when it has no event

@@ -79,7 +79,8 @@ distil_blob_code distil_blob_open_memory(distil_blob *blob, const void *bytes, s
                                          distil_blob_verify verify, distil_blob_error *error);
 
 /* Compares the checksums of an opened blob with its content, and proves its weights, as far as
- * `verify` asks for it. Opening with the same `verify` does the same. Threads may use the blob meanwhile. */
+ * `verify` asks for it. Opening with the same `verify` does the same. Threads may use the blob
+ * meanwhile. */
 distil_blob_code distil_blob_check_content(const distil_blob *blob, distil_blob_verify verify,
                                            distil_blob_error *error);
 

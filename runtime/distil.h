@@ -357,9 +357,10 @@ DISTIL_CHECKED distil_status distil_model_open_memory(distil_model **model, cons
                                                       distil_error *error);
 
 /*
- * Checks the content of an opened model as far as `verify` asks for it. Opening with the same `verify` does
- * the same; this function does it at another time, for example in a second thread while contexts
- * are made and the first texts are classified. The caller then uses no result before this returns.
+ * Checks the content of an opened model as far as `verify` asks for it. Opening with the same
+ * `verify` does the same; this function does it at another time, for example in a second thread
+ * while contexts are made and the first texts are classified. The caller then uses no result before
+ * this returns.
  *
  * Any number of threads may use the model meanwhile. Returns DISTIL_OK, DISTIL_BAD_CHECKSUM,
  * DISTIL_BAD_STRUCTURE (bytes between sections are not zero), DISTIL_BAD_PROOF or

@@ -68,7 +68,7 @@ static void release(void *user, void *memory)
 
 static const distil_allocator allocator = {allocate, release, NULL};
 
-/* ---- a blob that is open at every level ------------------------------------------------------- */
+/* ---- a blob that is open at every level ----------------------------------------------------- */
 
 /* One model and one context for each level of this CPU; the context of the last one has threads. */
 typedef struct subject {
