@@ -35,7 +35,7 @@ static void open_level(opened *o, const uint8_t *bytes, size_t size, distil_isa 
     options.exact_isa = 1;
     if (distil_model_open_memory(&o->models[o->count], bytes, size, &options, NULL) != DISTIL_OK)
         return;
-    if (distil_context_new(&o->contexts[o->count], o->models[o->count], NULL) != DISTIL_OK)
+    if (distil_context_new(&o->contexts[o->count], o->models[o->count], NULL, NULL) != DISTIL_OK)
         abort();
     o->count++;
 }
@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         bytes = support_blob_image(&blob_bytes, &made.model);
         support_blob_free(&made);
         for (int isa = 0; isa < LEVELS; isa++)
-            open_level(&o, bytes, blob_bytes, (distil_isa)isa);
+            open_level(&o, bytes, blob_bytes, (distil_isa)(DISTIL_ISA_SCALAR + isa));
     }
     support_levels_edit(bytes, blob_bytes, data, script_bytes);
     for (size_t level = 0; level < o.count; level++)

@@ -110,7 +110,7 @@ static void open_level(subject *s, distil_isa isa)
         return;
     context_options.threads = isa % 2 == 0 ? 0 : THREADS;
     if (status != DISTIL_OK ||
-        distil_context_new(&s->contexts[s->levels], *model, &context_options) != DISTIL_OK) {
+        distil_context_new(&s->contexts[s->levels], *model, &context_options, NULL) != DISTIL_OK) {
         fprintf(stderr, "cannot open the blob at level %d: %d\n", (int)isa, (int)status);
         exit(1);
     }
@@ -127,7 +127,7 @@ static subject subject_new(const support_blob_shape *shape, uint8_t *bytes, uint
         DISTIL_BLOB_OK)
         abort();
     for (int isa = 0; isa < LEVELS; isa++)
-        open_level(&s, (distil_isa)isa);
+        open_level(&s, (distil_isa)(DISTIL_ISA_SCALAR + isa));
     for (size_t t = 0; t < TEXTS; t++)
         classify(&s, 0, t, s.expected[t]);
     return s;
@@ -326,7 +326,7 @@ static int open_and_use(const char *path)
     options.allocator = &allocator;
     if (distil_model_open(&model, path, &options, &error) != DISTIL_OK)
         return 0;
-    if (distil_context_new(&context, model, NULL) != DISTIL_OK)
+    if (distil_context_new(&context, model, NULL, NULL) != DISTIL_OK)
         abort();
     for (int i = 0; i < 20; i++)
         (void)!distil_classify_batch(context, results, NULL, texts, TEXTS, 0);

@@ -91,7 +91,7 @@ static void classify(const distil_model *model, size_t threads, float logits[TEX
     for (size_t t = 0; t < TEXTS; t++)
         scores[t] = (distil_scores){logits[t], NULL};
     memset(logits, 0, sizeof(float[TEXTS][LABELS]));
-    if (distil_context_new(&context, model, &options) != DISTIL_OK) {
+    if (distil_context_new(&context, model, &options, NULL) != DISTIL_OK) {
         CHECKF(0, "no context");
         return;
     }
