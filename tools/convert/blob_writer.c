@@ -11,6 +11,7 @@
 
 #include "model/blob.h"
 #include "model/blob_layout.h"
+#include "model/heads.h"
 #include "runtime/base/checksum.h"
 #include "model/vocab.h"
 #include "runtime/base/strict_float.h"
@@ -99,6 +100,20 @@ static int check_matrix_shape(const conv_matrix *matrix, const char *name, size_
                      matrix->depth, matrix->cols, depth, cols);
 }
 
+/* Refuse a head that the format only reserves: nothing says which sections it would have. */
+static int check_head(uint32_t kind, conv_error *error)
+{
+    static const char *const reserved[] = {
+#define HEAD_RESERVED(NAME, number, text) [number] = text,
+#include "model/heads.inc"
+    };
+
+    if (distil_head_of_kind(kind)->runs)
+        return 0;
+    return conv_fail(error, "a blob cannot hold this model: this version cannot run %s",
+                     reserved[kind]);
+}
+
 /* Check all counts and shapes, on which the size of the file and the loops of this file depend. */
 static int check_shape(const conv_model *model, const distil_blob_header *header, conv_error *error)
 {
@@ -116,6 +131,8 @@ static int check_shape(const conv_model *model, const distil_blob_header *header
         return conv_fail(error, "a blob cannot hold this model: %s, found %u", what,
                          (unsigned)found);
     }
+    if (check_head(header->head_kind, error) != 0)
+        return -1;
     for (size_t i = 0; i < model->n_layers; i++) {
         const conv_layer *layer = &model->layers[i];
 
