@@ -19,10 +19,12 @@
 #include "model/blob_layout.h"
 #include "model/heads.h"
 #include "runtime/base/checksum.h"
+#include "runtime/distil.h"
 #include "model/vocab.h"
 #include "tests/support/harness.h"
 #include "tests/support/support_blob.h"
 #include "tests/support/support_exercise.h"
+#include "tests/support/support_levels.h"
 
 /* A model, the bytes of its blob, and a copy of them that tests damage. */
 typedef struct subject {
@@ -906,6 +908,63 @@ static void lane_proof_details(void)
     subject_free(&s);
 }
 
+/* Computes every checksum of the subject's bytes again. */
+static void seal(subject *s)
+{
+    distil_blob_header *header = (void *)s->bytes;
+    distil_sha256 sha;
+
+    support_levels_edit(s->bytes, s->size, NULL, 0); /* the CRC of each section */
+    memset(header->sha256, 0, sizeof header->sha256);
+    header->header_crc32c = 0;
+    distil_sha256_init(&sha);
+    distil_sha256_update(&sha, s->bytes, s->size);
+    distil_sha256_final(&sha, header->sha256);
+    support_blob_reseal(s->bytes, s->size);
+}
+
+/* Opens the subject with the library and checks the status, which distil_model_verify gives too. */
+static void expect_status(const subject *s, distil_verify verify, distil_status expected)
+{
+    distil_options options = DISTIL_OPTIONS_INIT;
+    distil_model *model;
+    distil_error error = {0};
+    distil_status status;
+
+    options.verify = verify;
+    status = distil_model_open_memory(&model, s->bytes, s->size, &options, &error);
+    CHECKF(status == expected && error.status == expected, "opening: %d", (int)status);
+    if (status == DISTIL_OK)
+        distil_model_close(model);
+    CHECK(distil_model_open_memory(&model, s->bytes, s->size, NULL, NULL) == DISTIL_OK);
+    CHECKF(distil_model_verify(model, verify, &error) == expected, "distil_model_verify");
+    distil_model_close(model);
+}
+
+static void lane_proof_of_library(void)
+{
+    subject s;
+    size_t sum;
+
+    if (!harness_case("proof: the library's option"))
+        return;
+    s = subject_new(27, &support_blob_tiny);
+    seal(&s);
+    expect_status(&s, DISTIL_VERIFY_PROOF, DISTIL_OK);
+    sum = section_offset(&s, DISTIL_SECTION_FFN_IN, 0) + 8 * 64;
+    s.bytes[sum] ^= 1;
+    expect_status(&s, DISTIL_VERIFY_PROOF, DISTIL_BAD_CHECKSUM);
+    seal(&s);
+    expect_status(&s, DISTIL_VERIFY_SHA256, DISTIL_OK);
+    expect_status(&s, DISTIL_VERIFY_PROOF, DISTIL_BAD_PROOF);
+    restore(&s);
+    put_weight(&s, 7, 3, 2, -128);
+    seal(&s);
+    expect_status(&s, DISTIL_VERIFY_SHA256, DISTIL_OK);
+    expect_status(&s, DISTIL_VERIFY_PROOF, DISTIL_BAD_PROOF);
+    subject_free(&s);
+}
+
 /* ---- files ----------------------------------------------------------------------------------- */
 
 static const char *file_path(const char *name)
@@ -1076,6 +1135,7 @@ int main(int argc, char **argv)
     padding();
     lane_proof();
     lane_proof_details();
+    lane_proof_of_library();
     bad_files();
     good_files();
     memory();
