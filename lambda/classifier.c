@@ -141,7 +141,8 @@ static void collect_texts(const classifier *c, batch *b, const event_item *items
             (item->text_bytes == 0 && c->labels.kind == LABELS_SENTIMENTS))
             continue;
         b->texts[b->n] = (distil_text){
-            item->text, classify_prefix_bytes(item->text, item->text_bytes, c->config->max_chars)};
+            .bytes = item->text,
+            .size = classify_prefix_bytes(item->text, item->text_bytes, c->config->max_chars)};
         b->scores[b->n] = (distil_scores){NULL, c->scores + b->n * c->labels.count};
         b->item[b->n++] = i;
     }

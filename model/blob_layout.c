@@ -38,6 +38,8 @@ static const field_limit shape_limits[] = {
     {FIELD(special_count), 0, DISTIL_BLOB_MAX_SPECIALS, 1, "special_count: expected 0 .. 65536"},
     {FIELD(function), DISTIL_BLOB_FUNCTION_SOFTMAX, DISTIL_BLOB_FUNCTION_NONE, 1,
      "function: expected 1 (softmax), 2 (sigmoid) or 3 (none)"},
+    {FIELD(rank_function), 0, DISTIL_BLOB_FUNCTION_NONE, 1,
+     "rank_function: expected 0 .. 3, as function"},
     {FIELD(activation), DISTIL_BLOB_ACTIVATION_GELU, DISTIL_BLOB_ACTIVATION_GELU, 1,
      "activation: expected 1 (GELU)"},
 };

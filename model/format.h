@@ -169,11 +169,12 @@ typedef struct distil_blob_header {
     uint32_t cls_id;
     uint32_t sep_id;
     uint32_t mask_id;
-    uint32_t head_kind;   /* a distil_head_kind; model/heads.inc lists them */
-    uint32_t function;    /* a distil_blob_function */
-    uint32_t activation;  /* DISTIL_BLOB_ACTIVATION_GELU */
-    uint32_t max_tokens;  /* the most tokens of a text, 2 .. max_positions */
-    uint8_t reserved0[8]; /* zero */
+    uint32_t head_kind;     /* a distil_head_kind; model/heads.inc lists them */
+    uint32_t function;      /* a distil_blob_function */
+    uint32_t activation;    /* DISTIL_BLOB_ACTIVATION_GELU */
+    uint32_t max_tokens;    /* the most tokens of a text, 2 .. max_positions */
+    uint32_t rank_function; /* what makes a rank of a logit: as function; 0 is the same one */
+    uint8_t reserved0[4];   /* zero */
     /* SHA-256 of the whole file, in which this field and header_crc32c are zero */
     uint8_t sha256[32];
     uint8_t reserved1[92];  /* zero */

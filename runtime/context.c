@@ -20,6 +20,20 @@ typedef struct settings {
     size_t threads; /* at least 1 */
 } settings;
 
+/* Returns what is wrong with the windows that the options ask for, or NULL. */
+static const char *check_windows(const distil_model *model, const distil_context_options *o)
+{
+    if ((unsigned)o->combine > DISTIL_COMBINE_FIRST)
+        return "options: combine is none of distil_combine";
+    if (o->window == 0)
+        return o->stride == 0 ? NULL : "options: stride needs a window";
+    if (o->window < 3 || o->window > model->weights.max_positions)
+        return "options: window is neither 0 nor from 3 to max_positions";
+    if (o->stride >= o->window - 2)
+        return "options: stride is not below window - 2, so windows would not go on";
+    return NULL;
+}
+
 /* Fills *s from the caller's options. Returns NULL, or what is wrong with them. */
 static const char *resolve_options(settings *s, const distil_model *model,
                                    const distil_context_options *given)
@@ -44,7 +58,7 @@ static const char *resolve_options(settings *s, const distil_model *model,
         return "options: function is none of distil_function";
     if (o->executor && !o->executor->run)
         return "options: the executor has no function run";
-    return NULL;
+    return check_windows(model, o);
 }
 
 /* Returns the bytes of the context's allocation. Where base is not NULL, it is that allocation, and
@@ -58,10 +72,13 @@ static size_t lay_out(distil_context *context, void *base, const distil_model *m
 
     distil_carve(base, &used, sizeof c);
     c.ids = distil_carve(base, &used, (tokens + w->max_positions) * sizeof(int32_t));
+    c.second_ids = distil_carve(base, &used, w->max_positions * sizeof(int32_t));
     c.lengths = distil_carve(base, &used, (c.max_texts + 1) * sizeof(size_t));
     c.truncated = distil_carve(base, &used, c.max_texts + 1);
     c.logits = distil_carve(base, &used, c.max_texts * w->n_labels * sizeof(float));
     c.probabilities = distil_carve(base, &used, w->n_labels * sizeof(float));
+    c.combined = distil_carve(base, &used, w->n_labels * sizeof(float));
+    c.window_text = distil_carve(base, &used, c.max_texts * sizeof(size_t));
     c.pool_memory = distil_carve(base, &used, distil_pool_bytes(threads));
     used += distil_enc_layout(&c.scratch, base ? (unsigned char *)base + used : NULL, w, tokens,
                               threads);
@@ -119,6 +136,7 @@ distil_status distil_context_new(distil_context **context, const distil_model *m
     c->function = s.options.function != DISTIL_FUNCTION_MODEL
                       ? s.options.function
                       : (distil_function)model->blob.header->function;
+    c->windows = (distil_window_plan){s.options.window, s.options.stride, s.options.combine};
     c->cancel = s.options.cancel;
     c->error.text = DISTIL_NO_TEXT;
     c->encoder = (distil_encoder){.weights = &model->weights, .kernels = &model->kernels};

@@ -12,6 +12,13 @@
 #include "runtime/encoder.h"
 #include "runtime/model.h"
 
+/* How long texts are cut into windows, as the options say. */
+typedef struct distil_window_plan {
+    size_t size;   /* the most tokens of a window, [CLS] and [SEP] included; 0: no windows */
+    size_t stride; /* the tokens that two neighbours share, below size - 2 */
+    distil_combine combine;
+} distil_window_plan;
+
 /* The arrays lie in the context's one allocation. "One more" is room for the text that does not fit
  * into a pass any more, and begins the next one. */
 struct distil_context {
@@ -22,12 +29,16 @@ struct distil_context {
     distil_error error;       /* details of the last call that failed */
     distil_encoder encoder;
     distil_scratch scratch;
-    size_t max_texts;     /* the most texts of one pass */
-    int32_t *ids;         /* (scratch.rows + max_positions) tokens of a pass and of one more text */
+    size_t max_texts; /* the most texts of one pass */
+    int32_t *ids;     /* (scratch.rows + max_positions) tokens of a pass and of one more text */
+    distil_window_plan windows;
+    int32_t *second_ids;  /* (max_positions) the second text of a pair, or a window */
     size_t *lengths;      /* (max_texts + 1) tokens of each text, and of one more */
     uint8_t *truncated;   /* (max_texts + 1) 1 for each text that was cut, and for one more */
     float *logits;        /* (max_texts, n_labels) */
     float *probabilities; /* (n_labels) of one text */
+    float *combined;      /* (n_labels) logits of one text's windows so far */
+    size_t *window_text;  /* (max_texts) the text that each window of a pass belongs to */
     void *pool_memory;    /* distil_pool_bytes(scratch.threads) bytes */
 };
 

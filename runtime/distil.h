@@ -166,7 +166,9 @@ typedef enum distil_status {
      * another model: use distil_tokenize. */
     DISTIL_BAD_TOKEN = 31,
 
-    /* distil_classify_ids was given no token ids, or more than max_positions. Truncate the ids. */
+    /* distil_classify_ids was given no token ids, or more than max_positions: truncate the ids. Or
+     * only one text of a pair may be truncated, and the other one leaves no token of it: shorten
+     * the other one, or leave DISTIL_TRUNCATE_FIRST and DISTIL_TRUNCATE_SECOND off. */
     DISTIL_TOO_MANY_TOKENS = 32,
 
     /* A logit is infinite or not a number, which weights of a sound blob never give. Open the model
@@ -423,6 +425,10 @@ typedef struct distil_model_info {
     /* The SHA-256 that the blob states. DISTIL_VERIFY_SHA256 checks that it is true. */
     uint8_t sha256[32];
 
+    /* What CrossEncoder of sentence-transformers makes a score of a logit with, where the model has
+     * one label; else the same as function. */
+    distil_function rank_function;
+
     /* Room for members of later versions. The library sets it to 0. */
     uint64_t reserved[8];
 } distil_model_info;
@@ -505,6 +511,18 @@ typedef struct distil_executor {
     void *user;
 } distil_executor;
 
+/* How the logits of a text's windows become the logits of the text, label by label. */
+typedef enum distil_combine {
+    /* The sum in the order of the text, divided by the number of windows. */
+    DISTIL_COMBINE_MEAN = 0,
+
+    /* The greatest. */
+    DISTIL_COMBINE_MAX = 1,
+
+    /* Those of the window that truncation would have kept. */
+    DISTIL_COMBINE_FIRST = 2
+} distil_combine;
+
 /*
  * Options of distil_context_new. Zero is the default of each member, so NULL, a structure of zeros
  * and DISTIL_CONTEXT_OPTIONS_INIT ask for the same.
@@ -550,11 +568,22 @@ typedef struct distil_context_options {
      * to must live as long as the context. Only the process that made the context may use it then,
      * unless the executor works in a child process, too. */
     const distil_executor *executor;
+
+    /* With a window of 3 .. max_positions tokens, [CLS] and [SEP] included, no text is truncated. A
+     * longer text is cut into overlapping windows, exactly as Hugging Face tokenizers cuts off its
+     * overflow: two neighbours share `stride` tokens of the text, and each window gets a [CLS] and
+     * a [SEP] of its own. All windows are classified, and `combine` makes one result of them. A
+     * text that fits into one window has the bits that it has without windows. stride must be less
+     * than window - 2. Such a context takes no pairs. 0 means no windows. */
+    size_t window;
+    size_t stride;
+    distil_combine combine;
 } distil_context_options;
 
 #define DISTIL_CONTEXT_OPTIONS_INIT                                                                \
     {                                                                                              \
-        sizeof(distil_context_options), 0, 0, NULL, DISTIL_FUNCTION_MODEL, NULL, NULL              \
+        sizeof(distil_context_options), 0, 0, NULL, DISTIL_FUNCTION_MODEL, NULL, NULL, 0, 0,       \
+            DISTIL_COMBINE_MEAN                                                                    \
     }
 
 /*
@@ -611,12 +640,31 @@ DISTIL_API void distil_context_free(distil_context *context);
 
 /* ---- classification ------------------------------------------------------------------------- */
 
-/* One text of a batch. */
+/*
+ * One text of a batch, or a pair of texts, such as a premise and a hypothesis, or a query and a
+ * passage. A pair becomes [CLS] text [SEP] second text [SEP], and each text of it is tokenized by
+ * itself. Initialise the structure by the names of its members, or with zeros: then there is no
+ * second text.
+ */
 typedef struct distil_text {
     /* (size) UTF-8, as for distil_tokenize; may be NULL where size is 0. */
     const char *bytes;
     size_t size;
+
+    /* (pair_size) the second text, which may be empty; NULL if there is none. */
+    const char *pair;
+    size_t pair_size;
 } distil_text;
+
+/*
+ * Flags for pairs with more than max_positions tokens. Without a flag, tokens are taken from the
+ * longer text, and from both where that is not enough, exactly as longest_first of Hugging Face
+ * tokenizers does it. With one of the flags, tokens are taken from that text alone; if the other
+ * one leaves no token of it, the call fails with DISTIL_TOO_MANY_TOKENS. Setting both flags is a
+ * DISTIL_BAD_ARGUMENT. They do not change texts without a second one.
+ */
+#define DISTIL_TRUNCATE_FIRST 4u
+#define DISTIL_TRUNCATE_SECOND 8u
 
 /* The answer for a text. */
 typedef struct distil_result {
@@ -626,11 +674,16 @@ typedef struct distil_result {
     /* What the function gives for the label; 0 .. 1 for a probability. */
     float score;
 
-    /* The tokens that were classified, [CLS] and [SEP] included. */
+    /* The tokens that were classified, [CLS] and [SEP] included; with windows, those of all windows
+     * together. */
     size_t token_count;
 
-    /* 1 if the text has more than max_positions tokens, so that some were left out; else 0. */
+    /* 1 if the text or pair has more than max_positions tokens, so that some were left out; else 0,
+     * and always 0 with windows. */
     int truncated;
+
+    /* The number of windows of the text; 1 where it was not cut. */
+    size_t windows;
 } distil_result;
 
 /* Where the caller wants all logits and probabilities of a text. Either pointer may be NULL. */
@@ -641,6 +694,20 @@ typedef struct distil_scores {
     /* (n_labels) receives the context's function of the logits. */
     float *probabilities;
 } distil_scores;
+
+/*
+ * Applies a function to logits in place, with the bits that the results of a context have. It is
+ * for scores that a program makes from the logits of several texts or labels.
+ *
+ * model     decides which kernel computes; all give the same bits
+ * values    (n) finite numbers
+ * n         1 or more
+ * function  not DISTIL_FUNCTION_MODEL
+ *
+ * Fails with DISTIL_BAD_ARGUMENT only. Needs no context and allocates nothing.
+ */
+DISTIL_CHECKED distil_status distil_apply_function(const distil_model *model, float *values,
+                                                   size_t n, distil_function function);
 
 /*
  * Finds the best labels of a text: those with the greatest scores, the greatest first. Of equal
@@ -676,17 +743,17 @@ DISTIL_CHECKED distil_status distil_classify(distil_context *context, distil_res
  *
  * results   (count) filled
  * scores    (count), or NULL
- * texts     (count); count may be 0
- * flags     as for distil_tokenize
+ * texts     (count) single texts and pairs in any order; count may be 0
+ * flags     as for distil_tokenize, and DISTIL_TRUNCATE_FIRST or DISTIL_TRUNCATE_SECOND
  *
  * The library runs a large batch as several forward passes, each over the next texts. It packs as
  * many texts into a pass as fit into max_batch_tokens, without padding, so texts of different
  * lengths cost no more than their tokens.
  *
- * Fails with DISTIL_BAD_ARGUMENT, and then no output is touched; or with DISTIL_NOT_FINITE or
- * DISTIL_CANCELLED. Then distil_context_error(context)->text is the index of a text: the results
- * and scores of all texts before it are valid, and those of this text and the following ones are
- * untouched.
+ * Fails with DISTIL_BAD_ARGUMENT, and then no output is touched; or with DISTIL_NOT_FINITE,
+ * DISTIL_CANCELLED or, because of a pair, DISTIL_TOO_MANY_TOKENS. Then
+ * distil_context_error(context)->text is the index of a text: the results and scores of all texts
+ * before it are valid, and those of this text and the following ones are untouched.
  */
 DISTIL_CHECKED distil_status distil_classify_batch(distil_context *context, distil_result *results,
                                                    const distil_scores *scores,

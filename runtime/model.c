@@ -248,6 +248,9 @@ distil_status distil_model_get_info(const distil_model *model, distil_model_info
         .blob_bytes = model->blob.size,
         .isa = distil_isa_of_level(model->kernels.level),
         .function = (distil_function)model->blob.header->function,
+        .rank_function = (distil_function)(model->blob.header->rank_function > 0
+                                               ? model->blob.header->rank_function
+                                               : model->blob.header->function),
     };
     memcpy(info->sha256, model->blob.header->sha256, sizeof info->sha256);
     return DISTIL_OK;

@@ -32,7 +32,7 @@ void distil_normalizer_init(distil_normalizer *norm, const distil_tokenizer *tok
         .tokenizer = tokenizer,
         .end = end,
         .split_special = split_special,
-        .cursor = {.at = text},
+        .cursor = {.at = text, .from = text},
     };
 }
 
@@ -75,6 +75,7 @@ static uint32_t read_part(const distil_normalizer *norm, distil_normalizer_curso
 
         if (distil_special_begins(norm->tokenizer, cursor->at, norm->end, norm->split_special))
             break;
+        cursor->from = cursor->at;
         c = distil_utf8_decode(&cursor->at, norm->end);
         flags = distil_unicode_lookup(c)->flags;
         if (flags & DISTIL_UNICODE_DROP)

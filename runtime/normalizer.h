@@ -16,8 +16,9 @@
  * decomposed into and that are not returned yet. */
 typedef struct distil_normalizer_cursor {
     const uint8_t *at;
-    uint32_t parts[4]; /* a stack, the next one on top; no code point has more than four */
-    uint32_t left;     /* the number of parts on the stack */
+    const uint8_t *from; /* the first byte of the code point that was decoded last */
+    uint32_t parts[4];   /* a stack, the next one on top; no code point has more than four */
+    uint32_t left;       /* the number of parts on the stack */
 } distil_normalizer_cursor;
 
 /*

@@ -6,7 +6,7 @@
 
 /* The sizes that the structures have in version 0.2. They never change, since programs of that
  * version may leave the size at 0. */
-enum { FIRST_MODEL_OPTIONS = 32, FIRST_CONTEXT_OPTIONS = 56 };
+enum { FIRST_MODEL_OPTIONS = 32, FIRST_CONTEXT_OPTIONS = 80 };
 
 const char *distil_options_copy(void *known, size_t known_bytes, size_t first_bytes,
                                 const void *given)

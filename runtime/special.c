@@ -10,6 +10,7 @@
  */
 #include "runtime/special.h"
 
+#include "runtime/unicode_tables.h"
 #include "runtime/base/utf8.h"
 
 /* Returns the bytes of special token i, and sets *bytes to their number. */
@@ -77,6 +78,44 @@ size_t distil_special_match(const distil_tokenizer *tokenizer, uint32_t *id, con
         return 0;
     *id = found;
     return text_bytes;
+}
+
+/* The code point that ends at `end`, whose first byte *at becomes; `first` is below `end`. */
+static uint32_t decode_before(const uint8_t **at, const uint8_t *first, const uint8_t *end)
+{
+    for (size_t n = 1; n <= DISTIL_UTF8_MAX_BYTES && n <= (size_t)(end - first); n++) {
+        const uint8_t *p = end - n;
+        uint32_t c = distil_utf8_decode(&p, end);
+
+        *at = end - n;
+        if (p == end && c != DISTIL_UTF8_REPLACEMENT)
+            return c;
+    }
+    return DISTIL_UTF8_REPLACEMENT;
+}
+
+static int is_space(uint32_t c)
+{
+    return (distil_unicode_lookup(c)->flags & DISTIL_UNICODE_SPACE) != 0;
+}
+
+void distil_special_widen(const distil_tokenizer *tokenizer, uint32_t id, const uint8_t *first,
+                          const uint8_t *last, const uint8_t **begin, const uint8_t **end)
+{
+    uint32_t flags = 0;
+    const uint8_t *at;
+
+    for (uint32_t i = 0; i < tokenizer->special_count; i++)
+        if (tokenizer->specials[i].id == id)
+            flags = tokenizer->specials[i].flags;
+    if (flags & DISTIL_BLOB_SPECIAL_LSTRIP)
+        while (*begin > first && is_space(decode_before(&at, first, *begin)))
+            *begin = at;
+    for (at = *end; (flags & DISTIL_BLOB_SPECIAL_RSTRIP) && at < last;) {
+        if (!is_space(distil_utf8_decode(&at, last)))
+            break;
+        *end = at;
+    }
 }
 
 void distil_special_prepare(distil_tokenizer *tokenizer)

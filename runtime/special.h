@@ -16,6 +16,11 @@
 size_t distil_special_match(const distil_tokenizer *tokenizer, uint32_t *id, const uint8_t *at,
                             const uint8_t *end, int split_special);
 
+/* Widens the range [*begin, *end) of a special token in a text by the white space that its flags
+ * absorb: before it down to `first`, and after it up to `last`. */
+void distil_special_widen(const distil_tokenizer *tokenizer, uint32_t id, const uint8_t *first,
+                          const uint8_t *last, const uint8_t **begin, const uint8_t **end);
+
 /* Returns nonzero if a special token begins at `at`. */
 static inline int distil_special_begins(const distil_tokenizer *tokenizer, const uint8_t *at,
                                         const uint8_t *end, int split_special)

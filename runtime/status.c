@@ -39,7 +39,7 @@ const char *distil_status_str(distil_status status)
     case DISTIL_BAD_TOKEN:
         return "a token id is not below the vocabulary size";
     case DISTIL_TOO_MANY_TOKENS:
-        return "the number of token ids is 0 or above the model's positions";
+        return "no tokens, or more than the model takes; or one text of a pair leaves no room";
     case DISTIL_NOT_FINITE:
         return "the result is not finite: the blob's weights are damaged";
     case DISTIL_IN_USE:

@@ -31,6 +31,19 @@ enum { CONTINUATION_BYTES = 2 };
 #define INVERSE_MULTIPLIER UINT64_C(0xdc56e6f5090b32d9)
 _Static_assert(DISTIL_VOCAB_MULTIPLIER *INVERSE_MULTIPLIER == 1, "modular inverse");
 
+/*
+ * Where the characters of the word come from, for callers that want ranges. The first `plain`
+ * characters are ASCII letters that follow one another in the text from `first` on; most words have
+ * no others. The arrays have the ranges of those that come after them.
+ */
+typedef struct word_source {
+    const uint8_t *text;
+    const uint8_t *last; /* the end of the last special token before, or the text */
+    uint32_t first, plain;
+    uint32_t word_end; /* where the last character of the word ends */
+    distil_range chars[DISTIL_BLOB_MAX_WORD_CHARS];
+} word_source;
+
 /* The state of distil_tok_encode: its arguments, its output, and the word that is being read. */
 typedef struct tokens {
     const distil_tokenizer *tokenizer;
@@ -39,22 +52,87 @@ typedef struct tokens {
     size_t limit;
     size_t count; /* the ids found so far; the first `capacity` of them are written to ids */
     size_t ring;  /* not 0: ids[1 .. ring] hold the last ids of the text, in turn */
+    struct window_cut *cut; /* not NULL: ids hold a window, which ends at `capacity` */
 
     /* The normalised word. Of a word above WORD_BYTES, which has too many characters to be split,
      * only the beginning is stored. */
     size_t word_chars;
     size_t word_bytes;
     uint64_t word_hash;
+    distil_range *ranges; /* (capacity) of the ids; NULL if the caller wants none */
+    word_source *source;  /* NULL if the caller wants no ranges */
     uint8_t word[WORD_BYTES];
 } tokens;
 
+static void end_window(tokens *t);
+
 static void add_id(tokens *t, uint32_t id)
 {
+    if (t->count >= t->capacity && t->cut)
+        end_window(t);
     if (t->count < t->capacity)
         t->ids[t->count] = (int32_t)id;
     else if (t->ring > 0)
         t->ids[1 + (t->count - 1) % t->ring] = (int32_t)id;
     t->count++;
+}
+
+/* ---- ranges --------------------------------------------------------------------------------- */
+
+/* Says that the next id comes from these bytes. */
+static void set_range(tokens *t, uint32_t begin, uint32_t end)
+{
+    if (t->cut && t->count >= t->capacity)
+        end_window(t);
+    if (t->count < t->capacity)
+        t->ranges[t->count] = (distil_range){begin, end};
+}
+
+static distil_range source_of(const word_source *s, size_t character)
+{
+    uint32_t at = s->first + (uint32_t)character;
+
+    return character < s->plain ? (distil_range){at, at + 1} : s->chars[character];
+}
+
+/* Says that the next id comes from the characters first .. last of the word. */
+static void set_word_range(tokens *t, size_t first, size_t last)
+{
+    const word_source *s = t->source;
+
+    set_range(t, source_of(s, first).begin,
+              last + 1 == t->word_chars ? s->word_end : source_of(s, last).end);
+}
+
+/* Notes where the next character of the word comes from. */
+static void note_char(tokens *t, const uint8_t *from, const uint8_t *to)
+{
+    word_source *s = t->source;
+
+    if (t->word_chars == 0)
+        s->plain = 0;
+    s->word_end = (uint32_t)(to - s->text);
+    if (t->word_chars < DISTIL_BLOB_MAX_WORD_CHARS)
+        s->chars[t->word_chars] = (distil_range){(uint32_t)(from - s->text), s->word_end};
+}
+
+/* Notes where `count` ASCII letters that are added to the word come from. */
+static void note_letters(tokens *t, const uint8_t *from, size_t count)
+{
+    word_source *s = t->source;
+    uint32_t at = (uint32_t)(from - s->text);
+
+    if (t->word_chars == 0) {
+        s->first = at;
+        s->plain = 0;
+    }
+    s->word_end = at + (uint32_t)count;
+    if (t->word_chars == s->plain && s->first + s->plain == at) {
+        s->plain += (uint32_t)count;
+        return;
+    }
+    for (size_t i = 0; i < count && t->word_chars + i < DISTIL_BLOB_MAX_WORD_CHARS; i++)
+        s->chars[t->word_chars + i] = (distil_range){at + (uint32_t)i, at + (uint32_t)i + 1};
 }
 
 /* ---- WordPiece ------------------------------------------------------------------------------ */
@@ -89,12 +167,21 @@ static uint32_t longest_piece(const tokens *t, size_t *stop, size_t start, const
     return DISTIL_VOCAB_EMPTY;
 }
 
+/* Adds an id for the whole word. */
+static void add_word_id(tokens *t, uint32_t id)
+{
+    if (t->source)
+        set_word_range(t, 0, t->word_chars - 1);
+    add_id(t, id);
+}
+
 /* Splits the word, which is not a token itself, into tokens and adds their ids. If it cannot be
  * split, adds [UNK] instead. The pieces are kept in an array of their own until the last one is
  * found, so that no id has to be removed again. */
 static void add_pieces(tokens *t)
 {
     uint32_t pieces[DISTIL_BLOB_MAX_WORD_CHARS];
+    uint16_t ends[DISTIL_BLOB_MAX_WORD_CHARS]; /* where each piece ends in the word */
     size_t n = 0, start = 0;
 
     while (start < t->word_bytes) {
@@ -103,13 +190,22 @@ static void add_pieces(tokens *t)
                                                  CONTINUATION_HASH);
 
         if (id == DISTIL_VOCAB_EMPTY) {
-            add_id(t, t->tokenizer->unk_id);
+            add_word_id(t, t->tokenizer->unk_id);
             return;
         }
+        ends[n] = (uint16_t)start;
         pieces[n++] = id;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0, chars = 0, at = 0; i < n; i++) {
+        size_t first = chars;
+
+        /* A character begins at each byte that does not continue one. */
+        for (; t->source && at < ends[i]; at++)
+            chars += (t->word[at] & 0xc0) != 0x80;
+        if (t->source)
+            set_word_range(t, first, chars - 1);
         add_id(t, pieces[i]);
+    }
 }
 
 /* Adds the ids of the word that ends here, if there is one, and begins an empty word. */
@@ -120,12 +216,12 @@ static void finish_word(tokens *t)
     if (t->word_chars == 0)
         return;
     if (t->word_chars > t->tokenizer->max_word_chars) {
-        add_id(t, t->tokenizer->unk_id);
+        add_word_id(t, t->tokenizer->unk_id);
     } else {
         id = distil_vocab_find(&t->tokenizer->vocab, t->word_hash, "", 0, (const char *)t->word,
                                t->word_bytes);
         if (id != DISTIL_VOCAB_EMPTY)
-            add_id(t, id);
+            add_word_id(t, id);
         else
             add_pieces(t);
     }
@@ -149,11 +245,19 @@ static void add_char(tokens *t, uint32_t c)
     t->word_hash = distil_vocab_hash(t->word_hash, (const char *)bytes, n);
 }
 
+/* Adds a character that comes from the bytes from .. to - 1 to the word. */
+static void add_char_of(tokens *t, uint32_t c, const uint8_t *from, const uint8_t *to)
+{
+    if (t->source)
+        note_char(t, from, to);
+    add_char(t, c);
+}
+
 /* Ends the word before, and adds the character as a word of its own. */
-static void add_single_char_word(tokens *t, uint32_t c)
+static void add_single_char_word(tokens *t, uint32_t c, const uint8_t *from, const uint8_t *to)
 {
     finish_word(t);
-    add_char(t, c);
+    add_char_of(t, c, from, to);
     finish_word(t);
 }
 
@@ -165,6 +269,11 @@ static void add_ascii_punctuation(tokens *t, const char *c)
 
     finish_word(t);
     id = distil_vocab_find(&t->tokenizer->vocab, distil_vocab_hash(0, c, 1), "", 0, c, 1);
+    if (t->source) {
+        uint32_t at = (uint32_t)((const uint8_t *)c - t->source->text);
+
+        set_range(t, at, at + 1);
+    }
     add_id(t, id != DISTIL_VOCAB_EMPTY ? id : t->tokenizer->unk_id);
 }
 
@@ -192,6 +301,8 @@ static const uint8_t *read_ascii_letters(tokens *t, const uint8_t *at, const uin
     if (at == stop)
         while (at < end && actions[*at] > DISTIL_TOK_LAST_ACTION)
             at++;
+    if (t->source && at > begin)
+        note_letters(t, begin, (size_t)(at - begin));
     t->word_chars += (size_t)(at - begin);
     return at;
 }
@@ -239,9 +350,9 @@ static const uint8_t *tokenize_piece(tokens *t, const uint8_t *at, const uint8_t
         if (c == ' ')
             finish_word(t);
         else if (distil_unicode_lookup(c)->flags & DISTIL_UNICODE_PUNCT)
-            add_single_char_word(t, c);
+            add_single_char_word(t, c, norm.cursor.from, norm.cursor.at);
         else
-            add_char(t, c);
+            add_char_of(t, c, norm.cursor.from, norm.cursor.at);
     }
     return norm.cursor.at;
 }
@@ -256,9 +367,24 @@ static void init_tokens(tokens *t, const distil_tokenizer *tokenizer, int32_t *i
     t->limit = limit;
     t->count = 0;
     t->ring = ring;
+    t->cut = NULL;
+    t->ranges = NULL;
+    t->source = NULL;
     t->word_chars = 0;
     t->word_bytes = 0;
     t->word_hash = 0;
+}
+
+/* Says that the next id is a special token at `begin`, which ends at `at` in a text that ends at
+ * `end`. The range has the white space that the token absorbs. */
+static void set_special_range(tokens *t, uint32_t id, const uint8_t *begin, const uint8_t *at,
+                              const uint8_t *end)
+{
+    word_source *s = t->source;
+
+    distil_special_widen(t->tokenizer, id, s->last, end, &begin, &at);
+    set_range(t, (uint32_t)(begin - s->text), (uint32_t)(at - s->text));
+    s->last = at;
 }
 
 /* Adds [CLS] and the ids of the text. It stops earlier if there are more than `limit` ids. */
@@ -267,14 +393,22 @@ static void add_text(tokens *t, const char *text, size_t text_bytes, int split_s
     const uint8_t *at = (const uint8_t *)text;
     const uint8_t *end = text_bytes > 0 ? at + text_bytes : at;
 
+    if (t->source) {
+        t->source->text = t->source->last = at;
+        set_range(t, 0, 0);
+    }
     add_id(t, t->tokenizer->cls_id);
     while (t->count <= t->limit) {
         uint32_t id = t->tokenizer->unk_id;
+        const uint8_t *begin;
 
         at = tokenize_piece(t, at, end, split_special);
         if (at == end || t->count > t->limit)
             break;
+        begin = at;
         at += distil_special_match(t->tokenizer, &id, at, end, split_special);
+        if (t->source)
+            set_special_range(t, id, begin, at, end);
         add_id(t, id);
     }
 }
@@ -288,6 +422,22 @@ size_t distil_tok_encode(const distil_tokenizer *tokenizer, int32_t *ids, size_t
     add_text(&t, text, text_bytes, split_special);
     if (t.count <= limit)
         add_id(&t, tokenizer->sep_id);
+    return t.count;
+}
+
+size_t distil_tok_encode_ranges(const distil_tokenizer *tokenizer, int32_t *ids,
+                                distil_range *ranges, size_t capacity, const char *text,
+                                size_t text_bytes, int split_special)
+{
+    word_source source;
+    tokens t;
+
+    init_tokens(&t, tokenizer, ids, capacity, SIZE_MAX, 0);
+    t.ranges = ranges;
+    t.source = &source;
+    add_text(&t, text, text_bytes, split_special);
+    set_range(&t, 0, 0);
+    add_id(&t, tokenizer->sep_id);
     return t.count;
 }
 
@@ -319,6 +469,74 @@ size_t distil_tok_encode_end(const distil_tokenizer *tokenizer, int32_t *ids, si
     }
     ids[t.count < capacity - 1 ? t.count : capacity - 1] = (int32_t)tokenizer->sep_id;
     return t.count + 1;
+}
+
+/* ---- windows -------------------------------------------------------------------------------- */
+
+/* What distil_tok_windows does with the windows. */
+typedef struct window_cut {
+    size_t window, stride, windows; /* the last is the number of windows so far */
+    distil_tok_window_fn *emit;
+    void *user;
+} window_cut;
+
+/* Hands over a window, whose ids are [CLS] and t->count - 1 others. */
+static void emit_window(tokens *t)
+{
+    window_cut *cut = t->cut;
+
+    t->ids[t->count] = (int32_t)t->tokenizer->sep_id;
+    if (t->ranges)
+        t->ranges[t->count] = (distil_range){0, 0};
+    cut->windows++;
+    if (cut->emit(cut->user, t->ids, t->ranges, t->count + 1) == 0)
+        return;
+    cut->windows = 0;
+    t->cut = NULL;
+    t->limit = 0; /* Whoever adds ids sees more of them than the limit and stops. */
+}
+
+/* Hands over a window that is full, and begins the next one with the ids that they share. */
+static void end_window(tokens *t)
+{
+    size_t stride = t->cut->stride, window = t->cut->window;
+
+    emit_window(t);
+    memmove(t->ids + 1, t->ids + t->count - stride, stride * sizeof *t->ids);
+    if (t->ranges)
+        memmove(t->ranges + 1, t->ranges + t->count - stride, stride * sizeof *t->ranges);
+    t->count = 1 + stride;
+    t->capacity = window - 1;
+}
+
+/* Returns how many of a text's `count` ids are in the first window, so that the windows end with
+ * the text: all but the last of those that follow begin `step` ids after the one before. */
+static size_t first_window(size_t count, size_t most, size_t step)
+{
+    return count <= most ? most : count - (count - most + step - 1) / step * step;
+}
+
+size_t distil_tok_windows(const distil_tokenizer *tokenizer, int32_t *ids, distil_range *ranges,
+                          size_t window, size_t stride, const char *text, size_t text_bytes,
+                          int split_special, distil_tok_window_fn *emit, void *user)
+{
+    window_cut cut = {window, stride, 0, emit, user};
+    size_t first = window - 2;
+    word_source source;
+    tokens t;
+
+    if (tokenizer->flags & DISTIL_BLOB_TOK_TRUNCATE_LEFT)
+        first = first_window(
+            distil_tok_encode(tokenizer, NULL, 0, SIZE_MAX, text, text_bytes, split_special) - 2,
+            window - 2, window - 2 - stride);
+    init_tokens(&t, tokenizer, ids, 1 + first, SIZE_MAX, 0);
+    t.cut = &cut;
+    t.ranges = ranges;
+    t.source = ranges ? &source : NULL;
+    add_text(&t, text, text_bytes, split_special);
+    if (t.cut)
+        emit_window(&t);
+    return cut.windows;
 }
 
 /* ---- setup ---------------------------------------------------------------------------------- */

@@ -8,7 +8,7 @@
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
 
 levels=$(sed -n 's/^    LEVEL.\([a-z0-9]*\),.*/\1/p' "$root/kernels/levels.h")
-commands="classify tokenize eval convert inspect verify isa bench serve help"
+commands="classify rank tokenize eval convert inspect verify isa bench serve help"
 man=$root/docs/distil.1
 completion=$root/tools/command/distil.bash
 
@@ -184,7 +184,7 @@ if have bash; then
     check "completion: all commands" is out \
         "$(printf '%s\n' $commands | sort | paste -s -d ' ' -)\n"
     check "completion: commands" completes "classify convert" distil c
-    check "completion: options" completes "--stream --strict" distil classify --str
+    check "completion: options" completes "--stream --strict --stride" distil classify --str
     check "completion: levels" completes "avx512 avx512vnni" distil classify --isa avx5
     check "completion: models" completes "a.distil empty" distil classify -m ""
     check "completion: evaluation files" completes "b.tsv empty" distil eval ""

@@ -75,23 +75,28 @@ static void check_record(table *t, table *wider, const char *row, size_t size)
 {
     char *copy = copy_of(row, size);
     cmd_text text, again;
-    char *bytes, *decoded;
-    size_t decoded_size, written;
+    char *bytes, *decoded, *pair;
+    size_t decoded_size, pair_size, written;
 
     read_record(t, &text, copy, size);
     decoded_size = text.size;
     decoded = copy_of(text.bytes, text.size);
+    pair_size = text.pair_size;
+    pair = text.pair != NULL ? copy_of(text.pair, pair_size) : NULL;
     bytes = write_record(t, &text, &written);
     require_one_record(t, bytes, written);
     read_record(wider, &again, bytes, written - 1);
     if (text.tag == TABLE_TEXT) {
         require(again.tag == TABLE_TEXT && again.size == decoded_size);
         require(decoded_size == 0 || memcmp(again.bytes, decoded, decoded_size) == 0);
+        require(again.pair_size == pair_size && (again.pair != NULL) == (pair != NULL));
+        require(pair_size == 0 || memcmp(again.pair, pair, pair_size) == 0);
     } else {
         require(again.tag != TABLE_BROKEN);
     }
     free(bytes);
     free(decoded);
+    free(pair);
     free(copy);
 }
 
@@ -163,7 +168,7 @@ static void check_file(table *t, table *wider, const char *file, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const formats[] = {"csv", "tsv", "jsonl", "csv"};
-    table_options options = {"t", "l", "s", "e", "all", NULL, ',', 0, 0};
+    table_options options = {"t", NULL, "l", "s", "e", "all", NULL, ',', 0, 0};
     table_options wider_options;
     table t, wider;
     unsigned choice;
@@ -174,6 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.delimiter = choice % 4 == 3 ? ';' : ',';
     options.escapes = choice % 4 == 1 && (choice & 4) != 0;
     options.null_word = (choice & 8) != 0 && choice % 4 != 2 ? "N" : NULL;
+    options.pair_field = (choice & 16) != 0 ? "p" : NULL;
     wider_options = options;
     /* no input column is kept, so none can have the name of an output column */
     wider_options.keep = "none";

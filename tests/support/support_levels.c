@@ -120,10 +120,10 @@ static int blob_bounded(const distil_blob *blob)
 enum { TEXTS = 4, RUNS = TEXTS + 1 };
 
 static const distil_text texts[TEXTS] = {
-    {"", 0},
-    {"the movie", 9},
-    {"a b c d e f g h i j k l", 23},
-    {"the the movie x was [MASK] z", 28},
+    {"", 0, NULL, 0},
+    {"the movie", 9, "a b", 3},
+    {"a b c d e f g h i j k l", 23, NULL, 0},
+    {"the the movie x was [MASK] z", 28, NULL, 0},
 };
 
 /* What one level answered. */
@@ -146,8 +146,7 @@ static void classify_all(level_answer *answer, distil_model *model, size_t n_lab
         abort();
     for (size_t t = 0; t < TEXTS; t++) {
         scores[t] = (distil_scores){answer->logits + t * n_labels, NULL};
-        answer->status[t] =
-            distil_classify(context, &result[t], &scores[t], texts[t].bytes, texts[t].size, 0);
+        answer->status[t] = distil_classify_batch(context, &result[t], &scores[t], &texts[t], 1, 0);
         scores[t].logits += TEXTS * n_labels;
     }
     answer->status[TEXTS] = distil_classify_batch(context, result, scores, texts, TEXTS, 0);

@@ -53,7 +53,7 @@ support_sentences support_sentences_read(void)
 
         if (!tab)
             break;
-        s.texts[s.count] = (distil_text){line, (size_t)(tab - line)};
+        s.texts[s.count] = (distil_text){.bytes = line, .size = (size_t)(tab - line)};
         s.labels[s.count++] = tab[1] == '1';
         line = strchr(tab, '\n');
     }

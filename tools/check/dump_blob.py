@@ -108,6 +108,7 @@ FIELDS = [
     (108, "I", "function"),
     (112, "I", "activation"),
     (116, "I", "max_tokens"),
+    (120, "I", "rank_function"),
     (252, "I", "header_crc32c"),
 ]
 OFFSET = {name: offset for offset, _, name in FIELDS}
@@ -126,6 +127,7 @@ LIMITS = {
     "max_token_bytes": (1, 4096, 1),
     "special_count": (0, 65536, 1),
     "function": (1, 3, 1),
+    "rank_function": (0, 3, 1),
     "activation": (1, 1, 1),
 }
 
@@ -524,6 +526,7 @@ def describe(data):
         **{key: h[key] for key in keys},
         "head": "sequence classification",
         "function": (None, "softmax", "sigmoid", "none")[h["function"]],
+        "rank_function": (None, "softmax", "sigmoid", "none")[h["rank_function"] or h["function"]],
         "activation": "gelu",
         "labels": labels,
         "tokenizer": {

@@ -16,6 +16,7 @@
 #include "tools/command/cmd_pipeline.h"
 #include "tools/command/cmd_progress.h"
 #include "tools/command/cmd_save.h"
+#include "tools/command/cmd_zero_shot.h"
 #include "tools/command/commands.h"
 #include "tools/command/table.h"
 
@@ -39,6 +40,8 @@ typedef struct job {
     size_t *best;       /* (top_k) numbers of labels, the best first; NULL without --top-k */
     size_t top_k;       /* the most labels of an answer with --top-k or --threshold */
     int alone;          /* 1 if there is a single TEXT, whose answer does not repeat it */
+    cmd_zero_shot zero; /* its count is 0 without --candidates */
+    size_t n_labels;    /* labels of an answer: those of the model, or the candidates */
 } job;
 
 /* ---- one answer ----------------------------------------------------------------------------- */
@@ -50,14 +53,19 @@ static void write_json_error(const char *refusal, size_t size)
     (void)putchar('}');
 }
 
+/* The name of a label of an answer. */
+static const char *label_name(const job *j, size_t label)
+{
+    return j->zero.count > 0 ? j->zero.names[label] : j->model->labels[label];
+}
+
 /* Fill j->best for an answer. Returns how many labels the options ask for. */
 static size_t find_best(const job *j, const cmd_answer *answer)
 {
     const cmd_options *o = j->options;
     size_t count = j->top_k;
 
-    if (distil_top_labels(j->best, count, answer->probabilities, j->model->info.n_labels) !=
-        DISTIL_OK)
+    if (distil_top_labels(j->best, count, answer->probabilities, j->n_labels) != DISTIL_OK)
         return 0;
     while (o->has_threshold && count > 0 &&
            (double)answer->probabilities[j->best[count - 1]] < o->threshold)
@@ -72,7 +80,7 @@ static void write_json_best(const job *j, const cmd_answer *answer)
 
     (void)fputs(",\"labels\":[", stdout);
     for (size_t i = 0; i < count; i++) {
-        const char *name = j->model->labels[j->best[i]];
+        const char *name = label_name(j, j->best[i]);
 
         (void)fputs(i > 0 ? ",{\"label\":" : "{\"label\":", stdout);
         cmd_json_string(stdout, name, strlen(name));
@@ -85,17 +93,16 @@ static void write_json_best(const job *j, const cmd_answer *answer)
 
 static void write_json(const job *j, const cmd_answer *answer)
 {
-    const cmd_model *model = j->model;
     const distil_result *result = &answer->result;
-    const char *label = model->labels[result->label];
+    const char *label = label_name(j, result->label);
 
     (void)fputs("{\"label\":", stdout);
     cmd_json_string(stdout, label, strlen(label));
     (void)fputs(",\"score\":", stdout);
     cmd_json_float(stdout, result->score);
     (void)fputs(",\"probabilities\":{", stdout);
-    for (size_t i = 0; i < model->info.n_labels; i++) {
-        const char *name = model->labels[i];
+    for (size_t i = 0; i < j->n_labels; i++) {
+        const char *name = label_name(j, i);
 
         if (i > 0)
             (void)putchar(',');
@@ -104,13 +111,15 @@ static void write_json(const job *j, const cmd_answer *answer)
         cmd_json_float(stdout, answer->probabilities[i]);
     }
     (void)fputs("},\"logits\":[", stdout);
-    for (size_t i = 0; i < model->info.n_labels; i++) {
+    for (size_t i = 0; i < j->n_labels; i++) {
         if (i > 0)
             (void)putchar(',');
         cmd_json_float(stdout, answer->logits[i]);
     }
     (void)printf("],\"tokens\":%zu,\"truncated\":%s", result->token_count,
                  result->truncated ? "true" : "false");
+    if (j->options->window > 0)
+        (void)printf(",\"windows\":%zu", result->windows);
     if (j->best != NULL)
         write_json_best(j, answer);
     (void)putchar('}');
@@ -124,7 +133,7 @@ static void write_plain_best(const job *j, const cmd_answer *answer)
     if (count == 0)
         (void)putchar('-');
     for (size_t i = 0; i < count; i++) {
-        const char *label = j->model->labels[j->best[i]];
+        const char *label = label_name(j, j->best[i]);
 
         (void)fputs(i > 0 ? ", " : "", stdout);
         cmd_write_list_item(stdout, label, strlen(label));
@@ -134,7 +143,7 @@ static void write_plain_best(const job *j, const cmd_answer *answer)
 
 static void write_plain_label(const job *j, const distil_result *result)
 {
-    const char *label = j->model->labels[result->label];
+    const char *label = label_name(j, result->label);
 
     cmd_write_escaped(stdout, label, strlen(label));
     (void)printf(" %.4f", (double)result->score);
@@ -163,7 +172,7 @@ static void write_tsv(const job *j, const cmd_text *text, const cmd_answer *answ
     if (answer->refusal != NULL) {
         (void)fputs("ERROR\t\t\t\t", stdout);
     } else {
-        const char *label = j->model->labels[result->label];
+        const char *label = label_name(j, result->label);
 
         cmd_write_escaped(stdout, label, strlen(label));
         (void)putchar('\t');
@@ -196,6 +205,13 @@ static cmd_input_status read_text(void *user, cmd_text *text, int may_wait)
                                       : cmd_input_next(&j->input, text, may_wait);
 
         write_header_once(j);
+        if (status == CMD_INPUT_TEXT && j->options->pair != NULL) {
+            text->pair = j->options->pair;
+            text->pair_size = strlen(text->pair);
+        }
+        /* The pipeline of transformers leaves an empty second text out, with its [SEP]. */
+        if (status == CMD_INPUT_TEXT && text->pair_size == 0)
+            text->pair = NULL;
         if (status != CMD_INPUT_TEXT || j->read++ >= j->save.texts)
             return status;
         j->skipped = cmd_input_done(&j->input);
@@ -212,7 +228,7 @@ static int write_table_row(job *j, const cmd_text *text, const cmd_answer *answe
     if (text->tag == TABLE_NULL)
         row.error = NULL;
     if (answer->refusal == NULL) {
-        row.label = j->model->labels[answer->result.label];
+        row.label = label_name(j, answer->result.label);
         row.score = answer->result.score;
     }
     if (row.error != NULL && j->on_error == ON_ERROR_STOP)
@@ -239,10 +255,15 @@ static void write_text_answer(const job *j, const cmd_text *text, const cmd_answ
         (void)putchar('\n');
 }
 
-static int write_answer(void *user, const cmd_text *text, const cmd_answer *answer)
+static int write_answer(void *user, const cmd_text *text, const cmd_answer *given)
 {
     job *j = user;
     int is_null = j->table.format != NULL && text->tag == TABLE_NULL;
+    cmd_answer copy = *given;
+    const cmd_answer *answer = &copy;
+
+    if (j->zero.count > 0 && copy.refusal == NULL)
+        cmd_zero_shot_answer(&j->zero, j->model, &copy);
 
     if (answer->refusal != NULL && !is_null) {
         cmd_progress_clear(&j->progress);
@@ -303,6 +324,14 @@ static int finish_file(job *j)
     return -1;
 }
 
+/* The tokens of a pass: enough for several pairs of a text, each of the greatest length. */
+static size_t count_pass_tokens(const job *j)
+{
+    enum { LONG_PAIRS = 8 };
+
+    return (j->zero.count < LONG_PAIRS ? j->zero.count : LONG_PAIRS) * j->model->info.max_positions;
+}
+
 static int classify_texts(job *j)
 {
     const cmd_options *o = j->options;
@@ -313,8 +342,14 @@ static int classify_texts(job *j)
         .batch = o->stream ? 1 : o->batch,
         .threads = one_by_one ? 1 : o->threads,
         .helpers = one_by_one ? o->threads : 1,
-        .flags = o->flags,
+        .flags = o->flags | (j->zero.count > 0 ? DISTIL_TRUNCATE_FIRST : 0),
         .function = o->function,
+        .pass_tokens = count_pass_tokens(j),
+        .window = o->window,
+        .stride = o->stride,
+        .combine = o->combine,
+        .hypotheses = j->zero.hypotheses,
+        .hypothesis_count = j->zero.count,
         .user = j,
         .next = read_text,
         .answer = write_answer,
@@ -364,10 +399,12 @@ static const char *or_default(const char *value, const char *otherwise)
 /* Find the table option that a file of lines cannot have. Returns NULL if there is none. */
 static const char *find_table_option(const cmd_table_options *o)
 {
-    const char *const values[] = {o->text_field, o->keep,        o->label_field, o->score_field,
-                                  o->on_error,   o->error_field, o->null_word,   o->delimiter};
-    static const char *const names[] = {"text-field", "keep",        "label-field", "score-field",
-                                        "on-error",   "error-field", "null",        "delimiter"};
+    const char *const values[] = {o->text_field,  o->pair_field,  o->keep,
+                                  o->label_field, o->score_field, o->on_error,
+                                  o->error_field, o->null_word,   o->delimiter};
+    static const char *const names[] = {"text-field",  "pair-field",  "keep",
+                                        "label-field", "score-field", "on-error",
+                                        "error-field", "null",        "delimiter"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (values[i] != NULL)
@@ -406,6 +443,7 @@ static int open_table(job *j)
     const table_format *format = table_format_find(name);
     table_options t = {
         .text_field = or_default(o->text_field, "text"),
+        .pair_field = o->pair_field,
         .label_field = or_default(o->label_field, "label"),
         .score_field = or_default(o->score_field, "score"),
         .error_field = or_default(o->error_field, "error"),
@@ -452,6 +490,8 @@ static int open_table(job *j)
         return cmd_usage_error("classify", "--null: a delimiter, a quote or a line end is in it");
     if (j->on_error != ON_ERROR_KEEP)
         t.error_field = NULL;
+    if (t.pair_field != NULL && strcmp(t.text_field, t.pair_field) == 0)
+        return cmd_usage_error("classify", "--text-field and --pair-field name one field");
     if (have_equal_names(&t))
         return cmd_usage_error("classify", "two of the fields that are added have one name");
     table_open(&j->table, format, &t);
@@ -469,13 +509,16 @@ static uint32_t checksum_settings(const job *j)
 {
     const cmd_options *o = j->options;
     const cmd_table_options *t = &o->table;
-    const char *const values[] = {t->input,       t->text_field,  t->keep,
-                                  t->label_field, t->score_field, t->error_field,
-                                  t->null_word,   t->delimiter,   t->on_error};
+    const char *const values[] = {t->input,       t->text_field,  t->keep,      t->label_field,
+                                  t->score_field, t->error_field, t->null_word, t->delimiter,
+                                  t->on_error,    t->pair_field,  o->pair,      o->candidates,
+                                  o->template};
     const uint32_t numbers[] = {(uint32_t)o->format,   o->flags,
                                 (uint32_t)o->strict,   (uint32_t)t->escapes,
                                 (uint32_t)o->function, (uint32_t)o->has_top_k,
-                                (uint32_t)o->top_k,    (uint32_t)o->has_threshold};
+                                (uint32_t)o->top_k,    (uint32_t)o->has_threshold,
+                                (uint32_t)o->multi,    (uint32_t)o->window,
+                                (uint32_t)o->stride,   (uint32_t)o->combine};
     uint32_t crc = distil_crc32c(0, j->model->info.sha256, sizeof j->model->info.sha256);
 
     crc = distil_crc32c(crc, numbers, sizeof numbers);
@@ -489,11 +532,40 @@ static uint32_t checksum_settings(const job *j)
     return crc;
 }
 
+/* Check the options about pairs and windows. Returns CMD_OK or CMD_USAGE. */
+static int check_pairs_and_windows(const cmd_options *o)
+{
+    int pairs = o->pair != NULL || o->table.pair_field != NULL || o->candidates != NULL;
+
+    if (o->pair != NULL && o->word_count != 1)
+        return cmd_usage_error("classify", "--pair needs one TEXT as an argument; for tables there "
+                                           "is --pair-field");
+    if (o->candidates != NULL && (o->pair != NULL || o->table.pair_field != NULL))
+        return cmd_usage_error("classify", "--candidates makes the pairs, so there is no --%s",
+                               o->pair != NULL ? "pair" : "pair-field");
+    if (o->candidates != NULL && o->function != DISTIL_FUNCTION_MODEL)
+        return cmd_usage_error("classify", "--candidates decides the function: --multi judges each "
+                                           "label by itself, and there is no --function");
+    if (o->window == 0 && (o->stride > 0 || o->combine_name != NULL))
+        return cmd_usage_error("classify", "--%s needs --window N",
+                               o->stride > 0 ? "stride" : "combine");
+    if (o->window > 0 && pairs)
+        return cmd_usage_error("classify", "--window cuts single texts, and no pairs");
+    if (o->window > 0 && o->stride >= o->window - 2)
+        return cmd_usage_error("classify",
+                               "--stride: %zu is not below %zu, the tokens of a window without "
+                               "[CLS] and [SEP]: give a greater --window or a smaller --stride",
+                               o->stride, o->window - 2);
+    return CMD_OK;
+}
+
 /* Check what the parser of options cannot. Returns CMD_OK or CMD_USAGE. */
 static int check_options(job *j)
 {
     const cmd_options *o = j->options;
 
+    if (check_pairs_and_windows(o) != CMD_OK)
+        return CMD_USAGE;
     if (o->word_count > 0 && o->file_count > 0)
         return cmd_usage_error("classify", "texts as arguments and files (-f) at once");
     if (o->resume && o->output == NULL)
@@ -505,25 +577,37 @@ static int check_options(job *j)
     return open_table(j);
 }
 
+/* Find the labels of the answers. Returns CMD_OK, or CMD_USAGE after reporting a mistake. */
+static int choose_labels(job *j)
+{
+    if (j->options->window > j->model->info.max_positions)
+        return cmd_usage_error("classify", "--window: the model takes %zu tokens, and %zu are more",
+                               j->model->info.max_positions, j->options->window);
+    j->n_labels = j->zero.count > 0 ? j->zero.count : j->model->info.n_labels;
+    return j->zero.count > 0 ? cmd_zero_shot_choose(&j->zero, j->model) : CMD_OK;
+}
+
 /* Check the options about labels against the model, and allocate j->best if they ask for several.
  * Returns CMD_OK, or another exit status after reporting a mistake. */
 static int prepare_best(job *j)
 {
     const cmd_options *o = j->options;
-    const distil_model_info *info = &j->model->info;
-    distil_function function = o->function != DISTIL_FUNCTION_MODEL ? o->function : info->function;
+    distil_function function =
+        o->function != DISTIL_FUNCTION_MODEL ? o->function : j->model->info.function;
 
-    if (o->has_threshold && function != DISTIL_FUNCTION_SIGMOID)
+    if (o->has_threshold && j->zero.count > 0 && !j->zero.multi)
+        return cmd_usage_error("classify", "--threshold with --candidates needs --multi");
+    if (o->has_threshold && j->zero.count == 0 && function != DISTIL_FUNCTION_SIGMOID)
         return cmd_usage_error("classify",
                                "--threshold needs the function sigmoid, and the model has another: "
                                "give --function sigmoid");
-    if (o->has_top_k && o->top_k > info->n_labels)
-        return cmd_usage_error("classify",
-                               "--top-k: the model has %zu label%s, fewer than %zu; 0 means all",
-                               info->n_labels, info->n_labels == 1 ? "" : "s", o->top_k);
+    if (o->has_top_k && o->top_k > j->n_labels)
+        return cmd_usage_error("classify", "--top-k: %s %zu label%s, fewer than %zu; 0 means all",
+                               j->zero.count > 0 ? "--candidates has" : "the model has",
+                               j->n_labels, j->n_labels == 1 ? "" : "s", o->top_k);
     if (!o->has_top_k && !o->has_threshold)
         return CMD_OK;
-    j->top_k = o->top_k > 0 ? o->top_k : info->n_labels;
+    j->top_k = o->top_k > 0 ? o->top_k : j->n_labels;
     j->best = calloc(j->top_k, sizeof *j->best);
     if (j->best != NULL)
         return CMD_OK;
@@ -569,14 +653,19 @@ int cmd_classify(int argc, char **argv)
         return code;
     code = check_options(&j);
     if (code == CMD_OK)
+        code = cmd_zero_shot_open(&j.zero, &options);
+    if (code == CMD_OK)
         code = cmd_model_open(&model, options.model, options.isa, options.verify);
     if (code == CMD_OK) {
-        code = prepare_best(&j);
+        code = choose_labels(&j);
+        if (code == CMD_OK)
+            code = prepare_best(&j);
         if (code == CMD_OK)
             code = classify_with_model(&j);
         free(j.best);
         cmd_model_close(&model);
     }
+    cmd_zero_shot_close(&j.zero);
     table_close(&j.table);
     cmd_options_free(&options);
     return code;

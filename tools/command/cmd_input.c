@@ -259,8 +259,8 @@ static cmd_input_status read_line(cmd_input *input, cmd_text *text, int may_wait
 cmd_input_status cmd_input_next(cmd_input *input, cmd_text *text, int may_wait)
 {
     text->tag = 0;
-    text->row = NULL;
-    text->row_size = 0;
+    text->pair = text->row = NULL;
+    text->pair_size = text->row_size = 0;
     if (cmd_interrupted())
         return CMD_INPUT_END;
     if (input->files == NULL) {

@@ -25,6 +25,8 @@
 typedef struct cmd_text {
     const char *bytes; /* valid until the next call of cmd_input_next */
     size_t size;
+    const char *pair; /* the second text of a pair, as bytes; cmd_input_next sets it to NULL */
+    size_t pair_size;
     const char *source;  /* the file as the user named it, or "argument" */
     uint64_t number;     /* number of the line in its file, or of the argument, counted from 1 */
     const char *refusal; /* why this text cannot be answered, a static string; NULL if it can */

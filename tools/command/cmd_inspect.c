@@ -184,8 +184,10 @@ static void print_json(const distil_blob *blob)
     print_json_number("vocab_size", h->vocab_size);
     print_json_number("max_positions", h->max_positions);
     print_json_number("max_tokens", h->max_tokens);
-    (void)printf("  \"head\": \"%s\",\n  \"function\": \"%s\",\n  \"activation\": \"gelu\",\n",
-                 distil_head_of_kind(h->head_kind)->text, functions[h->function]);
+    (void)printf("  \"head\": \"%s\",\n  \"function\": \"%s\",\n  \"rank_function\": \"%s\",\n"
+                 "  \"activation\": \"gelu\",\n",
+                 distil_head_of_kind(h->head_kind)->text, functions[h->function],
+                 functions[h->rank_function > 0 ? h->rank_function : h->function]);
     (void)fputs("  \"layer_norm_eps\": ", stdout);
     cmd_json_float(stdout, h->layer_norm_eps);
     (void)fputs(",\n  \"labels\": [", stdout);

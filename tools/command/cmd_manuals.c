@@ -91,6 +91,31 @@ static const cmd_option classify_options[] = {
      "csv or tsv, whose first record is a header. Output has the same format."},
     {CMD_OPT_TEXT_FIELD, 0, "text-field", "NAME", NULL,
      "Tables: classify the text of the field NAME. The default is text."},
+    {CMD_OPT_PAIR, 0, "pair", "TEXT2", NULL,
+     "Classify the pair of TEXT and TEXT2, for models of sentence pairs. It needs one TEXT as an "
+     "argument."},
+    {CMD_OPT_PAIR_FIELD, 0, "pair-field", "NAME", NULL,
+     "Tables: classify pairs of texts, of which the second is in the field NAME."},
+    {CMD_OPT_CANDIDATES, 0, "candidates", "LIST", NULL,
+     "Choose among the labels of LIST, which are any words with commas between them. The model "
+     "must be one for natural language inference (NLI), with a label that begins with entail: it "
+     "judges whether the template with the label follows from the text. Scores are those of the "
+     "zero-shot-classification pipeline of transformers."},
+    {CMD_OPT_TEMPLATE, 0, "template", "TEXT", NULL,
+     "With --candidates: the hypothesis, in which the label replaces {}. The default is 'This "
+     "example is {}.'"},
+    {CMD_OPT_MULTI, 0, "multi", NULL, NULL,
+     "With --candidates: give each label a probability by itself. Without the option they sum to "
+     "1."},
+    {CMD_OPT_WINDOW, 0, "window", "N", NULL,
+     "Cut texts of more than N tokens, [CLS] and [SEP] included, into windows of N tokens instead "
+     "of leaving out what is too long. JSON gets the member windows, which says how many."},
+    {CMD_OPT_STRIDE, 0, "stride", "M", NULL,
+     "With --window: two neighbouring windows share M tokens of the text, fewer than N - 2. The "
+     "default is 0."},
+    {CMD_OPT_COMBINE, 0, "combine", "HOW", "mean max first",
+     "With --window: make the logits of a text of those of its windows: their mean, which is the "
+     "default, their max, or those of the first one."},
     {CMD_OPT_KEEP, 0, "keep", "FIELDS", "all none",
      "Tables: write these fields of the input unchanged before the answer: all, which is the "
      "default, none, or names with commas between them."},
@@ -120,6 +145,30 @@ static const cmd_option classify_options[] = {
     {CMD_OPT_STREAM, 0, "stream", NULL, NULL,
      "Write each answer before the next line is read. Each text is a batch of its own, and all "
      "threads work on it together."},
+    {BATCH_OPTION},
+    {THREADS_OPTION},
+    {STRICT_OPTION},
+    {SPLIT_OPTION},
+    {ISA_OPTION},
+    {VERIFY_OPTION},
+    {HELP_OPTION},
+};
+
+static const cmd_option rank_options[] = {
+    {MODEL_OPTION},
+    {CMD_OPT_QUERY, 'q', "query", "TEXT", NULL,
+     "Rank the passages by how well they answer TEXT. This option is required."},
+    {FILE_OPTION},
+    {CMD_OPT_TOP_K, 0, "top-k", "N", NULL,
+     "Write only the N best passages; 0, the default, means all."},
+    {CMD_OPT_FUNCTION, 0, "function", "NAME", "softmax sigmoid none",
+     "Turn the logit of a pair into its score by NAME: sigmoid, or none, which leaves it as it is. "
+     "The default is what the model says."},
+    {CMD_OPT_TSV, 0, "tsv", NULL, NULL,
+     "Write the columns index, score, number of tokens, truncated (0 or 1) and passage, with tabs "
+     "between them."},
+    {CMD_OPT_JSON, 0, "json", NULL, NULL, "Write one JSON array with an object for each passage."},
+    {CMD_OPT_JSONL, 0, "jsonl", NULL, NULL, "Write one line with a JSON object for each passage."},
     {BATCH_OPTION},
     {THREADS_OPTION},
     {STRICT_OPTION},
@@ -271,6 +320,13 @@ static const char classify_text[] =
     "Write the label and the score of each TEXT, or of each line of the files given with -f, or of "
     "standard input. There is one line of output for each text, in the order of the texts. A line "
     "ends at a line feed only, and an empty line is a text too.\n\n"
+    "A pair of texts is classified as one: `--pair` names the second text of an argument, and "
+    "`--pair-field` the field of a table that holds it. Of a pair with more tokens than the model "
+    "takes, tokens are left out at the end of the longer text, and of both where that is not "
+    "enough, as in Hugging Face tokenizers. An empty second text counts as none, as in the "
+    "text-classification pipeline of transformers.\n\n"
+    "With --candidates the labels are those of the command line; logits are those of entailment, "
+    "and tokens counts the tokens of all pairs of a text.\n\n"
     "Without a format option, the line of a single TEXT has its label and score; other lines also "
     "have a tab and the text. With --jsonl it is an object like this, without the line break:\n\n"
     "  {\"label\":\"...\",\"score\":x,\"probabilities\":{\"...\":x,...},\n"
@@ -283,6 +339,17 @@ static const char classify_text[] =
     "record is reported with its line, and the exit status is then 1. It has a null answer and the "
     "reason in the field error: a member of bad rows in JSONL, a column of all rows in CSV and "
     "TSV. If its fields cannot be told apart, they are empty and its bytes follow the reason.";
+
+static const char rank_text[] =
+    "Sort passages by how well they answer a query, the best first. The passages are the TEXT "
+    "arguments, or the lines of the files given with -f, or of standard input. The model is a "
+    "cross-encoder, which has one label; its score of a pair of query and passage is that of "
+    "CrossEncoder of sentence-transformers. Passages of equal scores keep their order.\n\n"
+    "Without a format option, a line has the score, a tab and the passage. With --jsonl it is an "
+    "object like this, in which index counts all passages from 0:\n\n"
+    "  {\"index\":n,\"score\":x,\"logit\":x,\"tokens\":n,\"truncated\":false,\n"
+    "   \"text\":\"...\"}\n\n"
+    "A passage that cannot be scored is reported on standard error and left out.";
 
 static const char tokenize_text[] =
     "Write the token ids of each TEXT, or of each line of the files given with -f, or of standard "
@@ -389,8 +456,18 @@ const cmd_manual cmd_manuals[CMD_COMMANDS] = {
                           "distil classify -f a.txt -f b.txt --tsv --threads 0\n"
                           "tail -f log | distil classify --stream --jsonl\n"
                           "distil classify --input csv --text-field body < in.csv > out.csv\n"
-                          "distil classify --input jsonl -f in.jsonl -o out.jsonl --resume\n",
+                          "distil classify --input jsonl -f in.jsonl -o out.jsonl --resume\n"
+                          "distil classify -m nli.distil --pair \"A man sleeps.\" \"He runs.\"\n"
+                          "distil classify -m nli.distil --candidates refund,praise \"So good!\"\n",
                       OPTIONS(classify_options)},
+    [CMD_RANK] = {.name = "rank",
+                  .summary = "sort passages by how well they answer a query",
+                  .usage = "--query TEXT [options] [TEXT ...]",
+                  .text = rank_text,
+                  .examples =
+                      "distil rank -m ranker.distil --query \"who wrote it?\" -f lines.txt\n"
+                      "distil rank -m ranker.distil -q cheap --top-k 3 --jsonl < lines.txt\n",
+                  OPTIONS(rank_options)},
     [CMD_TOKENIZE] = {.name = "tokenize",
                       .summary = "write the token ids of texts",
                       .usage = "[options] [TEXT ...]",

@@ -15,6 +15,7 @@
 /* The commands in the order in which they are listed. */
 typedef enum cmd_command {
     CMD_CLASSIFY,
+    CMD_RANK,
     CMD_TOKENIZE,
     CMD_EVAL,
     CMD_CONVERT,
@@ -41,6 +42,15 @@ typedef enum cmd_option_id {
     CMD_OPT_STREAM,
     CMD_OPT_INPUT,
     CMD_OPT_TEXT_FIELD,
+    CMD_OPT_PAIR,
+    CMD_OPT_PAIR_FIELD,
+    CMD_OPT_CANDIDATES,
+    CMD_OPT_TEMPLATE,
+    CMD_OPT_MULTI,
+    CMD_OPT_QUERY,
+    CMD_OPT_WINDOW,
+    CMD_OPT_STRIDE,
+    CMD_OPT_COMBINE,
     CMD_OPT_KEEP,
     CMD_OPT_LABEL_FIELD,
     CMD_OPT_SCORE_FIELD,

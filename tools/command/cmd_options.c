@@ -86,6 +86,22 @@ static int store_function(const parser *p)
                            p->value);
 }
 
+static int store_combine(const parser *p)
+{
+    static const char *const names[] = {[DISTIL_COMBINE_MEAN] = "mean",
+                                        [DISTIL_COMBINE_MAX] = "max",
+                                        [DISTIL_COMBINE_FIRST] = "first"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(p->value, names[i]) == 0) {
+            p->options->combine_name = names[i];
+            p->options->combine = (distil_combine)i;
+            return -1;
+        }
+    return cmd_usage_error(p->manual->name, "--combine: '%s' is none of mean, max, first",
+                           p->value);
+}
+
 /* ---- options -------------------------------------------------------------------------------- */
 
 /* Store an option that is either present or absent. Returns 0 if the option is of another kind. */
@@ -116,6 +132,9 @@ static int store_flag(const parser *p)
     case CMD_OPT_ESCAPES:
         flag = &o->table.escapes;
         break;
+    case CMD_OPT_MULTI:
+        flag = &o->multi;
+        break;
     case CMD_OPT_LOCAL:
         flag = &o->serve.local;
         break;
@@ -145,6 +164,9 @@ static int store_table_text(const parser *p)
         break;
     case CMD_OPT_TEXT_FIELD:
         text = &o->text_field;
+        break;
+    case CMD_OPT_PAIR_FIELD:
+        text = &o->pair_field;
         break;
     case CMD_OPT_KEEP:
         text = &o->keep;
@@ -192,6 +214,18 @@ static int store_text(const parser *p)
         break;
     case CMD_OPT_OUTPUT:
         o->output = p->value;
+        break;
+    case CMD_OPT_PAIR:
+        o->pair = p->value;
+        break;
+    case CMD_OPT_QUERY:
+        o->query = p->value;
+        break;
+    case CMD_OPT_CANDIDATES:
+        o->candidates = p->value;
+        break;
+    case CMD_OPT_TEMPLATE:
+        o->template = p->value;
         break;
     case CMD_OPT_CALIBRATE:
         o->calibrate = p->value;
@@ -259,6 +293,12 @@ static int store_option(const parser *p)
         return store_verify(p);
     case CMD_OPT_FUNCTION:
         return store_function(p);
+    case CMD_OPT_WINDOW:
+        return store_count(&o->window, p, 3, DISTIL_BLOB_MAX_POSITIONS);
+    case CMD_OPT_STRIDE:
+        return store_count(&o->stride, p, 0, DISTIL_BLOB_MAX_POSITIONS);
+    case CMD_OPT_COMBINE:
+        return store_combine(p);
     case CMD_OPT_TOP_K:
         o->has_top_k = 1;
         return store_count(&o->top_k, p, 0, DISTIL_BLOB_MAX_LABELS);

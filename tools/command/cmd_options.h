@@ -34,7 +34,7 @@ typedef struct cmd_serve_options {
 
 /* Options of tables, which only `distil classify` has. A string is NULL if its option is absent. */
 typedef struct cmd_table_options {
-    const char *input, *text_field, *keep, *label_field, *score_field, *error_field;
+    const char *input, *text_field, *pair_field, *keep, *label_field, *score_field, *error_field;
     const char *null_word, *delimiter, *on_error;
     int escapes;
 } cmd_table_options;
@@ -62,9 +62,17 @@ typedef struct cmd_options {
     size_t top_k;
     int has_threshold; /* 1 if --threshold is present, whose value may be 0 */
     double threshold;
-    const char *output;    /* value of --output */
-    const char *calibrate; /* value of --calibrate */
-    uint32_t flags;        /* the flags for distil_tokenize and distil_classify */
+    const char *output;                /* value of --output */
+    const char *calibrate;             /* value of --calibrate */
+    const char *pair;                  /* value of --pair */
+    const char *query;                 /* value of --query */
+    const char *candidates, *template; /* values of --candidates and --template */
+    int multi;
+    size_t window; /* value of --window; 0 if it is absent */
+    size_t stride;
+    const char *combine_name; /* value of --combine; NULL if it is absent */
+    distil_combine combine;
+    uint32_t flags; /* the flags for distil_tokenize and distil_classify */
     cmd_table_options table;
     cmd_serve_options serve;
 } cmd_options;

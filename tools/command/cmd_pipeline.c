@@ -24,9 +24,9 @@ enum {
 
 typedef struct entry {
     cmd_text text;
-    size_t offset; /* where batch.bytes has the copy of the text; the copy of its row follows */
+    size_t offset; /* where batch.bytes has copies of the text, of its pair and of its row */
     cmd_answer answer;
-    size_t index; /* index in batch.texts; unset if the text is refused */
+    size_t index; /* index of its first pair in batch.texts; unset if the text is refused */
 } entry;
 
 typedef struct batch {
@@ -34,10 +34,11 @@ typedef struct batch {
     size_t used, capacity;
     entry *entries;
     size_t count;
-    distil_text *texts;     /* (entries) the texts that are not refused */
-    distil_result *results; /* (batch) */
-    distil_scores *scores;  /* (batch) */
-    float *values;          /* (batch, 2, n_labels) logits and probabilities */
+    size_t fan;             /* elements of the arrays below for each text, at least 1 */
+    distil_text *texts;     /* (batch, fan) the texts that are not refused, or their pairs */
+    distil_result *results; /* (batch, fan) */
+    distil_scores *scores;  /* (batch, fan) */
+    float *values;          /* (2, batch, fan, n_labels) logits, then probabilities */
     int done;               /* 1 if it is classified; the lock of the ring protects it */
 } batch;
 
@@ -66,10 +67,11 @@ typedef struct worker {
 
 static int batch_init(batch *b, const cmd_pipeline *pipeline)
 {
-    size_t n = pipeline->batch;
-    size_t labels = pipeline->n_labels;
+    size_t labels = pipeline->n_labels, n;
 
-    b->entries = calloc(n, sizeof *b->entries);
+    b->fan = pipeline->hypothesis_count > 0 ? pipeline->hypothesis_count : 1;
+    n = pipeline->batch * b->fan;
+    b->entries = calloc(pipeline->batch, sizeof *b->entries);
     b->texts = calloc(n, sizeof *b->texts);
     b->results = calloc(n, sizeof *b->results);
     b->scores = calloc(n, sizeof *b->scores);
@@ -78,8 +80,8 @@ static int batch_init(batch *b, const cmd_pipeline *pipeline)
         b->values == NULL)
         return -1;
     for (size_t i = 0; i < n; i++) {
-        b->scores[i].logits = b->values + 2 * i * labels;
-        b->scores[i].probabilities = b->values + (2 * i + 1) * labels;
+        b->scores[i].logits = b->values + i * labels;
+        b->scores[i].probabilities = b->values + (n + i) * labels;
     }
     return 0;
 }
@@ -124,43 +126,74 @@ static int batch_reserve(batch *b, size_t size)
     return 0;
 }
 
-/* Append a copy of a text and its row. If there is no memory for them, the text is refused. */
+/* Append a copy of `size` bytes, for which there is room. */
+static void append(batch *b, const char *bytes, size_t size)
+{
+    if (size > 0)
+        memcpy(b->bytes + b->used, bytes, size);
+    b->used += size;
+}
+
+/* Append a copy of a text, its pair and its row. If there is no memory for them, the text is
+ * refused. */
 static void batch_add(batch *b, const cmd_text *text)
 {
     entry *it = &b->entries[b->count++];
 
     it->text = *text;
     it->offset = b->used;
-    if (batch_reserve(b, text->size + text->row_size) != 0) {
+    if (batch_reserve(b, text->size + text->pair_size + text->row_size) != 0) {
         it->text.refusal = "no memory for a text as long as this";
-        it->text.size = it->text.row_size = 0;
+        it->text.size = it->text.pair_size = it->text.row_size = 0;
         return;
     }
-    if (text->size > 0)
-        memcpy(b->bytes + b->used, text->bytes, text->size);
-    b->used += text->size;
-    if (text->row_size > 0)
-        memcpy(b->bytes + b->used, text->row, text->row_size);
-    b->used += text->row_size;
+    append(b, text->bytes, text->size);
+    append(b, text->pair, text->pair_size);
+    append(b, text->row, text->row_size);
+}
+
+/* Point the text of an entry to its copies, which no longer move. */
+static void locate_copies(const batch *b, entry *it)
+{
+    const char *copy =
+        it->text.size + it->text.pair_size + it->text.row_size > 0 ? b->bytes + it->offset : "";
+
+    it->text.bytes = copy;
+    if (it->text.pair != NULL)
+        it->text.pair = copy + it->text.size;
+    it->text.row = copy + it->text.size + it->text.pair_size;
+}
+
+/* Append an entry's text, or its pairs with all hypotheses, to the `count` texts to classify. */
+static void add_texts(batch *b, size_t count, entry *it, const cmd_pipeline *p)
+{
+    const cmd_text *text = &it->text;
+
+    it->index = count;
+    if (p->hypothesis_count == 0)
+        b->texts[count] = (distil_text){text->bytes, text->size, text->pair, text->pair_size};
+    for (size_t i = 0; i < p->hypothesis_count; i++)
+        b->texts[count + i] =
+            (distil_text){text->bytes, text->size, p->hypotheses[i].bytes, p->hypotheses[i].size};
 }
 
 /* Classify the texts that are not refused. If the call for the whole batch fails, each text is
  * classified by itself, so that only those that cause the failure get no answer. */
-static void batch_classify(batch *b, distil_context *context, uint32_t flags)
+static void batch_classify(batch *b, distil_context *context, const cmd_pipeline *p)
 {
+    uint32_t flags = p->flags;
     size_t count = 0;
     distil_status status;
 
     for (size_t i = 0; i < b->count; i++) {
         entry *it = &b->entries[i];
 
-        it->text.bytes = it->text.size > 0 ? b->bytes + it->offset : "";
-        it->text.row = it->text.row_size > 0 ? b->bytes + it->offset + it->text.size : "";
+        locate_copies(b, it);
         it->answer.refusal = it->text.refusal;
         if (it->answer.refusal != NULL)
             continue;
-        it->index = count++;
-        b->texts[it->index] = (distil_text){it->text.bytes, it->text.size};
+        add_texts(b, count, it, p);
+        count += b->fan;
     }
     if (count == 0)
         return;
@@ -172,8 +205,8 @@ static void batch_classify(batch *b, distil_context *context, uint32_t flags)
         if (it->answer.refusal != NULL)
             continue;
         if (status != DISTIL_OK) {
-            distil_status own = distil_classify(context, &b->results[c], &b->scores[c],
-                                                it->text.bytes, it->text.size, flags);
+            distil_status own = distil_classify_batch(context, &b->results[c], &b->scores[c],
+                                                      &b->texts[c], b->fan, flags);
 
             if (own != DISTIL_OK)
                 it->answer.refusal = distil_status_str(own);
@@ -181,6 +214,7 @@ static void batch_classify(batch *b, distil_context *context, uint32_t flags)
         it->answer.result = b->results[c];
         it->answer.logits = b->scores[c].logits;
         it->answer.probabilities = b->scores[c].probabilities;
+        it->answer.pairs = p->hypothesis_count > 0 ? &b->results[c] : NULL;
     }
 }
 
@@ -205,7 +239,7 @@ static void *run_worker(void *argument)
             break;
         b = &r->batches[r->claimed++ % r->slots];
         (void)pthread_mutex_unlock(&r->lock);
-        batch_classify(b, context, r->pipeline->flags);
+        batch_classify(b, context, r->pipeline);
         (void)pthread_mutex_lock(&r->lock);
         b->done = 1;
         (void)pthread_cond_signal(&r->batch_done);
@@ -214,10 +248,22 @@ static void *run_worker(void *argument)
     return NULL;
 }
 
+/* The options of every context, of one thread. */
+static distil_context_options context_options(const cmd_pipeline *p)
+{
+    return (distil_context_options){
+        .function = p->function,
+        .max_batch_tokens = p->pass_tokens,
+        .window = p->window,
+        .stride = p->stride,
+        .combine = p->combine,
+    };
+}
+
 /* Start one more worker. Returns NULL, or why the system has no room for it. */
 static const char *start_worker(ring *r)
 {
-    distil_context_options options = {.function = r->pipeline->function};
+    distil_context_options options = context_options(r->pipeline);
     worker *self = malloc(sizeof *self);
     distil_status status;
     int error;
@@ -285,7 +331,7 @@ static void stop_workers(ring *r)
 
 static int ring_init(ring *r, const cmd_pipeline *pipeline)
 {
-    distil_context_options options = {0};
+    distil_context_options options = context_options(pipeline);
     distil_error error;
 
     memset(r, 0, sizeof *r);
@@ -311,7 +357,6 @@ static int ring_init(ring *r, const cmd_pipeline *pipeline)
     if (r->started > 0)
         return 0;
     options.threads = pipeline->helpers;
-    options.function = pipeline->function;
     if (distil_context_new(&r->context, pipeline->model, &options, &error) == DISTIL_OK)
         return 0;
     cmd_error("cannot make a context: %s", error.message);
@@ -336,7 +381,7 @@ static void submit_batch(ring *r)
     batch *b = &r->batches[r->submitted % r->slots];
 
     if (r->started == 0) {
-        batch_classify(b, r->context, r->pipeline->flags);
+        batch_classify(b, r->context, r->pipeline);
         b->done = 1;
         r->submitted++;
         return;

@@ -25,8 +25,10 @@
 typedef struct cmd_answer {
     const char *refusal; /* why there is no answer; NULL if there is one */
     distil_result result;
-    const float *logits;        /* (n_labels) */
-    const float *probabilities; /* (n_labels) */
+    const float *logits;        /* (n_labels), or (hypothesis_count, n_labels) */
+    const float *probabilities; /* (n_labels), or (hypothesis_count, n_labels) */
+    /* (hypothesis_count) the results of all pairs of the text; NULL without hypotheses */
+    const distil_result *pairs;
 } cmd_answer;
 
 typedef struct cmd_pipeline {
@@ -37,8 +39,15 @@ typedef struct cmd_pipeline {
     size_t helpers; /* without workers: threads that share a batch, the calling one included */
     uint32_t flags; /* 0 or DISTIL_SPLIT_SPECIAL_TOKENS */
     distil_function function;
-    void *user; /* passed to the three functions below */
-    /* Returns the next text, as cmd_input_next does. The pipeline copies its bytes and
+    size_t pass_tokens;    /* max_batch_tokens of the contexts; 0 for the default */
+    size_t window, stride; /* of the contexts; 0 for no windows */
+    distil_combine combine;
+    /* (hypothesis_count) second texts: each text makes a pair with each of them. The pairs of a
+     * text are classified by one call and have one answer. The texts then have no pair. */
+    const distil_text *hypotheses;
+    size_t hypothesis_count; /* 0 if texts are classified as they are */
+    void *user;              /* passed to the three functions below */
+    /* Returns the next text, as cmd_input_next does. The pipeline copies its bytes, its pair and
      * its row. */
     cmd_input_status (*next)(void *user, cmd_text *text, int may_wait);
     /* Receives a text and its answer. Returns 0, or -1 to stop because the output failed. */

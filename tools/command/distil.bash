@@ -23,7 +23,7 @@ _distil() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]-} commands
     COMPREPLY=()
-    commands="classify tokenize eval convert inspect verify isa bench serve help"
+    commands="classify rank tokenize eval convert inspect verify isa bench serve help"
     if [ "$COMP_CWORD" -le 1 ]; then
         _distil_words "$commands -h --help -V --version"
         return
@@ -45,6 +45,13 @@ _distil() {
     classify:--threshold) return ;;
     classify:--input) _distil_words "lines jsonl csv tsv"; return ;;
     classify:--text-field) return ;;
+    classify:--pair) return ;;
+    classify:--pair-field) return ;;
+    classify:--candidates) return ;;
+    classify:--template) return ;;
+    classify:--window) return ;;
+    classify:--stride) return ;;
+    classify:--combine) _distil_words "mean max first"; return ;;
     classify:--keep) _distil_words "all none"; return ;;
     classify:--label-field) return ;;
     classify:--score-field) return ;;
@@ -99,9 +106,14 @@ _distil() {
     case $command:$current in
     classify:-*)
         _distil_words "-m --model -f --file -o --output --resume --function --top-k --threshold
-            --input --text-field --keep --label-field --score-field --error-field --on-error
+            --input --text-field --pair --pair-field --candidates --template --multi --window
+            --stride --combine --keep --label-field --score-field --error-field --on-error
             --delimiter --null --escapes --tsv --json --jsonl --stream --batch --threads
             --strict --split-special-tokens --isa --verify -h --help"
+        ;;
+    rank:-*)
+        _distil_words "-m --model -q --query -f --file --top-k --function --tsv --json --jsonl
+            --batch --threads --strict --split-special-tokens --isa --verify -h --help"
         ;;
     tokenize:-*)
         _distil_words "-m --model -f --file --json --jsonl --strict --split-special-tokens -h

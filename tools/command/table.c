@@ -64,6 +64,9 @@ void table_open(table *t, const table_format *format, const table_options *optio
     t->format = format;
     t->options = *options;
     (void)snprintf(t->no_text, sizeof t->no_text, "there is no field \"%s\"", options->text_field);
+    if (options->pair_field != NULL)
+        (void)snprintf(t->no_pair, sizeof t->no_pair, "there is no field \"%s\"",
+                       options->pair_field);
     for (size_t i = 0; i < 3; i++)
         (void)snprintf(t->clash[i], sizeof t->clash[i],
                        "there is a field \"%s\" already; --%s-field names another",
@@ -125,12 +128,15 @@ static void read_row(table *t, cmd_text *text, const char *row, size_t size)
     text->size = 0;
     t->format->read_row(t, text, row, size);
     if (text->tag == TABLE_TEXT && t->options.strict &&
-        distil_utf8_valid_bytes(text->bytes, text->size) != text->size) {
+        (distil_utf8_valid_bytes(text->bytes, text->size) != text->size ||
+         distil_utf8_valid_bytes(text->pair, text->pair_size) != text->pair_size)) {
         text->tag = TABLE_BAD;
         text->refusal = "the text is not UTF-8";
     }
-    if (text->tag != TABLE_TEXT)
-        text->size = 0;
+    if (text->tag != TABLE_TEXT) {
+        text->size = text->pair_size = 0;
+        text->pair = NULL;
+    }
 }
 
 cmd_input_status table_next(table *t, cmd_input *input, cmd_text *text, int may_wait)

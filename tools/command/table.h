@@ -24,6 +24,7 @@
 /* What the user wants. Strings live as long as the table. */
 typedef struct table_options {
     const char *text_field;  /* the field that holds the text */
+    const char *pair_field;  /* the field that holds the second text; NULL for single texts */
     const char *label_field; /* the names of the fields that are added */
     const char *score_field;
     const char *error_field; /* NULL if rows without an answer are not written */
@@ -52,6 +53,7 @@ typedef struct table {
     size_t field_capacity;
     size_t columns;     /* CSV and TSV: the number of fields of the header */
     size_t text_column; /* CSV and TSV: the index of the field that holds the text */
+    size_t pair_column; /* that of the field that holds the second text, if there is one */
     char *kept;         /* (columns) 1 if the column is written to the output */
     size_t kept_count;
     char *header; /* CSV and TSV: the first file's header, as other files must have it */
@@ -59,6 +61,7 @@ typedef struct table {
     char *scratch; /* a decoded text or name */
     size_t scratch_capacity;
     char no_text[160];  /* the reason of a record without a text */
+    char no_pair[160];  /* the reason of a record without a second text */
     char clash[3][160]; /* the reasons of records that have a field of an added one's name */
 } table;
 
@@ -88,7 +91,8 @@ struct table_format {
     void (*write_header)(table *t, FILE *out);
     /* Returns 1 if the record is a blank line, which is no row. */
     int (*is_blank)(const table *t, const char *row, size_t size);
-    /* Finds the text of a record, and sets bytes, size, tag and refusal of *text. */
+    /* Finds the text or the pair of a record, and sets bytes, size, pair, pair_size, tag and
+     * refusal of *text. */
     void (*read_row)(table *t, cmd_text *text, const char *row, size_t size);
     void (*write_row)(table *t, FILE *out, const char *row, size_t size, const table_answer *);
 };

@@ -28,21 +28,12 @@ static int allocate_columns(table *t)
     return t->fields != NULL && t->kept != NULL ? 0 : -1;
 }
 
-/* Find the text among the columns, and those that come out. Returns NULL, or a reason. */
+/* Find those columns that come out. Returns NULL, or a reason. */
 static const char *choose_columns(table *t, const table_dialect *dialect)
 {
-    int found = 0;
-
     for (size_t i = 0; i < t->columns; i++) {
         size_t n = dialect->decode(t, t->scratch, t->fields[i]);
 
-        if (n == strlen(t->options.text_field) &&
-            memcmp(t->options.text_field, t->scratch, n) == 0) {
-            if (found)
-                return "two columns have the name of --text-field";
-            t->text_column = i;
-            found = 1;
-        }
         if (!table_keeps(t, t->scratch, n))
             continue;
         t->kept[i] = 1;
@@ -50,7 +41,40 @@ static const char *choose_columns(table *t, const table_dialect *dialect)
         if (table_clash(t, t->scratch, n) != NULL)
             return table_clash(t, t->scratch, n);
     }
-    return found ? NULL : t->no_text;
+    return NULL;
+}
+
+/* Find the one column of this name. Returns NULL with *column set, or a reason: `missing` or
+ * `repeated`. */
+static const char *find_column(size_t *column, table *t, const table_dialect *dialect,
+                               const char *name, const char *missing, const char *repeated)
+{
+    int found = 0;
+
+    for (size_t i = 0; i < t->columns; i++) {
+        size_t n = dialect->decode(t, t->scratch, t->fields[i]);
+
+        if (n != strlen(name) || memcmp(name, t->scratch, n) != 0)
+            continue;
+        if (found)
+            return repeated;
+        *column = i;
+        found = 1;
+    }
+    return found ? NULL : missing;
+}
+
+/* Find the columns of the text, and of the second one if there are pairs. Returns NULL, or a
+ * reason. */
+static const char *find_text_columns(table *t, const table_dialect *dialect)
+{
+    const char *wrong = find_column(&t->text_column, t, dialect, t->options.text_field, t->no_text,
+                                    "two columns have the name of --text-field");
+
+    if (wrong != NULL || t->options.pair_field == NULL)
+        return wrong;
+    return find_column(&t->pair_column, t, dialect, t->options.pair_field, t->no_pair,
+                       "two columns have the name of --pair-field");
 }
 
 /* Returns 1 if some column has the name of `size` bytes. */
@@ -103,11 +127,38 @@ const char *table_delimited_read_header(table *t, const table_dialect *dialect, 
     if (allocate_columns(t) != 0)
         return "no memory for a header as long as this";
     (void)dialect->split(t, t->fields, t->columns, t->header, bare, &broken);
-    broken = choose_columns(t, dialect);
+    broken = find_text_columns(t, dialect);
+    if (broken == NULL)
+        broken = choose_columns(t, dialect);
     return broken != NULL ? broken : check_kept(t, dialect);
 }
 
 /* ---- records -------------------------------------------------------------------------------- */
+
+/* Decode the text of a record, and the second one if there are pairs. */
+static void decode_texts(table *t, const table_dialect *dialect, cmd_text *text)
+{
+    table_field first = t->fields[t->text_column], second = {"", 0};
+    int pairs = t->options.pair_field != NULL;
+
+    if (pairs)
+        second = t->fields[t->pair_column];
+    if (dialect->is_null(t, first) || (pairs && dialect->is_null(t, second))) {
+        text->tag = TABLE_NULL;
+        text->refusal = "the text is null";
+    } else if (table_reserve(t, first.size + second.size) != 0) {
+        text->tag = TABLE_BAD;
+        text->refusal = "no memory for a text as long as this";
+    } else {
+        text->tag = TABLE_TEXT;
+        text->bytes = t->scratch;
+        text->size = dialect->decode(t, t->scratch, first);
+        if (!pairs)
+            return;
+        text->pair = t->scratch + text->size;
+        text->pair_size = dialect->decode(t, t->scratch + text->size, second);
+    }
+}
 
 void table_delimited_read_row(table *t, const table_dialect *dialect, cmd_text *text,
                               const char *row, size_t size)
@@ -123,16 +174,8 @@ void table_delimited_read_row(table *t, const table_dialect *dialect, cmd_text *
     } else if (n != t->columns) {
         text->refusal = n < t->columns ? "the record has fewer fields than the header"
                                        : "the record has more fields than the header";
-    } else if (dialect->is_null(t, t->fields[t->text_column])) {
-        text->tag = TABLE_NULL;
-        text->refusal = "the text is null";
-    } else if (table_reserve(t, t->fields[t->text_column].size) != 0) {
-        text->tag = TABLE_BAD;
-        text->refusal = "no memory for a text as long as this";
     } else {
-        text->tag = TABLE_TEXT;
-        text->bytes = t->scratch;
-        text->size = dialect->decode(t, t->scratch, t->fields[t->text_column]);
+        decode_texts(t, dialect, text);
     }
 }
 

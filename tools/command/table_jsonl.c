@@ -38,30 +38,58 @@ static size_t decode_name(const table *t, json_value key)
     return json_string(key, t->scratch, t->scratch_capacity);
 }
 
-/* Walk over the members of a record. Sets *value to the text, which is JSON_ABSENT if there is
- * none. Returns NULL, or the reason if the name of an added field is already in use. */
-static const char *find_text(const table *t, json_value root, json_value *value)
+/* Returns 1 if the name of n bytes in t->scratch is the wanted one, which may be NULL. */
+static int is_name(const table *t, size_t n, const char *wanted)
+{
+    return wanted != NULL && n == strlen(wanted) && memcmp(t->scratch, wanted, n) == 0;
+}
+
+/* Walk over the members of a record. Sets *value to the text and *pair to the second one, which
+ * are JSON_ABSENT if there is none. Returns NULL, or the reason if the name of an added field is
+ * already in use. */
+static const char *find_text(const table *t, json_value root, json_value *value, json_value *pair)
 {
     const char *clash = NULL;
     json_iter members;
 
-    value->type = JSON_ABSENT;
+    value->type = pair->type = JSON_ABSENT;
     json_iter_init(&members, root);
     while (json_iter_next(&members)) {
         size_t n = decode_name(t, members.key);
 
-        if (n == strlen(t->options.text_field) && memcmp(t->scratch, t->options.text_field, n) == 0)
+        if (is_name(t, n, t->options.text_field))
             *value = members.value;
+        if (is_name(t, n, t->options.pair_field))
+            *pair = members.value;
         if (clash == NULL && table_keeps(t, t->scratch, n))
             clash = table_clash(t, t->scratch, n);
     }
     return clash;
 }
 
+/* Decode a member that should be a text to t->scratch, from byte `at` on. Sets *bytes and *size,
+ * or the tag and the refusal of *text. */
+static void decode_text(table *t, cmd_text *text, const char **bytes, size_t *size,
+                        json_value value, size_t at, const char *missing)
+{
+    if (value.type == JSON_STRING) {
+        *bytes = t->scratch + at;
+        *size = json_string(value, t->scratch + at, t->scratch_capacity - at);
+        return;
+    }
+    text->tag = value.type == JSON_NULL ? TABLE_NULL : TABLE_BAD;
+    if (value.type == JSON_NULL)
+        text->refusal = "the text is null";
+    else if (value.type == JSON_ABSENT)
+        text->refusal = missing;
+    else
+        text->refusal = "the text is neither a string nor null";
+}
+
 static void read_row(table *t, cmd_text *text, const char *row, size_t size)
 {
     json_error error;
-    json_value root, value;
+    json_value root, value, pair;
 
     text->tag = TABLE_BROKEN;
     if (json_parse(&root, row, size, &error) != 0) {
@@ -76,22 +104,14 @@ static void read_row(table *t, cmd_text *text, const char *row, size_t size)
         text->refusal = "no memory for a text as long as this";
         return;
     }
-    text->refusal = find_text(t, root, &value);
+    text->refusal = find_text(t, root, &value, &pair);
     if (text->refusal != NULL)
         return;
-    text->tag = TABLE_BAD;
-    if (value.type == JSON_STRING) {
-        text->tag = TABLE_TEXT;
-        text->bytes = t->scratch;
-        text->size = json_string(value, t->scratch, t->scratch_capacity);
-    } else if (value.type == JSON_NULL) {
-        text->tag = TABLE_NULL;
-        text->refusal = "the text is null";
-    } else if (value.type == JSON_ABSENT) {
-        text->refusal = t->no_text;
-    } else {
-        text->refusal = "the text is neither a string nor null";
-    }
+    text->tag = TABLE_TEXT;
+    decode_text(t, text, &text->bytes, &text->size, value, 0, t->no_text);
+    /* Both texts are different members of the record, so both fit in as many bytes as it has. */
+    if (text->tag == TABLE_TEXT && t->options.pair_field != NULL)
+        decode_text(t, text, &text->pair, &text->pair_size, pair, text->size, t->no_pair);
 }
 
 /* ---- writing -------------------------------------------------------------------------------- */

@@ -52,6 +52,7 @@ static distil_blob_header make_header(const conv_model *model, uint32_t longest_
     h.special_count = (uint32_t)model->special_count;
     h.head_kind = model->head_kind;
     h.function = model->function;
+    h.rank_function = model->rank_function;
     h.activation = model->activation;
     h.max_tokens = model->max_tokens;
     h.pad_id = model->pad_id;

@@ -48,6 +48,7 @@ typedef struct conv_model {
     float layer_norm_eps;
     uint32_t head_kind;       /* a distil_head_kind */
     uint32_t function;        /* a distil_blob_function */
+    uint32_t rank_function;   /* that of a cross-encoder; 0 if it is the same */
     uint32_t activation;      /* DISTIL_BLOB_ACTIVATION_GELU */
     uint32_t tokenizer_flags; /* DISTIL_BLOB_TOK_* */
     uint32_t max_word_chars;

@@ -119,6 +119,7 @@ static void set_model_fields(conversion *c)
     m->specials = t->specials;
     m->head_kind = DISTIL_HEAD_SEQUENCE;
     m->function = hf_config_function(config);
+    m->rank_function = config->rank_function;
     m->activation = DISTIL_BLOB_ACTIVATION_GELU;
     m->max_tokens = t->max_tokens;
     m->special_count = t->special_count;

@@ -92,6 +92,35 @@ static int read_problem(hf_config *config, const hf_json *json, conv_error *erro
                      json->path, hf_json_excerpt(found, value));
 }
 
+/* Read the activation that sentence-transformers has saved for its CrossEncoder, in the form of its
+ * version 4 and later or of earlier ones. It matters for models with one label only. */
+static int read_rank_function(hf_config *config, const hf_json *json, conv_error *error)
+{
+    static const struct {
+        const char *name;
+        uint32_t function;
+    } names[] = {{"torch.nn.modules.linear.Identity", DISTIL_BLOB_FUNCTION_NONE},
+                 {"torch.nn.modules.activation.Sigmoid", DISTIL_BLOB_FUNCTION_SIGMOID}};
+    json_value object, value;
+    char found[64];
+
+    if (!(hf_json_member(json->root, "sentence_transformers", &object) &&
+          hf_json_member(object, "activation_fn", &value)) &&
+        !hf_json_member(json->root, "sbert_ce_default_activation_function", &value))
+        return 0;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (json_string_is(value, names[i].name)) {
+            config->rank_function = names[i].function;
+            return 0;
+        }
+    if (config->n_labels != 1)
+        return 0;
+    return conv_fail(error,
+                     "%s: expected Identity or Sigmoid of torch.nn.modules as the activation of "
+                     "sentence-transformers, found %s",
+                     json->path, hf_json_excerpt(found, value));
+}
+
 static int read_shape(hf_config *config, const hf_json *json, conv_error *error)
 {
     /* The fields of config.json that give the model's shape. Each has DistilBERT's own name and an
@@ -200,11 +229,23 @@ static int read_origin(hf_config *config, const hf_json *json, conv_memory *memo
     return hf_json_flag(&config->sinusoidal, json, json->root, "sinusoidal_pos_embds", error);
 }
 
+static int read_labels(hf_config *config, const hf_json *json, conv_memory *memory,
+                       conv_error *error)
+{
+    json_value value;
+
+    if (hf_json_member(json->root, "id2label", &value))
+        return read_id2label(config, json, value, memory, error);
+    if (hf_json_member(json->root, "num_labels", &value))
+        return hf_json_count(&config->n_labels, json, json->root, "num_labels", 1,
+                             DISTIL_BLOB_MAX_LABELS, error);
+    return 0;
+}
+
 int hf_config_read(hf_config *config, const char *directory, conv_memory *memory,
                    conv_record *record, conv_error *error)
 {
     hf_json json;
-    json_value value;
     int found = hf_json_open(&json, directory, "config.json", memory, record, error);
 
     memset(config, 0, sizeof *config);
@@ -219,12 +260,9 @@ int hf_config_read(hf_config *config, const char *directory, conv_memory *memory
     if (check_model_kind(&json, error) || read_problem(config, &json, error) ||
         read_shape(config, &json, error) || read_origin(config, &json, memory, error))
         return -1;
-    if (hf_json_member(json.root, "id2label", &value))
-        return read_id2label(config, &json, value, memory, error);
-    if (hf_json_member(json.root, "num_labels", &value))
-        return hf_json_count(&config->n_labels, &json, json.root, "num_labels", 1,
-                             DISTIL_BLOB_MAX_LABELS, error);
-    return 0;
+    if (read_labels(config, &json, memory, error))
+        return -1;
+    return read_rank_function(config, &json, error);
 }
 
 int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char *tensor_path,

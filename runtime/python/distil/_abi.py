@@ -42,6 +42,9 @@ class ContextOptions(ctypes.Structure):
         ("function", ctypes.c_int),
         ("cancel", ctypes.c_void_p),
         ("executor", ctypes.c_void_p),
+        ("window", ctypes.c_size_t),
+        ("stride", ctypes.c_size_t),
+        ("combine", ctypes.c_int),
     ]
 
 
@@ -73,6 +76,7 @@ class Info(ctypes.Structure):
         ("isa", ctypes.c_int),
         ("function", ctypes.c_int),
         ("sha256", ctypes.c_uint8 * 32),
+        ("rank_function", ctypes.c_int),
         ("reserved", ctypes.c_uint64 * 8),
     ]
 
@@ -80,13 +84,23 @@ class Info(ctypes.Structure):
 class Text(ctypes.Structure):
     """distil_text that a bytes object holds; the structure keeps the object alive."""
 
-    _fields_ = [("bytes", ctypes.c_char_p), ("size", ctypes.c_size_t)]
+    _fields_ = [
+        ("bytes", ctypes.c_char_p),
+        ("size", ctypes.c_size_t),
+        ("pair", ctypes.c_char_p),
+        ("pair_size", ctypes.c_size_t),
+    ]
 
 
 class TextAt(ctypes.Structure):
     """distil_text at an address; the caller keeps the memory alive."""
 
-    _fields_ = [("bytes", ctypes.c_void_p), ("size", ctypes.c_size_t)]
+    _fields_ = [
+        ("bytes", ctypes.c_void_p),
+        ("size", ctypes.c_size_t),
+        ("pair", ctypes.c_void_p),
+        ("pair_size", ctypes.c_size_t),
+    ]
 
 
 class Result(ctypes.Structure):
@@ -97,6 +111,7 @@ class Result(ctypes.Structure):
         ("score", ctypes.c_float),
         ("token_count", ctypes.c_size_t),
         ("truncated", ctypes.c_int),
+        ("windows", ctypes.c_size_t),
     ]
 
 

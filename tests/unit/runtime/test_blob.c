@@ -548,6 +548,7 @@ static void header_fields(void)
         {FIELD(head_kind), 5, "head_kind 5"},
         {FIELD(function), 0, "function 0"},
         {FIELD(function), 4, "function 4"},
+        {FIELD(rank_function), 4, "rank_function 4"},
         {FIELD(activation), 0, "activation 0"},
         {FIELD(activation), 2, "activation 2"},
         {FIELD(max_tokens), 1, "max_tokens 1"},

@@ -60,7 +60,7 @@ static void expect_error(const distil_context *context, distil_status status, si
 
 static void test_errors(const distil_model *model)
 {
-    distil_text texts[3] = {{good, 4}, {NULL, 0}, {NULL, 7}};
+    distil_text texts[3] = {{good, 4, NULL, 0}, {NULL, 0, NULL, 0}, {NULL, 7, NULL, 0}};
     int32_t ids[3] = {101, 102, 30522};
     distil_context *context;
     distil_result results[3];
@@ -77,7 +77,7 @@ static void test_errors(const distil_model *model)
     expect_error(context, DISTIL_BAD_ARGUMENT, 2, "text 2");
     CHECK(distil_classify_batch(context, NULL, NULL, texts, 2, 0) == DISTIL_BAD_ARGUMENT);
     expect_error(context, DISTIL_BAD_ARGUMENT, DISTIL_NO_TEXT, "NULL");
-    CHECK(distil_classify_batch(context, results, NULL, texts, 2, 8) == DISTIL_BAD_ARGUMENT);
+    CHECK(distil_classify_batch(context, results, NULL, texts, 2, 16) == DISTIL_BAD_ARGUMENT);
     expect_error(context, DISTIL_BAD_ARGUMENT, DISTIL_NO_TEXT, "flags");
     CHECK(distil_classify(context, NULL, NULL, good, 4, 0) == DISTIL_BAD_ARGUMENT);
     expect_error(context, DISTIL_BAD_ARGUMENT, DISTIL_NO_TEXT, "result");

@@ -217,7 +217,7 @@ static void add_length(corpus *c, char **at, size_t tokens)
         memcpy(*at, word, strlen(word));
         *at += strlen(word);
     }
-    c->texts[c->count++] = (distil_text){begin, (size_t)(*at - begin)};
+    c->texts[c->count++] = (distil_text){.bytes = begin, .size = (size_t)(*at - begin)};
 }
 
 static void corpus_make(corpus *c, const support_sentences *sentences)

@@ -39,6 +39,8 @@ static uint32_t counted_find(const distil_vocab *vocab, uint64_t hash, const cha
 #define distil_tok_prepare counted_tok_prepare
 #define distil_tok_encode counted_tok_encode
 #define distil_tok_encode_end counted_tok_encode_end
+#define distil_tok_encode_ranges counted_tok_encode_ranges
+#define distil_tok_windows counted_tok_windows
 void distil_normalizer_init(distil_normalizer *norm, const distil_tokenizer *tokenizer,
                             const uint8_t *text, const uint8_t *end, int split_special);
 uint32_t distil_normalizer_next(distil_normalizer *norm);
@@ -48,6 +50,12 @@ size_t distil_tok_encode(const distil_tokenizer *tokenizer, int32_t *ids, size_t
                          size_t limit, const char *text, size_t text_bytes, int split_special);
 size_t distil_tok_encode_end(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
                              const char *text, size_t text_bytes, int split_special);
+size_t distil_tok_encode_ranges(const distil_tokenizer *tokenizer, int32_t *ids,
+                                distil_range *ranges, size_t capacity, const char *text,
+                                size_t text_bytes, int split_special);
+size_t distil_tok_windows(const distil_tokenizer *tokenizer, int32_t *ids, distil_range *ranges,
+                          size_t window, size_t stride, const char *text, size_t text_bytes,
+                          int split_special, distil_tok_window_fn *emit, void *user);
 #include "runtime/normalizer.c"
 #include "runtime/tokenizer.c"
 
