@@ -63,6 +63,15 @@ _distil() {
     classify:--threads) return ;;
     classify:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
     classify:--verify) _distil_words "none crc sha256 proof"; return ;;
+    rank:-m | rank:--model) _distil_files distil; return ;;
+    rank:-q | rank:--query) return ;;
+    rank:-f | rank:--file) _distil_files; return ;;
+    rank:--top-k) return ;;
+    rank:--function) _distil_words "softmax sigmoid none"; return ;;
+    rank:--batch) return ;;
+    rank:--threads) return ;;
+    rank:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
+    rank:--verify) _distil_words "none crc sha256 proof"; return ;;
     tokenize:-m | tokenize:--model) _distil_files distil; return ;;
     tokenize:-f | tokenize:--file) _distil_files; return ;;
     eval:-m | eval:--model) _distil_files distil; return ;;
