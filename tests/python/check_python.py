@@ -229,6 +229,7 @@ class PythonTest(unittest.TestCase):
         self.assertEqual(model.isa, "scalar")
         self.assertEqual(model.labels, ["NEGATIVE", "POSITIVE"])
         self.require_scores(model.classify(TEXTS[:10]).scores)
+        distil.Model(BLOB, verify="proof").close()
 
     def test_close(self):
         with distil.Model(BLOB) as model:

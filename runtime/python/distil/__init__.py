@@ -66,8 +66,8 @@ class Model:
         Use no instruction set above this level, such as ``"avx2"``. None means the best one that
         the machine has. Answers are the same with every level.
     verify
-        How much of the content is checked: ``"none"``, ``"crc"`` or ``"sha256"``. The structure
-        always is.
+        How much of the content is checked: ``"none"``, ``"crc"``, ``"sha256"`` or ``"proof"``. The
+        structure always is.
     split_special_tokens
         Treat special tokens that are written in a text, such as [SEP], as plain text. Use it for
         text that strangers send.
@@ -83,7 +83,7 @@ class Model:
     def __init__(self, path: str | os.PathLike[str], isa: str | None = None, *,
                  verify: str = "none", split_special_tokens: bool = False) -> None:
         if verify not in _abi.VERIFY:
-            raise ValueError(f"verify: {verify!r} is none of none, crc, sha256")
+            raise ValueError(f"verify: {verify!r} is none of {', '.join(_abi.VERIFY)}")
         self.path = os.path.abspath(os.fspath(path))
         self._options = {"verify": verify, "split_special_tokens": split_special_tokens}
         self._isa = isa
