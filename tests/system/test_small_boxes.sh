@@ -107,7 +107,9 @@ else
     skip "refused threads" "$(cat why)"
 fi
 
-if [ "$(id -u)" -eq 0 ] && have setpriv && have prlimit &&
+if [ -n "$sanitized" ]; then
+    skip "ulimit -u" "sanitizers start a thread at the end"
+elif [ "$(id -u)" -eq 0 ] && have setpriv && have prlimit &&
     setpriv --reuid=61234 --regid=61234 --clear-groups "$distil" --version >/dev/null 2>&1; then
     for n in 1 2 4; do
         inside "ulimit -u $n" setpriv --reuid=61234 --regid=61234 --clear-groups \
@@ -159,7 +161,9 @@ EOF
     done
 fi
 
-if have prlimit; then
+if [ -n "$sanitized" ]; then
+    skip "ulimit -n" "sanitizers need descriptors"
+elif have prlimit; then
     complete=0
     for n in 3 4 5 6 8; do
         prlimit --nofile=$n "$distil" classify --jsonl --threads 4 <texts >out 2>err
