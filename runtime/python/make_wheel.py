@@ -60,8 +60,10 @@ Tag: {tag}
 
 def glibc_minor(program: bytes) -> int:
     """The N of the newest GLIBC_2.N that a program or library asks for; 0 if it asks for none, as
-    a static program does."""
-    return max((int(n) for n in re.findall(rb"GLIBC_2\.(\d+)", program)), default=0)
+    a static program does. Packed relocations are asked for by a name of their own, which glibc 2.36
+    was the first to have."""
+    named = [int(n) for n in re.findall(rb"GLIBC_2\.(\d+)", program)]
+    return max([*named, 36 * (b"GLIBC_ABI_DT_RELR" in program)], default=0)
 
 
 def check_version(version: str) -> None:

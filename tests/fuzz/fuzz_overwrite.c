@@ -15,8 +15,9 @@
 enum { LEVELS = 5, MAX_EDITS = 32 };
 
 static const distil_text texts[] = {
-    {"the movie was [MASK] [SEP] x", 28},
-    {"o\xcc\xa8\xcc\x81[MASK] \xe0\xbe\xb2\xe0\xbe\x80\xe0\xbd\xb1 themovie\xff!", 31},
+    {.bytes = "the movie was [MASK] [SEP] x", .size = 28},
+    {.bytes = "o\xcc\xa8\xcc\x81[MASK] \xe0\xbe\xb2\xe0\xbe\x80\xe0\xbd\xb1 themovie\xff!",
+     .size = 31},
 };
 enum { TEXTS = sizeof texts / sizeof *texts };
 

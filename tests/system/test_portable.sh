@@ -47,6 +47,10 @@ if getconf GNU_LIBC_VERSION >/dev/null 2>&1 && have readelf && cc -o copy copy.c
     else
         skip static "cc finds no static C library"
     fi
+    if cc -pie -Wl,-z,pack-relative-relocs -o packed copy.c 2>err; then
+        check "packed relocations are refused for glibc 2.35" refused 'needs glibc 2.36' 2.35 packed
+        check "and pass for 2.36" gate 2.36 packed
+    fi
     check "a text is refused" refused 'not a program' 99.0 copy.c
     check "a missing file is refused" refused 'not a program' 99.0 nothing
 else

@@ -24,9 +24,11 @@ needed_libraries() { # FILE
     readelf -dW "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'
 }
 
-# newest_symbol FILE: prints the newest version of glibc that a symbol of the file needs.
+# newest_symbol FILE: prints the newest version of glibc that the file needs. Packed relocations are
+# asked for by a name without a version, which glibc 2.36 was the first to have.
 newest_symbol() {
-    readelf --version-info -W "$1" | sed -n 's/.*Name: GLIBC_\([0-9.]*\) .*/\1/p' |
+    readelf --version-info -W "$1" |
+        sed -n 's/GLIBC_ABI_DT_RELR/GLIBC_2.36/; s/.*Name: GLIBC_\([0-9.]*\) .*/\1/p' |
         sort -u -t . -k 1,1n -k 2,2n -k 3,3n | tail -n 1
 }
 

@@ -29,10 +29,11 @@ enum { LEVELS = 5, MAX_LABELS = 32, MAX_IDS = 64, CASE_SECONDS = 300, THREADS = 
 /* These texts have words, pieces of words, special tokens, combining marks, which the normaliser
  * reads ahead, and more tokens than fit. */
 static const distil_text texts[] = {
-    {"", 0},
-    {"the movie was [MASK] [SEP] x", 28},
-    {"a b c d e f g h i j k l m n o p q r s t u v w x y z", 51},
-    {"o\xcc\xa8\xcc\x81[MASK] \xe0\xbe\xb2\xe0\xbe\x80\xe0\xbd\xb1[SEP] themovie\xff!", 36},
+    {.bytes = "", .size = 0},
+    {.bytes = "the movie was [MASK] [SEP] x", .size = 28},
+    {.bytes = "a b c d e f g h i j k l m n o p q r s t u v w x y z", .size = 51},
+    {.bytes = "o\xcc\xa8\xcc\x81[MASK] \xe0\xbe\xb2\xe0\xbe\x80\xe0\xbd\xb1[SEP] themovie\xff!",
+     .size = 36},
 };
 enum { TEXTS = sizeof texts / sizeof *texts };
 
@@ -358,8 +359,10 @@ static void check_race(void)
     if (shared == MAP_FAILED)
         abort();
     child = fork();
-    if (child == 0)
+    if (child == 0) {
+        (void)alarm(120); /* If the parent dies, the alarm ends the child. */
         scribble(shared, pristine, size);
+    }
     until = clock_now_ns() + (int64_t)(seconds * 1e9);
     while (child > 0 && clock_now_ns() < until) {
         tried++;

@@ -77,8 +77,9 @@ static void check_pool(size_t number)
 
 /* ---- a context ------------------------------------------------------------------------------- */
 
-static const distil_text texts[TEXTS] = {
-    {"the movie", 9}, {"a b c d e f g h i j k l", 23}, {"", 0}};
+static const distil_text texts[TEXTS] = {{.bytes = "the movie", .size = 9},
+                                         {.bytes = "a b c d e f g h i j k l", .size = 23},
+                                         {.bytes = "", .size = 0}};
 
 /* Classifies the texts with a new context. */
 static void classify(const distil_model *model, size_t threads, float logits[TEXTS][LABELS])
