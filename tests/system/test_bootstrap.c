@@ -247,6 +247,20 @@ static int has_embedded_model(void)
     return !version_says("embedded model: none");
 }
 
+/* Whether the build found a static C library. The file boot_options beside the blob says so. */
+static int has_static_library(void)
+{
+    char path[sizeof blob];
+    char *options;
+    int found;
+
+    snprintf(path, sizeof path, "%.*s/boot_options", (int)(strrchr(blob, '/') - blob), blob);
+    options = harness_read_file(path, NULL);
+    found = options == NULL || strstr(options, "-static") != NULL;
+    free(options);
+    return found;
+}
+
 /* The program needs no loader, no page of it is both writable and executable, and it is small. */
 static void test_file(void)
 {
@@ -259,6 +273,10 @@ static void test_file(void)
         return;
     if (SANITIZED) {
         harness_skip("sanitizers need a dynamic program");
+        return;
+    }
+    if (!has_static_library()) {
+        harness_skip("the compiler of this build has no static C library");
         return;
     }
     fd = open(program, O_RDONLY | O_CLOEXEC);
