@@ -17,7 +17,7 @@
 # reference on every level of this CPU. The reference is the build in DISTIL_BUILD (default
 # "build"), which the script brings up to date first. A row is "refused" if an #error of this
 # project stopped the compiler. That is only accepted of rows whose flags change the arithmetic of
-# floats. A row whose compiler is not installed is skipped.
+# floats. A row whose compiler or archiver is not installed is skipped.
 #
 #     ZIG     the command of Zig; the default is the one that `make portable` installs, or "zig"
 #     FILTER  the cases of check_kernels; default "*7*", a tenth of them from every operation
@@ -53,7 +53,7 @@ rows() {
     echo "- same zig -target x86_64-linux-musl"
     # Flags that users and distributions set.
     for compiler in gcc clang; do
-        echo "s same $compiler -funsigned-char"
+        echo "$([ $compiler = clang ] && echo s || echo -) same $compiler -funsigned-char"
         for flag in -fshort-enums -fno-strict-aliasing -fwrapv -ftrapv -fstack-protector-all \
             -fcf-protection=full -ftrivial-auto-var-init=pattern -mno-red-zone -O0 -O1 -O3 -Os -Oz \
             -march=native -mprefer-vector-width=128 -mprefer-vector-width=512 \
@@ -182,12 +182,16 @@ build_row() {
         echo build >"$dir/verdict"
         return
     fi
-    # shellcheck disable=SC2086
-    if ! link_row "$row/check_kernels" "$command/obj/tests/unit/kernels/check_kernels.o" \
-        "$command/libtest.a" || ! timeout 900 "$row/check_kernels" --filter "$FILTER"; then
+    echo link >"$dir/verdict"
+    link_row "$row/check_kernels" "$command/obj/tests/unit/kernels/check_kernels.o" \
+        "$command/libtest.a" || return
+    link_row "$row/distil" "$command/obj/tools/command/distil.o" "$command/libprog.a" || return
+    timeout 900 "$row/check_kernels" --filter "$FILTER" &
+    kernels=$!
+    found=$(answers "$row/distil")
+    if ! wait $kernels; then
         echo kernels >"$dir/verdict"
-    elif ! link_row "$row/distil" "$command/obj/tools/command/distil.o" "$command/libprog.a" ||
-        [ "$(answers "$row/distil")" != "$wanted" ]; then
+    elif [ "$found" != "$wanted" ]; then
         echo answers >"$dir/verdict"
     elif [ -z "$flags" ] && ! "$row/bootstrap" --version; then
         echo bootstrap >"$dir/verdict"
@@ -214,11 +218,15 @@ libc() {
     esac
 }
 
+# installed COMPILER FLAGS...: whether the compiler and the archiver of a row are there.
 installed() {
     case $1 in
     zig) $ZIG cc --version ;;
     *) command -v "$1" ;;
-    esac >/dev/null 2>&1
+    esac >/dev/null 2>&1 || return 1
+    for flag; do
+        case $flag in AR=*) command -v "${flag#AR=}" >/dev/null || return 1 ;; esac
+    done
 }
 
 passed=0
@@ -236,9 +244,9 @@ while read -r row; do
     compiler=$3
     shift 3
     number=$((number + 1))
-    if ! installed "$compiler"; then
+    if ! installed "$compiler" "$@"; then
         skipped=$((skipped + 1))
-        echo "skip $compiler $*: not installed" >&2
+        echo "skip $compiler $*: its compiler or archiver is not installed" >&2
         continue
     fi
     begin=$(date +%s)
