@@ -43,8 +43,8 @@ JOBS=${JOBS:-$(nproc)}
 # flags. Flags beginning with LDFLAGS= or AR= are settings of make.
 rows() {
     # Compilers, with the flags of the Makefile.
-    for compiler in gcc-11 gcc-12 gcc-13 gcc-14 gcc-15 clang-14 clang-15 clang-16 clang-17 \
-        clang-18 clang-19 clang-20 zig; do
+    for compiler in gcc-11 gcc-12 gcc-13 gcc-14 gcc-15 gcc-16 clang-14 clang-15 clang-16 clang-17 \
+        clang-18 clang-19 clang-20 clang-21 clang-22 zig; do
         echo "- same $compiler"
     done
     echo "s same musl-gcc"
