@@ -27,15 +27,20 @@
 enum { LEVELS = 5, MAX_LABELS = 32, MAX_IDS = 64, CASE_SECONDS = 300, THREADS = 3 };
 
 /* These texts have words, pieces of words, special tokens, combining marks, which the normaliser
- * reads ahead, and more tokens than fit. */
+ * reads ahead, and more tokens than fit. The last ones are pairs. */
 static const distil_text texts[] = {
     {.bytes = "", .size = 0},
     {.bytes = "the movie was [MASK] [SEP] x", .size = 28},
     {.bytes = "a b c d e f g h i j k l m n o p q r s t u v w x y z", .size = 51},
     {.bytes = "o\xcc\xa8\xcc\x81[MASK] \xe0\xbe\xb2\xe0\xbe\x80\xe0\xbd\xb1[SEP] themovie\xff!",
      .size = 36},
+    {.bytes = "the movie", .size = 9, .pair = "was [MASK] x", .pair_size = 12},
+    {.bytes = "a b c d e f g h i j k l m n",
+     .size = 27,
+     .pair = "o p q r s t u v [SEP] w x y z",
+     .pair_size = 29},
 };
-enum { TEXTS = sizeof texts / sizeof *texts };
+enum { TEXTS = sizeof texts / sizeof *texts, SINGLE_TEXTS = TEXTS - 2 };
 
 /* ---- memory that ends at an unmapped page ---------------------------------------------------- */
 
@@ -80,6 +85,7 @@ typedef struct subject {
     size_t levels, n_labels;
     distil_model *models[LEVELS];
     distil_context *contexts[LEVELS];
+    distil_context *windowed[LEVELS]; /* contexts that cut long texts into windows */
     float expected[TEXTS][MAX_LABELS];
 } subject;
 
@@ -115,6 +121,10 @@ static void open_level(subject *s, distil_isa isa)
         fprintf(stderr, "cannot open the blob at level %d: %d\n", (int)isa, (int)status);
         exit(1);
     }
+    context_options.window = 8;
+    context_options.stride = 2;
+    if (distil_context_new(&s->windowed[s->levels], *model, &context_options, NULL) != DISTIL_OK)
+        exit(1);
     s->levels++;
 }
 
@@ -138,6 +148,7 @@ static void subject_free(subject *s)
 {
     for (size_t i = 0; i < s->levels; i++) {
         distil_context_free(s->contexts[i]);
+        distil_context_free(s->windowed[i]);
         distil_model_close(s->models[i]);
     }
 }
@@ -161,6 +172,8 @@ static void use(const subject *s)
                 CHECKF(ids[i] >= 0 && (size_t)ids[i] < s->blob.header->vocab_size, "id %d", ids[i]);
         }
         CHECK(distil_classify_batch(s->contexts[level], results, NULL, texts, TEXTS, 0) !=
+              DISTIL_BAD_ARGUMENT);
+        CHECK(distil_classify_batch(s->windowed[level], results, NULL, texts, SINGLE_TEXTS, 0) !=
               DISTIL_BAD_ARGUMENT);
         CHECK(distil_model_get_info(s->models[level], &info) == DISTIL_OK &&
               info.n_labels == s->n_labels && info.blob_bytes == s->size);
