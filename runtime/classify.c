@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Texts in, token ids and results out: distil_tokenize and the distil_classify functions. A batch
+ * Texts in, token ids and results out: the distil_tokenize and distil_classify functions. A batch
  * is packed into as few passes as its order allows: a pass ends where the next text does not fit.
  */
 #include <string.h>
@@ -43,6 +43,29 @@ distil_status distil_tokenize(const distil_model *model, int32_t *ids, size_t ca
     *count = distil_tok_encode(&model->tokenizer, ids, capacity, SIZE_MAX, text, text_bytes,
                                splits_specials(&model->tokenizer, flags));
     return DISTIL_OK;
+}
+
+distil_status distil_tokenize_offsets(const distil_model *model, int32_t *ids,
+                                      distil_offsets *offsets, size_t capacity, size_t *count,
+                                      const char *text, size_t text_bytes, uint32_t flags)
+{
+    size_t n;
+
+    if (!model || !count || ((!ids || !offsets) && capacity > 0) || (!text && text_bytes > 0) ||
+        text_bytes > UINT32_MAX || !are_known_flags(flags) || (flags & TRUNCATION_FLAGS))
+        return DISTIL_BAD_ARGUMENT;
+    n = distil_tok_encode_ranges(&model->tokenizer, ids, offsets, capacity, text, text_bytes,
+                                 splits_specials(&model->tokenizer, flags));
+    distil_tok_count_chars(offsets, n < capacity ? n : capacity, text);
+    *count = n;
+    return DISTIL_OK;
+}
+
+const char *distil_token_text(const distil_model *model, int32_t id, size_t *bytes)
+{
+    if (!model || !bytes || id < 0 || (size_t)id >= model->weights.vocab_size)
+        return NULL;
+    return distil_vocab_token(&model->tokenizer.vocab, (uint32_t)id, bytes);
 }
 
 /* Writes the tokens of a single text to ids, at most max_positions of them with [SEP] last, and

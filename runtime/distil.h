@@ -472,6 +472,41 @@ DISTIL_CHECKED distil_status distil_tokenize(const distil_model *model, int32_t 
                                              size_t capacity, size_t *count, const char *text,
                                              size_t text_bytes, uint32_t flags);
 
+/* Where a token comes from. For [CLS] and [SEP], which are added around the text, all is 0. */
+typedef struct distil_offsets {
+    /* The token stands for the bytes begin .. end - 1 of the text. */
+    uint32_t begin, end;
+
+    /* The same in characters, which is what Hugging Face tokenizers calls offsets. Invalid bytes
+     * count as in Python's decode(errors="replace"). */
+    uint32_t char_begin, char_end;
+} distil_offsets;
+
+/*
+ * Turns a text into token ids as distil_tokenize does, and tells for each token which part of the
+ * text it stands for. The offsets are exactly those of Hugging Face tokenizers 0.23, and lead
+ * through normalisation into the text as it was given: a letter stands for the code point that its
+ * accent was taken from, and characters that are removed belong to the word around them, or to no
+ * token.
+ *
+ * ids         (capacity) receives the first ids; may be NULL where capacity is 0
+ * offsets     (capacity) receives those of the same tokens; may be NULL where capacity is 0
+ * count       set to the number of tokens of the whole text, also above capacity
+ * text_bytes  at most UINT32_MAX
+ * flags       as for distil_tokenize
+ *
+ * Fails with DISTIL_BAD_ARGUMENT only. Needs no context and allocates nothing.
+ */
+DISTIL_CHECKED distil_status distil_tokenize_offsets(const distil_model *model, int32_t *ids,
+                                                     distil_offsets *offsets, size_t capacity,
+                                                     size_t *count, const char *text,
+                                                     size_t text_bytes, uint32_t flags);
+
+/* Returns the text of a token in the vocabulary, such as "##ing", and sets *bytes to its length; it
+ * has no NUL at its end and lives as long as the model. Returns NULL if a pointer is NULL or the id
+ * is not below vocab_size. */
+DISTIL_API const char *distil_token_text(const distil_model *model, int32_t id, size_t *bytes);
+
 /* ---- context -------------------------------------------------------------------------------- */
 
 /* The scratch memory, and the threads if any, of one call at a time. It is opaque. */

@@ -31,6 +31,11 @@ enum { CONTINUATION_BYTES = 2 };
 #define INVERSE_MULTIPLIER UINT64_C(0xdc56e6f5090b32d9)
 _Static_assert(DISTIL_VOCAB_MULTIPLIER *INVERSE_MULTIPLIER == 1, "modular inverse");
 
+/* Bytes of the text. */
+typedef struct range {
+    uint32_t begin, end;
+} range;
+
 /*
  * Where the characters of the word come from, for callers that want ranges. The first `plain`
  * characters are ASCII letters that follow one another in the text from `first` on; most words have
@@ -41,7 +46,7 @@ typedef struct word_source {
     const uint8_t *last; /* the end of the last special token before, or the text */
     uint32_t first, plain;
     uint32_t word_end; /* where the last character of the word ends */
-    distil_range chars[DISTIL_BLOB_MAX_WORD_CHARS];
+    range chars[DISTIL_BLOB_MAX_WORD_CHARS];
 } word_source;
 
 /* The state of distil_tok_encode: its arguments, its output, and the word that is being read. */
@@ -59,8 +64,8 @@ typedef struct tokens {
     size_t word_chars;
     size_t word_bytes;
     uint64_t word_hash;
-    distil_range *ranges; /* (capacity) of the ids; NULL if the caller wants none */
-    word_source *source;  /* NULL if the caller wants no ranges */
+    distil_offsets *ranges; /* (capacity) of the ids; NULL if the caller wants none */
+    word_source *source;    /* NULL if the caller wants no ranges */
     uint8_t word[WORD_BYTES];
 } tokens;
 
@@ -85,14 +90,14 @@ static void set_range(tokens *t, uint32_t begin, uint32_t end)
     if (t->cut && t->count >= t->capacity)
         end_window(t);
     if (t->count < t->capacity)
-        t->ranges[t->count] = (distil_range){begin, end};
+        t->ranges[t->count] = (distil_offsets){.begin = begin, .end = end};
 }
 
-static distil_range source_of(const word_source *s, size_t character)
+static range source_of(const word_source *s, size_t character)
 {
     uint32_t at = s->first + (uint32_t)character;
 
-    return character < s->plain ? (distil_range){at, at + 1} : s->chars[character];
+    return character < s->plain ? (range){at, at + 1} : s->chars[character];
 }
 
 /* Says that the next id comes from the characters first .. last of the word. */
@@ -113,7 +118,7 @@ static void note_char(tokens *t, const uint8_t *from, const uint8_t *to)
         s->plain = 0;
     s->word_end = (uint32_t)(to - s->text);
     if (t->word_chars < DISTIL_BLOB_MAX_WORD_CHARS)
-        s->chars[t->word_chars] = (distil_range){(uint32_t)(from - s->text), s->word_end};
+        s->chars[t->word_chars] = (range){(uint32_t)(from - s->text), s->word_end};
 }
 
 /* Notes where `count` ASCII letters that are added to the word come from. */
@@ -132,7 +137,7 @@ static void note_letters(tokens *t, const uint8_t *from, size_t count)
         return;
     }
     for (size_t i = 0; i < count && t->word_chars + i < DISTIL_BLOB_MAX_WORD_CHARS; i++)
-        s->chars[t->word_chars + i] = (distil_range){at + (uint32_t)i, at + (uint32_t)i + 1};
+        s->chars[t->word_chars + i] = (range){at + (uint32_t)i, at + (uint32_t)i + 1};
 }
 
 /* ---- WordPiece ------------------------------------------------------------------------------ */
@@ -426,7 +431,7 @@ size_t distil_tok_encode(const distil_tokenizer *tokenizer, int32_t *ids, size_t
 }
 
 size_t distil_tok_encode_ranges(const distil_tokenizer *tokenizer, int32_t *ids,
-                                distil_range *ranges, size_t capacity, const char *text,
+                                distil_offsets *ranges, size_t capacity, const char *text,
                                 size_t text_bytes, int split_special)
 {
     word_source source;
@@ -439,6 +444,40 @@ size_t distil_tok_encode_ranges(const distil_tokenizer *tokenizer, int32_t *ids,
     set_range(&t, 0, 0);
     add_id(&t, tokenizer->sep_id);
     return t.count;
+}
+
+/* Returns the number of characters of the bytes at .. end - 1. */
+static uint32_t count_chars(const uint8_t *at, const uint8_t *end)
+{
+    uint32_t count = 0;
+
+    for (; at < end; count++)
+        if (*at < 0x80)
+            at++;
+        else
+            (void)distil_utf8_decode(&at, end);
+    return count;
+}
+
+void distil_tok_count_chars(distil_offsets *offsets, size_t count, const char *text)
+{
+    const uint8_t *bytes = (const uint8_t *)text;
+    uint32_t at = 0, chars = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        distil_offsets *o = &offsets[i];
+
+        if (o->end == 0)
+            continue;
+        if (o->begin >= at) {
+            chars += count_chars(bytes + at, bytes + o->begin);
+            at = o->begin;
+            o->char_begin = chars;
+        } else {
+            o->char_begin = count_chars(bytes, bytes + o->begin);
+        }
+        o->char_end = o->char_begin + count_chars(bytes + o->begin, bytes + o->end);
+    }
 }
 
 static void reverse(int32_t *ids, size_t count)
@@ -487,7 +526,7 @@ static void emit_window(tokens *t)
 
     t->ids[t->count] = (int32_t)t->tokenizer->sep_id;
     if (t->ranges)
-        t->ranges[t->count] = (distil_range){0, 0};
+        t->ranges[t->count] = (distil_offsets){0};
     cut->windows++;
     if (cut->emit(cut->user, t->ids, t->ranges, t->count + 1) == 0)
         return;
@@ -516,7 +555,7 @@ static size_t first_window(size_t count, size_t most, size_t step)
     return count <= most ? most : count - (count - most + step - 1) / step * step;
 }
 
-size_t distil_tok_windows(const distil_tokenizer *tokenizer, int32_t *ids, distil_range *ranges,
+size_t distil_tok_windows(const distil_tokenizer *tokenizer, int32_t *ids, distil_offsets *ranges,
                           size_t window, size_t stride, const char *text, size_t text_bytes,
                           int split_special, distil_tok_window_fn *emit, void *user)
 {

@@ -12,6 +12,7 @@
 
 #include "model/blob.h"
 #include "model/vocab.h"
+#include "runtime/distil.h"
 
 typedef struct distil_tokenizer {
     distil_vocab vocab;
@@ -44,12 +45,6 @@ enum {
  * changes another field calls it again. */
 void distil_tok_prepare(distil_tokenizer *tokenizer);
 
-/* The bytes of a text that a token stands for: begin .. end - 1. Both are 0 for the tokens that are
- * added around a text. */
-typedef struct distil_range {
-    uint32_t begin, end;
-} distil_range;
-
 /*
  * Tokenizes a text: [CLS] first, then the text's tokens, then [SEP].
  *
@@ -76,21 +71,24 @@ size_t distil_tok_encode_end(const distil_tokenizer *tokenizer, int32_t *ids, si
 
 /*
  * Tokenizes a text as distil_tok_encode does without a limit, and tells for each token where it
- * comes from: the ranges are the offsets of Hugging Face tokenizers, in bytes. A letter and the
- * accents that its decomposition has split off come from the same code point.
+ * comes from.
  *
- * ids, ranges  (capacity) as for distil_tok_encode
- * text_bytes   at most UINT32_MAX
+ * ids         (capacity) as for distil_tok_encode
+ * offsets     (capacity) begin and end are written, in bytes; distil_tok_count_chars does the rest
+ * text_bytes  at most UINT32_MAX
  *
  * Returns the number of ids.
  */
 size_t distil_tok_encode_ranges(const distil_tokenizer *tokenizer, int32_t *ids,
-                                distil_range *ranges, size_t capacity, const char *text,
+                                distil_offsets *offsets, size_t capacity, const char *text,
                                 size_t text_bytes, int split_special);
 
+/* Fills char_begin and char_end of `count` offsets, whose begin and end are in ascending order. */
+void distil_tok_count_chars(distil_offsets *offsets, size_t count, const char *text);
+
 /* Called with the ids of a window, [CLS] and [SEP] included, in the order of the text, and with
- * their ranges or NULL. Returns nonzero to stop. */
-typedef int distil_tok_window_fn(void *user, const int32_t *ids, const distil_range *ranges,
+ * their offsets or NULL. Returns nonzero to stop. */
+typedef int distil_tok_window_fn(void *user, const int32_t *ids, const distil_offsets *offsets,
                                  size_t count);
 
 /*
@@ -99,14 +97,14 @@ typedef int distil_tok_window_fn(void *user, const int32_t *ids, const distil_ra
  * be shorter than the others; else the last one may be.
  *
  * ids     (window) scratch
- * ranges  (window) scratch; NULL if no ranges are needed, else text_bytes is at most UINT32_MAX
+ * offsets (window) scratch; NULL if no offsets are needed, else text_bytes is at most UINT32_MAX
  * window  the most ids of a window, at least 3
  * stride  the ids of the text that two neighbours share, below window - 2
  * emit    called for each window, at least once
  *
  * Returns the number of windows, or 0 if `emit` has stopped.
  */
-size_t distil_tok_windows(const distil_tokenizer *tokenizer, int32_t *ids, distil_range *ranges,
+size_t distil_tok_windows(const distil_tokenizer *tokenizer, int32_t *ids, distil_offsets *offsets,
                           size_t window, size_t stride, const char *text, size_t text_bytes,
                           int split_special, distil_tok_window_fn *emit, void *user);
 

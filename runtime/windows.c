@@ -103,7 +103,7 @@ static void run_pass(batch *b)
 }
 
 /* Puts a window of the text that is being tokenized into the next pass. */
-static int add_to_pass(void *user, const int32_t *ids, const distil_range *ranges, size_t count)
+static int add_to_pass(void *user, const int32_t *ids, const distil_offsets *ranges, size_t count)
 {
     batch *b = user;
     distil_context *c = b->c;

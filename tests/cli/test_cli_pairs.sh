@@ -142,4 +142,16 @@ done
 run classify --window 16 --stride 14 "$text"
 check "windows: names the remedy" says err 'give a greater --window or a smaller --stride'
 
+# ---- offsets ----
+run tokenize --offsets 'Café noir'
+check "offsets: status" ended 0
+check "offsets: a line for each token, and one" lines 5 out
+check "offsets: characters and bytes" count 1 out '^7668.0.4.0.5.cafe$'
+run tokenize --offsets --jsonl 'Café [SEP]'
+check "offsets: JSON" says out \
+    '{"id":7668,"token":"cafe","start":0,"end":4,"byte_start":0,"byte_end":5}'
+check "offsets: a special token" says out '"token":"[SEP]","start":5,"end":10'
+run tokenize --offsets --jsonl ''
+check "offsets: no text" count 1 out '^\[{"id":101,.*},{"id":102,.*"byte_end":0}\]$'
+
 finish test_cli_pairs

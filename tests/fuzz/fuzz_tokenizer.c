@@ -80,6 +80,41 @@ static void check_beginnings(const distil_tokenizer *t, const run *whole, const 
     free(ids);
 }
 
+/* Check that with offsets the ids are the same, each part lies in the text, and windows without a
+ * stride are the ids one after the other. */
+static int append_window(void *user, const int32_t *ids, const distil_offsets *offsets,
+                         size_t count)
+{
+    run *r = user;
+
+    (void)offsets;
+    memcpy(r->ids + r->count, ids + 1, (count - 2) * sizeof *ids);
+    r->count += count - 2;
+    return 0;
+}
+
+static void check_offsets(const distil_tokenizer *t, const run *whole, const char *text,
+                          size_t size, int split)
+{
+    run r = {allocate(whole->count * sizeof(int32_t)), 0};
+    distil_offsets *offsets = allocate(whole->count * sizeof *offsets);
+    int32_t window[5];
+
+    require(distil_tok_encode_ranges(t, r.ids, offsets, whole->count, text, size, split) ==
+            whole->count);
+    require(memcmp(r.ids, whole->ids, whole->count * sizeof(int32_t)) == 0);
+    distil_tok_count_chars(offsets, whole->count, text);
+    for (size_t i = 0; i < whole->count; i++)
+        require(offsets[i].begin <= offsets[i].end && offsets[i].end <= size &&
+                offsets[i].char_begin <= offsets[i].char_end &&
+                offsets[i].char_end <= offsets[i].end);
+    require(distil_tok_windows(t, window, NULL, 5, 0, text, size, split, append_window, &r) > 0);
+    require(r.count == whole->count - 2);
+    require(memcmp(r.ids, whole->ids + 1, r.count * sizeof(int32_t)) == 0);
+    free(offsets);
+    free(r.ids);
+}
+
 /* Check that ids(a + " " + b) is ids(a) without [SEP] followed by ids(b) without [CLS]. This holds
  * because a space ends a word, a run of combining marks and an incomplete UTF-8 sequence, and
  * because no special token of this vocabulary contains a space. */
@@ -136,6 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     whole = tokenize(&vocab.tokenizer, text, size, SIZE_MAX, split);
     require(whole.count >= 2);
     check_beginnings(&vocab.tokenizer, &whole, text, size, split);
+    check_offsets(&vocab.tokenizer, &whole, text, size, split);
     check_concatenation(&vocab.tokenizer, text, size, size * data[1] / 255, split);
     if (!memchr(text, '[', size)) {
         run other = tokenize(&vocab.tokenizer, text, size, SIZE_MAX, !split);

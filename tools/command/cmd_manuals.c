@@ -185,6 +185,11 @@ static const cmd_option tokenize_options[] = {
      "Write one JSON array with an array of ids for each text."},
     {CMD_OPT_JSONL, 0, "jsonl", NULL, NULL,
      "Write one line with a JSON array of ids for each text."},
+    {CMD_OPT_OFFSETS, 0, "offsets", NULL, NULL,
+     "Write for each token its id, the part of the text that it stands for, and its text in the "
+     "vocabulary. That is a line for each token, with tabs between id, first and last character, "
+     "first and last byte, and token, and an empty line after each text; or, in JSON, an object "
+     "for each token instead of its id. Ends are exclusive."},
     {STRICT_OPTION},
     {SPLIT_OPTION},
     {HELP_OPTION},
@@ -355,6 +360,8 @@ static const char tokenize_text[] =
     "Write the token ids of each TEXT, or of each line of the files given with -f, or of standard "
     "input. There is one line of output for each text, with decimal ids and a space between them: "
     "the id of [CLS] comes first, that of [SEP] last, and no text is truncated.\n\n"
+    "With --offsets, they are those of Hugging Face tokenizers: characters count from 0, and [CLS] "
+    "and [SEP], which are added around the text, have zeros.\n\n"
     "A text that cannot be tokenized is reported on standard error; its line is empty, or null in "
     "JSON.";
 
@@ -474,6 +481,7 @@ const cmd_manual cmd_manuals[CMD_COMMANDS] = {
                       .text = tokenize_text,
                       .examples = "distil tokenize \"good\"\n"
                                   "distil tokenize --jsonl < corpus.txt\n"
+                                  "distil tokenize --offsets \"caf\xc3\xa9 noir\"\n"
                                   "distil tokenize --split-special-tokens \"what is [SEP]?\"\n",
                       OPTIONS(tokenize_options)},
     [CMD_EVAL] = {.name = "eval",

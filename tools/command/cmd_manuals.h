@@ -48,6 +48,7 @@ typedef enum cmd_option_id {
     CMD_OPT_TEMPLATE,
     CMD_OPT_MULTI,
     CMD_OPT_QUERY,
+    CMD_OPT_OFFSETS,
     CMD_OPT_WINDOW,
     CMD_OPT_STRIDE,
     CMD_OPT_COMBINE,

@@ -132,6 +132,9 @@ static int store_flag(const parser *p)
     case CMD_OPT_ESCAPES:
         flag = &o->table.escapes;
         break;
+    case CMD_OPT_OFFSETS:
+        flag = &o->offsets;
+        break;
     case CMD_OPT_MULTI:
         flag = &o->multi;
         break;

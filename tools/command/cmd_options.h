@@ -68,6 +68,7 @@ typedef struct cmd_options {
     const char *query;                 /* value of --query */
     const char *candidates, *template; /* values of --candidates and --template */
     int multi;
+    int offsets;
     size_t window; /* value of --window; 0 if it is absent */
     size_t stride;
     const char *combine_name; /* value of --combine; NULL if it is absent */

@@ -20,11 +20,41 @@ typedef struct job {
     const cmd_model *model;
     cmd_input input;
     cmd_progress progress;
-    int32_t *ids; /* ids of the current text; `capacity` of them fit */
+    int32_t *ids;            /* ids of the current text; `capacity` of them fit */
+    distil_offsets *offsets; /* (capacity) their offsets; NULL without --offsets */
     size_t capacity;
     uint64_t answered; /* texts whose line has been written */
     int failed;        /* 1 if a text could not be tokenized */
 } job;
+
+/* Tokenize a text into what fits into the arrays. */
+static distil_status tokenize_once(job *j, size_t *count, const cmd_text *text)
+{
+    if (j->options->offsets)
+        return distil_tokenize_offsets(j->model->model, j->ids, j->offsets, j->capacity, count,
+                                       text->bytes, text->size, j->options->flags);
+    return distil_tokenize(j->model->model, j->ids, j->capacity, count, text->bytes, text->size,
+                           j->options->flags);
+}
+
+/* Make room for `count` tokens. Returns 0, or -1 if there is no memory. */
+static int grow(job *j, size_t count)
+{
+    int32_t *ids = realloc(j->ids, count * sizeof *ids);
+    distil_offsets *offsets;
+
+    if (ids == NULL)
+        return -1;
+    j->ids = ids;
+    if (j->options->offsets) {
+        offsets = realloc(j->offsets, count * sizeof *offsets);
+        if (offsets == NULL)
+            return -1;
+        j->offsets = offsets;
+    }
+    j->capacity = count;
+    return 0;
+}
 
 /* Tokenize a text into j->ids, which grows as needed. Returns NULL, or why there are no ids. */
 static const char *tokenize_text(job *j, size_t *count, const cmd_text *text)
@@ -33,17 +63,11 @@ static const char *tokenize_text(job *j, size_t *count, const cmd_text *text)
 
     if (text->refusal != NULL)
         return text->refusal;
-    status = distil_tokenize(j->model->model, j->ids, j->capacity, count, text->bytes, text->size,
-                             j->options->flags);
+    status = tokenize_once(j, count, text);
     if (status == DISTIL_OK && *count > j->capacity) {
-        int32_t *bigger = realloc(j->ids, *count * sizeof *bigger);
-
-        if (bigger == NULL)
+        if (grow(j, *count) != 0)
             return "no memory for its tokens";
-        j->ids = bigger;
-        j->capacity = *count;
-        status = distil_tokenize(j->model->model, j->ids, j->capacity, count, text->bytes,
-                                 text->size, j->options->flags);
+        status = tokenize_once(j, count, text);
     }
     return status == DISTIL_OK ? NULL : distil_status_str(status);
 }
@@ -76,6 +100,39 @@ static void write_ids(const int32_t *ids, size_t count, char separator)
     (void)fwrite(line, 1, at, stdout);
 }
 
+/* Write a line for each token, and an empty one. */
+static void write_token_lines(const job *j, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const distil_offsets *o = &j->offsets[i];
+        size_t bytes;
+        const char *token = distil_token_text(j->model->model, j->ids[i], &bytes);
+
+        (void)printf("%ld\t%lu\t%lu\t%lu\t%lu\t", (long)j->ids[i], (unsigned long)o->char_begin,
+                     (unsigned long)o->char_end, (unsigned long)o->begin, (unsigned long)o->end);
+        cmd_write_escaped(stdout, token, bytes);
+        (void)putchar('\n');
+    }
+}
+
+/* Write an array with an object for each token. */
+static void write_token_objects(const job *j, size_t count)
+{
+    (void)putchar('[');
+    for (size_t i = 0; i < count; i++) {
+        const distil_offsets *o = &j->offsets[i];
+        size_t bytes;
+        const char *token = distil_token_text(j->model->model, j->ids[i], &bytes);
+
+        (void)printf("%s{\"id\":%ld,\"token\":", i > 0 ? "," : "", (long)j->ids[i]);
+        cmd_json_string(stdout, token, bytes);
+        (void)printf(",\"start\":%lu,\"end\":%lu,\"byte_start\":%lu,\"byte_end\":%lu}",
+                     (unsigned long)o->char_begin, (unsigned long)o->char_end,
+                     (unsigned long)o->begin, (unsigned long)o->end);
+    }
+    (void)putchar(']');
+}
+
 static void write_answer(job *j, const cmd_text *text)
 {
     cmd_format format = j->options->format;
@@ -90,10 +147,14 @@ static void write_answer(job *j, const cmd_text *text)
     if (format == CMD_FORMAT_JSON)
         (void)fputs(j->answered == 0 ? "\n" : ",\n", stdout);
     if (format == CMD_FORMAT_TEXT) {
-        if (refusal == NULL)
+        if (refusal == NULL && j->options->offsets)
+            write_token_lines(j, count);
+        else if (refusal == NULL)
             write_ids(j->ids, count, ' ');
     } else if (refusal != NULL) {
         (void)fputs("null", stdout);
+    } else if (j->options->offsets) {
+        write_token_objects(j, count);
     } else {
         (void)putchar('[');
         write_ids(j->ids, count, ',');
@@ -163,6 +224,7 @@ int cmd_tokenize(int argc, char **argv)
         cmd_input_close(&j.input);
         cmd_model_close(&model);
         free(j.ids);
+        free(j.offsets);
     }
     cmd_options_free(&options);
     return code;

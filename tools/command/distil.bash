@@ -125,8 +125,8 @@ _distil() {
             --batch --threads --strict --split-special-tokens --isa --verify -h --help"
         ;;
     tokenize:-*)
-        _distil_words "-m --model -f --file --json --jsonl --strict --split-special-tokens -h
-            --help"
+        _distil_words "-m --model -f --file --json --jsonl --offsets --strict
+            --split-special-tokens -h --help"
         ;;
     eval:-*)
         _distil_words "-m --model --reference --json --batch --threads --split-special-tokens

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the golden files of pairs and windows with Hugging Face `tokenizers` 0.23.3.
+"""Writes the golden files of pairs, windows and offsets with Hugging Face `tokenizers` 0.23.3.
 
     make_pair_golden.py [DIRECTORY]     (default: tests/golden)
 
@@ -14,6 +14,9 @@ truncation sides keep the same numbers; this program checks that.
 
 windows.tsv has texts that are cut into overlapping windows: the mode, the size of a window, the
 stride, the text in hexadecimal, and the ids of the windows, with a bar between two of them.
+
+offsets.tsv has texts with the offsets of their tokens: the mode, the text in hexadecimal, and begin and
+end of each token in characters.
 """
 
 import pathlib
@@ -21,12 +24,14 @@ import random
 import sys
 
 from make_token_golden import CASED, CHINESE, LOWERCASE, ROOT, SPLIT_SPECIAL, UNCASED, VOCAB
-from make_token_golden import Reference, Texts, decode
+from make_token_golden import TEXTS, Reference, Texts, decode
 
 LEFT = 16  # the bit of truncation_side in a mode
 STRATEGIES = ("longest_first", "only_first", "only_second")
 CASES = 600
 WINDOW_CASES = 240
+OFFSET_CASES = 1500
+OFFSET_LINES = 500
 
 
 def truncating(reference, mode, most, strategy, stride=0):
@@ -107,6 +112,37 @@ def write_windows(out, rng, texts, reference):
             file.write(f"{mode:x}\t{window}\t{stride}\t{text.hex()}\t{shown}\n")
 
 
+def natural_lines(rng):
+    """Lines in 43 languages, and strings that are known to be naughty."""
+    files = [TEXTS / "blns.txt", *sorted((TEXTS / "udhr").glob("*.txt"))]
+    lines = [line for path in files for line in path.read_bytes().split(b"\n") if line]
+    return rng.sample(lines, OFFSET_LINES)
+
+
+def has_kept_mark(texts, text):
+    """Whether a combining mark survives accent stripping. Where it does, the library sorts marks
+    and afterwards counts them as if they had not moved, so its offsets are not those of the marks."""
+    return any(c in texts.kept for c in decode(text))
+
+
+def write_offsets(out, rng, texts, reference):
+    modes = (UNCASED, UNCASED, CASED, LOWERCASE | CHINESE, UNCASED | SPLIT_SPECIAL)
+    cases = natural_lines(rng)
+    while len(cases) < OFFSET_CASES:
+        text = texts.next()
+        if not has_kept_mark(texts, text):
+            cases.append(text)
+    with open(out / "offsets.tsv", "w", encoding="ascii") as file:
+        file.write("mode\ttext\toffsets\n")
+        for text in cases:
+            mode = rng.choice(modes)
+            inner = reference.tokenizer(mode)._tokenizer
+            inner.no_truncation()
+            encoding = inner.encode(decode(text))
+            shown = " ".join(f"{a} {b}" for a, b in encoding.offsets)
+            file.write(f"{mode:x}\t{text.hex()}\t{shown}\n")
+
+
 def main():
     out = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "tests/golden"
     rng = random.Random(16)
@@ -114,6 +150,7 @@ def main():
     write_pairs(out, rng, texts, reference)
     write_grid(out, reference)
     write_windows(out, rng, texts, reference)
+    write_offsets(out, rng, texts, reference)
 
 
 if __name__ == "__main__":

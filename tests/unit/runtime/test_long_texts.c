@@ -254,6 +254,30 @@ static void test_refused(const distil_model *model)
     distil_context_free(context);
 }
 
+static void test_offsets_refused(const distil_model *model)
+{
+    distil_offsets offsets[4];
+    int32_t ids[4];
+    size_t count = 77, bytes;
+
+    CHECK(distil_tokenize_offsets(NULL, ids, offsets, 4, &count, "a", 1, 0) == DISTIL_BAD_ARGUMENT);
+    CHECK(distil_tokenize_offsets(model, ids, NULL, 4, &count, "a", 1, 0) == DISTIL_BAD_ARGUMENT);
+    CHECK(distil_tokenize_offsets(model, NULL, offsets, 4, &count, "a", 1, 0) ==
+          DISTIL_BAD_ARGUMENT);
+    CHECK(distil_tokenize_offsets(model, ids, offsets, 4, &count, NULL, 1, 0) ==
+          DISTIL_BAD_ARGUMENT);
+    CHECK(distil_tokenize_offsets(model, ids, offsets, 4, &count, "a", 1, 4) ==
+          DISTIL_BAD_ARGUMENT);
+    CHECK(count == 77);
+    CHECK(distil_tokenize_offsets(model, NULL, NULL, 0, &count, "a b", 3, 0) == DISTIL_OK);
+    CHECK(count == 4);
+    CHECK(distil_tokenize_offsets(model, ids, offsets, 2, &count, "a b", 3, 0) == DISTIL_OK);
+    CHECK(count == 4 && offsets[1].begin == 0 && offsets[1].end == 1);
+    CHECK(memcmp(distil_token_text(model, ids[1], &bytes), "a", 1) == 0 && bytes == 1);
+    CHECK(distil_token_text(model, -1, &bytes) == NULL);
+    CHECK(distil_token_text(model, 1 << 20, &bytes) == NULL);
+}
+
 static void test_level(distil_isa isa)
 {
     distil_model *model = support_model_open(isa);
@@ -289,6 +313,8 @@ int main(int argc, char **argv)
         test_no_room(model);
     if (harness_case("wrong windows and pairs"))
         test_refused(model);
+    if (harness_case("wrong calls for offsets"))
+        test_offsets_refused(model);
     CHECK(distil_model_close(model) == DISTIL_OK);
     for (size_t i = 0; i < TEXTS; i++)
         free(long_bytes[i]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compares pairs of texts, and the windows of long texts, with Hugging Face tokenizers:
- * tools/generate/make_pair_golden.py has written tests/golden/pairs.tsv, pair_grid.tsv and
- * windows.tsv.
+ * Compares pairs of texts, the windows of long texts, and offsets with Hugging Face tokenizers:
+ * tools/generate/make_pair_golden.py has written tests/golden/pairs.tsv, pair_grid.tsv, windows.tsv
+ * and offsets.tsv.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +14,13 @@
 #include "tests/support/support_words.h"
 
 enum {
-    MOST_IDS = 1024,
+    MOST_IDS = 4096,
     PAIR_CASES = 600,
     GRID = 21,
     GRID_FIRST = 3,
     GRID_LAST = 24,
-    WINDOW_CASES = 240
+    WINDOW_CASES = 240,
+    OFFSET_CASES = 1500
 };
 
 static support_vocab bert; /* the shipped vocabulary */
@@ -205,7 +206,7 @@ typedef struct expectation {
     size_t line, windows;
 } expectation;
 
-static int check_window(void *user, const int32_t *ids, const distil_range *ranges, size_t count)
+static int check_window(void *user, const int32_t *ids, const distil_offsets *ranges, size_t count)
 {
     static int32_t expected[MOST_IDS];
     expectation *e = user;
@@ -220,7 +221,8 @@ static int check_window(void *user, const int32_t *ids, const distil_range *rang
     return 0;
 }
 
-static int stop_at_second(void *user, const int32_t *ids, const distil_range *ranges, size_t count)
+static int stop_at_second(void *user, const int32_t *ids, const distil_offsets *ranges,
+                          size_t count)
 {
     (void)ids;
     (void)ranges;
@@ -289,6 +291,58 @@ static void test_windows(void)
     free(text);
 }
 
+/* ---- offsets -------------------------------------------------------------------------------- */
+
+static void check_offsets(size_t line, uint32_t mode, const harness_guard *body,
+                          const int32_t *expected, size_t count)
+{
+    static int32_t ids[MOST_IDS], plain[MOST_IDS];
+    static distil_offsets offsets[MOST_IDS];
+    int split = (mode & SUPPORT_SERVE_SPLIT_SPECIAL) != 0;
+    const char *text = (const char *)body->data;
+    size_t n =
+        distil_tok_encode_ranges(&bert.tokenizer, ids, offsets, MOST_IDS, text, body->bytes, split);
+    size_t m =
+        distil_tok_encode(&bert.tokenizer, plain, MOST_IDS, SIZE_MAX, text, body->bytes, split);
+
+    CHECKF(n == count && n == m && memcmp(ids, plain, n * sizeof ids[0]) == 0,
+           "line %zu: %zu tokens, %zu without offsets, %zu expected", line, n, m, count);
+    distil_tok_count_chars(offsets, n, text);
+    for (size_t i = 0; i < n && n == count; i++) {
+        CHECKF(offsets[i].begin <= offsets[i].end && offsets[i].end <= body->bytes,
+               "line %zu token %zu: bytes %u to %u", line, i, offsets[i].begin, offsets[i].end);
+        CHECKF(offsets[i].char_begin == (uint32_t)expected[2 * i] &&
+                   offsets[i].char_end == (uint32_t)expected[2 * i + 1],
+               "line %zu token %zu: %u to %u, expected %d to %d", line, i, offsets[i].char_begin,
+               offsets[i].char_end, expected[2 * i], expected[2 * i + 1]);
+    }
+}
+
+static void test_offsets(void)
+{
+    static int32_t expected[MOST_IDS];
+    char *text = harness_read_file(harness_path("tests/golden/offsets.tsv"), NULL), *rest = text;
+    size_t line = 1;
+    char *row;
+
+    if (!harness_case("1500 texts with offsets")) {
+        free(text);
+        return;
+    }
+    CHECK(text);
+    strsep(&rest, "\n");
+    while (rest && (row = strsep(&rest, "\n")) && *row) {
+        uint32_t mode = (uint32_t)strtoul(strsep(&row, "\t"), NULL, 16);
+        harness_guard body = decode_hex(strsep(&row, "\t"));
+
+        support_vocab_set_flags(&bert, mode & DISTIL_BLOB_TOK_FLAGS);
+        check_offsets(++line, mode, &body, expected, parse_ids(expected, row) / 2);
+        harness_guard_free(&body);
+    }
+    CHECK(line == OFFSET_CASES + 1);
+    free(text);
+}
+
 int main(int argc, char **argv)
 {
     harness_init("test_pairs", argc, argv);
@@ -300,6 +354,7 @@ int main(int argc, char **argv)
     test_grid();
     test_far_beyond();
     test_windows();
+    test_offsets();
     support_vocab_free(&bert);
     return harness_finish();
 }

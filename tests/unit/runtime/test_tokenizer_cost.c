@@ -40,6 +40,7 @@ static uint32_t counted_find(const distil_vocab *vocab, uint64_t hash, const cha
 #define distil_tok_encode counted_tok_encode
 #define distil_tok_encode_end counted_tok_encode_end
 #define distil_tok_encode_ranges counted_tok_encode_ranges
+#define distil_tok_count_chars counted_tok_count_chars
 #define distil_tok_windows counted_tok_windows
 void distil_normalizer_init(distil_normalizer *norm, const distil_tokenizer *tokenizer,
                             const uint8_t *text, const uint8_t *end, int split_special);
@@ -51,9 +52,10 @@ size_t distil_tok_encode(const distil_tokenizer *tokenizer, int32_t *ids, size_t
 size_t distil_tok_encode_end(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
                              const char *text, size_t text_bytes, int split_special);
 size_t distil_tok_encode_ranges(const distil_tokenizer *tokenizer, int32_t *ids,
-                                distil_range *ranges, size_t capacity, const char *text,
+                                distil_offsets *ranges, size_t capacity, const char *text,
                                 size_t text_bytes, int split_special);
-size_t distil_tok_windows(const distil_tokenizer *tokenizer, int32_t *ids, distil_range *ranges,
+void distil_tok_count_chars(distil_offsets *offsets, size_t count, const char *text);
+size_t distil_tok_windows(const distil_tokenizer *tokenizer, int32_t *ids, distil_offsets *ranges,
                           size_t window, size_t stride, const char *text, size_t text_bytes,
                           int split_special, distil_tok_window_fn *emit, void *user);
 #include "runtime/normalizer.c"
