@@ -100,13 +100,21 @@ static range source_of(const word_source *s, size_t character)
     return character < s->plain ? (range){at, at + 1} : s->chars[character];
 }
 
-/* Says that the next id comes from the characters first .. last of the word. */
+/* Says that the next id comes from the characters first .. last of the word. Canonical ordering may
+ * have moved marks, so the last character can come from a place before that of the first. */
 static void set_word_range(tokens *t, size_t first, size_t last)
 {
     const word_source *s = t->source;
+    range all = {source_of(s, first).begin,
+                 last + 1 == t->word_chars ? s->word_end : source_of(s, last).end};
 
-    set_range(t, source_of(s, first).begin,
-              last + 1 == t->word_chars ? s->word_end : source_of(s, last).end);
+    for (size_t i = first; all.end <= all.begin && i <= last && i < DISTIL_BLOB_MAX_WORD_CHARS;
+         i++) {
+        range one = source_of(s, i);
+
+        all.end = one.end > all.end ? one.end : all.end;
+    }
+    set_range(t, all.begin, all.end);
 }
 
 /* Notes where the next character of the word comes from. */

@@ -80,8 +80,7 @@ static void check_beginnings(const distil_tokenizer *t, const run *whole, const 
     free(ids);
 }
 
-/* Check that with offsets the ids are the same, each part lies in the text, and windows without a
- * stride are the ids one after the other. */
+/* Append the ids of the text in a window. */
 static int append_window(void *user, const int32_t *ids, const distil_offsets *offsets,
                          size_t count)
 {
@@ -93,6 +92,8 @@ static int append_window(void *user, const int32_t *ids, const distil_offsets *o
     return 0;
 }
 
+/* Check that with offsets the ids are the same, each part lies in the text, and windows without a
+ * stride are the ids one after the other. */
 static void check_offsets(const distil_tokenizer *t, const run *whole, const char *text,
                           size_t size, int split)
 {
