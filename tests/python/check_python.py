@@ -86,6 +86,65 @@ class PythonTest(unittest.TestCase):
         self.assertEqual(rows, [[float(x) for x in row] for row in
                                 self.model.logits(["good", "bad"])])
 
+    def other_model(self, folder):
+        """The model of a folder of the source tree."""
+        with tempfile.TemporaryDirectory() as place:
+            return distil.Model(distil.convert(f"{ROOT}/{folder}", place + "/other.distil"))
+
+    def test_pairs(self):
+        folder = "tests/data/pairs/nli3"
+        model = self.other_model(folder)
+        lines = pathlib.Path(ROOT, folder, "answers.jsonl").read_text(encoding="utf-8").splitlines()
+        cases = [case for case in map(json.loads, lines) if case["kind"] == "pair"]
+        self.assertGreater(len(cases), 30)
+        pairs = [(case["text"], case["pair"]) for case in cases]
+        scores = [{one["label"]: one["score"] for one in row} for row in model(pairs, top_k=None)]
+        for mine, case in zip(scores, cases):
+            for one in case["answer"]:
+                self.assertAlmostEqual(mine[one["label"]], one["score"], delta=0.03)
+        dictionaries = [{"text": a, "text_pair": b} for a, b in pairs]
+        self.assertEqual(model.classify(pairs), model.classify(dictionaries))
+        self.assertEqual([list(row) for row in model.logits(pairs)],
+                         [list(model.logits([pair])[0]) for pair in pairs])
+        self.assertNotEqual(model.classify(pairs).scores,
+                            model.classify([a for a, _ in pairs]).scores)
+        for wrong in (("a",) * 3, (), ("a", None), {"text_pair": "a"}, {"text": "a", "x": "b"}):
+            with self.assertRaises(TypeError):
+                model.classify([wrong])
+
+    def test_windows(self):
+        long = "a gorgeous film " * 300 + "but a very dull and bad end " * 40
+        for combine in ("mean", "max", "first"):
+            model = distil.Model(BLOB, window=128, stride=32, combine=combine)
+            answer = subprocess.run(
+                [COMMAND, "classify", "--jsonl", "-m", BLOB, "--window", "128", "--stride", "32",
+                 "--combine", combine, long], check=True, stdout=subprocess.PIPE).stdout
+            self.assertEqual(["%.9g" % x for x in model.logits([long])[0]],
+                             ["%.9g" % x for x in json.loads(answer)["logits"]])
+            again = pickle.loads(pickle.dumps(model))
+            self.assertEqual(again.classify([long]), model.classify([long]))
+        for options in ({"combine": "sum"}, {"window": -1}):
+            with self.assertRaises(ValueError):
+                distil.Model(BLOB, **options)
+        with self.assertRaises(distil.DistilError) as caught:
+            distil.Model(BLOB, window=8, stride=6).classify(["good"])
+        self.assertEqual(caught.exception.status, 30)
+
+    def test_structures(self):
+        """The structures for ctypes are those of distil.h, whose layout a golden file records."""
+        names = {"Options": "distil_options", "ContextOptions": "distil_context_options",
+                 "ErrorDetails": "distil_error", "Info": "distil_model_info",
+                 "Text": "distil_text", "TextAt": "distil_text", "Result": "distil_result",
+                 "Scores": "distil_scores"}
+        lines = pathlib.Path(ROOT, "tests/golden/abi.txt").read_text(encoding="utf-8").splitlines()
+        for mine, name in names.items():
+            kind = getattr(distil._abi, mine)
+            expected = {line for line in lines if line.startswith(f"member {name}.")}
+            self.assertEqual(expected, {
+                f"member {name}.{field[0]} at {getattr(kind, field[0]).offset}, "
+                f"{getattr(kind, field[0]).size} bytes" for field in kind._fields_})
+            self.assertIn(f"struct {name}, {ctypes.sizeof(kind)} bytes", lines)
+
     def compare(self, mine, other, tolerance):
         self.assertIs(type(mine), type(other))
         if isinstance(mine, list):
@@ -100,11 +159,12 @@ class PythonTest(unittest.TestCase):
     def test_pipeline(self):
         path = pathlib.Path(ROOT) / "tests/data/python/pipeline.json"
         cases = json.loads(path.read_text(encoding="utf-8"))
-        self.assertGreater(len(cases), 10)
+        self.assertGreater(len(cases), 20)
         for case in cases:
+            model = self.other_model(case["model"]) if "model" in case else self.model
             with self.subTest(str(case["arguments"])):
                 logits = case["arguments"].get("function_to_apply") == "none"
-                mine = self.model(**case["arguments"])
+                mine = model(**case["arguments"])
                 # 8-bit weights move logits of the development set by a tenth and less.
                 self.compare(mine, case["result"], 0.3 if logits else 0.05)
         with self.assertRaises(ValueError):

@@ -3,7 +3,8 @@
 
     make_pipeline_golden.py [FILE]     (default: tests/data/python/pipeline.json)
 
-Each case has the arguments of a call of the pipeline and what it returned for the shipped model.
+Each case has the arguments of a call of the pipeline and what it returned, for the shipped model or
+for that of the folder which "model" names.
 tests/python/check_python.py makes the same calls with distil.Model and compares the shape of the
 results exactly and the scores within a tolerance, since the shipped blob has 8-bit weights.
 
@@ -32,6 +33,19 @@ CASES = [
     {"inputs": "So good!", "function_to_apply": "softmax", "top_k": None},
     {"inputs": ["It is a very bad film."], "function_to_apply": "none", "top_k": None},
 ]
+PAIR = {"text": "the film is good .", "text_pair": "a bad film"}
+OTHER = {"text": "the film is good .", "text_pair": ""}
+PAIR_CASES = [
+    {"inputs": PAIR},
+    {"inputs": PAIR, "top_k": 1},
+    {"inputs": PAIR, "top_k": None},
+    {"inputs": [PAIR]},
+    {"inputs": [PAIR, OTHER]},
+    {"inputs": [PAIR, OTHER], "top_k": 1},
+    {"inputs": [OTHER, "a bad film"], "function_to_apply": "sigmoid"},
+    {"inputs": {"text": "a bad film"}},
+]
+PAIR_MODEL = "tests/data/pairs/nli3"
 
 
 def main() -> None:
@@ -39,6 +53,9 @@ def main() -> None:
     pipe = transformers.pipeline("text-classification", model=str(ROOT / "model/sst2"),
                                  device="cpu")
     cases = [{"arguments": case, "result": pipe(**dict(case))} for case in CASES]
+    pipe = transformers.pipeline("text-classification", model=str(ROOT / PAIR_MODEL), device="cpu")
+    cases += [{"model": PAIR_MODEL, "arguments": case, "result": pipe(**dict(case))}
+              for case in PAIR_CASES]
     pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     pathlib.Path(path).write_text(json.dumps(cases, indent=1) + "\n", encoding="utf-8")
 

@@ -17,7 +17,7 @@ import ctypes
 import importlib
 import os
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Union
 
@@ -30,6 +30,9 @@ __all__ = ["Classification", "CommandError", "DistilError", "Model", "__version_
 __version__: str = library.distil_version().decode()
 
 Text = Union[str, bytes]
+# A text; or a pair of texts, as a tuple, or as the pipeline of transformers takes it: a dictionary
+# with "text" and "text_pair".
+Input = Union[Text, "tuple[Text, Text]", Mapping[str, Text]]
 
 
 class Classification(NamedTuple):
@@ -46,6 +49,29 @@ def _encode(text: Text) -> bytes:
         return text.encode()
     except UnicodeEncodeError:  # a lone surrogate counts as U+FFFD, as everywhere in this project
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
+
+
+def _texts_of(item: Input) -> tuple[Text, ...]:
+    """The text of an input, or both texts of a pair. Raises TypeError for anything else."""
+    texts: tuple[Any, ...] = item if isinstance(item, tuple) else (item,)
+    if isinstance(item, Mapping):
+        if not {"text"} <= set(item) <= {"text", "text_pair"}:
+            raise TypeError(f"a pair has the keys text and text_pair, not {', '.join(item)}")
+        texts = (item["text"], item["text_pair"]) if "text_pair" in item else (item["text"],)
+    if not 1 <= len(texts) <= 2:
+        raise TypeError(f"a pair has two texts, not {len(texts)}")
+    for text in texts:
+        if not isinstance(text, (str, bytes)):
+            raise TypeError(f"a text is str or bytes, not {type(text).__name__}")
+    return texts
+
+
+def _structure(texts: tuple[Text, ...]) -> Any:
+    text = _encode(texts[0])
+    if len(texts) == 1:
+        return _abi.Text(text, len(text))
+    pair = _encode(texts[1])
+    return _abi.Text(text, len(text), pair, len(pair))
 
 
 class _Default:
@@ -71,6 +97,10 @@ class Model:
     split_special_tokens
         Treat special tokens that are written in a text, such as [SEP], as plain text. Use it for
         text that strangers send.
+    window, stride, combine
+        Cut no text off: a longer one is classified in windows of so many tokens, of which two
+        neighbours share ``stride``, and the logits of the windows are combined by ``"mean"``,
+        ``"max"`` or ``"first"``. A window of 0 cuts texts off. Windows take no pairs.
 
     Raises
     ------
@@ -81,14 +111,21 @@ class Model:
     """
 
     def __init__(self, path: str | os.PathLike[str], isa: str | None = None, *,
-                 verify: str = "none", split_special_tokens: bool = False) -> None:
+                 verify: str = "none", split_special_tokens: bool = False, window: int = 0,
+                 stride: int = 0, combine: str = "mean") -> None:
         if verify not in _abi.VERIFY:
             raise ValueError(f"verify: {verify!r} is none of {', '.join(_abi.VERIFY)}")
+        if combine not in _abi.COMBINE:
+            raise ValueError(f"combine: {combine!r} is none of {', '.join(_abi.COMBINE)}")
+        if window < 0 or stride < 0:
+            raise ValueError("window and stride are not negative")
         self.path = os.path.abspath(os.fspath(path))
-        self._options = {"verify": verify, "split_special_tokens": split_special_tokens}
+        self._options = {"verify": verify, "split_special_tokens": split_special_tokens,
+                         "window": window, "stride": stride, "combine": combine}
         self._isa = isa
         self._flags = _abi.SPLIT_SPECIAL_TOKENS if split_special_tokens else 0
-        self._engine = Engine(self.path, isa, _abi.VERIFY[verify])
+        self._engine = Engine(self.path, isa, _abi.VERIFY[verify],
+                              (window, stride, _abi.COMBINE[combine]))
         # The engine is closed when the model is collected, and at the latest when Python ends.
         self._finalizer = weakref.finalize(self, self._engine.close)
         self.labels: list[str] = labels_of(self._engine)
@@ -131,20 +168,22 @@ class Model:
 
     # ---- answers ----
 
-    def __call__(self, inputs: Text | Sequence[Text], top_k: int | None | _Default = _DEFAULT,
+    def __call__(self, inputs: Input | Sequence[Input], top_k: int | None | _Default = _DEFAULT,
                  function_to_apply: str | None = None, *,
-                 function: str | None = None) -> list[Any]:
+                 function: str | None = None) -> Any:
         """Classify as the text-classification pipeline of transformers does.
 
         A text gives ``[{"label": ..., "score": ...}]``, and a list of texts gives a list of such
-        dictionaries. With ``top_k`` each text gives a list of the ``top_k`` best labels, best
+        dictionaries. A pair of texts, ``{"text": ..., "text_pair": ...}`` or a tuple, gives a
+        dictionary, and a list may contain pairs. With ``top_k`` each text gives a list of the ``top_k`` best labels, best
         first; None means all. ``function_to_apply``, or ``function`` for short, is ``"softmax"``,
         ``"sigmoid"`` or ``"none"``, which leaves logits. The default is the model's own.
         """
         if function is not None and function_to_apply is not None:
             raise TypeError("function and function_to_apply are the same: give one of them")
-        single = isinstance(inputs, (str, bytes))
-        texts: Iterable[Text] = [inputs] if isinstance(inputs, (str, bytes)) else inputs
+        pair = isinstance(inputs, (Mapping, tuple))
+        single = pair or isinstance(inputs, (str, bytes))
+        texts: Any = [inputs] if single else inputs
         rows = self._scores(texts, self._number(function or function_to_apply))
         answers: list[Any] = []
         for row in rows:
@@ -154,14 +193,12 @@ class Model:
                 answers.append(ranked[0])
             else:
                 answers.append(ranked[:top_k])
-        if single and not isinstance(top_k, _Default):
-            only: list[Any] = answers[0]
-            return only
-        return answers
+        # The pipeline returns a single text's answer in a list, and a single pair's as it is.
+        return answers[0] if pair or (single and not isinstance(top_k, _Default)) else answers
 
-    def classify(self, texts: Iterable[Text], function: str | None = None) -> Classification:
-        """Return the best label and its score for each text. The score is what ``function`` gives,
-        by default the model's own."""
+    def classify(self, texts: Iterable[Input], function: str | None = None) -> Classification:
+        """Return the best label and its score for each text or pair of texts. The score is what
+        ``function`` gives, by default the model's own."""
         labels: list[str] = []
         scores: list[float] = []
 
@@ -173,8 +210,8 @@ class Model:
         self._run(texts, self._number(function), read)
         return Classification(labels, scores)
 
-    def logits(self, texts: Iterable[Text]) -> Any:
-        """Return the logits, in the order of ``labels``.
+    def logits(self, texts: Iterable[Input]) -> Any:
+        """Return the logits of texts or pairs of texts, in the order of ``labels``.
 
         They are a float32 array of numpy of the shape (texts, labels), or without numpy a list of
         lists.
@@ -227,23 +264,20 @@ class Model:
             raise ValueError(f"function: {function!r} is none of softmax, sigmoid, none")
         return _abi.FUNCTIONS[function.lower()]
 
-    def _run(self, texts: Iterable[Text], function: int,
+    def _run(self, texts: Iterable[Input], function: int,
              read: Callable[[Context, int], None]) -> None:
         if isinstance(texts, (str, bytes)):
             raise TypeError("a list of texts is expected, and this is a single one")
-        rows = list(texts)
-        for text in rows:
-            if not isinstance(text, (str, bytes)):
-                raise TypeError(f"a text is str or bytes, not {type(text).__name__}")
+        rows = [_texts_of(item) for item in texts]
 
         def piece(begin: int, end: int) -> Any:
             kind: Any = _abi.Text * (end - begin)
-            encoded = [_encode(text) for text in rows[begin:end]]
-            return kind(*[(text, len(text)) for text in encoded])
+            return kind(*[_structure(row) for row in rows[begin:end]])
 
-        self._engine.run(piece, lambda i: len(rows[i]), len(rows), self._flags, function, read)
+        self._engine.run(piece, lambda i: sum(map(len, rows[i])), len(rows), self._flags, function,
+                         read)
 
-    def _scores(self, texts: Iterable[Text], function: int) -> list[list[float]]:
+    def _scores(self, texts: Iterable[Input], function: int) -> list[list[float]]:
         n = len(self.labels)
         flat: list[float] = []
         self._run(texts, function,

@@ -16,6 +16,7 @@ VERSION = "0.2"
 SPLIT_SPECIAL_TOKENS = 1
 NO_TEXT = ctypes.c_size_t(-1).value
 FUNCTIONS = {"softmax": 1, "sigmoid": 2, "none": 3}
+COMBINE = {"mean": 0, "max": 1, "first": 2}
 VERIFY = {"none": 0, "crc": 1, "sha256": 2, "proof": 3}
 
 

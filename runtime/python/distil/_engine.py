@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 import time
 import weakref
@@ -40,7 +41,8 @@ FIRST_BYTES = 16384
 class Context:
     """A context of the library with room for the answers of MAX_ROWS texts."""
 
-    def __init__(self, model: ctypes.c_void_p, n_labels: int, function: int) -> None:
+    def __init__(self, model: ctypes.c_void_p, n_labels: int, function: int,
+                 windows: tuple[int, int, int]) -> None:
         self.function = function
         self.pointer = ctypes.c_void_p()
         self.results = (Result * MAX_ROWS)()
@@ -53,7 +55,9 @@ class Context:
             *((logits + 4 * i, probabilities + 4 * i)
               for i in range(0, MAX_ROWS * n_labels, n_labels))
         )
-        options = ContextOptions(size=ctypes.sizeof(ContextOptions), function=function)
+        window, stride, combine = windows
+        options = ContextOptions(size=ctypes.sizeof(ContextOptions), function=function,
+                                 window=window, stride=stride, combine=combine)
         details = ErrorDetails()
         status = library.distil_context_new(ctypes.byref(self.pointer), model,
                                             ctypes.byref(options), ctypes.byref(details))
@@ -76,7 +80,8 @@ class Context:
 class Engine:
     """Owns the model and the contexts that no call uses."""
 
-    def __init__(self, path: str, isa: str | None, verify: int) -> None:
+    def __init__(self, path: str, isa: str | None, verify: int,
+                 windows: tuple[int, int, int]) -> None:
         options = Options(size=ctypes.sizeof(Options), verify=verify)
         details = ErrorDetails()
         level = ctypes.c_int()
@@ -93,8 +98,10 @@ class Engine:
         check(status, f"{path}: {why}")
         self.info = Info()
         check(library.distil_model_get_info(self.model, ctypes.byref(self.info)))
+        self.windows = windows
         self.piece_bytes = float(FIRST_BYTES)
-        self.longest = 8 * self.info.max_positions  # bytes; what follows is hardly ever classified
+        # With windows all of a text is classified, and without them hardly more than so many bytes.
+        self.longest = 8 * self.info.max_positions if windows[0] == 0 else sys.maxsize
         self.lock = threading.Lock()
         self.idle: list[Context] = []
         self.users = 0  # calls that are using the model
@@ -119,7 +126,8 @@ class Engine:
     def context(self, function: int) -> Iterator[Context]:
         """Lend a context with that function of logits within a `with` statement."""
         with self.use():
-            context = self.find_idle(function) or Context(self.model, self.info.n_labels, function)
+            context = self.find_idle(function) or Context(self.model, self.info.n_labels, function,
+                                                          self.windows)
             try:
                 yield context
             finally:
