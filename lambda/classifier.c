@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "runtime/base/clock.h"
+#include "lambda/aws/store_item.h"
 #include "runtime/base/strict_float.h"
 
 /* Probabilities are float: the sum of 4,096 of them is 1 within 3e-4 in a model that works. */
@@ -25,6 +26,20 @@ static labels_kind kind_of(const distil_model_info *info)
     return info->function == DISTIL_FUNCTION_SIGMOID ? LABELS_SEVERAL : LABELS_SCORES;
 }
 
+/* Where scores are listed in items, an update must have room for all of them. */
+static int check_room(const classifier *c, char *why, size_t why_bytes)
+{
+    if (c->config->table == NULL || !labels_are_listed(&c->labels) ||
+        labels_max_bytes(&c->labels) <= STORE_MAX_LABELS_BYTES)
+        return 0;
+    snprintf(why, why_bytes,
+             "the scores of the model's %zu labels can need %zu bytes of an item, and an update "
+             "has room for %d: give the labels shorter names by DISTIL_LABEL_MAP, or set "
+             "DISTIL_STORE=none",
+             c->labels.count, labels_max_bytes(&c->labels), STORE_MAX_LABELS_BYTES);
+    return -1;
+}
+
 int classifier_init(classifier *c, const config *settings, const distil_model *model,
                     distil_context *context, char *memory, char *why, size_t why_bytes)
 {
@@ -39,8 +54,10 @@ int classifier_init(classifier *c, const config *settings, const distil_model *m
     c->context = context;
     c->function = info.function;
     c->scores = (float *)(void *)(list + info.n_labels);
-    return labels_init(&c->labels, kind_of(&info), list, info.n_labels, own_name, model,
-                       settings->label_map, why, why_bytes);
+    if (labels_init(&c->labels, kind_of(&info), list, info.n_labels, own_name, model,
+                    settings->label_map, why, why_bytes) != 0)
+        return -1;
+    return check_room(c, why, why_bytes);
 }
 
 /* In UTF-8 every byte of a code point but the first is 10xxxxxx. */

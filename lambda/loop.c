@@ -185,9 +185,13 @@ int loop_run(loop *l)
         rapi_invocation invocation;
         rapi_status status = rapi_next(&l->api, &invocation);
 
-        /* A Runtime API that has gone away is no failure of a process that is to end. */
-        if (status == RAPI_STOPPED || (status == RAPI_EXIT && stop_is_wanted(l->stop)))
+        if (status == RAPI_STOPPED)
             break;
+        /* A Runtime API that has gone away is no failure of a process that is to end. */
+        if (status == RAPI_EXIT && stop_is_wanted(l->stop)) {
+            log_why(l, LOG_WARN, NULL, "the Runtime API failed while the process ends", l->api.why);
+            break;
+        }
         if (status != RAPI_OK) {
             log_why(l, LOG_FATAL, NULL, "the Runtime API failed", l->api.why);
             return 1;

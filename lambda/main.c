@@ -105,7 +105,8 @@ static void fit_loops(config *c)
     if (c->concurrency == 1 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
     limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return;
     most = limit.rlim_cur > OTHERS + PER_LOOP ? (limit.rlim_cur - OTHERS) / PER_LOOP : 1;
     if (limit.rlim_cur == RLIM_INFINITY || c->concurrency <= most)
@@ -223,9 +224,8 @@ static void serve(process *p)
 static int fail_start(process *p, const char *runtime_api)
 {
     start_error_publish(&p->config, runtime_api, p->error_type, p->why);
-    /* Close the model only to keep leak checkers quiet, since the process ends anyway. */
-    if (p->loops == NULL)
-        served_model_close(&p->model);
+    /* This waits for the thread that compares checksums, because it writes to *p. */
+    served_model_close(&p->model);
     return EXIT_FAILURE;
 }
 

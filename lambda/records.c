@@ -80,6 +80,7 @@ static void record_failure(event_progress *p, const event_item *item, const item
         snprintf(p->first_why, sizeof p->first_why, "%s", result->why);
     }
     p->stopped |= p->records.fifo;
+    p->client_errors += (size_t)is_client_error(p, result);
     metrics_add(&p->handler->metrics,
                 is_client_error(p, result) ? METRIC_CLIENT_ERRORS : METRIC_ERRORS, 1);
     if (p->failed <= RECORDS_FAILURE_LINES)
@@ -93,8 +94,8 @@ static void log_more_failures(const event_progress *p)
 
     if (p->failed <= RECORDS_FAILURE_LINES)
         return;
-    log_begin(&line, &p->handler->config->log, LOG_ERROR, p->origin.request_id,
-              "more records failed");
+    log_begin(&line, &p->handler->config->log, p->client_errors == p->failed ? LOG_WARN : LOG_ERROR,
+              p->origin.request_id, "more records failed");
     log_text(&line, "source", p->source->name);
     log_integer(&line, "count", (int64_t)(p->failed - RECORDS_FAILURE_LINES));
     log_end(&line);

@@ -33,6 +33,7 @@ typedef struct event_progress {
     int64_t slowest_ns;
     size_t index;           /* The index of the first record of the current chunk. */
     size_t failed, updated; /* The numbers of records that have failed, and that were stored. */
+    size_t client_errors;   /* How many of the failed records are mistakes of an HTTP caller. */
     item_status first_failure;
     char first_why[ITEM_WHY_BYTES];
     int stopped;          /* 1: a record of a FIFO queue has failed, so no later one may be done. */

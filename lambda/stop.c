@@ -41,12 +41,25 @@ static void *wait_for_signals(void *argument)
     _exit(SIGNALLED + number);
 }
 
-int stop_start(stop *s)
+/* Start the thread that waits for signals. Returns 0, or -1. */
+static int start_thread(stop *s)
 {
     pthread_attr_t attributes;
     pthread_t thread;
-    sigset_t set;
     int status;
+
+    if (pthread_attr_init(&attributes) != 0)
+        return -1;
+    pthread_attr_setstacksize(&attributes, STOP_STACK_BYTES);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    status = pthread_create(&thread, &attributes, wait_for_signals, s);
+    pthread_attr_destroy(&attributes);
+    return status == 0 ? 0 : -1;
+}
+
+int stop_start(stop *s)
+{
+    sigset_t set;
 
     atomic_init(&s->wanted, 0);
     atomic_init(&s->busy, 0);
@@ -55,16 +68,17 @@ int stop_start(stop *s)
     if (s->fd < 0)
         return -1;
     stop_signals(&set);
-    if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || pthread_attr_init(&attributes) != 0)
-        return -1;
-    pthread_attr_setstacksize(&attributes, STOP_STACK_BYTES);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    status = pthread_create(&thread, &attributes, wait_for_signals, s);
-    pthread_attr_destroy(&attributes);
-    s->started = status == 0;
-    if (status != 0)
+    /* The thread inherits the mask, so the signals are blocked before it starts. */
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) == 0) {
+        if (start_thread(s) == 0) {
+            s->started = 1;
+            return 0;
+        }
         (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-    return status == 0 ? 0 : -1;
+    }
+    (void)close(s->fd);
+    s->fd = -1;
+    return -1;
 }
 
 int stop_fd(const stop *s)

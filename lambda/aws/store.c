@@ -23,8 +23,8 @@ enum {
     CONNECT_MS = 1000,
     ANSWER_MS = 2000,
     /* The largest key has 2048 + 1024 bytes. Escaping makes it six times as long, and there is room
-     * for the rest. */
-    BODY_BYTES = 32768,
+     * for the rest beside the labels. */
+    BODY_BYTES = 32768 + STORE_MAX_LABELS_BYTES,
     HEAD_BYTES = CREDENTIALS_TOKEN_BYTES + 4096,
     REPLY_BYTES = 65536,
     TRACE_BYTES = 1024, /* A longer trace id is not sent along. */

@@ -5,6 +5,10 @@
 
 #include <stddef.h>
 
+/* The most bytes that the map of labels may have. They are enough for 4,096 labels with names of 16
+ * bytes. */
+enum { STORE_MAX_LABELS_BYTES = 320 << 10 };
+
 /* Strings belong to the caller, who keeps them until the update has ended. */
 typedef struct store_item {
     const char *source_id, *timestamp; /* The two halves of the item's key. */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/base/json.h"
+
 /* A probability of a label from which on a text has it, where each label has one of its own. */
 #define HAS_LABEL 0.5f
 
@@ -98,8 +100,9 @@ static int check_distinct(const event_labels *of, char *why, size_t why_bytes)
             if (of->list[i].bytes == of->list[k].bytes &&
                 memcmp(of->list[i].name, of->list[k].name, of->list[i].bytes) == 0) {
                 snprintf(why, why_bytes,
-                         "DISTIL_LABEL_MAP gives two labels the name \"%.*s\", and this model "
-                         "lists the scores of its labels: give each label a name of its own",
+                         "two labels have the name \"%.*s\", and this model lists the scores of "
+                         "its labels: give each a name of its own, in DISTIL_LABEL_MAP or, where "
+                         "the model has it twice, in config.json before distil convert",
                          (int)of->list[i].bytes, of->list[i].name);
                 return -1;
             }
@@ -141,7 +144,7 @@ int labels_init(event_labels *to, labels_kind kind, event_label *list, size_t co
         return -1;
     for (size_t i = 0; i < count; i++)
         list[i] = name_label(own(model, i), map);
-    if (labels_are_listed(to) && *map != '\0' && check_distinct(to, why, why_bytes) != 0)
+    if (labels_are_listed(to) && check_distinct(to, why, why_bytes) != 0)
         return -1;
     if (find_sentiments(to))
         to->kind = LABELS_SENTIMENTS;
@@ -174,4 +177,14 @@ void labels_add_scores(buffer *to, const event_labels *of, const float *scores, 
         separator = ",";
     }
     buffer_char(to, '}');
+}
+
+size_t labels_max_bytes(const event_labels *of)
+{
+    /* "%.4f" of the largest float has 44 characters with its sign. */
+    size_t bytes = 2, score = sizeof ",:{\"N\":\"\"}" - 1 + 44;
+
+    for (size_t i = 0; i < of->count; i++)
+        bytes += json_quote(NULL, 0, of->list[i].name, of->list[i].bytes) + score;
+    return bytes;
 }

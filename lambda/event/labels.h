@@ -37,8 +37,8 @@ typedef struct event_labels {
  * with LABELS_ONE and two labels or more it becomes LABELS_SENTIMENTS if all names mean a
  * sentiment, and then the names are those of the sentiments. `own` returns a label's own name,
  * which outlives *to, as does `map`: the text of DISTIL_LABEL_MAP, or NULL. `list` has room for
- * `count` entries. Returns 0, or -1 and fills `why` if the map is malformed, names a label that the
- * model does not have, or gives two labels whose scores are listed the same name.
+ * `count` entries. Returns 0, or -1 and fills `why` if the map is malformed or names a label that
+ * the model does not have, or if two labels whose scores are listed have the same name.
  */
 int labels_init(event_labels *to, labels_kind kind, event_label *list, size_t count,
                 const char *(*own)(const void *model, size_t index), const void *model,
@@ -53,5 +53,8 @@ int labels_are_listed(const event_labels *of);
 /* Append an object with the name and the score of each label that a text has, in the order of the
  * model: {"joy":0.9134}; for DynamoDB {"joy":{"N":"0.9134"}}. */
 void labels_add_scores(buffer *to, const event_labels *of, const float *scores, int for_dynamodb);
+
+/* The most bytes that labels_add_scores can append for DynamoDB. */
+size_t labels_max_bytes(const event_labels *of);
 
 #endif

@@ -210,7 +210,24 @@ static void test_map(void)
     if (harness_case("one name for two labels whose scores are listed")) {
         open_model(3, DISTIL_BLOB_FUNCTION_SIGMOID, names);
         CHECK(make_handler("happy=strong,sad=strong") == -1);
-        CHECKF(strstr(f.why, "two labels the name \"strong\"") != NULL, "%s", f.why);
+        CHECKF(strstr(f.why, "two labels have the name \"strong\"") != NULL, "%s", f.why);
+        close_model();
+    }
+}
+
+static void test_equal_labels(void)
+{
+    static const char *const names[] = {"toxic", "other", "other"};
+
+    if (harness_case("two equal labels whose scores are listed, without a map")) {
+        open_model(3, DISTIL_BLOB_FUNCTION_SIGMOID, names);
+        CHECK(make_handler(NULL) == -1);
+        CHECKF(strstr(f.why, "two labels have the name \"other\"") != NULL, "%s", f.why);
+        close_model();
+    }
+    if (harness_case("two equal labels of which one is answered")) {
+        open_model(3, DISTIL_BLOB_FUNCTION_SOFTMAX, names);
+        CHECKF(make_handler(NULL) == 0, "%s", f.why);
         close_model();
     }
 }
@@ -281,13 +298,43 @@ static void test_most_labels(void)
     close_model();
 }
 
+/* Items list the scores of all labels here, so an update must have room for them. */
+static void test_room_for_labels(void)
+{
+    static const char *names[MAX_LABELS];
+    static char text[MAX_LABELS][64];
+
+    if (harness_case("a table, and room for the scores of 4,096 labels")) {
+        for (size_t i = 0; i < MAX_LABELS; i++) {
+            snprintf(text[i], sizeof text[i], "l%zu", i);
+            names[i] = text[i];
+        }
+        open_model(MAX_LABELS, DISTIL_BLOB_FUNCTION_NONE, names);
+        f.config.table = "table";
+        CHECKF(make_handler(NULL) == 0, "%s", f.why);
+        close_model();
+    }
+    if (harness_case("a table, and labels whose scores fit no update")) {
+        for (size_t i = 0; i < MAX_LABELS; i++)
+            snprintf(text[i], sizeof text[i], "a label with a long name and the number %zu", i);
+        open_model(MAX_LABELS, DISTIL_BLOB_FUNCTION_NONE, names);
+        f.config.table = "table";
+        CHECK(make_handler(NULL) == -1);
+        CHECKF(strstr(f.why, "4096 labels") != NULL && strstr(f.why, "DISTIL_STORE=none") != NULL,
+               "%s", f.why);
+        close_model();
+    }
+}
+
 int main(int argc, char **argv)
 {
     harness_init("test_classifier", argc, argv);
     test_sentiments();
     test_topics();
     test_map();
+    test_equal_labels();
     test_several();
     test_most_labels();
+    test_room_for_labels();
     return harness_finish();
 }
