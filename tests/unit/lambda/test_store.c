@@ -123,7 +123,7 @@ static void test_midnight(void)
 
 static void test_bad_items(void)
 {
-    static char long_key[40000];
+    static char long_key[400000];
     static const double scores[] = {-1e31, 1e31, 0.0 / 0.0, 1.0 / 0.0};
     store_item item = scene_sample;
 
