@@ -25,6 +25,9 @@ command -v "$python" >/dev/null 2>&1 || skip_all "no python3"
 if nm -D "$build/libdistil.so" 2>/dev/null | grep -q __asan_init; then
     skip_all "sanitizers need a program that was built with them"
 fi
+if ! grep -q GLIBC_2 "$build/libdistil.so"; then
+    skip_all "a library for musl has no manylinux wheel"
+fi
 version=$(sed -n 's/^.define DISTIL_VERSION_[MP][A-Z]* //p' "$root/runtime/distil.h" | paste -sd .)
 strip --strip-unneeded -o "$dir/wheel.so" "$build/libdistil.so" || exit 1
 strip -o "$dir/wheel.distil" "$build/distil" || exit 1

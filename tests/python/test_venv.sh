@@ -19,6 +19,10 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     skip all "no Python with venv"
     finish test_venv
 fi
+if ! grep -q GLIBC_2 "$build/libdistil.so"; then
+    skip all "a library for musl has no manylinux wheel"
+    finish test_venv
+fi
 version=$(sed -n 's/^.define DISTIL_VERSION_[MP][A-Z]* //p' "$root/runtime/distil.h" | paste -sd .)
 strip --strip-unneeded -o wheel.so "$build/libdistil.so"
 strip -o wheel.distil "$build/distil"
