@@ -9,7 +9,7 @@
 #
 # SWAP_BOOTSTRAP and SWAP_BLOB name another program and its model. With those of revision 70d7229,
 # which reads neither DYNAMODB_TABLE nor CLOUD_REGION and takes a missing item for a duplicate,
-# 35 of the 49 cases fail, and all 60 of the events that are published one by one are lost.
+# 36 of the 50 cases fail, and all 60 of the events that are published one by one are lost.
 
 . "$(dirname "$0")/../support/support_cli.sh"
 . "$root/tests/support/support_stores.sh"
