@@ -71,9 +71,11 @@ typedef struct tokens {
 
 static void end_window(tokens *t);
 
-static void add_id(tokens *t, uint32_t id)
+/* Adds an id for which the caller's array has no room: it begins a new window, takes the place of
+ * the oldest id, or is only counted. */
+__attribute__((noinline)) static void add_id_beyond(tokens *t, uint32_t id)
 {
-    if (t->count >= t->capacity && t->cut)
+    if (t->cut)
         end_window(t);
     if (t->count < t->capacity)
         t->ids[t->count] = (int32_t)id;
@@ -82,10 +84,18 @@ static void add_id(tokens *t, uint32_t id)
     t->count++;
 }
 
+static inline void add_id(tokens *t, uint32_t id)
+{
+    if (t->count < t->capacity)
+        t->ids[t->count++] = (int32_t)id;
+    else
+        add_id_beyond(t, id);
+}
+
 /* ---- ranges --------------------------------------------------------------------------------- */
 
 /* Says that the next id comes from these bytes. */
-static void set_range(tokens *t, uint32_t begin, uint32_t end)
+__attribute__((noinline)) static void set_range(tokens *t, uint32_t begin, uint32_t end)
 {
     if (t->cut && t->count >= t->capacity)
         end_window(t);
@@ -102,7 +112,7 @@ static range source_of(const word_source *s, size_t character)
 
 /* Says that the next id comes from the characters first .. last of the word. Canonical ordering may
  * have moved marks, so the last character can come from a place before that of the first. */
-static void set_word_range(tokens *t, size_t first, size_t last)
+__attribute__((noinline)) static void set_word_range(tokens *t, size_t first, size_t last)
 {
     const word_source *s = t->source;
     range all = {source_of(s, first).begin,
@@ -118,7 +128,7 @@ static void set_word_range(tokens *t, size_t first, size_t last)
 }
 
 /* Notes where the next character of the word comes from. */
-static void note_char(tokens *t, const uint8_t *from, const uint8_t *to)
+__attribute__((noinline)) static void note_char(tokens *t, const uint8_t *from, const uint8_t *to)
 {
     word_source *s = t->source;
 
@@ -130,7 +140,7 @@ static void note_char(tokens *t, const uint8_t *from, const uint8_t *to)
 }
 
 /* Notes where `count` ASCII letters that are added to the word come from. */
-static void note_letters(tokens *t, const uint8_t *from, size_t count)
+__attribute__((noinline)) static void note_letters(tokens *t, const uint8_t *from, size_t count)
 {
     word_source *s = t->source;
     uint32_t at = (uint32_t)(from - s->text);
@@ -181,17 +191,35 @@ static uint32_t longest_piece(const tokens *t, size_t *stop, size_t start, const
 }
 
 /* Adds an id for the whole word. */
-static void add_word_id(tokens *t, uint32_t id)
+static inline void add_word_id(tokens *t, uint32_t id)
 {
-    if (t->source)
+    if (__builtin_expect(t->source != NULL, 0))
         set_word_range(t, 0, t->word_chars - 1);
     add_id(t, id);
+}
+
+/* Adds n pieces of the word, and says where each comes from. ends[i] is where piece i ends in the
+ * word. */
+__attribute__((noinline)) static void add_pieces_with_ranges(tokens *t, const uint32_t *pieces,
+                                                             const uint16_t *ends, size_t n)
+{
+    size_t chars = 0, at = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        size_t first = chars;
+
+        /* A character begins at each byte that does not continue one. */
+        for (; at < ends[i]; at++)
+            chars += (t->word[at] & 0xc0) != 0x80;
+        set_word_range(t, first, chars - 1);
+        add_id(t, pieces[i]);
+    }
 }
 
 /* Splits the word, which is not a token itself, into tokens and adds their ids. If it cannot be
  * split, adds [UNK] instead. The pieces are kept in an array of their own until the last one is
  * found, so that no id has to be removed again. */
-static void add_pieces(tokens *t)
+__attribute__((noinline)) static void add_pieces(tokens *t)
 {
     uint32_t pieces[DISTIL_BLOB_MAX_WORD_CHARS];
     uint16_t ends[DISTIL_BLOB_MAX_WORD_CHARS]; /* where each piece ends in the word */
@@ -209,16 +237,12 @@ static void add_pieces(tokens *t)
         ends[n] = (uint16_t)start;
         pieces[n++] = id;
     }
-    for (size_t i = 0, chars = 0, at = 0; i < n; i++) {
-        size_t first = chars;
-
-        /* A character begins at each byte that does not continue one. */
-        for (; t->source && at < ends[i]; at++)
-            chars += (t->word[at] & 0xc0) != 0x80;
-        if (t->source)
-            set_word_range(t, first, chars - 1);
-        add_id(t, pieces[i]);
+    if (__builtin_expect(t->source != NULL, 0)) {
+        add_pieces_with_ranges(t, pieces, ends, n);
+        return;
     }
+    for (size_t i = 0; i < n; i++)
+        add_id(t, pieces[i]);
 }
 
 /* Adds the ids of the word that ends here, if there is one, and begins an empty word. */
@@ -282,7 +306,7 @@ static void add_ascii_punctuation(tokens *t, const char *c)
 
     finish_word(t);
     id = distil_vocab_find(&t->tokenizer->vocab, distil_vocab_hash(0, c, 1), "", 0, c, 1);
-    if (t->source) {
+    if (__builtin_expect(t->source != NULL, 0)) {
         uint32_t at = (uint32_t)((const uint8_t *)c - t->source->text);
 
         set_range(t, at, at + 1);
@@ -314,7 +338,7 @@ static const uint8_t *read_ascii_letters(tokens *t, const uint8_t *at, const uin
     if (at == stop)
         while (at < end && actions[*at] > DISTIL_TOK_LAST_ACTION)
             at++;
-    if (t->source && at > begin)
+    if (__builtin_expect(t->source != NULL, 0) && at > begin)
         note_letters(t, begin, (size_t)(at - begin));
     t->word_chars += (size_t)(at - begin);
     return at;
