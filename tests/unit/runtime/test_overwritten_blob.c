@@ -163,11 +163,15 @@ static void use(const subject *s)
         for (size_t t = 0; t < TEXTS; t++) {
             float logits[MAX_LABELS];
             int32_t ids[MAX_IDS];
+            distil_offsets offsets[MAX_IDS];
             size_t count = 0;
 
             classify(s, level, t, logits);
             CHECK(distil_tokenize(s->models[level], ids, MAX_IDS, &count, texts[t].bytes,
                                   texts[t].size, DISTIL_MATCH_SPECIAL_TOKENS) == DISTIL_OK);
+            CHECK(distil_tokenize_offsets(s->models[level], ids, offsets, MAX_IDS, &count,
+                                          texts[t].bytes, texts[t].size,
+                                          DISTIL_MATCH_SPECIAL_TOKENS) == DISTIL_OK);
             for (size_t i = 0; i < count && i < MAX_IDS; i++)
                 CHECKF(ids[i] >= 0 && (size_t)ids[i] < s->blob.header->vocab_size, "id %d", ids[i]);
         }
