@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "lambda/event/labels.h"
 #include "lambda/net/proxy.h"
 #include "lambda/net/url.h"
+#include "runtime/base/ascii.h"
 #include "runtime/base/hex.h"
 
 enum { MAX_CONCURRENCY = 1600, MAX_THREADS = 64, MB_OF_A_CPU = 1769, MAX_THREADS_OF_MEMORY = 6 };
@@ -218,6 +218,7 @@ static int read_model(const reader *r, config *c)
         c->verify = DISTIL_VERIFY_SHA256;
     else if (verify && strcmp(verify, "crc") != 0)
         return refuse(r, "DISTIL_VERIFY is \"%s\": give none, crc or sha256", verify);
+    c->verify_late = !verify;
     c->neutral_threshold = 0.6f;
     if (threshold && parse_fraction(&c->neutral_threshold, threshold) != 0)
         return refuse(r,
@@ -238,8 +239,10 @@ static int read_model(const reader *r, config *c)
         read_hash(r, c) != 0)
         return -1;
     /* The blob states its own hash, so that comparing it proves nothing unless it is computed. */
-    if (c->expect_sha256)
+    if (c->expect_sha256) {
         c->verify = DISTIL_VERIFY_SHA256;
+        c->verify_late = 0;
+    }
     return 0;
 }
 
@@ -306,7 +309,7 @@ static int is_true(const char *name)
 {
     const char *value = variable(name);
 
-    return value && strcasecmp(value, "true") == 0;
+    return value && ascii_same_text(value, "true");
 }
 
 static int read_endpoint(const reader *r, config *c)

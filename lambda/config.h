@@ -34,7 +34,10 @@ typedef struct config {
      * zip archive has it. NULL: there is no such file, and the embedded model is used. */
     const char *model_path;
     distil_verify verify; /* DISTIL_VERIFY: none, crc (the default) or sha256. */
-    int expect_sha256;    /* 1: DISTIL_MODEL_SHA256 is set, and model_sha256 is its value. */
+    /* 1: DISTIL_VERIFY is not set, so the content may be verified until the first answer is given.
+     * 0: it is verified before the first event is asked for. */
+    int verify_late;
+    int expect_sha256; /* 1: DISTIL_MODEL_SHA256 is set, and model_sha256 is its value. */
     uint8_t model_sha256[32];
     /* DISTIL_LABEL_MAP, whose form event/labels.h has. NULL: labels keep their names. */
     const char *label_map;

@@ -43,6 +43,7 @@ int handler_init(handler *h, const config *c, const distil_model *model, distil_
         return -1;
     h->config = c;
     h->store = s;
+    h->verify = NULL;
     h->index_entries = (json_index_entry *)(void *)arena_memory;
     h->arena = (event_arena){arena_memory + before, 0, arena_bytes - before};
     set_model_version(h, model);
@@ -92,6 +93,25 @@ static void refuse_request(handler *h, const handler_request *request, handler_r
                       HANDLER_SCRATCH_BYTES);
 }
 
+/* The type of the error if the model's content is not what its checksums say. */
+static const char damaged_type[] = "Runtime.ModelLoad";
+
+/* Wait until the model has been verified, and refuse the event if it is damaged, as all later ones
+ * will be. Events with records are refused record by record. Returns 1 if the event was refused. */
+static int refuse_if_damaged(handler *h, const handler_request *request, handler_reply *reply)
+{
+    char why[ITEM_WHY_BYTES];
+
+    if (!h->verify || h->verify(h->verified, why, sizeof why) == 0) {
+        h->verify = NULL;
+        return 0;
+    }
+    log_refusal(h, request, 0, answer_code(ITEM_MODEL), why);
+    metrics_add(&h->metrics, METRIC_MODEL_LOAD_ERRORS, 1);
+    set_error(reply, damaged_type, why);
+    return 1;
+}
+
 /* ---- events ---------------------------------------------------------------------------------- */
 
 /* The deadline on the monotonic clock, less the time that is kept for the answer. A deadline so far
@@ -118,6 +138,10 @@ static void conclude(const event_progress *p, handler_reply *reply)
              p->first_why);
     if (p->failed > 0 && (p->credentials_lost || records_fail_invocation(p)))
         set_error(reply, answer_error_type(p->first_failure), why);
+    if (p->model_damaged) {
+        set_error(reply, damaged_type, why);
+        metrics_add(&p->handler->metrics, METRIC_MODEL_LOAD_ERRORS, 1);
+    }
     if (p->credentials_lost)
         reply->outcome = HANDLER_FAIL_EXIT;
     log_begin(&line, &p->handler->config->log, LOG_INFO, p->origin.request_id, "event done");
@@ -138,9 +162,10 @@ static void run_source(event_progress *p, const event_root *root, const handler_
     event_refusal no;
 
     p->http = (answer_http){event_http_is_multi_value(root), h->config->cors_origin};
-    if (call != EVENT_HTTP_CLASSIFY)
-        answer_http_call(&reply->answer, &p->http, call, h->model_version);
-    else if (p->source->open(&p->records, root, &h->arena, &no) == 0) {
+    if (call != EVENT_HTTP_CLASSIFY) {
+        if (!refuse_if_damaged(h, request, reply))
+            answer_http_call(&reply->answer, &p->http, call, h->model_version);
+    } else if (p->source->open(&p->records, root, &h->arena, &no) == 0) {
         records_run(p, &reply->answer);
         conclude(p, reply);
     } else if (is_http)
@@ -158,7 +183,8 @@ static void run_event(handler *h, const handler_request *request, handler_reply 
 
     event_read_root(&root, event);
     if (event_is_warmup(&root)) {
-        answer_warmup(&reply->answer, h->model_version);
+        if (!refuse_if_damaged(h, request, reply))
+            answer_warmup(&reply->answer, h->model_version);
         return;
     }
     p.source = event_recognise(&root);

@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
+#include "runtime/base/ascii.h"
 #include "runtime/base/clock.h"
 #include "lambda/aws/dates.h"
 #include "runtime/base/strict_float.h"
@@ -23,7 +23,7 @@ static const char *const level_names[] = {"TRACE", "DEBUG", "INFO", "WARN", "ERR
 int log_level_parse(log_level *level, const char *name)
 {
     for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++)
-        if (strcasecmp(name, level_names[i]) == 0) {
+        if (ascii_same_text(name, level_names[i])) {
             *level = (log_level)i;
             return 0;
         }

@@ -145,6 +145,11 @@ static void log_missing_stop(const process *p)
     log_end(&line);
 }
 
+static int verify_model(void *model, char *why, size_t why_bytes)
+{
+    return served_model_wait(model, why, why_bytes);
+}
+
 static int start(process *p)
 {
     p->error_type = START_ERROR_CONFIG;
@@ -159,8 +164,15 @@ static int start(process *p)
     fit_loops(&p->config);
     if (set_up_tls(p) != 0 || make_loops(p) != 0)
         return -1;
+    if (p->config.verify_late) {
+        for (size_t i = 0; i < p->config.concurrency; i++) {
+            p->loops[i].handler.verify = verify_model;
+            p->loops[i].handler.verified = &p->model;
+        }
+        return 0;
+    }
     p->error_type = START_ERROR_MODEL;
-    return served_model_wait(&p->model, &p->config, p->why, sizeof p->why);
+    return served_model_wait(&p->model, p->why, sizeof p->why);
 }
 
 static void log_ready(process *p)

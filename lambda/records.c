@@ -163,6 +163,25 @@ static void finish_chunk(event_progress *p, chunk *c)
     }
 }
 
+/* Wait until the model has been verified, while nothing of the chunk has been stored or answered. If
+ * it is damaged, its classifications are dropped. */
+static void verify_chunk(event_progress *p, chunk *c)
+{
+    handler *h = p->handler;
+    char why[ITEM_WHY_BYTES];
+
+    if (!h->verify)
+        return;
+    if (h->verify(h->verified, why, sizeof why) == 0) {
+        h->verify = NULL;
+        return;
+    }
+    p->model_damaged = 1;
+    for (size_t i = 0; i < c->count; i++)
+        if (c->results[i].status == ITEM_DONE)
+            item_fail(&c->results[i], ITEM_MODEL, why);
+}
+
 static void run_chunk(event_progress *p, chunk *c)
 {
     int64_t start = clock_now_ns(), spent;
@@ -171,6 +190,7 @@ static void run_chunk(event_progress *p, chunk *c)
         skip_records(c, 0, p->stopped ? earlier_failed : deadline_near);
     else
         classify_items(&p->handler->classifier, c->items, c->results, c->count);
+    verify_chunk(p, c);
     finish_chunk(p, c);
     spent = clock_now_ns() - start;
     if (spent > p->slowest_ns)

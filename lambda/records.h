@@ -37,6 +37,7 @@ typedef struct event_progress {
     item_status first_failure;
     char first_why[ITEM_WHY_BYTES];
     int stopped;          /* 1: a record of a FIFO queue has failed, so no later one may be done. */
+    int model_damaged;    /* 1: the model's content is not what its checksums say. */
     int credentials_lost; /* 1: the store cannot get usable credentials in this process. */
 } event_progress;
 

@@ -2,14 +2,16 @@
 /* Opening the model, and the reasons to refuse one that opens. */
 #include "lambda/served_model.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lambda/embed.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/hex.h"
 
-/* The stack of the thread that compares checksums. */
-enum { VERIFY_STACK_BYTES = 64 << 10 };
+/* The stack of the thread that compares checksums, and the pause of those that wait for it. */
+enum { VERIFY_STACK_BYTES = 64 << 10, PAUSE_NS = 20000 };
 
 /* Say why the library refuses the blob. Returns -1. */
 static int refuse_blob(const char *path, distil_status status, const distil_error *error, char *why,
@@ -70,6 +72,7 @@ static void *verify_content(void *argument)
     served_model *m = argument;
 
     m->verified = distil_model_verify(m->model, m->verify, &m->error);
+    atomic_store(&m->pending, 0);
     return NULL;
 }
 
@@ -77,25 +80,30 @@ static void *verify_content(void *argument)
 static void start_verification(served_model *m, distil_verify verify)
 {
     pthread_attr_t attributes;
+    pthread_t thread;
+    int started = 0;
 
     m->verify = verify;
     m->verified = DISTIL_OK;
     if (verify == DISTIL_VERIFY_NONE)
         return;
+    atomic_store(&m->pending, 1);
     if (pthread_attr_init(&attributes) == 0) {
         pthread_attr_setstacksize(&attributes, VERIFY_STACK_BYTES);
-        m->running = pthread_create(&m->thread, &attributes, verify_content, m) == 0;
+        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        started = pthread_create(&thread, &attributes, verify_content, m) == 0;
         pthread_attr_destroy(&attributes);
     }
-    if (!m->running)
+    if (!started)
         verify_content(m);
 }
 
-static void end_verification(served_model *m)
+/* This happens once in the life of a process, for a few milliseconds at most, so a pause between
+ * two looks is simpler than a lock. */
+static void end_verification(const served_model *m)
 {
-    if (m->running)
-        pthread_join(m->thread, NULL);
-    m->running = 0;
+    while (atomic_load(&m->pending))
+        clock_sleep_until(clock_now_ns() + PAUSE_NS);
 }
 
 int served_model_open(served_model *m, const config *c, char *why, size_t why_bytes)
@@ -103,6 +111,7 @@ int served_model_open(served_model *m, const config *c, char *why, size_t why_by
     const char *path = c->model_path;
     size_t embedded_bytes;
 
+    m->path = path;
     if (path == NULL && embed_model(&embedded_bytes) == NULL) {
         snprintf(why, why_bytes,
                  "DISTIL_MODEL is not set and this program has no model embedded: set it to the "
@@ -116,12 +125,12 @@ int served_model_open(served_model *m, const config *c, char *why, size_t why_by
     return 0;
 }
 
-int served_model_wait(served_model *m, const config *c, char *why, size_t why_bytes)
+int served_model_wait(served_model *m, char *why, size_t why_bytes)
 {
     end_verification(m);
     if (m->verified == DISTIL_OK)
         return 0;
-    return refuse_blob(c->model_path, m->verified, &m->error, why, why_bytes);
+    return refuse_blob(m->path, m->verified, &m->error, why, why_bytes);
 }
 
 void served_model_close(served_model *m)

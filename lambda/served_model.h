@@ -3,7 +3,7 @@
 #ifndef DISTIL_LAMBDA_SERVED_MODEL_H
 #define DISTIL_LAMBDA_SERVED_MODEL_H
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "lambda/config.h"
@@ -14,9 +14,10 @@ typedef struct served_model {
     distil_model *model;
     distil_model_info info;
     prefault_result prefault; /* How much of the model's file was not in the page cache. */
-    /* The thread that compares the model's content with its checksums, and what it has found. */
-    pthread_t thread;
-    int running; /* 1: the thread has been started and not been joined. */
+    const char *path;         /* The blob's file, or NULL for the one within this program. */
+    /* What the comparison of the content with its checksums has found, once `pending` is 0. A thread
+     * of its own makes it. */
+    atomic_int pending;
     distil_verify verify;
     distil_status verified;
     distil_error error;
@@ -31,9 +32,9 @@ typedef struct served_model {
  */
 int served_model_open(served_model *m, const config *c, char *why, size_t why_bytes);
 
-/* Wait until the content has been compared. No answer may be given before. Returns 0, or -1 and
- * fills `why` if the content is damaged. */
-int served_model_wait(served_model *m, const config *c, char *why, size_t why_bytes);
+/* Wait until the content has been compared. No answer may be given before. Several threads may call
+ * this, and more than once. Returns 0, or -1 and fills `why` if the content is damaged. */
+int served_model_wait(served_model *m, char *why, size_t why_bytes);
 
 /* Close the model if it is open. No context may use it any more. */
 void served_model_close(served_model *m);

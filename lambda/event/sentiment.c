@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The names of sentiments, and the table of labels that mean them. */
 #include "lambda/event/sentiment.h"
+#include "runtime/base/ascii.h"
 
 #include <string.h>
-#include <strings.h>
 
 const char *sentiment_name(sentiment s)
 {
@@ -23,7 +23,7 @@ int sentiment_from_label(sentiment *out, const char *label, size_t bytes)
                  {"NEUTRAL", SENTIMENT_NEUTRAL}};
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (strlen(known[i].name) == bytes && strncasecmp(label, known[i].name, bytes) == 0) {
+        if (strlen(known[i].name) == bytes && ascii_same(label, known[i].name, bytes)) {
             *out = known[i].means;
             return 0;
         }

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "runtime/base/ascii.h"
 #include "runtime/base/hex.h"
 
 /* ---- bytes ---------------------------------------------------------------------------------- */
@@ -53,21 +54,9 @@ int http_is(http_slice slice, const char *text)
            (slice.size == 0 || memcmp(slice.at, text, slice.size) == 0);
 }
 
-static int lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-}
-
-/* Compares without regard to the case of ASCII letters. strncasecmp would depend on the locale. */
 int http_is_nocase(http_slice slice, const char *text)
 {
-    size_t i = 0;
-
-    if (slice.size != strlen(text))
-        return 0;
-    while (i < slice.size && lower(slice.at[i]) == lower(text[i]))
-        i++;
-    return i == slice.size;
+    return slice.size == strlen(text) && ascii_same(slice.at, text, slice.size);
 }
 
 /* ---- lines of a head ------------------------------------------------------------------------ */

@@ -4,10 +4,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "lambda/net/http.h"
 #include "lambda/net/url.h"
+#include "runtime/base/ascii.h"
 #include "runtime/base/buffer.h"
 #include "runtime/base/hex.h"
 #include "runtime/base/old_libc.h"
@@ -85,9 +85,9 @@ int proxy_parse(net_proxy *p, const char *text, char *why, size_t why_bytes)
     const char *at;
     size_t size;
 
-    if (strncasecmp(text, "https://", 8) == 0)
+    if (ascii_begins(text, "https://"))
         return refuse(why, why_bytes, "a proxy is reached by http://, not by https://");
-    if (strncasecmp(text, http, sizeof http - 1) == 0)
+    if (ascii_begins(text, http))
         text += sizeof http - 1;
     size = strcspn(text, "/?");
     memset(p, 0, sizeof *p);
@@ -135,7 +135,7 @@ static int entry_names(const char *entry, size_t size, const char *host, uint16_
         entry++;
         size--;
     }
-    if (size == 0 || size > host_size || strncasecmp(host + host_size - size, entry, size) != 0)
+    if (size == 0 || size > host_size || !ascii_same(host + host_size - size, entry, size))
         return 0;
     if (size == host_size)
         return 1;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Splits off the scheme, the port and the path. net_endpoint_parse checks the host and the port. */
 #include "lambda/net/url.h"
+#include "runtime/base/ascii.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* PORT_BYTES has room for ":65535". */
 enum { HTTP_PORT = 80, HTTPS_PORT = 443, PORT_BYTES = 8 };
@@ -15,10 +15,10 @@ static size_t parse_scheme(int *tls, const char *text)
 {
     static const char http[] = "http://", https[] = "https://";
 
-    *tls = strncasecmp(text, https, sizeof https - 1) == 0;
+    *tls = ascii_begins(text, https);
     if (*tls)
         return sizeof https - 1;
-    return strncasecmp(text, http, sizeof http - 1) == 0 ? sizeof http - 1 : 0;
+    return ascii_begins(text, http) ? sizeof http - 1 : 0;
 }
 
 /* Returns 1 if host[:port] has a port. Colons within the brackets of an IPv6 address do not
@@ -76,5 +76,5 @@ int url_is_local(const net_endpoint *to)
         return ntohl(v4.s_addr) >> 24 == 127;
     if (inet_pton(AF_INET6, to->host, &v6) == 1)
         return IN6_IS_ADDR_LOOPBACK(&v6);
-    return strcasecmp(to->host, "localhost") == 0;
+    return ascii_same_text(to->host, "localhost");
 }

@@ -473,6 +473,42 @@ static void test_failure(const failure *f)
     fault_free(server);
 }
 
+/* Without DISTIL_VERIFY the content is verified while the first event is handled: the event fails,
+ * whoever sent it, and is not answered. */
+static void test_damaged_late(void)
+{
+    static const fault_step script[] = {
+        {.op = FAULT_ACCEPT},
+        {.op = FAULT_REQUEST},
+        {.op = FAULT_SEND, FAULT_TEXT(EVENT)},
+        {.op = FAULT_REQUEST},
+        {.op = FAULT_SEND, FAULT_TEXT(ACCEPTED)},
+        {.op = FAULT_REQUEST},
+        {.op = FAULT_SEND, FAULT_TEXT("HTTP/1.1 403 x\r\nContent-Length: 0\r\n\r\n")}};
+    fault_server *server;
+    const char *post;
+    run r;
+
+    if (!harness_case("a damaged blob, verified by default"))
+        return;
+    server = fault_start(script, sizeof script / sizeof *script);
+    begin(&r);
+    set_api(&r, fault_port(server));
+    set(&r, "DISTIL_MODEL", expand("@damaged"));
+    start(&r, NULL);
+    end(&r);
+    CHECKF(r.status == 1, "exit status %d", r.status);
+    CHECK(fault_finish(server) == 1 && fault_request_count(server) == 3);
+    post = fault_request(server, 1, NULL);
+    CHECKF(strstr(post, "/invocation/" ID "/error ") != NULL &&
+               strstr(post, "\r\nLambda-Runtime-Function-Error-Type: Runtime.ModelLoad\r\n") !=
+                   NULL &&
+               strstr(post, "positive") == NULL,
+           "%s", post);
+    CHECK(lines_with(&r, "ModelLoadErrors", "1") == 1);
+    fault_free(server);
+}
+
 /* Nobody answers at the Runtime API. The program ends all the same, and soon. */
 static void test_failure_unheard(void)
 {
@@ -973,7 +1009,7 @@ int main(int argc, char **argv)
     if (has_embedded_model())
         test_embedded();
     else
-        test_failure_unheard();
+        test_failure_unheard(), test_damaged_late();
     test_serves(NULL);
     test_serves("app.handler");
     test_repeated();

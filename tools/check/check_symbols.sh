@@ -50,7 +50,7 @@ printf '%s\n' $imports | sort -u >"$work/allowed"
 # What the function may import besides the library (distil_) and the JSON reader (json_).
 function_imports='
 memchr memcmp memcpy memmove memset strchr strcmp strcspn strlen strnlen strrchr strspn strstr
-strcasecmp strncasecmp strncmp strcpy strerror strtod strtol strtoul strtoull
+strncmp strcpy strerror strtod strtol strtoul strtoull
 snprintf vsnprintf
 open close access fstat pread syscall read write mmap munmap
 connect getsockopt poll recv send setsockopt shutdown socket eventfd if_nametoindex inet_pton

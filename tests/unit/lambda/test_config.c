@@ -27,9 +27,9 @@ static int defaults(const config *c)
 {
     return !c->runtime_api && c->concurrency == 1 && c->threads == 1 && c->log.fd == 1 &&
            c->log.level == LOG_INFO && strcmp(c->environment, "dev") == 0 && !c->model_path &&
-           c->verify == DISTIL_VERIFY_CRC && !c->expect_sha256 && !c->model_version &&
-           c->max_chars == 512 && c->neutral_threshold == 0.6f && !c->table && !c->allow_http &&
-           c->sqs_partial_failures == 1;
+           c->verify == DISTIL_VERIFY_CRC && c->verify_late && !c->expect_sha256 &&
+           !c->model_version && c->max_chars == 512 && c->neutral_threshold == 0.6f && !c->table &&
+           !c->allow_http && c->sqs_partial_failures == 1;
 }
 
 /* The folder that the tests use as LAMBDA_TASK_ROOT is open as this file descriptor. */
@@ -126,7 +126,7 @@ static int debug(const config *c)
 
 static int crc(const config *c)
 {
-    return c->verify == DISTIL_VERIFY_CRC;
+    return c->verify == DISTIL_VERIFY_CRC && !c->verify_late;
 }
 
 static int unchecked(const config *c)

@@ -847,6 +847,55 @@ static void test_damaged_model(void)
     free(copy);
 }
 
+static int verify_calls;
+
+static int verify_as_damaged(void *verified, char *why, size_t why_bytes)
+{
+    verify_calls++;
+    snprintf(why, why_bytes, "%s", (const char *)verified);
+    return -1;
+}
+
+static int verify_as_sound(void *verified, char *why, size_t why_bytes)
+{
+    (void)verified;
+    (void)why;
+    (void)why_bytes;
+    verify_calls++;
+    return 0;
+}
+
+/* A model that turns out to be damaged answers nothing, not even that it is healthy. */
+static void test_verification(fixture *f)
+{
+    static const char *const files[] = {"sns.json",       "sqs.json",         "eventbridge.json",
+                                        "http_v2.json",   "direct_list.json", "warmup.json",
+                                        "alb_health.json"};
+    static char why[] = "a checksum differs";
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (!harness_case("a damaged model and %s", files[i]))
+            continue;
+        f->handler.verify = verify_as_damaged;
+        f->handler.verified = why;
+        run_file(f, files[i]);
+        CHECK(f->reply.outcome == HANDLER_FAIL);
+        CHECK(strcmp(f->reply.error_type, "Runtime.ModelLoad") == 0);
+        CHECKF(strstr(f->reply.why, why) != NULL, "%s", f->reply.why);
+        CHECK(metric_value(f, "ModelLoadErrors") == 1 && metric_value(f, "AnalysisErrors") >= 1);
+        CHECK(metric_value(f, "SentimentAnalysisCount") == -1);
+    }
+    if (harness_case("a sound model is verified once")) {
+        verify_calls = 0;
+        f->handler.verify = verify_as_sound;
+        run_file(f, "sns.json");
+        CHECK(f->reply.outcome == HANDLER_ANSWER);
+        run_file(f, "sns.json");
+        CHECK(f->reply.outcome == HANDLER_ANSWER && verify_calls == 1);
+    }
+    f->handler.verify = NULL;
+}
+
 static void test_drift(fixture *f)
 {
     distil_result good;
@@ -887,6 +936,7 @@ int main(int argc, char **argv)
     test_very_many(&f);
     test_distribution();
     test_inference_fails(&f);
+    test_verification(&f);
     tear_down(&f);
     test_damaged_model();
     distil_model_close(model);
