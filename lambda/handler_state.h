@@ -23,8 +23,8 @@ enum {
 typedef struct handler {
     const config *config;
     classifier classifier;
-    /* Called before the first answer: waits until the model's content has been verified, and returns
-     * 0, or -1 with `why` filled. NULL: nothing is left to verify. */
+    /* Called before the first answer: waits until the model's content has been verified, and
+     * returns 0, or -1 with `why` filled. NULL: nothing is left to verify. */
     int (*verify)(void *verified, char *why, size_t why_bytes);
     void *verified;
     store *store; /* NULL: texts are classified and nothing is stored. */

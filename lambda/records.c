@@ -163,8 +163,8 @@ static void finish_chunk(event_progress *p, chunk *c)
     }
 }
 
-/* Wait until the model has been verified, while nothing of the chunk has been stored or answered. If
- * it is damaged, its classifications are dropped. */
+/* Wait until the model has been verified, while nothing of the chunk has been stored or answered.
+ * If it is damaged, its classifications are dropped. */
 static void verify_chunk(event_progress *p, chunk *c)
 {
     handler *h = p->handler;

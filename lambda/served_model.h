@@ -15,8 +15,8 @@ typedef struct served_model {
     distil_model_info info;
     prefault_result prefault; /* How much of the model's file was not in the page cache. */
     const char *path;         /* The blob's file, or NULL for the one within this program. */
-    /* What the comparison of the content with its checksums has found, once `pending` is 0. A thread
-     * of its own makes it. */
+    /* What the comparison of the content with its checksums has found, once `pending` is 0. A
+     * thread of its own makes it. */
     atomic_int pending;
     distil_verify verify;
     distil_status verified;

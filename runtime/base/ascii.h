@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Comparison of ASCII texts without regard to the case of letters. strcasecmp and strncasecmp would
- * depend on the locale, and their variants for instruction sets would add 30 KB to a static program.
+ * depend on the locale, and their variants for instruction sets would add 30 KB to a static
+ * program.
  */
 #ifndef DISTIL_BASE_ASCII_H
 #define DISTIL_BASE_ASCII_H
