@@ -385,6 +385,35 @@ run_in two classify -o private.txt
 check "output: a private file is replaced" ended 0
 check "output: and stays private" test "$(stat -c %a private.txt)" = 600
 
+# The output is never one of the inputs, by whatever name.
+printf 'text\ngood\n' >table.csv
+cp table.csv table.kept
+ln table.csv hard.csv
+ln -s table.csv soft.csv
+for name in table.csv ./table.csv hard.csv soft.csv; do
+    run classify --input csv -f table.csv -o $name
+    check "output: $name is the input" ended 2
+    check "output: $name: said" says err 'would replace the input table.csv'
+done
+run_in table.csv classify --input csv -o table.csv
+check "output: standard input is the output" ended 2
+cp "$blob" copy.distil
+run classify -m copy.distil -o copy.distil good
+check "output: the model is the output" ended 2
+check "output: the model is still whole" cmp -s copy.distil "$blob"
+check "output: the input is still whole" same table.csv table.kept
+
+# Names that look like mistakes.
+run classify table.csv
+check "a text that is the name of a file: said" says err '-f table.csv reads the file'
+check "a text that is the name of a file: answered" ended 0
+run classify -f table.csv
+check "lines of a table: said" says err '--input csv reads a table'
+run classify --input csv -f table.csv
+check "a table: nothing is said" [ ! -s err ]
+run classify --input lines -f table.csv
+check "lines that are asked for: nothing is said" [ ! -s err ]
+
 # An input that has become shorter than what is answered already.
 printf 'text\ngood\nbad\nfine\n"broken' >long.csv
 run classify --input csv --on-error stop -f long.csv -o short.csv

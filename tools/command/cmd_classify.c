@@ -11,6 +11,7 @@
 #include "tools/command/cmd_interrupt.h"
 #include "tools/command/cmd_message.h"
 #include "tools/command/cmd_model.h"
+#include "tools/command/cmd_names.h"
 #include "tools/command/cmd_options.h"
 #include "tools/command/cmd_output.h"
 #include "tools/command/cmd_pipeline.h"
@@ -570,6 +571,8 @@ static int check_options(job *j)
         return cmd_usage_error("classify", "texts as arguments and files (-f) at once");
     if (o->resume && o->output == NULL)
         return cmd_usage_error("classify", "--resume needs -o FILE");
+    if (cmd_names_check_output(o) != CMD_OK)
+        return CMD_USAGE;
     if ((o->has_top_k || o->has_threshold) &&
         (o->format == CMD_FORMAT_TSV || o->table.input != NULL))
         return cmd_usage_error("classify",
@@ -622,6 +625,7 @@ static int classify_with_model(job *j)
     int code = CMD_FAILED;
 
     j->alone = o->word_count == 1;
+    cmd_names_hint(o);
     cmd_input_choose(&j->input, o);
     if (j->table.format != NULL) {
         /* Only the text of a record must be UTF-8, so the table checks it and not the reader. */
