@@ -108,6 +108,9 @@ class PythonTest(unittest.TestCase):
                          [list(model.logits([pair])[0]) for pair in pairs])
         self.assertNotEqual(model.classify(pairs).scores,
                             model.classify([a for a, _ in pairs]).scores)
+        # A tuple of texts is a sequence of them, as a list is.
+        self.assertEqual(model(pairs[0]), model(list(pairs[0])))
+        self.assertEqual(model([pairs[0]]), [model(dictionaries[0])])
         for wrong in (("a",) * 3, (), ("a", None), {"text_pair": "a"}, {"text": "a", "x": "b"}):
             with self.assertRaises(TypeError):
                 model.classify([wrong])
@@ -434,7 +437,9 @@ class PythonTest(unittest.TestCase):
                               self.model.classify_arrow(array).to_pylist()],
                              [bad, None, None, good, bad][-len(array):])
         self.assertEqual(len(self.model.classify_arrow(pa.chunked_array([], pa.string()))), 0)
-        for wrong in (pa.array([1, 2]), ["good"], pa.array([[1]])):
+        empty = pa.array([], pa.int64())
+        for wrong in (pa.array([1, 2]), ["good"], pa.array([[1]]), empty, empty.dictionary_encode(),
+                      pa.chunked_array([], pa.int64())):
             with self.assertRaises(TypeError):
                 self.model.classify_arrow(wrong)
 

@@ -174,14 +174,14 @@ class Model:
         """Classify as the text-classification pipeline of transformers does.
 
         A text gives ``[{"label": ..., "score": ...}]``, and a list of texts gives a list of such
-        dictionaries. A pair of texts, ``{"text": ..., "text_pair": ...}`` or a tuple, gives a
-        dictionary, and a list may contain pairs. With ``top_k`` each text gives a list of the ``top_k`` best labels, best
-        first; None means all. ``function_to_apply``, or ``function`` for short, is ``"softmax"``,
+        dictionaries. A pair of texts, ``{"text": ..., "text_pair": ...}``, gives a dictionary. A
+        list may contain pairs, as such dictionaries or as tuples of two. With ``top_k`` each text
+        gives a list of the ``top_k`` best labels, best first; None means all. ``function_to_apply``, or ``function`` for short, is ``"softmax"``,
         ``"sigmoid"`` or ``"none"``, which leaves logits. The default is the model's own.
         """
         if function is not None and function_to_apply is not None:
             raise TypeError("function and function_to_apply are the same: give one of them")
-        pair = isinstance(inputs, (Mapping, tuple))
+        pair = isinstance(inputs, Mapping)
         single = pair or isinstance(inputs, (str, bytes))
         texts: Any = [inputs] if single else inputs
         rows = self._scores(texts, self._number(function or function_to_apply))

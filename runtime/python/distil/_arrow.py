@@ -63,21 +63,31 @@ def _find_by_views(array: Any) -> Where:
     return where
 
 
-def _find(array: Any) -> Where:
+def _is_views(kind: Any) -> bool:
     pa = _import("pyarrow")
 
+    return hasattr(pa.types, "is_string_view") and bool(pa.types.is_string_view(kind))
+
+
+def _check_type(kind: Any) -> None:
+    pa = _import("pyarrow")
+
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if not (_is_views(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        raise TypeError(
+            f"classify_arrow: {kind} is none of string, large_string, string_view and a "
+            "dictionary of one of these; array.cast(pyarrow.large_string()) makes it one"
+        )
+
+
+def _find(array: Any) -> Where:
     if len(array) == 0:
         return lambda i: (0, 0)
-    if pa.types.is_string(array.type):
-        return _find_by_offsets(array, ctypes.c_int32)
-    if pa.types.is_large_string(array.type):
-        return _find_by_offsets(array, ctypes.c_int64)
-    if hasattr(pa.types, "is_string_view") and pa.types.is_string_view(array.type):
+    if _is_views(array.type):
         return _find_by_views(array)
-    raise TypeError(
-        f"classify_arrow: {array.type} is none of string, large_string, string_view and a "
-        "dictionary of one of these; array.cast(pyarrow.large_string()) makes it one"
-    )
+    large = _import("pyarrow").types.is_large_string(array.type)
+    return _find_by_offsets(array, ctypes.c_int64 if large else ctypes.c_int32)
 
 
 def _classify_rows(engine: Engine, labels: list[str], array: Any, rows: Sequence[int], flags: int,
@@ -142,6 +152,7 @@ def classify_arrow(engine: Engine, labels: list[str], array: Any, flags: int, fu
         array = pa.chunked_array(array)  # a column of Polars or another library, without a copy
     if not isinstance(array, (pa.Array, pa.ChunkedArray)):
         raise TypeError(f"classify_arrow: {type(array).__name__} is no array of Arrow")
+    _check_type(array.type)
     if not isinstance(array, pa.ChunkedArray):
         return _classify_array(engine, labels, array, flags, function)
     kind = pa.struct([("label", pa.string()), ("score", pa.float32())])
