@@ -42,8 +42,8 @@ run_function() {
     rc=$?
     grep '^\[\|^{"statusCode"' out | sed 's/"inference_time_ms":[0-9.]*//g' >answer
 }
-# says_why_not: succeeds if the function told the Runtime API or its log why it cannot answer, and was
-# not ended by a signal, which the Runtime API's answer would name.
+# says_why_not: succeeds if the function told the Runtime API or its log why it cannot answer, and
+# was not ended by a signal, which the Runtime API's answer would name.
 says_why_not() {
     ! grep -q 'signal: \|Segmentation fault\|Aborted' out err &&
         grep -q '"errorType"\|^bootstrap: \|"level":"FATAL"' out err
