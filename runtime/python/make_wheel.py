@@ -34,7 +34,6 @@ Provides-Extra: sst2
 Requires-Dist: distil-sst2 == {version}; extra == "sst2"
 Classifier: Operating System :: POSIX :: Linux
 Classifier: Programming Language :: Python :: 3
-Classifier: Programming Language :: Python :: Free Threading
 Classifier: Typing :: Typed
 """
 MODEL_METADATA = """Metadata-Version: 2.1
