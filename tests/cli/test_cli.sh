@@ -326,6 +326,7 @@ check "not a model: remedy" says err 'distil convert DIR -o FILE'
 run classify -m directory good
 check "model is a directory" ended 1
 check "model is a directory: named" says err 'distil: directory:'
+check "model is a directory: remedy" says err 'distil convert directory -o FILE'
 size=$(wc -c <"$blob")
 cp "$blob" flipped.distil
 printf '\125\252\125\252' | dd of=flipped.distil bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null

@@ -2,6 +2,7 @@
 /* Chooses and opens the model; see cmd_model.h. */
 #include "tools/command/cmd_model.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,7 +130,10 @@ static void print_open_error(const char *path, const distil_error *error)
         cmd_error("%s: byte %llu: %s", path, (unsigned long long)error->offset, why);
     else
         cmd_error("%s: %s", path, why);
-    print_remedy(error->status);
+    if (error->system_errno == EISDIR)
+        cmd_hint("a folder is made into a blob by `distil convert %s -o FILE`", path);
+    else
+        print_remedy(error->status);
 }
 
 /* ---- names of labels ------------------------------------------------------------------------ */
