@@ -69,7 +69,7 @@ ubsan:
 	$(SANITIZED) BUILD=$(BUILD)/ubsan SANITIZE='-fsanitize=undefined -fno-sanitize-recover=all'
 
 # These tests start threads in the library and in the function.
-TSAN_TESTS := $(filter %/test_threads %/test_prefault %/test_log,$(TESTS))
+TSAN_TESTS := $(filter %/test_threads %/test_calls %/test_prefault %/test_log,$(TESTS))
 ## tsan: run the tests of threads under ThreadSanitizer
 tsan:
 	+$(Q)$(MAKE) --no-print-directory OPT='-O1 -fno-omit-frame-pointer' BUILD=$(BUILD)/tsan \
