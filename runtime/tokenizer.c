@@ -466,7 +466,7 @@ size_t distil_tok_encode_ranges(const distil_tokenizer *tokenizer, int32_t *ids,
                                 distil_offsets *ranges, size_t capacity, const char *text,
                                 size_t text_bytes, int split_special)
 {
-    word_source source;
+    word_source source = {0};
     tokens t;
 
     init_tokens(&t, tokenizer, ids, capacity, SIZE_MAX, 0);
@@ -593,7 +593,7 @@ size_t distil_tok_windows(const distil_tokenizer *tokenizer, int32_t *ids, disti
 {
     window_cut cut = {window, stride, 0, emit, user};
     size_t first = window - 2;
-    word_source source;
+    word_source source = {0};
     tokens t;
 
     if (tokenizer->flags & DISTIL_BLOB_TOK_TRUNCATE_LEFT)

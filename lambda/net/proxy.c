@@ -113,6 +113,15 @@ int proxy_parse(net_proxy *p, const char *text, char *why, size_t why_bytes)
 
 /* ---- exceptions ------------------------------------------------------------------------------ */
 
+/* Returns 1 for an address of IPv4 or IPv6, whose last label is a number or which has a colon. */
+static int is_address(const char *host)
+{
+    const char *dot = strrchr(host, '.');
+    const char *last = dot != NULL ? dot + 1 : host;
+
+    return strchr(host, ':') != NULL || strspn(last, "0123456789") == strlen(last);
+}
+
 /* Returns 1 if one entry of the list names the host. */
 static int entry_names(const char *entry, size_t size, const char *host, uint16_t port)
 {
@@ -131,6 +140,10 @@ static int entry_names(const char *entry, size_t size, const char *host, uint16_
             return 0;
         size = (size_t)(colon - entry);
     }
+    if (size > 2 && entry[0] == '[' && entry[size - 1] == ']') {
+        entry++;
+        size -= 2;
+    }
     while (size > 0 && (*entry == '.' || *entry == '*')) {
         entry++;
         size--;
@@ -139,9 +152,8 @@ static int entry_names(const char *entry, size_t size, const char *host, uint16_
         return 0;
     if (size == host_size)
         return 1;
-    /* Only names have names below them: the last label of a name is no number. */
-    return host[host_size - size - 1] == '.' && strchr(host, ':') == NULL &&
-           (host[host_size - 1] < '0' || host[host_size - 1] > '9');
+    /* Only names have names below them. */
+    return host[host_size - size - 1] == '.' && !is_address(host);
 }
 
 int proxy_is_excluded(const char *list, const char *host, uint16_t port)

@@ -140,6 +140,8 @@ static void test_exceptions(void)
         {"10.0.0.1", "10.0.0.1", 1},
         {"0.0.1", "10.0.0.1", 0},
         {"fd00::1", "fd00::1", 1},
+        {"[fd00::1]", "fd00::1", 1},
+        {"cluster1", "dynamodb.cluster1", 1},
         {".", "a.example.com", 0},
         {":443", "a.example.com", 0},
     };
