@@ -119,6 +119,37 @@ check "rank: softmax" ended 2
 run_in /dev/null rank -m ranker.distil -q x --json
 check "rank: no passage" is out '[]\n'
 
+
+# ---- the activation of sentence-transformers ----
+activated() { # NAME ACTIVATION: a folder whose config.json names it
+    rm -rf activated
+    cp -r "$root/tests/data/pairs/$1" activated
+    sed "s/^{\$/{\"sentence_transformers\": {\"activation_fn\": \"$2\"},/" \
+        "$root/tests/data/pairs/$1/config.json" >activated/config.json
+}
+activated nli3 torch.nn.modules.linear.Identity
+run convert activated -o activated.distil
+check "activation: three labels" ended 0
+run inspect --json activated.distil
+check "activation: three labels keep their function for ranking" says out \
+    '"rank_function": "softmax"'
+activated ranker torch.nn.modules.linear.Identity
+run convert activated -o activated.distil
+run inspect --json activated.distil
+check "activation: one label" says out '"rank_function": "none"'
+convert_unnamed() { # NAME: without names of labels, so that the weights give their number
+    activated "$1" made.Up
+    sed 's/"id2label"/"unread_labels"/; s/"label2id"/"unread_ids"/' activated/config.json >config
+    mv config activated/config.json
+    rm -f activated.distil
+    run convert activated -o activated.distil
+}
+convert_unnamed ranker
+check "activation: an unknown one, and one label in the weights" ended 1
+check "activation: says which" says err 'found "made.Up"'
+convert_unnamed nli3
+check "activation: an unknown one, and three labels in the weights" ended 0
+
 # ---- windows ----
 text=$(printf 'a gorgeous film and %.0s' 1 2 3 4 5 6 7 8 9 10 11 12)
 run classify --jsonl --window 16 --stride 4 --combine max "$text"

@@ -93,8 +93,9 @@ static int read_problem(hf_config *config, const hf_json *json, conv_error *erro
 }
 
 /* Read the activation that sentence-transformers has saved for its CrossEncoder, in the form of its
- * version 4 and later or of earlier ones. It matters for models with one label only. */
-static int read_rank_function(hf_config *config, const hf_json *json, conv_error *error)
+ * version 4 and later or of earlier ones. */
+static int read_rank_function(hf_config *config, const hf_json *json, conv_memory *memory,
+                              conv_error *error)
 {
     static const struct {
         const char *name;
@@ -113,12 +114,24 @@ static int read_rank_function(hf_config *config, const hf_json *json, conv_error
             config->rank_function = names[i].function;
             return 0;
         }
-    if (config->n_labels != 1)
+    hf_json_excerpt(found, value);
+    config->unknown_activation = conv_copy_text(memory, found, strlen(found), error);
+    return config->unknown_activation ? 0 : -1;
+}
+
+/* The function for ranking matters for a model with one label only. The labels have been set. */
+static int keep_rank_function(hf_config *config, conv_error *error)
+{
+    if (config->n_labels != 1) {
+        config->rank_function = 0;
+        return 0;
+    }
+    if (config->unknown_activation == NULL)
         return 0;
     return conv_fail(error,
                      "%s: expected Identity or Sigmoid of torch.nn.modules as the activation of "
                      "sentence-transformers, found %s",
-                     json->path, hf_json_excerpt(found, value));
+                     config->path, config->unknown_activation);
 }
 
 static int read_shape(hf_config *config, const hf_json *json, conv_error *error)
@@ -262,7 +275,7 @@ int hf_config_read(hf_config *config, const char *directory, conv_memory *memory
         return -1;
     if (read_labels(config, &json, memory, error))
         return -1;
-    return read_rank_function(config, &json, error);
+    return read_rank_function(config, &json, memory, error);
 }
 
 int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char *tensor_path,
@@ -284,6 +297,8 @@ int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char
                          "%s: expected two labels or more for single_label_classification, found "
                          "one: give problem_type \"regression\", or remove it",
                          config->path);
+    if (keep_rank_function(config, error))
+        return -1;
     if (config->labels)
         return 0;
     config->labels = conv_new(memory, config->n_labels, sizeof config->labels[0], error);

@@ -29,6 +29,7 @@ typedef struct hf_config {
     const char *tokenizer_class; /* NULL if config.json names none */
     hf_problem problem;
     uint32_t rank_function; /* distil_blob_function that config.json names for ranking, or 0 */
+    const char *unknown_activation; /* the one for ranking, if it is unknown; else NULL */
     uint32_t n_labels;      /* 0 if config.json gives none: then the classifier's weights decide */
     const char **labels;    /* (n_labels) names from id2label; NULL before hf_config_set_labels */
 } hf_config;
@@ -38,7 +39,8 @@ int hf_config_read(hf_config *config, const char *directory, conv_memory *memory
                    conv_record *record, conv_error *error);
 
 /* Check the number of labels against the rows of the classifier's weights, and name the labels
- * LABEL_0, LABEL_1 and so on if config.json does not. Returns 0, or -1 with *error filled. */
+ * LABEL_0, LABEL_1 and so on if config.json does not. Only a model with one label keeps the
+ * function for ranking. Returns 0, or -1 with *error filled. */
 int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char *tensor_path,
                          conv_memory *memory, conv_error *error);
 
