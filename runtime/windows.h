@@ -15,8 +15,8 @@
  * describes. The arguments have been checked, and no text has a pair. The windows of all texts are
  * packed into passes, in order.
  *
- * Returns DISTIL_OK, or DISTIL_NOT_FINITE with the outputs of all texts before the one that failed
- * filled and the others untouched.
+ * Returns DISTIL_OK, or DISTIL_NOT_FINITE or DISTIL_CANCELLED with the outputs of all texts before
+ * the one that distil_context_error names filled and the others untouched.
  */
 distil_status distil_windows_classify(distil_context *context, distil_result *results,
                                       const distil_scores *scores, const distil_text *texts,

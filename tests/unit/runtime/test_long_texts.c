@@ -154,6 +154,66 @@ static void test_windows(const distil_model *model, size_t threads, size_t count
     }
 }
 
+/* An executor that sets a flag after some steps, and leaves the tasks to the calling thread. */
+typedef struct canceller {
+    int flag;
+    size_t steps;
+} canceller;
+
+static void cancel_later(void *user, void (*task)(void *job, size_t index), void *job, size_t count)
+{
+    canceller *c = user;
+
+    (void)task, (void)job, (void)count;
+    if (c->steps > 0 && --c->steps == 0)
+        __atomic_store_n(&c->flag, 1, __ATOMIC_RELAXED);
+}
+
+/* Cancels a batch after so many steps, also between two windows of one text. The texts before the
+ * one that the error names have their results, and the others have none. Returns 1 if the batch was
+ * cancelled, 0 if it ended before. */
+static int check_cancelled(const distil_model *model, size_t steps)
+{
+    canceller c = {0, steps};
+    distil_executor executor = {cancel_later, &c};
+    distil_context_options options = {.max_batch_tokens = 512,
+                                      .threads = 2,
+                                      .executor = &executor,
+                                      .cancel = &c.flag,
+                                      .window = WINDOW,
+                                      .stride = STRIDE};
+    distil_context *context = new_context(model, &options);
+    distil_result results[TEXTS] = {0};
+    logits_row logits[TEXTS] = {0};
+    distil_scores scores[TEXTS];
+    size_t first = TEXTS;
+    distil_status status;
+
+    for (size_t i = 0; i < TEXTS; i++)
+        scores[i] = (distil_scores){logits[i], NULL};
+    status = distil_classify_batch(context, results, scores, texts, TEXTS, 0);
+    if (status == DISTIL_CANCELLED)
+        first = distil_context_error(context)->text;
+    CHECK(status == DISTIL_OK || (status == DISTIL_CANCELLED && c.flag && first < TEXTS));
+    for (size_t i = 0; i < TEXTS; i++) {
+        CHECKF((results[i].token_count > 0) == (i < first), "text %zu, cancelled before %zu", i,
+               first);
+        CHECK(i >= first || memcmp(logits[i], expected_logits[DISTIL_COMBINE_MEAN][i],
+                                   sizeof logits[i]) == 0);
+    }
+    distil_context_free(context);
+    return status == DISTIL_CANCELLED;
+}
+
+static void test_cancelled(const distil_model *model)
+{
+    size_t cancelled = 0;
+
+    for (size_t steps = 1; check_cancelled(model, steps); steps += 5)
+        cancelled++;
+    CHECKF(cancelled >= 5, "cancelled %zu times", cancelled);
+}
+
 /* The ids of a pair that is not truncated. */
 static size_t pair_ids(const distil_model *model, int32_t *ids, const distil_text *pair)
 {
@@ -309,6 +369,8 @@ int main(int argc, char **argv)
     expect_all(model);
     for (int isa = DISTIL_ISA_SCALAR; isa <= DISTIL_ISA_AVX512VNNI; isa++)
         test_level((distil_isa)isa);
+    if (harness_case("windows cancelled between passes"))
+        test_cancelled(model);
     if (harness_case("a text that leaves no room"))
         test_no_room(model);
     if (harness_case("wrong windows and pairs"))
