@@ -66,7 +66,8 @@ static void count_exactly(const distil_tokenizer *tokenizer, size_t counts[2],
 {
     for (int i = 0; i < 2; i++)
         counts[i] = distil_tok_encode(tokenizer, NULL, 0, SIZE_MAX, texts[i].bytes, texts[i].size,
-                                      split_special);
+                                      split_special) -
+                    2;
 }
 
 /* Moves the `kept` tokens of a text to `to`. ids holds [CLS] and then at most `room` tokens of the
