@@ -484,10 +484,11 @@ typedef struct distil_offsets {
 
 /*
  * Turns a text into token ids as distil_tokenize does, and tells for each token which part of the
- * text it stands for. The offsets are exactly those of Hugging Face tokenizers 0.23, and lead
- * through normalisation into the text as it was given: a letter stands for the code point that its
- * accent was taken from, and characters that are removed belong to the word around them, or to no
- * token.
+ * text it stands for. The offsets are those of Hugging Face tokenizers 0.23, except where accent
+ * stripping keeps some of several combining marks and canonical ordering moves them: then each has
+ * the place where it stands in the text. Offsets lead through normalisation into the text as it was
+ * given: a letter stands for the code point that its accent was taken from, and characters that are
+ * removed belong to the word around them, or to no token.
  *
  * ids         (capacity) receives the first ids; may be NULL where capacity is 0
  * offsets     (capacity) receives those of the same tokens; may be NULL where capacity is 0
