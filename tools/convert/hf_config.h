@@ -30,8 +30,8 @@ typedef struct hf_config {
     hf_problem problem;
     uint32_t rank_function; /* distil_blob_function that config.json names for ranking, or 0 */
     const char *unknown_activation; /* the one for ranking, if it is unknown; else NULL */
-    uint32_t n_labels;      /* 0 if config.json gives none: then the classifier's weights decide */
-    const char **labels;    /* (n_labels) names from id2label; NULL before hf_config_set_labels */
+    uint32_t n_labels;   /* 0 if config.json gives none: then the classifier's weights decide */
+    const char **labels; /* (n_labels) names from id2label; NULL before hf_config_set_labels */
 } hf_config;
 
 /* Read and check the file. Strings belong to memory. Returns 0, or -1 with *error filled. */

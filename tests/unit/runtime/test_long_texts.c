@@ -198,8 +198,8 @@ static int check_cancelled(const distil_model *model, size_t steps)
     for (size_t i = 0; i < TEXTS; i++) {
         CHECKF((results[i].token_count > 0) == (i < first), "text %zu, cancelled before %zu", i,
                first);
-        CHECK(i >= first || memcmp(logits[i], expected_logits[DISTIL_COMBINE_MEAN][i],
-                                   sizeof logits[i]) == 0);
+        CHECK(i >= first ||
+              memcmp(logits[i], expected_logits[DISTIL_COMBINE_MEAN][i], sizeof logits[i]) == 0);
     }
     distil_context_free(context);
     return status == DISTIL_CANCELLED;
