@@ -103,13 +103,14 @@ static int show_progress(void *user)
 
 /* ---- the answer ----------------------------------------------------------------------------- */
 
-/* The order of the answer: the greater score first, and of equal ones the earlier passage. */
+/* The order of the answer: the greater logit first, and of equal ones the earlier passage. The
+ * scores rise with the logits, but the sigmoid rounds different logits to the same score. */
 static int compare_passages(const void *a, const void *b)
 {
     const passage *x = a, *y = b;
 
-    if (x->result.score != y->result.score)
-        return x->result.score < y->result.score ? 1 : -1;
+    if (x->logit != y->logit)
+        return x->logit < y->logit ? 1 : -1;
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
