@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tests that tokenizing takes linear time on hostile text. It counts instead of measuring time:
- * this file includes the sources of the tokenizer, and counts every decoded code point and every
- * look-up.
+ * Tests that tokenizing, also in windows and pairs, takes linear time on hostile text. It counts
+ * instead of measuring time: this file includes the sources of the tokenizer, and counts every
+ * decoded code point and every look-up.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/normalizer.h"
+#include "runtime/pairs.h"
 #include "runtime/special.h"
 #include "runtime/tokenizer.h"
 #include "runtime/unicode_tables.h"
@@ -42,6 +43,8 @@ static uint32_t counted_find(const distil_vocab *vocab, uint64_t hash, const cha
 #define distil_tok_encode_ranges counted_tok_encode_ranges
 #define distil_tok_count_chars counted_tok_count_chars
 #define distil_tok_windows counted_tok_windows
+#define distil_pair_plan counted_pair_plan
+#define distil_pair_encode counted_pair_encode
 void distil_normalizer_init(distil_normalizer *norm, const distil_tokenizer *tokenizer,
                             const uint8_t *text, const uint8_t *end, int split_special);
 uint32_t distil_normalizer_next(distil_normalizer *norm);
@@ -58,7 +61,13 @@ void distil_tok_count_chars(distil_offsets *offsets, size_t count, const char *t
 size_t distil_tok_windows(const distil_tokenizer *tokenizer, int32_t *ids, distil_offsets *ranges,
                           size_t window, size_t stride, const char *text, size_t text_bytes,
                           int split_special, distil_tok_window_fn *emit, void *user);
+int distil_pair_plan(size_t kept[2], const size_t counts[2], size_t room,
+                     distil_truncation truncation);
+size_t distil_pair_encode(const distil_tokenizer *tokenizer, int32_t *ids, int32_t *second,
+                          uint8_t *truncated, size_t max_tokens, const distil_pair_text *texts,
+                          distil_truncation truncation, int split_special);
 #include "runtime/normalizer.c"
+#include "runtime/pairs.c"
 #include "runtime/tokenizer.c"
 
 /* Texts that can make a tokenizer slow. Each unit is repeated until the text is long enough. */
@@ -135,6 +144,52 @@ static void test_hostile(support_vocab *vocab, const struct hostile *h, char *te
     }
 }
 
+static int ignore_window(void *user, const int32_t *ids, const distil_offsets *offsets,
+                         size_t count)
+{
+    (void)user, (void)ids, (void)offsets, (void)count;
+    return 0;
+}
+
+/* The steps for a text in windows, and for a pair of which both texts are this one. */
+static size_t count_windows_and_pair(const support_vocab *vocab, const char *text, size_t bytes)
+{
+    static int32_t ids[512], second[512];
+    const distil_pair_text pair[2] = {{text, bytes}, {text, bytes}};
+    uint8_t truncated;
+
+    decoded = 0;
+    looked_up = 0;
+    counted_tok_windows(&vocab->tokenizer, ids, NULL, 128, 64, text, bytes, 0, ignore_window, NULL);
+    counted_pair_encode(&vocab->tokenizer, ids, second, &truncated, 512, pair,
+                        DISTIL_TRUNCATION_LONGEST, 0);
+    return decoded + looked_up;
+}
+
+/* Windows read a text at most twice, and pairs read each of theirs at most twice. */
+static void test_windows_and_pairs(support_vocab *vocab, const struct hostile *h, char *text,
+                                   size_t size)
+{
+    size_t unit = strlen(h->unit) + (h->unit[0] == '\0');
+
+    for (size_t i = 0; i < size; i++)
+        text[i] = h->unit[i % unit];
+    for (int left = 0; left < 2; left++) {
+        size_t once, half, whole;
+
+        support_vocab_set_flags(vocab, SUPPORT_UNCASED);
+        if (left)
+            vocab->tokenizer.flags |= DISTIL_BLOB_TOK_TRUNCATE_LEFT;
+        once = count_work(vocab, text, size, SIZE_MAX);
+        half = count_windows_and_pair(vocab, text, size / 2);
+        whole = count_windows_and_pair(vocab, text, size);
+        CHECKF(whole <= 2 * half + 20000, "left %d: %zu steps for half the text, %zu for all", left,
+               half, whole);
+        CHECKF(whole <= 6 * once + 20000, "left %d: %zu steps, %zu for the text", left, whole,
+               once);
+    }
+}
+
 /* ASCII text does not go through the decoder, not even words that are too long to be stored. */
 static void test_ascii(support_vocab *vocab, char *text, size_t size)
 {
@@ -179,6 +234,9 @@ int main(int argc, char **argv)
     for (int i = 0; i < HOSTILE; i++)
         if (harness_case("linear/%s", hostile[i].name))
             test_hostile(&vocab, &hostile[i], text, size);
+    for (int i = 0; i < HOSTILE; i++)
+        if (harness_case("windows and pairs/%s", hostile[i].name))
+            test_windows_and_pairs(&vocab, &hostile[i], text, size);
     if (harness_case("ASCII is taken as it is"))
         test_ascii(&vocab, text, size);
     if (harness_case("a limit ends the work"))
