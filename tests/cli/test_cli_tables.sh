@@ -210,6 +210,7 @@ check "keep: a column that is not there" ended 1
 run_in names.csv classify --input csv --keep none
 check "no text column: status" ended 1
 check "no text column: says which" says err 'there is no field "text"'
+check "no text column: says how to choose one" says err 'text-field NAME chooses a field'
 printf '{"label":1,"text":"good"}\n' >names.jsonl
 run_in names.jsonl classify --input jsonl
 check "jsonl clash: status" ended 1

@@ -109,6 +109,10 @@ static int read_header(table *t, cmd_input *input, const cmd_text *text, const c
     if (wrong == NULL)
         return 0;
     cmd_error("%s:%llu: %s", text->source, (unsigned long long)text->number, wrong);
+    if (wrong == t->no_text)
+        cmd_hint("the header is \"%.*s\": --text-field NAME chooses a field of it, and --delimiter "
+                 "says what divides the fields",
+                 (int)(size < 200 ? size : 200), row);
     cmd_input_skip_file(input);
     if (first)
         input->next = input->count;
