@@ -531,6 +531,39 @@ static void test_no_system_call(distil_context *context)
                (unsigned)status);
 }
 
+/* Texts of about 80 different tokens each, of which six fill a pass. A text that did not fit into a
+ * pass must come whole into the next one. */
+static void test_several_passes(const distil_model *model)
+{
+    enum { TEXTS = 20, TOKENS = 80 };
+    static const char *const words[] = {"good ",  "bad ",   "film ", "dull ",
+                                        "great ", "story ", "a "};
+    distil_context_options options = {.size = sizeof options, .max_batch_tokens = 512};
+    static char bytes[TEXTS][TOKENS * 8];
+    float logits[TEXTS][2], alone[2];
+    distil_scores scores[TEXTS], one = {alone, NULL};
+    distil_result results[TEXTS], result;
+    distil_text texts[TEXTS];
+    distil_context *context;
+
+    if (!harness_case("a batch of several passes gives each text its own answer"))
+        return;
+    for (size_t i = 0; i < TEXTS; i++) {
+        for (size_t k = 0; k < TOKENS - i; k++)
+            strcat(bytes[i], words[(i * i + k * (i + 1)) % (sizeof words / sizeof *words)]);
+        texts[i] = (distil_text){.bytes = bytes[i], .size = strlen(bytes[i])};
+        scores[i] = (distil_scores){logits[i], NULL};
+    }
+    CHECK(distil_context_new(&context, model, &options, NULL) == DISTIL_OK);
+    CHECK(distil_classify_batch(context, results, scores, texts, TEXTS, 0) == DISTIL_OK);
+    for (size_t i = 0; i < TEXTS; i++) {
+        CHECK(distil_classify(context, &result, &one, bytes[i], texts[i].size, 0) == DISTIL_OK);
+        CHECKF(memcmp(alone, logits[i], sizeof alone) == 0, "text %zu", i);
+        CHECKF(result.token_count == results[i].token_count, "text %zu", i);
+    }
+    distil_context_free(context);
+}
+
 int main(int argc, char **argv)
 {
     distil_model *model;
@@ -547,6 +580,7 @@ int main(int argc, char **argv)
     test_arguments(model, context);
     test_tokenize(model);
     test_ways_in(model, context);
+    test_several_passes(model);
     test_truncation(context);
     test_blob_decides();
     test_top_labels();
