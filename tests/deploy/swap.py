@@ -78,7 +78,11 @@ class Cloud:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(30)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:  # Python's servers can miss the signal.
+            self.process.kill()
+            self.process.wait()
         self.log.close()
 
     def client(self, service, region=t.REGION):
