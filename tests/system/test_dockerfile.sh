@@ -9,6 +9,8 @@
 set -u
 cd "${DISTIL_TEST_ROOT:-.}" || exit 1
 CC=${CC:-cc}
+# The settings of an outer make, such as its build directory, are not those of the image.
+unset MAKEFLAGS MAKELEVEL MFLAGS MAKEOVERRIDES 2>/dev/null
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 passed=0
