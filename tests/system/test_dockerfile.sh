@@ -58,7 +58,7 @@ for file in $sources; do
     (cd "$work" && $CC -std=c11 -ffp-contract=off -I. -MM -MT x "$file" >/dev/null)
     result "$file finds what it includes" $?
 done
-(cd "$work" && make -n build/bootstrap build/distil >/dev/null)
+(cd "$work" && make -n BUILD=build build/bootstrap build/distil >/dev/null)
 result "make finds what it builds from" $?
 
 echo "test_dockerfile: $passed passed, $failed failed, 0 skipped"
