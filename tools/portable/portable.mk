@@ -6,7 +6,7 @@
 # The compiler is Zig's, which has the symbol versions of old glibc and the sources of musl. The
 # first `make portable` downloads it from the Python package index, 90 MB, into build/zig; no other
 # target does.
-.PHONY: portable check-portable package-portable
+.PHONY: portable build-portable check-portable package-portable
 GLIBC       := 2.17
 ZIG_DIR     := $(abspath $(BUILD))/zig
 GLIBC_BUILD := $(BUILD)/glibc$(GLIBC)
@@ -20,13 +20,17 @@ $(ZIG_DIR)/cc-glibc: tools/portable/zig.sh
 	$(SAY) "  ZIG   $(ZIG_DIR)"
 	$(Q)tools/portable/zig.sh $(ZIG_DIR)
 
-## portable: build for glibc 2.17 in build/glibc2.17 and static with musl in build/musl; uses Zig
-portable: $(ZIG_DIR)/cc-glibc
-	$(GLIBC_MAKE) all $(GLIBC_BUILD)/$(SAME_BITS)
-	$(MUSL_MAKE) all $(MUSL_BUILD)/$(SAME_BITS)
+build-portable: $(ZIG_DIR)/cc-glibc
+	$(GLIBC_MAKE) all
+	$(MUSL_MAKE) all
 	$(Q)tools/portable/check_portable.sh $(GLIBC) $(GLIBC_BUILD)/libdistil.so \
 	    $(addprefix $(GLIBC_BUILD)/,$(PORTABLE_PROGRAMS))
 	$(Q)tools/portable/check_portable.sh static $(addprefix $(MUSL_BUILD)/,$(PORTABLE_PROGRAMS))
+
+## portable: build for glibc 2.17 in build/glibc2.17 and static with musl in build/musl; uses Zig
+portable: build-portable
+	$(GLIBC_MAKE) $(GLIBC_BUILD)/$(SAME_BITS)
+	$(MUSL_MAKE) $(MUSL_BUILD)/$(SAME_BITS)
 	$(Q)DISTIL_BUILD=$(GLIBC_BUILD) tests/run.sh $(GLIBC_BUILD)/$(SAME_BITS)
 	$(Q)DISTIL_BUILD=$(MUSL_BUILD) tests/run.sh $(MUSL_BUILD)/$(SAME_BITS)
 
@@ -35,7 +39,7 @@ check-portable: portable
 	$(GLIBC_MAKE) check
 	$(MUSL_MAKE) check
 
-package-portable: portable
+package-portable: build-portable
 	$(Q)tools/package.sh $(GLIBC_BUILD) $(VERSION) $(PACKAGE)-glibc$(GLIBC).tar.gz
 	$(SAY) "  TAR   $(PACKAGE)-glibc$(GLIBC).tar.gz"
 	$(Q)tools/package.sh $(MUSL_BUILD) $(VERSION) $(PACKAGE)-musl-static.tar.gz
@@ -47,5 +51,5 @@ ifneq ($(wildcard $(ZIG_DIR)/cc-glibc)$(filter portable,$(MAKECMDGOALS)),)
 package: package-portable
 WHEEL_LIB ?= $(GLIBC_BUILD)/libdistil.so
 WHEEL_COMMAND ?= $(GLIBC_BUILD)/distil
-$(GLIBC_BUILD)/libdistil.so $(GLIBC_BUILD)/distil: portable
+$(GLIBC_BUILD)/libdistil.so $(GLIBC_BUILD)/distil: build-portable
 endif
