@@ -2,7 +2,7 @@
 /*
  * An example: a server that answers each line of text with a label and a score. All threads share
  * one model, and each has its own context. SIGTERM ends the server once its clients have left or
- * been silent for five seconds; a client that goes on sending delays it, and its lines have no limit.
+ * been silent for five seconds; a client that goes on sending delays it. Lines have no limit.
  *
  *     cc docs/server.c -Iruntime build/libdistil.a -lm -pthread -o build/server
  *     build/server build/sst2.distil 7000
