@@ -33,9 +33,8 @@ static int check_room(const classifier *c, char *why, size_t why_bytes)
         labels_max_bytes(&c->labels) <= STORE_MAX_LABELS_BYTES)
         return 0;
     snprintf(why, why_bytes,
-             "the scores of the model's %zu labels can need %zu bytes of an item, and an update "
-             "has room for %d: give the labels shorter names by DISTIL_LABEL_MAP, or set "
-             "DISTIL_STORE=none",
+             "the scores of %zu labels can need %zu bytes, and an item has room for %d: shorten "
+             "names by DISTIL_LABEL_MAP, or set DISTIL_STORE=none",
              c->labels.count, labels_max_bytes(&c->labels), STORE_MAX_LABELS_BYTES);
     return -1;
 }

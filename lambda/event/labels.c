@@ -100,9 +100,8 @@ static int check_distinct(const event_labels *of, char *why, size_t why_bytes)
             if (of->list[i].bytes == of->list[k].bytes &&
                 memcmp(of->list[i].name, of->list[k].name, of->list[i].bytes) == 0) {
                 snprintf(why, why_bytes,
-                         "two labels have the name \"%.*s\", and this model lists the scores of "
-                         "its labels: give each a name of its own, in DISTIL_LABEL_MAP or, where "
-                         "the model has it twice, in config.json before distil convert",
+                         "two labels whose scores are listed have the name \"%.*s\": name them "
+                         "apart in DISTIL_LABEL_MAP or config.json",
                          (int)of->list[i].bytes, of->list[i].name);
                 return -1;
             }
