@@ -206,7 +206,7 @@ def mirror():
     named = os.environ.get("TF_PLUGIN_MIRROR")
     for folder in [named] if named else ["/opt/tf-plugins", "/usr/local/share/terraform/plugins",
                                          "/usr/share/terraform/plugins"]:
-        if any(pathlib.Path(folder).glob("registry.terraform.io/hashicorp/aws/*")):
+        if any(pathlib.Path(folder).glob("*/hashicorp/aws/*")):
             return folder
     return None
 
