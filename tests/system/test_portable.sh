@@ -73,7 +73,7 @@ newer="$newer|thrd_create|timespec_get|arc4random|arc4random_buf|pidfd_open"
 if have nm && [ -f "$build/liblambda.a" ]; then
     # Sanitizers bring their own calls.
     case $(nm "$build/libdistil.a" 2>/dev/null) in
-    *__asan_* | *__ubsan_* | *__tsan_*) skip functions "built with sanitizers" ;;
+    *__asan_* | *__ubsan_* | *__tsan_*) skip functions "sanitizers call functions of their own" ;;
     *)
         for archive in distil base prog lambda serve; do
             nm -u "$build/lib$archive.a"

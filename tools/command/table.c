@@ -133,7 +133,8 @@ static void read_row(table *t, cmd_text *text, const char *row, size_t size)
     t->format->read_row(t, text, row, size);
     if (text->tag == TABLE_TEXT && t->options.strict &&
         (distil_utf8_valid_bytes(text->bytes, text->size) != text->size ||
-         distil_utf8_valid_bytes(text->pair, text->pair_size) != text->pair_size)) {
+         (text->pair != NULL &&
+          distil_utf8_valid_bytes(text->pair, text->pair_size) != text->pair_size))) {
         text->tag = TABLE_BAD;
         text->refusal = "the text is not UTF-8";
     }
