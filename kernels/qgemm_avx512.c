@@ -21,8 +21,9 @@ enum { TILE_ROWS = DISTIL_TILE_ROWS_avx512, MAX_STREAM_ROWS = 2 };
 #include "kernels/qgemm_avx512.inc"
 
 /* a + b. gcc reorders a sum of plain additions so that all products are in registers at the same
- * time, which spills (2/3 of the speed). It does not reorder masked additions, so this is one
- * with a mask of all lanes. clang keeps the order anyway and is a tenth slower with a mask. */
+ * time, which spills and leaves 0.64 of the speed. It does not reorder masked additions, so this is
+ * one with a mask of all lanes. clang keeps the order without a mask. To see the difference, use
+ * the other branch and run bench_kernels --no-cold --filter 'qgemm/avx512/base qkv 32x*'. */
 static inline __m512i add_in_order(__m512i a, __m512i b)
 {
 #ifdef __clang__
