@@ -139,7 +139,8 @@ def title(name: str) -> str:
         "p95_ms": f"{rest} tokens, 95 % are faster than this",
         "first_label": "Command: start to label",
         "next_request": "Lambda function: start to its first request for work",
-        "image_start": "Container image: start to its answer to one event",
+        "image_start": "Container image: start to its answer to one event"
+        + (", the model not verified" if rest == "none" else ""),
         "cold_start_ms": "Command: start to label, in milliseconds",
         "resident": "Peak memory of a process that has classified a text",
         "blob_touched": "Part of the model file that is in memory then",

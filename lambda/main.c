@@ -150,6 +150,11 @@ static int verify_model(void *model, char *why, size_t why_bytes)
     return served_model_wait(model, why, why_bytes);
 }
 
+static void begin_verification(void *model)
+{
+    served_model_begin_verification(model);
+}
+
 static int start(process *p)
 {
     p->error_type = START_ERROR_CONFIG;
@@ -168,6 +173,8 @@ static int start(process *p)
         for (size_t i = 0; i < p->config.concurrency; i++) {
             p->loops[i].handler.verify = verify_model;
             p->loops[i].handler.verified = &p->model;
+            p->loops[i].api.asked = begin_verification;
+            p->loops[i].api.asked_argument = &p->model;
         }
         return 0;
     }

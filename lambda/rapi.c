@@ -247,8 +247,11 @@ static rapi_action ask_next(rapi *api, http_response *response, int *oversize)
     begin_request(api, "GET", "invocation/next", "", "");
     end_head(api, 0);
     api->client.stop_fd = api->stop_fd;
+    api->client.sent = api->asked;
+    api->client.sent_argument = api->asked_argument;
     status = send_request(api, response, HTTP_RESEND_REUSED, CLOCK_NEVER);
     api->client.stop_fd = -1;
+    api->client.sent = NULL;
     if (status == HTTP_CLIENT_STOPPED)
         return DO_STOP;
     *oversize = status == HTTP_CLIENT_TOO_LARGE && response->head.status == 200;

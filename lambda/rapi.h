@@ -38,6 +38,10 @@ typedef struct rapi {
     /* A descriptor that becomes readable when no further event is to be had, or -1. The caller sets
      * it after rapi_init. */
     int stop_fd;
+    /* NULL, or called with `asked_argument` each time when the next event has been asked for and
+     * has not come yet. The caller sets both after rapi_init. */
+    void (*asked)(void *argument);
+    void *asked_argument;
     char why[192]; /* The reason for the last status, for a log line. */
 } rapi;
 

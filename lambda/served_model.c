@@ -67,27 +67,32 @@ static int check_model(const served_model *m, const config *c, char *why, size_t
     return 0;
 }
 
+/* Returns 1 if the caller is the one who has to compare the content. */
+static int claim_verification(served_model *m)
+{
+    int wanted = VERIFICATION_WANTED;
+
+    return atomic_compare_exchange_strong(&m->verification, &wanted, VERIFICATION_RUNS);
+}
+
 static void *verify_content(void *argument)
 {
     served_model *m = argument;
 
     m->verified = distil_model_verify(m->model, m->verify, &m->error);
-    atomic_store(&m->pending, 0);
+    atomic_store(&m->verification, VERIFICATION_DONE);
     return NULL;
 }
 
 /* If the system refuses the thread, the content is compared here. */
-static void start_verification(served_model *m, distil_verify verify)
+void served_model_begin_verification(served_model *m)
 {
     pthread_attr_t attributes;
     pthread_t thread;
     int started = 0;
 
-    m->verify = verify;
-    m->verified = DISTIL_OK;
-    if (verify == DISTIL_VERIFY_NONE)
+    if (!claim_verification(m))
         return;
-    atomic_store(&m->pending, 1);
     if (pthread_attr_init(&attributes) == 0) {
         pthread_attr_setstacksize(&attributes, VERIFY_STACK_BYTES);
         pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
@@ -98,11 +103,11 @@ static void start_verification(served_model *m, distil_verify verify)
         verify_content(m);
 }
 
-/* This happens once in the life of a process, for a few milliseconds at most, so a pause between
- * two looks is simpler than a lock. */
+/* Wait for a comparison that has begun. This happens once in the life of a process, for a few
+ * milliseconds at most, so a pause between two looks is simpler than a lock. */
 static void end_verification(const served_model *m)
 {
-    while (atomic_load(&m->pending))
+    while (atomic_load(&m->verification) == VERIFICATION_RUNS)
         clock_sleep_until(clock_now_ns() + PAUSE_NS);
 }
 
@@ -121,12 +126,17 @@ int served_model_open(served_model *m, const config *c, char *why, size_t why_by
     m->prefault = prefault_file(path != NULL ? path : "/proc/self/exe");
     if (open_blob(m, path, why, why_bytes) != 0 || check_model(m, c, why, why_bytes) != 0)
         return -1;
-    start_verification(m, c->verify);
+    m->verify = c->verify;
+    m->verified = DISTIL_OK;
+    atomic_store(&m->verification,
+                 m->verify == DISTIL_VERIFY_NONE ? VERIFICATION_DONE : VERIFICATION_WANTED);
     return 0;
 }
 
 int served_model_wait(served_model *m, char *why, size_t why_bytes)
 {
+    if (claim_verification(m))
+        verify_content(m);
     end_verification(m);
     if (m->verified == DISTIL_OK)
         return 0;

@@ -128,7 +128,7 @@ static int start_image(cold_sample *s, image *i)
     double request_ns, answer_ns;
 
     s->fork_ns = bench_now_ns();
-    if (image_answer_event(i, &request_ns, &answer_ns) != 0)
+    if (image_answer_event(i, NULL, &request_ns, &answer_ns) != 0)
         return -1;
     s->timeline.count = 0;
     add_mark(&s->timeline, "request", request_ns);

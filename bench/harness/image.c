@@ -58,19 +58,22 @@ int image_open(image *i, const char *build_directory, const char *bootstrap, int
     return -1;
 }
 
-int image_answer_event(image *i, double *request_ns, double *answer_ns)
+int image_answer_event(image *i, const char *verify, double *request_ns, double *answer_ns)
 {
-    char *command[] = {PROGRAM, NULL};
+    char *command[] = {PROGRAM, NULL}, variable[32];
     char *environment[] = {i->api.variable,
                            "DISTIL_MODEL=" MODEL,
                            "DISTIL_STORE=none",
                            "AWS_REGION=us-east-1",
                            "AWS_LAMBDA_FUNCTION_NAME=bench",
                            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=1024",
+                           verify ? variable : NULL,
                            NULL};
-    pid_t process = sandbox_start(i->root, command, environment);
+    pid_t process;
     int status;
 
+    snprintf(variable, sizeof variable, "DISTIL_VERIFY=%s", verify ? verify : "");
+    process = sandbox_start(i->root, command, environment);
     if (process < 0)
         return -1;
     status = runtime_api_serve(&i->api, request_ns, answer_ns);

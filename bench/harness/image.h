@@ -23,9 +23,10 @@ typedef struct image {
 int image_open(image *i, const char *build_directory, const char *bootstrap, int timeout_ms,
                char *why, size_t why_bytes);
 
-/* Starts the image, lets it answer one event, and kills it. The times are on the clock of
- * bench_now_ns, as in runtime_api.h. Returns 0, or -1 where there was no answer or no success. */
-int image_answer_event(image *i, double *request_ns, double *answer_ns);
+/* Starts the image, lets it answer one event, and kills it. `verify` is the value of DISTIL_VERIFY,
+ * or NULL for the function's default. The times are on the clock of bench_now_ns, as in
+ * runtime_api.h. Returns 0, or -1 where there was no answer or no success. */
+int image_answer_event(image *i, const char *verify, double *request_ns, double *answer_ns);
 
 void image_close(image *i);
 

@@ -31,9 +31,10 @@ const measure_kind measure_kinds[] = {
      "bootstrap from fork to the first byte of its first request, divided by the time of a static "
      "program that does nothing",
      1, measure_next_request},
-    {"image_start", "", "x empty process",
+    {"image_start", "VERIFY", "x empty process",
      "the container image from the start of its sandbox to its answer to one event, divided by the "
-     "time of a static program that does nothing; needs root and bench/unpack_image.sh",
+     "time of a static program that does nothing; VERIFY is none, where it does not verify its "
+     "model, or default; needs root and bench/unpack_image.sh",
      1, measure_image_start},
     {"resident", "", "bytes",
      "peak memory of a process that has classified one text, with the pages of the blob that it "

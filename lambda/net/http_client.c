@@ -248,6 +248,8 @@ static http_client_status exchange_once(http_client *client, http_response *resp
         snprintf(why, sizeof why, "%s", client->stream.why);
         r.deadline_ns = clock_now_ns();
     }
+    if (sent == NET_OK && client->sent != NULL)
+        client->sent(client->sent_argument);
     if (sent == NET_OK && !wait_for_response(client, &stopped))
         status = HTTP_CLIENT_STOPPED;
     else

@@ -34,6 +34,10 @@ typedef struct http_client {
     /* -1, or a descriptor that becomes readable when the process is to end. It is watched while the
      * client waits for the first byte of a response; HTTP_CLIENT_STOPPED says what happens then. */
     int stop_fd;
+    /* NULL, or called with `sent_argument` when a request has been sent, before the client waits
+     * for the response. What takes little time can be done then as the server works. */
+    void (*sent)(void *argument);
+    void *sent_argument;
     unsigned connections; /* The number of connections that were opened so far. */
     unsigned exchanges;   /* The number of exchanges that the open connection has completed. */
 } http_client;

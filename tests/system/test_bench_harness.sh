@@ -141,7 +141,8 @@ check "selftest: none of 4 proves little" judged 0 0 52.7 0 2 4
 check "selftest: all of 4" judged 1 0 100.0 4 2 4
 
 # ---- the image's start: a figure, or the reason why there is none ----
-printf '{"version": 1, "budgets": [{"name": "image_start", "max": 1000, "why": "x"}]}' >image.json
+printf '{"version": 1, "budgets": [{"name": "image_start/none", "max": 1000, "why": "x"}]}' \
+    >image.json
 run bench run --budgets image.json --only image_start --seconds 0.1
 if [ "$build/bench-image" -nt "$build/bootstrap" ] && [ "$(id -u)" -eq 0 ]; then
     check "image start" says out "(x empty process)"
@@ -149,7 +150,7 @@ if [ "$build/bench-image" -nt "$build/bootstrap" ] && [ "$(id -u)" -eq 0 ]; then
     check "cold image: phases" grep -qE '^answer +[0-9.]+ +[0-9.]+ ' out
     check "cold image: written" says cold_image.json '"name":"request"'
 else
-    check "image start: why not" grep -qE '^not measured: image_start: ..' out
+    check "image start: why not" grep -qE '^not measured: image_start/none: ..' out
     run bench run --budgets image.json --only image_start --complete
     check "image start, --complete: over" ended 1
     run bench cold --image --runs 2 -o cold_image.json

@@ -92,6 +92,45 @@ static void check_event(const fixture *f, rapi_status status)
     CHECK(!f->invocation.oversize);
 }
 
+/* Work that can be done while the Runtime API is asked for an event. */
+typedef struct work_meanwhile {
+    unsigned calls;
+    size_t answered; /* The number of events that had come by the last call. */
+    const rapi *api;
+} work_meanwhile;
+
+static void work(void *argument)
+{
+    work_meanwhile *w = argument;
+
+    w->calls++;
+    w->answered = w->api->client.exchanges;
+}
+
+static void test_work_while_asking(void)
+{
+    fixture f;
+    work_meanwhile w = {0};
+
+    if (!harness_case("work is done once an event has been asked for, and for no other request"))
+        return;
+    begin(&f);
+    answer(&f, EVENT);
+    answer(&f, ACCEPTED);
+    answer(&f, EVENT);
+    start(&f);
+    w.api = &f.api;
+    f.api.asked = work;
+    f.api.asked_argument = &w;
+    check_event(&f, rapi_next(&f.api, &f.invocation));
+    CHECK(w.calls == 1 && w.answered == 0);
+    CHECK(rapi_respond(&f.api, ID, "{}", 2) == RAPI_OK);
+    CHECK(w.calls == 1);
+    check_event(&f, rapi_next(&f.api, &f.invocation));
+    CHECK(w.calls == 2 && w.answered == 2);
+    finish(&f, 3);
+}
+
 /* ---- bytes that are sent --------------------------------------------------------------------- */
 
 static void check_request(const fixture *f, size_t index, const char *format)
@@ -596,6 +635,7 @@ int main(int argc, char **argv)
 
     harness_init("test_rapi", argc, argv);
     test_requests();
+    test_work_while_asking();
     test_long_error("ASCII", "x");
     test_long_error("controls", "\x01");
     test_long_error("three bytes each", "\xe2\x82\xac");
