@@ -29,7 +29,8 @@
 static const char usage[] =
     "usage: bench_model [-m BLOB] [--isa LEVEL] [--texts N] [--threads N] [--profile | --cold]\n"
     "                   [--json] [TOKENS...]\n"
-    "Prints the milliseconds of one forward pass, median and minimum, for each number of tokens.\n"
+    "Prints the milliseconds of one forward pass, median and minimum, for each number of tokens,\n"
+    "and at the end in which pages the weights lay: only with the same do two runs compare.\n"
     "One thread is pinned to a CPU; several threads are free to move.\n"
     "  -m BLOB       the model (build/sst2.distil)\n"
     "  --isa LEVEL   " LEVEL_NAMES "by default the best of this CPU\n"
@@ -212,6 +213,7 @@ static void print_profile(const bench *b, size_t tokens)
 static void print_latency(const bench *b, size_t tokens, bench_stats pass, bench_stats read)
 {
     const settings *s = &b->settings;
+    bench_pages pages;
 
     if (s->json)
         printf("{\"bench\":\"model\",\"level\":\"%s\",\"tokens\":%zu,\"texts\":%zu,"
@@ -228,6 +230,8 @@ static void print_latency(const bench *b, size_t tokens, bench_stats pass, bench
                read.median / pass.median);
     else if (s->cold)
         printf(" %10.3f %5.1f%%", read.median * 1e-6, 100 * read.median / pass.median);
+    if (s->json && bench_file_pages(&pages, s->blob) == 0)
+        printf(",\"touched_bytes\":%zu,\"huge_bytes\":%zu", pages.touched, pages.huge);
     puts(s->json ? "}" : "");
 }
 
@@ -275,6 +279,16 @@ static int run(bench *b, size_t tokens)
     free(b->lengths);
     free(b->logits);
     return 0;
+}
+
+/* Prints in which pages the weights lay. All of them have been read by then. */
+static void print_pages(const settings *s)
+{
+    bench_pages pages;
+
+    if (!s->json && bench_file_pages(&pages, s->blob) == 0)
+        printf("pages: %.1f of the %.1f MB of the model in use are in 2 MB pages\n",
+               (double)pages.huge * 1e-6, (double)pages.touched * 1e-6);
 }
 
 static int make_displacing(bench *b)
@@ -422,6 +436,8 @@ int main(int argc, char **argv)
     }
     for (; *lengths != NULL && !failed; lengths++)
         failed = run(&b, (size_t)atoi(*lengths)) != 0;
+    if (!failed)
+        print_pages(&b.settings);
     free(b.displacing);
     distil_blob_close(&blob);
     return failed;

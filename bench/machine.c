@@ -3,7 +3,11 @@
 #define _GNU_SOURCE /* glibc declares sched_setaffinity only with this macro. */
 #include "bench/machine.h"
 
+#include <inttypes.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "runtime/base/clock.h"
@@ -48,4 +52,42 @@ size_t bench_cache_bytes(void)
     most = l3 > l2 ? l3 : l2;
 #endif
     return most > 0 ? (size_t)most : 0;
+}
+
+/* Returns the path in the first line of a mapping in /proc/self/smaps, or NULL for a line that is
+ * no such one or has no path. The line's end is cut off. */
+static const char *mapped_path(char *line)
+{
+    uint64_t begin, end;
+    const char *path = strchr(line, '/');
+
+    line[strcspn(line, "\n")] = '\0';
+    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &begin, &end) != 2)
+        return NULL;
+    return path != NULL ? path : "";
+}
+
+int bench_file_pages(bench_pages *p, const char *path)
+{
+    char line[4352], *absolute = realpath(path, NULL);
+    FILE *maps = absolute != NULL ? fopen("/proc/self/smaps", "re") : NULL;
+    int within = 0; /* 1: the lines are about a mapping of the file */
+
+    *p = (bench_pages){0, 0};
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        const char *of = mapped_path(line);
+        size_t kilobytes;
+
+        if (of != NULL)
+            within = strcmp(of, absolute) == 0;
+        else if (within && sscanf(line, "Rss: %zu kB", &kilobytes) == 1)
+            p->touched += kilobytes << 10;
+        else if (within && (sscanf(line, "FilePmdMapped: %zu kB", &kilobytes) == 1 ||
+                            sscanf(line, "ShmemPmdMapped: %zu kB", &kilobytes) == 1))
+            p->huge += kilobytes << 10;
+    }
+    if (maps != NULL)
+        fclose(maps);
+    free(absolute);
+    return p->touched > 0 ? 0 : -1;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What benchmarks need to know of time and of the CPU: two clocks, pinning to a CPU, the size of
- * the last-level cache.
+ * What benchmarks need to know of time, of the CPU and of memory: two clocks, pinning to a CPU, the
+ * size of the last-level cache, the sizes of a mapped file's pages.
  */
 #ifndef DISTIL_BENCH_MACHINE_H
 #define DISTIL_BENCH_MACHINE_H
@@ -22,5 +22,17 @@ int bench_pin(int cpu);
 
 /* Bytes of the last-level cache, or 0 where the system does not say. */
 size_t bench_cache_bytes(void);
+
+/* The bytes of a file that this process has mapped and touched, and how many of them are in huge
+ * pages, which have 2 MB. */
+typedef struct bench_pages {
+    size_t touched, huge;
+} bench_pages;
+
+/* Stores in which pages this process has a file mapped. The time of a pass over few tokens depends
+ * on it, and it depends on how the file came into the page cache, so figures of two runs compare
+ * only if it is the same. Returns 0, or -1 where /proc does not say or nothing of the file is
+ * mapped. */
+int bench_file_pages(bench_pages *p, const char *path);
 
 #endif

@@ -155,7 +155,7 @@ static void repeat_failures(result *results, size_t count, const measure_subject
     }
 }
 
-/* Stores the path, shape and labels of the model. Returns 0, or USAGE with a message. */
+/* Stores the path, shape, labels and pages of the model. Returns 0, or USAGE with a message. */
 static int describe_model(result_host *host, const char *path)
 {
     distil_model *model = NULL;
@@ -167,6 +167,7 @@ static int describe_model(result_host *host, const char *path)
         distil_model_get_info(model, &host->info) != DISTIL_OK)
         status = complain(path, error.message);
     distil_model_close(model);
+    host->pages_known = pages_sizes(path, &host->pages) == 0;
     return status;
 }
 

@@ -53,6 +53,34 @@ int pages_resident(const char *path, size_t *bytes, size_t *resident)
     return 0;
 }
 
+/* Reads one byte of each page. */
+static void touch(const volatile unsigned char *at, size_t bytes)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+    for (size_t i = 0; i < bytes; i += page)
+        (void)at[i];
+}
+
+int pages_sizes(const char *path, bench_pages *sizes)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC), status = -1;
+    struct stat st;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0) {
+        void *at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+
+        if (at != MAP_FAILED) {
+            touch(at, (size_t)st.st_size);
+            status = bench_file_pages(sizes, path);
+            munmap(at, (size_t)st.st_size);
+        }
+    }
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
 int pages_evict(const char *path)
 {
     size_t bytes = 0, resident = 0;

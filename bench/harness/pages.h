@@ -8,9 +8,15 @@
 
 #include <stddef.h>
 
+#include "bench/machine.h"
+
 /* Stores the size of a file, and how many of its bytes are in the page cache. Returns 0, or -1 with
  * errno; an empty file counts as an error. */
 int pages_resident(const char *path, size_t *bytes, size_t *resident);
+
+/* Maps a file as the library does, touches all of it, and stores in which pages it is mapped then.
+ * Returns 0, or -1 if that cannot be found out. */
+int pages_sizes(const char *path, bench_pages *sizes);
 
 /* Writes a file back and drops it from the page cache. The kernel keeps pages that a process has
  * mapped, and file systems such as tmpfs and overlayfs keep all. Returns 0 once mincore reports

@@ -11,6 +11,9 @@ void result_print_head(FILE *out, const result_host *host)
 {
     fprintf(out, "%s, best level %s\n%s, %zu layers of %zu/%zu\n", host->cpu, host->level,
             host->model, host->info.n_layers, host->info.dim, host->info.hidden_dim);
+    if (host->pages_known)
+        fprintf(out, "%.1f of its %.1f MB are in 2 MB pages\n", (double)host->pages.huge * 1e-6,
+                (double)host->pages.touched * 1e-6);
     fprintf(out, "%-28s %12s %12s %9s  %-19s %6s  %s\n", "budget", "measured", "allowed",
             "headroom", "99 % interval", "quiet", "verdict");
 }
@@ -88,8 +91,12 @@ static void write_model(FILE *out, const result_host *host)
 
     fputs("\"model\":{", out);
     write_string(out, "file", slash ? slash + 1 : host->model);
-    fprintf(out, ",\"layers\":%zu,\"dim\":%zu,\"hidden_dim\":%zu,\"labels\":%zu}",
+    fprintf(out, ",\"layers\":%zu,\"dim\":%zu,\"hidden_dim\":%zu,\"labels\":%zu",
             host->info.n_layers, host->info.dim, host->info.hidden_dim, host->info.n_labels);
+    if (host->pages_known)
+        fprintf(out, ",\"touched_bytes\":%zu,\"huge_bytes\":%zu", host->pages.touched,
+                host->pages.huge);
+    fputs("}", out);
 }
 
 void result_write_json(FILE *out, const result_host *host, const result *results, size_t count,

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "bench/machine.h"
 #include "bench/harness/budget.h"
 #include "bench/harness/measure.h"
 #include "runtime/distil.h"
@@ -20,6 +21,8 @@ typedef struct result_host {
     const char *version;  /* the version of the library */
     const char *model;    /* path of the blob */
     distil_model_info info;
+    int pages_known;   /* 1: `pages` is known */
+    bench_pages pages; /* in which pages a process has the whole blob mapped */
 } result_host;
 
 typedef struct result {

@@ -149,11 +149,19 @@ def _start_table(records: Records, model: str) -> list[str]:
     )
 
 
+def _pages(engine: dict[str, Any]) -> str:
+    """How much of an engine's process is in huge pages; runs from before it was noted say nothing."""
+    if "pages" not in engine:
+        return ""
+    pages = engine["pages"]
+    return f", {pages['huge'] * 1e-6:.0f} of {pages['resident'] * 1e-6:.0f} MB in 2 MB pages"
+
+
 def _host_lines(records: Records) -> list[str]:
     host = records["host"][0]
     engines = {record["engine"]: record for record in records["engine"]}
     versions = ", ".join(
-        f"{NAMES[name]} {engine['version']} ({engine['detail']})"
+        f"{NAMES[name]} {engine['version']} ({engine['detail']}{_pages(engine)})"
         for name, engine in engines.items()
     )
     return [

@@ -78,6 +78,23 @@ def _hidden() -> int:
         return 0
 
 
+def _pages() -> dict[str, int]:
+    """Bytes of this process in memory, and how many of them are in pages of 2 MB.
+
+    Passes over few tokens are up to 9 % faster if the weights are in such pages, so figures of two
+    runs compare only if this is alike.
+    """
+    huge = ("AnonHugePages", "FilePmdMapped", "ShmemPmdMapped")
+    sums = {"resident": 0, "huge": 0}
+    for line in Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines():
+        field, _, rest = line.partition(":")
+        if field == "Rss":
+            sums["resident"] += int(rest.split()[0]) << 10
+        elif field in huge:
+            sums["huge"] += int(rest.split()[0]) << 10
+    return sums
+
+
 def _info(engine: engines.Engine, request: dict[str, Any]) -> dict[str, Any]:
     return {
         "version": engine.version,
@@ -86,6 +103,7 @@ def _info(engine: engines.Engine, request: dict[str, Any]) -> dict[str, Any]:
         "cpus": sorted(os.sched_getaffinity(0)),
         "hidden": _hidden(),
         "avx512": _avx512(),
+        "pages": _pages(),
     }
 
 

@@ -56,6 +56,8 @@ check "model: a pass" ended 0
 check "model: one object" one_object
 check "model: what was asked" numbers 'v["tokens"] == 3 && v["texts"] == 2 && v["threads"] == 2'
 check "model: weights as the caches have them" numbers 'v["weights"] == "warm"'
+check "model: pages of the weights" numbers \
+    '0 < v["touched_bytes"] && v["huge_bytes"] >= 0 && v["huge_bytes"] <= v["touched_bytes"]'
 check "model: minimum and median" numbers '0 < v["min_ms"] && v["min_ms"] <= v["median_ms"]'
 model --json --cold 3
 check "model: cold" ended 0
