@@ -65,8 +65,8 @@ ifneq ($(filter -fno-honor-%,$(CC) $(OPT) $(CPPFLAGS) $(CFLAGS)),)
 $(error distil needs IEEE 754: remove -fno-honor-nans and -fno-honor-infinities from the flags)
 endif
 
-# The level at the end of a kernel's file name chooses its flags. The vectoriser is off for scalar
-# kernels, so that speed-ups over them mean something.
+# The level at the end of a file name of kernels/ or of the converter chooses its flags. The
+# vectoriser is off for scalar kernels, so that speed-ups over them mean something.
 ISA_scalar     := -fno-tree-vectorize -fno-tree-slp-vectorize
 ISA_avx2       := -mavx2 -mfma -mbmi2
 ISA_avxvnni    := $(ISA_avx2) -mavxvnni
@@ -75,7 +75,7 @@ ISA_avx512vnni := $(ISA_avx512) -mavx512vnni
 LEVELS := $(shell sed -n 's/^    LEVEL.\([a-z0-9]*\),.*/\1/p' kernels/levels.h)
 $(foreach l,$(LEVELS),$(if $(ISA_$(l)),,$(error Makefile: set ISA_$(l), the flags of that level)))
 level = $(lastword $(subst _, ,$(basename $(notdir $(1)))))
-isa_flags = $(if $(filter kernels/%,$(1)),$(ISA_$(level)))
+isa_flags = $(if $(filter kernels/% tools/convert/%,$(1)),$(ISA_$(level)))
 
 # Assertions check what the project's own callers must guarantee. Sanitizer builds and DEBUG=1
 # compile them; the shipped product does not.

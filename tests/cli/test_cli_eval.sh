@@ -160,4 +160,70 @@ else
     check "dev set: accuracy" within accuracy 0.85 0.97
 fi
 
+# ---- the checkpoint itself, in float ----
+folder=$root/model/sst2
+mean=$(figure margin_error_mean)
+agreement=$(figure agreement)
+run eval dev.tsv --original "$folder" --json --threads 2
+check "original: status" ended 0
+check "original: token counts" says out '"token_mismatches":0'
+check "original: the mean margin error is that of the reference" \
+    within margin_error_mean "$(awk "BEGIN { print $mean - 1e-4 }")" \
+    "$(awk "BEGIN { print $mean + 1e-4 }")"
+check "original: the agreement is that of the reference" within agreement "$agreement" "$agreement"
+check "original: names the folder" says out "\"original\":\"$folder\""
+
+run eval seven.txt --original "$folder"
+check "original: texts without labels: status" ended 0
+check "original: texts without labels: count" count 1 out '^texts +7$'
+check "original: texts without labels: no accuracy" count 0 out '^accuracy'
+check "original: texts without labels: agreement" says out 'label agreement  100.00 % (7 of 7)'
+cut -f 1 seven.tsv >sentences.tsv
+run eval sentences.tsv --original "$folder" --json
+check "original: a column of sentences" says out '"texts":7,"bad_rows":0,"labels":["NEGATIVE"'
+check "original: nothing disagrees" says out '"disagreements":[]'
+run eval bad.tsv --original "$folder"
+check "original: bad rows: status" ended 1
+check "original: bad rows: the rest is compared" says out 'label agreement  100.00 % (7 of 7)'
+
+run_in seven.tsv eval - --original "$folder"
+check "original: standard input: status" ended 1
+check "original: standard input: message" says err 'reads the file twice'
+refuses "config.json" seven.tsv --original .
+run eval seven.tsv --original "$folder" --reference seven.ref
+check "original: with a reference: status" ended 2
+
+# A copy of the checkpoint whose labels are named the other way round, and one that is biased so
+# much that it calls every text negative.
+mkdir swapped biased
+cp "$folder"/* swapped
+cp "$folder"/* biased
+chmod -R u+w swapped biased
+sed -e 's/NEGATIVE/X/g' -e 's/POSITIVE/NEGATIVE/g' -e 's/X/POSITIVE/g' \
+    "$folder/config.json" >swapped/config.json
+refuses "swapped: label 0 is POSITIVE" seven.tsv --original swapped
+if have python3; then
+    python3 - <<'EOF'
+import json
+import struct
+with open("biased/model.safetensors", "r+b") as file:
+    size = struct.unpack("<Q", file.read(8))[0]
+    tensor = json.loads(file.read(size))["classifier.bias"]
+    begin, end = tensor["data_offsets"]
+    pack = {"F32": "<2f", "F16": "<2e"}[tensor["dtype"]]
+    file.seek(8 + size + begin)
+    file.write(struct.pack(pack, 30, -30))
+EOF
+    run eval seven.tsv --original biased
+    check "original: disagreement: status" ended 0
+    check "original: disagreement: count" says out 'label agreement  57.14 % (4 of 7)'
+    check "original: disagreement: texts" count 3 out '^  line [237]: POSITIVE, the original says'
+    run eval seven.tsv --original biased --json
+    check "original: disagreement: json" says out \
+        '"line":7,"text":"a masterpiece","label":"POSITIVE","original_label":"NEGATIVE","margin":-'
+    check "original: disagreement: json parses" python3 -c 'import json; json.load(open("out"))'
+else
+    skip "original: a biased checkpoint" "no python3"
+fi
+
 finish test_cli_eval

@@ -478,6 +478,49 @@ static void test_calibration(void)
     CHECK(strstr(error.message, "no-such-texts") != NULL);
 }
 
+/* Convert with a number of threads. Returns the blob's bytes, which the caller frees. */
+static char *convert_on(size_t threads, const char *folder, const char *texts, size_t *bytes)
+{
+    conv_options options = {.directory = folder,
+                            .output = in_directory("threads.distil"),
+                            .calibrate = texts,
+                            .threads = threads};
+    conv_error error = {""};
+
+    CHECKF(conv_convert(&options, NULL, &error) == 0, "%s", error.message);
+    return harness_read_file(options.output, bytes);
+}
+
+static void test_threads(void)
+{
+    checkpoint_spec spec = small();
+    char texts[MAX_PATH];
+    const char *folder;
+    FILE *file;
+
+    if (!harness_case("threads change no byte"))
+        return;
+    folder = write_folder(&spec);
+    (void)snprintf(texts, sizeof texts, "%s", in_directory("texts.txt"));
+    file = fopen(texts, "wb");
+    for (int i = 0; file && i < 80; i++)
+        fprintf(file, "the number %d is one of %d , and not the last\n", i, i * i);
+    CHECK(file && fclose(file) == 0);
+    for (int calibrated = 0; calibrated < 2; calibrated++) {
+        size_t bytes, other_bytes;
+        char *one = convert_on(1, folder, calibrated ? texts : NULL, &bytes);
+
+        for (size_t threads = 2; threads <= 7; threads += 5) {
+            char *other = convert_on(threads, folder, calibrated ? texts : NULL, &other_bytes);
+
+            CHECKF(one && other && bytes == other_bytes && memcmp(one, other, bytes) == 0,
+                   "%zu threads, %s", threads, calibrated ? "calibrated" : "nearest");
+            free(other);
+        }
+        free(one);
+    }
+}
+
 int main(int argc, char **argv)
 {
     harness_init("test_convert", argc, argv);
@@ -488,6 +531,7 @@ int main(int argc, char **argv)
     test_damage();
     test_output();
     test_calibration();
+    test_threads();
     clear_folder(in_directory("folder"));
     return harness_finish();
 }

@@ -80,6 +80,7 @@ int cmd_convert(int argc, char **argv)
     conversion.directory = options.words[0];
     conversion.output = options.output;
     conversion.calibrate = options.calibrate;
+    conversion.threads = options.threads;
     conversion.progress = isatty(STDERR_FILENO) ? show_progress : NULL;
     conversion.user = &progress;
     status = conv_convert(&conversion, &summary, &error) ? CMD_FAILED : CMD_OK;

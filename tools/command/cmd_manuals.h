@@ -33,6 +33,7 @@ typedef enum cmd_option_id {
     CMD_OPT_MODEL,
     CMD_OPT_FILE,
     CMD_OPT_REFERENCE,
+    CMD_OPT_ORIGINAL,
     CMD_OPT_FUNCTION,
     CMD_OPT_TOP_K,
     CMD_OPT_THRESHOLD,

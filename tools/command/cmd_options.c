@@ -215,6 +215,9 @@ static int store_text(const parser *p)
     case CMD_OPT_REFERENCE:
         o->reference = p->value;
         break;
+    case CMD_OPT_ORIGINAL:
+        o->original = p->value;
+        break;
     case CMD_OPT_OUTPUT:
         o->output = p->value;
         break;
@@ -367,11 +370,12 @@ static int parse_option(parser *p, int argc, char **argv, int *at)
     return store_option(p);
 }
 
-static int options_init(cmd_options *options, int argc, char **argv)
+static int options_init(cmd_options *options, const cmd_manual *manual, int argc, char **argv)
 {
     memset(options, 0, sizeof *options);
     options->batch = CMD_DEFAULT_BATCH;
-    options->threads = 1;
+    /* `distil convert` uses all CPUs by default. Other commands leave them to other programs. */
+    options->threads = manual == &cmd_manuals[CMD_CONVERT] ? 0 : 1;
     options->serve.port = -1;
     options->files = malloc((size_t)argc * sizeof *options->files);
     /* Words move to the front of argv. They never overtake the index at which argv is read. */
@@ -384,7 +388,7 @@ int cmd_options_parse(cmd_options *options, const cmd_manual *manual, int argc, 
     parser p = {.options = options, .manual = manual};
     int only_words = 0;
 
-    if (options_init(options, argc, argv) != 0) {
+    if (options_init(options, manual, argc, argv) != 0) {
         cmd_error("out of memory");
         return CMD_FAILED;
     }

@@ -44,6 +44,7 @@ typedef struct cmd_options {
     const char *model;     /* value of --model */
     const char *isa;       /* value of --isa, which may be no level */
     const char *reference; /* value of --reference */
+    const char *original;  /* value of --original */
     const char **files;    /* values of --file or --event in their order; the parser allocates it */
     size_t file_count;
     char **words; /* the arguments that are no options, gathered at the front of argv */

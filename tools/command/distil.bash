@@ -76,12 +76,14 @@ _distil() {
     tokenize:-f | tokenize:--file) _distil_files; return ;;
     eval:-m | eval:--model) _distil_files distil; return ;;
     eval:--reference) _distil_files tsv; return ;;
+    eval:--original) _distil_files; return ;;
     eval:--batch) return ;;
     eval:--threads) return ;;
     eval:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
     eval:--verify) _distil_words "none crc sha256 proof"; return ;;
     convert:-o | convert:--output) _distil_files; return ;;
     convert:--calibrate) _distil_files; return ;;
+    convert:--threads) return ;;
     inspect:-m | inspect:--model) _distil_files distil; return ;;
     verify:-m | verify:--model) _distil_files distil; return ;;
     isa:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
@@ -129,12 +131,12 @@ _distil() {
             --split-special-tokens -h --help"
         ;;
     eval:-*)
-        _distil_words "-m --model --reference --json --batch --threads --split-special-tokens
-            --isa --verify -h --help"
+        _distil_words "-m --model --reference --original --json --batch --threads
+            --split-special-tokens --isa --verify -h --help"
         ;;
     eval:*) _distil_files tsv ;;
     convert:-*)
-        _distil_words "-o --output --calibrate -h --help"
+        _distil_words "-o --output --calibrate --threads -h --help"
         ;;
     convert:*) _distil_files ;;
     inspect:-*)

@@ -8,7 +8,6 @@
 #include <strings.h>
 
 #include "model/vocab.h"
-#include "runtime/tokenizer.h"
 #include "tools/convert/source_file.h"
 
 enum { MAX_TEXT_BYTES = 1 << 30 };
@@ -70,8 +69,8 @@ static int make_vocab(distil_vocab *vocab, const hf_tokenizer *t, conv_memory *m
     return 0;
 }
 
-static int make_tokenizer(distil_tokenizer *tokenizer, const hf_tokenizer *t, conv_memory *memory,
-                          conv_error *error)
+int conv_tokenizer_make(distil_tokenizer *tokenizer, const hf_tokenizer *t, conv_memory *memory,
+                        conv_error *error)
 {
     memset(tokenizer, 0, sizeof *tokenizer);
     if (make_vocab(&tokenizer->vocab, t, memory, error))
@@ -167,10 +166,8 @@ static int next_text(line_reader *reader, const char **text, size_t *bytes)
 
 /* ---- texts ---------------------------------------------------------------------------------- */
 
-/* Tokenise one text into at most `capacity` ids, as the model will: a longer text is cut at the end
- * that the tokenizer's flags name, and still ends with [SEP]. */
-static size_t tokenize_text(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
-                            const char *text, size_t bytes)
+size_t conv_tokenize(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
+                     const char *text, size_t bytes)
 {
     int split = (tokenizer->flags & DISTIL_BLOB_TOK_SPLIT_SPECIALS) != 0;
     size_t count;
@@ -202,7 +199,7 @@ static void scan_texts(conv_texts *texts, const distil_tokenizer *tokenizer, lin
 
         if (i % stride != 0)
             continue;
-        length = tokenize_text(tokenizer, scratch, capacity, text, bytes);
+        length = conv_tokenize(tokenizer, scratch, capacity, text, bytes);
         if (texts->ids) {
             memcpy(texts->ids + texts->tokens, scratch, length * sizeof scratch[0]);
             texts->lengths[texts->count] = length;
@@ -225,7 +222,7 @@ static int tokenize_texts(conv_texts *texts, const char *path, const char *text,
     size_t stride;
 
     texts->frequency = conv_new(memory, t->vocab_size, sizeof texts->frequency[0], error);
-    if (!scratch || !texts->frequency || make_tokenizer(&tokenizer, t, memory, error))
+    if (!scratch || !texts->frequency || conv_tokenizer_make(&tokenizer, t, memory, error))
         return -1;
     begin_lines(&reader, text, size);
     scan_texts(texts, &tokenizer, reader, scratch, max_tokens, 1);

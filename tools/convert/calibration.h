@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sentences of a calibration: reading and tokenising them, and counting their tokens. */
+/* Texts for the float model: reading and tokenising them, and counting their tokens. */
 #ifndef DISTIL_TOOLS_CONVERT_CALIBRATION_H
 #define DISTIL_TOOLS_CONVERT_CALIBRATION_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/tokenizer.h"
 #include "tools/convert/conv_error.h"
 #include "tools/convert/conv_memory.h"
 #include "tools/convert/hf_tokenizer.h"
@@ -20,6 +21,16 @@ typedef struct conv_texts {
     size_t count, tokens;
     uint64_t *frequency; /* (vocab_size) occurrences of each id in all texts of the file */
 } conv_texts;
+
+/* Make the library's tokenizer of a checkpoint's, whose strings must live as long. The lookup table
+ * belongs to memory. Returns 0, or -1 with *error filled. */
+int conv_tokenizer_make(distil_tokenizer *tokenizer, const hf_tokenizer *checkpoint,
+                        conv_memory *memory, conv_error *error);
+
+/* Tokenise one text into at most `capacity` ids, as the model will: a longer text is cut at the end
+ * that the tokenizer's flags name, and still ends with [SEP]. Returns the number of ids. */
+size_t conv_tokenize(const distil_tokenizer *tokenizer, int32_t *ids, size_t capacity,
+                     const char *text, size_t bytes);
 
 /*
  * Read a file of texts. It has either one text per line, where empty lines do not count, or columns

@@ -34,18 +34,23 @@ void conv_packed_positions(uint16_t *k_of, const uint16_t *order, size_t depth);
  * overflow. q may be NULL. depth is a multiple of 16. Returns the sum of squared errors in units of
  * scale^2.
  */
-double conv_round_column(int8_t *q, const float *w, size_t depth, float scale);
+typedef double conv_round_column_fn(int8_t *q, const float *w, size_t depth, float scale);
 
 /*
  * Find a scale with a small squared error for a packed column: multiply and divide `scale` by
  * `factor` (> 1) repeatedly while the error falls.
  */
-float conv_fit_scale(const float *w, size_t depth, float scale, float factor);
+float conv_fit_scale(conv_round_column_fn *round_column, const float *w, size_t depth, float scale,
+                     float factor);
+
+/* Reduce the eight rounded integers of a lane until both of its sums are within the limit. value
+ * has the exact values. */
+void conv_reduce_lane(float rounded[CONV_LANE_WEIGHTS], const float value[CONV_LANE_WEIGHTS]);
 
 /*
  * Reduce the sum of rounded[] to at most `limit`. The integers rounded[i] >= 0 approximate
- * value[i] >= 0, and a squared error of 1 in element i costs cost[i] > 0. In each iteration the
- * integer whose change costs least is lowered by one.
+ * value[i] >= 0, count is at most CONV_LANE_WEIGHTS, and a squared error of 1 in element i costs
+ * cost[i] > 0. In each iteration the integer whose change costs least is lowered by one.
  */
 void conv_reduce_sum(float *rounded, const float *value, const float *cost, size_t count,
                      int limit);

@@ -10,6 +10,7 @@
 #include "model/format.h"
 #include "runtime/base/strict_float.h"
 #include "tools/convert/column_fit.h"
+#include "tools/convert/conv_parallel.h"
 #include "tools/convert/dense_math.h"
 #include "tools/convert/lane_search.h"
 
@@ -54,29 +55,45 @@ void conv_inputs_reset(conv_inputs *inputs)
     memset(inputs->factor, 0, inputs->depth * inputs->depth * sizeof inputs->factor[0]);
 }
 
-/* Add at most CONV_INPUT_ROWS inputs. */
-static void add_block(conv_inputs *inputs, const float *x, size_t rows)
-{
-    size_t depth = inputs->depth;
+typedef struct input_block {
+    conv_inputs *inputs;
+    const float *x;
+    size_t rows;
+} input_block;
 
-    for (size_t m = 0; m < rows; m++)
-        for (size_t k = 0; k < depth; k++)
-            inputs->sum[k] += (double)x[m * depth + k];
-    if (inputs->rows == 0)
-        for (size_t k = 0; k < depth; k++)
-            inputs->origin[k] = (float)(inputs->sum[k] / (double)rows);
-    for (size_t m = 0; m < rows; m++)
-        for (size_t k = 0; k < depth; k++)
-            inputs->centred[m * depth + k] = x[m * depth + k] - inputs->origin[k];
-    conv_add_squares(inputs->factor, inputs->centred, rows, depth);
-    inputs->rows += rows;
+/* Add sixteen elements of each input to their sums, and copy them minus the origin. */
+static void add_panel(void *user, size_t index, size_t worker)
+{
+    const input_block *block = user;
+    conv_inputs *inputs = block->inputs;
+    size_t first = index * CONV_TILE_COLS, depth = inputs->depth;
+    double *sum = inputs->sum + first;
+    float *origin = inputs->origin + first;
+    float *centred = inputs->centred + first * block->rows;
+
+    (void)worker;
+    for (size_t m = 0; m < block->rows; m++) {
+        for (size_t j = 0; j < CONV_TILE_COLS; j++)
+            sum[j] += (double)block->x[m * depth + first + j];
+        if (inputs->rows == 0 && (m + 1 == block->rows || m + 1 == CONV_ORIGIN_ROWS))
+            for (size_t j = 0; j < CONV_TILE_COLS && m < CONV_ORIGIN_ROWS; j++)
+                origin[j] = (float)(sum[j] / (double)(m + 1));
+    }
+    for (size_t m = 0; m < block->rows; m++)
+        for (size_t j = 0; j < CONV_TILE_COLS; j++)
+            centred[m * CONV_TILE_COLS + j] = block->x[m * depth + first + j] - origin[j];
 }
 
-void conv_inputs_add(conv_inputs *inputs, const float *x, size_t rows)
+void conv_inputs_add(const conv_machine *machine, conv_inputs *inputs, const float *x, size_t rows)
 {
-    for (size_t m = 0; m < rows; m += CONV_INPUT_ROWS)
-        add_block(inputs, x + m * inputs->depth,
-                  rows - m < CONV_INPUT_ROWS ? rows - m : CONV_INPUT_ROWS);
+    for (size_t m = 0; m < rows; m += CONV_INPUT_ROWS) {
+        input_block block = {inputs, x + m * inputs->depth,
+                             rows - m < CONV_INPUT_ROWS ? rows - m : CONV_INPUT_ROWS};
+
+        conv_parallel(machine->threads, inputs->depth / CONV_TILE_COLS, add_panel, &block);
+        conv_add_squares(machine, inputs->factor, inputs->centred, block.rows, inputs->depth);
+        inputs->rows += block.rows;
+    }
 }
 
 /* ---- factors -------------------------------------------------------------------------------- */
@@ -128,36 +145,55 @@ static double rank_weights(conv_inputs *inputs, ranked *rank)
     return total / (double)depth;
 }
 
-int conv_inputs_factor(conv_inputs *inputs, conv_error *error)
+typedef struct factoring {
+    conv_inputs *inputs;
+    double *a; /* (depth, depth) the covariance in the order of the rows, then its factor L */
+    double damping;
+} factoring;
+
+static void gather_row(void *user, size_t r, size_t worker)
+{
+    const factoring *f = user;
+    size_t depth = f->inputs->depth;
+
+    (void)worker;
+    for (size_t s = 0; s <= r; s++)
+        f->a[r * depth + s] = covariance(f->inputs, f->inputs->weight[r], f->inputs->weight[s]);
+    f->a[r * depth + r] += f->damping;
+}
+
+static void store_row(void *user, size_t r, size_t worker)
+{
+    const factoring *f = user;
+    size_t depth = f->inputs->depth;
+
+    (void)worker;
+    for (size_t s = 0; s < r; s++)
+        f->inputs->factor[r * depth + s] = (float)(f->a[r * depth + s] / f->a[s * depth + s]);
+    f->inputs->variance[r] = f->a[r * depth + r] * f->a[r * depth + r];
+}
+
+int conv_inputs_factor(const conv_machine *machine, conv_inputs *inputs, conv_error *error)
 {
     size_t depth = inputs->depth;
-    double *a = malloc(depth * depth * sizeof *a);
     double *scratch = malloc(16 * depth * sizeof *scratch);
     ranked *rank = malloc(depth * sizeof *rank);
-    double damping;
+    factoring f = {inputs, malloc(depth * depth * sizeof *f.a), 0};
 
-    if (!a || !scratch || !rank) {
-        free(a);
+    if (!f.a || !scratch || !rank) {
+        free(f.a);
         free(scratch);
         free(rank);
         return conv_fail(error, "out of memory for factoring the covariance of %zu inputs", depth);
     }
-    damping = DAMPING * rank_weights(inputs, rank);
-    damping = damping > 0 ? damping : 1; /* constant inputs: any positive number will do */
-    for (size_t r = 0; r < depth; r++) {
-        for (size_t s = 0; s <= r; s++)
-            a[r * depth + s] = covariance(inputs, inputs->weight[r], inputs->weight[s]);
-        a[r * depth + r] += damping;
-    }
-    conv_cholesky(a, depth, damping / 2, scratch);
-    for (size_t r = 0; r < depth; r++) {
-        for (size_t s = 0; s < r; s++)
-            inputs->factor[r * depth + s] = (float)(a[r * depth + s] / a[s * depth + s]);
-        inputs->variance[r] = a[r * depth + r] * a[r * depth + r];
-    }
+    f.damping = DAMPING * rank_weights(inputs, rank);
+    f.damping = f.damping > 0 ? f.damping : 1; /* constant inputs: any positive number will do */
+    conv_parallel(machine->threads, depth, gather_row, &f);
+    conv_cholesky(machine, f.a, depth, f.damping / 2, scratch);
+    conv_parallel(machine->threads, depth, store_row, &f);
     for (size_t k = 0; k < depth; k++)
         inputs->sum[k] /= (double)inputs->rows;
-    free(a);
+    free(f.a);
     free(scratch);
     free(rank);
     return 0;
@@ -165,10 +201,24 @@ int conv_inputs_factor(conv_inputs *inputs, conv_error *error)
 
 /* ---- rounding ------------------------------------------------------------------------------- */
 
-/* For each int16 lane of a column, the sums of the integers chosen so far. */
-typedef struct lane_use {
-    uint8_t used[DISTIL_BLOB_MAX_HIDDEN / 16][2][2]; /* [lane group][half of a quad][is negative] */
-} lane_use;
+enum { BLOCK_ROWS = 32 }; /* rows whose errors are passed on together to all rows before them */
+
+int conv_rounding_init(conv_rounding *rounding, size_t depth)
+{
+    rounding->value = aligned_alloc(64, depth * CONV_PAIR_COLS * sizeof rounding->value[0]);
+    rounding->used = malloc(depth / 16 * CONV_PAIR_COLS * 4);
+    if (rounding->value && rounding->used)
+        return 0;
+    conv_rounding_free(rounding);
+    return -1;
+}
+
+void conv_rounding_free(conv_rounding *rounding)
+{
+    free(rounding->value);
+    free(rounding->used);
+    memset(rounding, 0, sizeof *rounding);
+}
 
 static float clamp_rounded(float x)
 {
@@ -179,35 +229,42 @@ static float clamp_rounded(float x)
     return conv_rint(x);
 }
 
+/* What is the same for all columns of a pair. */
+typedef struct pair_rounding {
+    const conv_inputs *inputs;
+    const uint16_t *order, *position_of;
+} pair_rounding;
+
 /*
- * Choose the integer of the weight at row r. The weights of its lane that have its sign and are not
- * yet rounded share what the lane's limit leaves. If their nearest integers exceed that together,
- * all of them are reduced by conv_reduce_sum, and this weight gets its reduced integer.
+ * Choose the integer of the weight at row r of a column. x has the column's values, which are
+ * CONV_PAIR_COLS apart, and used has its lanes. The weights of its lane that have its sign and are
+ * not yet rounded share what the lane's limit leaves. If their nearest integers exceed that
+ * together, all of them are reduced by conv_reduce_sum, and this weight gets its reduced integer.
  */
-static float round_in_lane(lane_use *use, const float *x, size_t r, const conv_inputs *inputs,
-                           const uint16_t *order, const uint16_t *position_of)
+static float round_in_lane(const pair_rounding *pair, uint8_t *used, const float *x, size_t r)
 {
+    const conv_inputs *inputs = pair->inputs;
     size_t k = inputs->weight[r];
-    size_t group = position_of[k / 4] / CONV_GROUP_QUADS;
+    size_t group = pair->position_of[k / 4] / CONV_GROUP_QUADS;
     size_t half = k % 4 / 2;
-    float result = clamp_rounded(x[r]);
+    float result = clamp_rounded(x[r * CONV_PAIR_COLS]);
     float sign = result < 0 ? -1 : 1;
-    uint8_t *used = &use->used[group][half][result < 0];
     float value[CONV_LANE_WEIGHTS], rounded[CONV_LANE_WEIGHTS], cost[CONV_LANE_WEIGHTS];
     float sum = 0;
     size_t count = 0, mine = 0;
 
     if (result == 0)
         return 0;
+    used += 4 * group + 2 * half + (result < 0);
     for (size_t i = 0; i < CONV_LANE_WEIGHTS; i++) {
-        size_t other = 4 * (size_t)order[CONV_GROUP_QUADS * group + i / 2] + 2 * half + i % 2;
+        size_t other = 4 * (size_t)pair->order[CONV_GROUP_QUADS * group + i / 2] + 2 * half + i % 2;
         size_t row = inputs->row[other];
-        float n = row <= r ? clamp_rounded(x[row]) * sign : 0;
+        float n = row <= r ? clamp_rounded(x[row * CONV_PAIR_COLS]) * sign : 0;
 
         if (n <= 0)
             continue;
         mine = row == r ? count : mine;
-        value[count] = x[row] * sign;
+        value[count] = x[row * CONV_PAIR_COLS] * sign;
         rounded[count] = n;
         cost[count] = (float)inputs->variance[row];
         sum += n;
@@ -221,27 +278,54 @@ static float round_in_lane(lane_use *use, const float *x, size_t r, const conv_i
     return result;
 }
 
-float conv_compensate_column(int8_t *q, const float *w, float scale, const conv_inputs *inputs,
-                             const uint16_t *order, const uint16_t *position_of, float *scratch)
+/* Pass the errors of `count` rows (count, 32), the highest row first, on to four rows of x. passed
+ * is the factor of the highest row for the first of them. */
+static void pass_on(const conv_ops *ops, float *x, const float *passed, size_t depth,
+                    const float *error, size_t count)
 {
+    for (size_t c = 0; c < CONV_PAIR_COLS; c += CONV_TILE_COLS)
+        ops->add_tile(x + c, CONV_PAIR_COLS, passed, -(ptrdiff_t)depth, 1, error + c,
+                      CONV_PAIR_COLS, count);
+}
+
+void conv_compensate_pair(const conv_ops *ops, int8_t *q, float *bias, const float *w,
+                          const float *scale, const conv_inputs *inputs, const uint16_t *order,
+                          const uint16_t *position_of, const conv_rounding *rounding)
+{
+    const pair_rounding pair = {inputs, order, position_of};
     size_t depth = inputs->depth;
-    float inverse = 1 / scale;
-    double bias = 0;
-    lane_use use;
+    float *x = rounding->value;
+    double change[CONV_PAIR_COLS] = {0};
+    float inverse[CONV_PAIR_COLS], error[BLOCK_ROWS][CONV_PAIR_COLS];
 
-    memset(&use, 0, sizeof use);
-    for (size_t r = 0; r < depth; r++)
-        scratch[r] = w[inputs->weight[r]] * inverse;
-    for (size_t r = depth; r-- > 0;) {
-        const float *passed = inputs->factor + r * depth;
-        size_t k = inputs->weight[r];
-        float n = round_in_lane(&use, scratch, r, inputs, order, position_of);
-        float e = w[k] * inverse - n;
-
-        q[k] = (int8_t)n;
-        bias += inputs->sum[k] * ((double)w[k] - (double)n * (double)scale);
-        for (size_t s = 0; s < r; s++)
-            scratch[s] += e * passed[s];
+    memset(rounding->used, 0, depth / 16 * CONV_PAIR_COLS * 4);
+    for (size_t c = 0; c < CONV_PAIR_COLS; c++) {
+        inverse[c] = 1 / scale[c];
+        for (size_t r = 0; r < depth; r++)
+            x[r * CONV_PAIR_COLS + c] = w[c * depth + inputs->weight[r]] * inverse[c];
     }
-    return (float)bias;
+    for (size_t end = depth, begin; end > 0; end = begin) {
+        begin = end > BLOCK_ROWS ? end - BLOCK_ROWS : 0;
+        for (size_t r = end; r-- > begin;) {
+            float *e = error[end - 1 - r];
+            size_t k = inputs->weight[r];
+
+            for (size_t c = 0; c < CONV_PAIR_COLS; c++) {
+                float n = round_in_lane(&pair, rounding->used + c * (depth / 16) * 4, x + c, r);
+
+                q[c * depth + k] = (int8_t)n;
+                e[c] = w[c * depth + k] * inverse[c] - n;
+                change[c] +=
+                    inputs->sum[k] * ((double)w[c * depth + k] - (double)n * (double)scale[c]);
+            }
+            /* The last tile may reach beyond r, into values that nobody reads again. */
+            for (size_t s = begin; s < r; s += CONV_TILE_ROWS)
+                pass_on(ops, x + s * CONV_PAIR_COLS, inputs->factor + r * depth + s, depth, e, 1);
+        }
+        for (size_t s = 0; s < begin; s += CONV_TILE_ROWS)
+            pass_on(ops, x + s * CONV_PAIR_COLS, inputs->factor + (end - 1) * depth + s, depth,
+                    error[0], end - begin);
+    }
+    for (size_t c = 0; c < CONV_PAIR_COLS; c++)
+        bias[c] = (float)change[c];
 }

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "tools/convert/conv_error.h"
+#include "tools/convert/dense_math.h"
 
 /* Statistics of the inputs of one weight matrix. While inputs are added, the structure holds their
  * moments; conv_inputs_factor replaces them by the factors of the covariance. */
@@ -26,8 +27,8 @@ typedef struct conv_inputs {
     size_t depth;
     size_t rows;      /* inputs added */
     double *sum;      /* (depth) sum of the inputs; after factoring, their mean */
-    float *origin;    /* (depth) mean of the first block of inputs, subtracted for precision */
-    float *centred;   /* (CONV_INPUT_ROWS, depth) scratch: a block of inputs minus origin */
+    float *origin;    /* (depth) mean of the first inputs, subtracted for precision */
+    float *centred;   /* scratch: a block of inputs minus origin, as panels of 16 elements */
     float *factor;    /* (depth, depth) lower triangle: sums of products of centred inputs; after
                          factoring, factor[r][s] for s < r is the share of the error at row r that
                          is passed on to row s. Rows are rounded from the last to the first. */
@@ -36,7 +37,10 @@ typedef struct conv_inputs {
     uint16_t *row;    /* (depth) the inverse of weight */
 } conv_inputs;
 
-enum { CONV_INPUT_ROWS = 64 }; /* inputs in one block */
+enum {
+    CONV_INPUT_ROWS = 256, /* inputs in one block */
+    CONV_ORIGIN_ROWS = 64  /* inputs whose mean is the origin */
+};
 
 /* Allocate for inputs of `depth` elements, a multiple of 32. Returns 0, or -1 with *error filled
  * without memory. */
@@ -47,18 +51,29 @@ void conv_inputs_free(conv_inputs *inputs);
 void conv_inputs_reset(conv_inputs *inputs);
 
 /* Add the rows of x, (rows, depth) row-major, to the statistics of a matrix's inputs. */
-void conv_inputs_add(conv_inputs *inputs, const float *x, size_t rows);
+void conv_inputs_add(const conv_machine *machine, conv_inputs *inputs, const float *x, size_t rows);
 
 /* Factor the covariance of all inputs added, of which there is at least one. Returns 0, or -1 with
  * *error filled without memory. */
-int conv_inputs_factor(conv_inputs *inputs, conv_error *error);
+int conv_inputs_factor(const conv_machine *machine, conv_inputs *inputs, conv_error *error);
+
+/* Scratch memory for rounding one pair of panels. */
+typedef struct conv_rounding {
+    float *value;  /* (depth, 32) by row: the weights with what has been passed on to them */
+    uint8_t *used; /* (32, lane groups, 2, 2) the sums of the integers chosen so far */
+} conv_rounding;
+
+/* Allocate for a depth. Returns 0; or -1 without memory, with nothing to free. */
+int conv_rounding_init(conv_rounding *rounding, size_t depth);
+void conv_rounding_free(conv_rounding *rounding);
 
 /*
- * Round the column w (depth) for a scale and an order table, whose inverse is position_of. q
- * (depth) gets integers with which no int16 lane can overflow. scratch has room for depth floats.
- * Returns the number to add to the column's bias.
+ * Round the 32 columns w (32, depth) of a pair for their scales and an order table, whose inverse
+ * is position_of. q (32, depth) gets integers with which no int16 lane can overflow. bias (32) gets
+ * the numbers to add to the columns' biases.
  */
-float conv_compensate_column(int8_t *q, const float *w, float scale, const conv_inputs *inputs,
-                             const uint16_t *order, const uint16_t *position_of, float *scratch);
+void conv_compensate_pair(const conv_ops *ops, int8_t *q, float *bias, const float *w,
+                          const float *scale, const conv_inputs *inputs, const uint16_t *order,
+                          const uint16_t *position_of, const conv_rounding *rounding);
 
 #endif

@@ -14,6 +14,7 @@
 #include "tools/convert/calibration.h"
 #include "tools/convert/compensate.h"
 #include "tools/convert/conv_memory.h"
+#include "tools/convert/conv_parallel.h"
 #include "tools/convert/forward.h"
 #include "tools/convert/hf_config.h"
 #include "tools/convert/hf_tokenizer.h"
@@ -22,13 +23,10 @@
 #include "tools/convert/source_folder.h"
 #include "tools/convert/source_record.h"
 
-/* The epsilon of layer normalisation. The reference implementation of DistilBERT has it as a
- * constant in its code, not in the configuration. */
-#define LAYER_NORM_EPS 1e-12f
-
 typedef struct conversion {
     const conv_options *options;
     conv_error *error;
+    conv_machine machine;
     conv_memory memory;
     conv_record record;
     hf_config config;
@@ -40,14 +38,15 @@ typedef struct conversion {
     conv_inputs inputs[CONV_LAYER_MATRICES];
     conv_layer_weights layer;
     conv_ranges ranges;
-    float *word;            /* word embeddings of the checkpoint; freed after their last use */
-    double work, work_done; /* weights of layers to quantise, and quantised so far */
+    float *word; /* word embeddings of the checkpoint; freed after their last use */
+    size_t layers_done;
 } conversion;
 
 static void call_progress(const conversion *c, const char *what)
 {
     if (c->options->progress)
-        c->options->progress(c->options->user, what, c->work > 0 ? c->work_done / c->work : 0);
+        c->options->progress(c->options->user, what,
+                             (double)c->layers_done / (double)c->config.n_layers);
 }
 
 static float *new_floats(conversion *c, size_t count)
@@ -91,7 +90,7 @@ static int read_folder(conversion *c)
                            &c->memory, &c->record, c->error);
 }
 
-/* Copy the configuration and the tokenizer into the model, and compute the amount of work. */
+/* Copy the configuration and the tokenizer into the model. */
 static void set_model_fields(conversion *c)
 {
     conv_model *m = &c->model;
@@ -105,7 +104,7 @@ static void set_model_fields(conversion *c)
     m->vocab_size = config->vocab_size;
     m->max_positions = config->max_positions;
     m->n_labels = config->n_labels;
-    m->layer_norm_eps = LAYER_NORM_EPS;
+    m->layer_norm_eps = CONV_LAYER_NORM_EPS;
     m->labels = config->labels;
     m->tokenizer_flags = t->flags;
     m->max_word_chars = t->max_word_chars;
@@ -124,7 +123,6 @@ static void set_model_fields(conversion *c)
     m->max_tokens = t->max_tokens;
     m->special_count = t->special_count;
     m->provenance = c->record.text;
-    c->work = (double)m->n_layers * m->dim * (4.0 * m->dim + 2.0 * m->hidden_dim);
 }
 
 /* ---- embeddings ----------------------------------------------------------------------------- */
@@ -193,8 +191,8 @@ static int read_embeddings(conversion *c)
     c->model.embed_position = position;
     c->model.embed_norm.gamma = norm;
     c->model.embed_norm.beta = norm + dim;
-    if (c->options->calibrate &&
-        conv_forward_init(&c->forward, &c->texts, &c->model, c->word, &c->memory, c->error))
+    if (c->options->calibrate && conv_forward_init(&c->forward, &c->machine, &c->texts, &c->model,
+                                                   c->word, &c->memory, c->error))
         return -1;
     free(c->word);
     c->word = NULL;
@@ -203,19 +201,15 @@ static int read_embeddings(conversion *c)
 
 /* ---- layers --------------------------------------------------------------------------------- */
 
-static int quantize_matrix(conversion *c, conv_matrix *matrix, size_t layer, size_t index)
+/* Run the sentences through a layer, and factor the statistics of its matrices' inputs. */
+static int gather_inputs(conversion *c)
 {
-    const conv_linear *linear = &c->layer.matrix[index];
-    conv_inputs *inputs = c->options->calibrate ? &c->inputs[index] : NULL;
-
-    if (inputs && conv_inputs_factor(inputs, c->error))
-        return -1;
-    matrix->cols = linear->cols;
-    matrix->depth = linear->depth;
-    if (conv_quantize(matrix, &c->memory, linear->weights, linear->bias, inputs,
-                      layer * CONV_LAYER_MATRICES + index, &c->ranges, c->error))
-        return -1;
-    c->work_done += (double)linear->cols * (double)linear->depth;
+    call_progress(c, "running the sentences");
+    conv_forward_run_layer(&c->forward, &c->layer, c->inputs);
+    call_progress(c, "factoring");
+    for (size_t i = 0; i < CONV_LAYER_MATRICES; i++)
+        if (conv_inputs_factor(&c->machine, &c->inputs[i], c->error))
+            return -1;
     return 0;
 }
 
@@ -224,22 +218,28 @@ static int convert_layer(conversion *c, size_t index)
     conv_layer *out = &c->model.layers[index];
     conv_matrix *const matrices[CONV_LAYER_MATRICES] = {&out->qkv, &out->attention_out,
                                                         &out->ffn_in, &out->ffn_out};
-    static const char *const names[CONV_LAYER_MATRICES] = {"attention", "attention output",
-                                                           "feed-forward", "feed-forward output"};
     float *norms = new_floats(c, 4 * (size_t)c->config.dim);
+    conv_task tasks[CONV_LAYER_MATRICES];
 
     call_progress(c, "reading weights");
-    if (!norms || hf_layer_read(&c->layer, norms, &c->weights, index, c->error))
+    if (!norms || hf_layer_read(&c->layer, norms, &c->weights, index, c->error) ||
+        (c->options->calibrate && gather_inputs(c)))
         return -1;
-    if (c->options->calibrate) {
-        call_progress(c, "running the sentences");
-        conv_forward_run_layer(&c->forward, &c->layer, c->inputs);
-    }
+    call_progress(c, "rounding");
     for (size_t i = 0; i < CONV_LAYER_MATRICES; i++) {
-        call_progress(c, names[i]);
-        if (quantize_matrix(c, matrices[i], index, i))
-            return -1;
+        const conv_linear *linear = &c->layer.matrix[i];
+
+        matrices[i]->cols = linear->cols;
+        matrices[i]->depth = linear->depth;
+        tasks[i] = (conv_task){.matrix = matrices[i],
+                               .weights = linear->weights,
+                               .bias = linear->bias,
+                               .inputs = c->options->calibrate ? &c->inputs[i] : NULL,
+                               .seed = index * CONV_LAYER_MATRICES + i};
     }
+    if (conv_quantize(&c->machine, tasks, CONV_LAYER_MATRICES, &c->memory, &c->ranges, c->error))
+        return -1;
+    c->layers_done++;
     out->attention_norm = c->layer.attention_norm;
     out->ffn_norm = c->layer.ffn_norm;
     return 0;
@@ -336,6 +336,10 @@ int conv_convert(const conv_options *options, conv_summary *summary, conv_error 
         return conv_fail(error, "out of memory");
     c->options = options;
     c->error = error;
+    c->machine.ops = conv_ops_best();
+    c->machine.threads = options->threads > 0 ? options->threads : 1;
+    if (c->machine.threads > CONV_MAX_THREADS)
+        c->machine.threads = CONV_MAX_THREADS;
     failed = convert_folder(c);
     if (!failed && summary)
         summarise(summary, c);

@@ -16,6 +16,7 @@ typedef struct conv_options {
     const char *directory;      /* the folder that is converted */
     const char *output;         /* path of the blob */
     const char *calibrate;      /* path of a file of sentences (calibration.h), or NULL */
+    size_t threads;             /* threads to use, which change no byte; 0 is one */
     conv_progress_fn *progress; /* may be NULL */
     void *user;                 /* first argument of progress */
 } conv_options;
