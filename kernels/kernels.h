@@ -311,8 +311,8 @@ void distil_kernels_fill(distil_kernels *table, distil_level level);
  * model computes it, and no level promises its instructions. */
 typedef uint32_t distil_crc32c_fn(uint32_t crc, const void *bytes, size_t size);
 
-/* Return the variant that this CPU can run, about ten times as fast as the portable function, or
- * NULL if there is none. */
+/* Return the variant that this CPU can run, or NULL if there is none and the portable function is
+ * to be called. */
 distil_crc32c_fn *distil_crc32c_variant(void);
 
 /* The variant for CPUs with the level avx2 and PCLMULQDQ. */

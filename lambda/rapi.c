@@ -3,6 +3,7 @@
 #include "lambda/rapi.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,8 +268,10 @@ rapi_status rapi_next(rapi *api, rapi_invocation *invocation)
         rapi_action action;
         int oversize;
 
-        if (attempt > 1)
-            clock_sleep_until(clock_after_ms(NEXT_PAUSE_MS * (attempt - 1)));
+        /* poll(2) ignores a descriptor of -1, so this is the pause whether or not there is one. */
+        if (attempt > 1 &&
+            net_wait(api->stop_fd, POLLIN, clock_after_ms(NEXT_PAUSE_MS * (attempt - 1))) == NET_OK)
+            return RAPI_STOPPED;
         action = ask_next(api, &response, &oversize);
         if (action == DO_GO_ON)
             return parse_event(api, invocation, &response, oversize);

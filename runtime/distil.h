@@ -191,7 +191,7 @@ typedef enum distil_status {
     DISTIL_BAD_CPU = 41,
 
     /* No function returns this value any more: a context works with the threads that the system
-     * grants. Until version 0.1 it meant that the system refused to create one. */
+     * grants. Up to version 0.1 it meant that the system refused to create one. */
     DISTIL_NO_THREAD = 42
 } distil_status;
 

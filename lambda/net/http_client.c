@@ -217,16 +217,15 @@ static http_client_status open_connection(http_client *client, http_response *re
                        client->stream.why);
 }
 
-/* Wait for the first byte of a response or for stop_fd. Returns 1 if a response is to be read, and
- * 0 if there will be none. *stopped becomes 1 if stop_fd was the first of the two; the client has
- * then closed its side of the connection. */
-static int wait_for_response(http_client *client, int *stopped)
+/* Wait for the first byte of a response or for stop_fd. Returns 1 if stop_fd was the first of the
+ * two. The client has then closed its side of the connection, and reading ends by itself if there
+ * is no response. */
+static int is_stopped_first(http_client *client)
 {
-    *stopped = 0;
     if (client->stop_fd < 0 || net_wait_or_stop(client->stream.fd, client->stop_fd))
-        return 1;
-    *stopped = 1;
-    return net_finish(&client->stream, clock_after_ms(HTTP_CLIENT_STOP_MS)) == NET_OK;
+        return 0;
+    net_finish(&client->stream, clock_after_ms(HTTP_CLIENT_STOP_MS));
+    return 1;
 }
 
 /* Send the request and read the response on the open connection. *began becomes 1 if the first byte
@@ -238,7 +237,7 @@ static http_client_status exchange_once(http_client *client, http_response *resp
     int64_t until = client->answer_ms > 0 ? clock_after_ms(client->answer_ms) : deadline_ns;
     reading r = {client, response, until < deadline_ns ? until : deadline_ns, 0, 0, 0};
     net_status sent = net_send(&client->stream, request, size, r.deadline_ns);
-    http_client_status status = HTTP_CLIENT_OK;
+    http_client_status status;
     char why[sizeof response->why];
     int stopped = 0;
 
@@ -248,12 +247,12 @@ static http_client_status exchange_once(http_client *client, http_response *resp
         snprintf(why, sizeof why, "%s", client->stream.why);
         r.deadline_ns = clock_now_ns();
     }
-    if (sent == NET_OK && client->sent != NULL)
-        client->sent(client->sent_argument);
-    if (sent == NET_OK && !wait_for_response(client, &stopped))
-        status = HTTP_CLIENT_STOPPED;
-    else
-        status = read_response(&r);
+    if (sent == NET_OK) {
+        if (client->sent != NULL)
+            client->sent(client->sent_argument);
+        stopped = is_stopped_first(client);
+    }
+    status = read_response(&r);
     *began = r.began;
     if (stopped && !r.began)
         status = set_failure(response, HTTP_CLIENT_STOPPED, "the process is to end");

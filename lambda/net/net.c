@@ -229,10 +229,11 @@ int net_stale(net_stream *s)
     return poll(&p, 1, 0) != 0;
 }
 
-net_status net_finish(net_stream *s, int64_t deadline_ns)
+void net_finish(net_stream *s, int64_t deadline_ns)
 {
     shutdown(s->fd, SHUT_WR);
-    return net_wait(s->fd, POLLIN, deadline_ns);
+    if (net_wait(s->fd, POLLIN, deadline_ns) != NET_OK)
+        shutdown(s->fd, SHUT_RD);
 }
 
 void net_close(net_stream *s)

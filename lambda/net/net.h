@@ -63,10 +63,11 @@ net_status net_receive(net_stream *s, char *out, size_t capacity, size_t *receiv
  * something without being asked. A stream that is not connected is stale. */
 int net_stale(net_stream *s);
 
-/* Close this side of a plain stream and wait for what the peer has still sent. Returns NET_OK if
- * there is something to receive, which may be the end of the stream. Nothing can be sent any
- * more. */
-net_status net_finish(net_stream *s, int64_t deadline_ns);
+/* Close this side of a plain stream and wait for the first bytes of the peer until the deadline.
+ * If none have come by then, refuse what comes later: the system answers it with a reset, so that
+ * the peer learns that it was not delivered. Bytes that have arrived, even in the last moment, can
+ * be received afterwards, and then comes the end of the stream. Nothing can be sent any more. */
+void net_finish(net_stream *s, int64_t deadline_ns);
 
 /* Close the stream if it is connected. */
 void net_close(net_stream *s);

@@ -174,6 +174,7 @@ static net_status send_connect(net_stream *s, const net_endpoint *to, int64_t de
 {
     int is_v6 = strchr(to->host, ':') != NULL;
     char memory[2 * NET_HOST_BYTES + sizeof to->proxy->authorization + 128];
+    net_status status = NET_FAILED;
     buffer request;
 
     buffer_init(&request, memory, sizeof memory);
@@ -188,9 +189,10 @@ static net_status send_connect(net_stream *s, const net_endpoint *to, int64_t de
         buffer_text(&request, to->proxy->authorization);
     }
     buffer_text(&request, "\r\n\r\n");
-    if (request.overflow)
-        return NET_FAILED;
-    return net_send(s, request.data, request.size, deadline_ns);
+    if (!request.overflow)
+        status = net_send(s, request.data, request.size, deadline_ns);
+    wipe_bytes(memory, sizeof memory);
+    return status;
 }
 
 /* Read the head of the proxy's answer. The server speaks only after the client by TLS, so nothing
@@ -220,7 +222,8 @@ net_status proxy_open_tunnel(net_stream *s, const net_endpoint *to, int64_t dead
         return status;
     }
     if (progress != HTTP_DONE || (head.status / 100 == 2 && filled != head.bytes)) {
-        snprintf(s->why, sizeof s->why, "proxy: the answer to CONNECT is no HTTP");
+        snprintf(s->why, sizeof s->why, "proxy: the answer to CONNECT is %s",
+                 progress == HTTP_BAD ? "no HTTP" : "too long");
         return NET_FAILED;
     }
     if (head.status / 100 == 2)

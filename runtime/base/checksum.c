@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * CRC-32C uses the slicing method (Kounavis and Berry 2005): four bytes per iteration, one table
- * for each. SHA-256 follows the standard's text. kernels/crc32c_avx2.c has a CRC-32C that is about
- * ten times as fast, for the verification of whole blobs.
+ * for each. SHA-256 follows the standard's text. kernels/crc32c_avx2.c has a faster CRC-32C, for
+ * the verification of whole blobs.
  */
 #include "runtime/base/checksum.h"
 

@@ -6,10 +6,13 @@
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "lambda/net/http_client.h"
@@ -520,6 +523,130 @@ static void test_early_answer(fault_op how)
     finish(&f, 1);
 }
 
+/* ---- stopping -------------------------------------------------------------------------------- */
+
+/* One exchange of a client that has been told to stop. The caller closes the descriptor. */
+static http_client_status ask_stopped(fixture *f)
+{
+    f->client.stop_fd = eventfd(1, EFD_CLOEXEC);
+    return http_client_exchange(&f->client, &f->response, REQUEST, sizeof REQUEST - 1,
+                                HTTP_RESEND_REUSED, CLOCK_NEVER);
+}
+
+static void test_stopped(void)
+{
+    static const fault_step script[] = {
+        {.op = FAULT_ACCEPT},
+        {.op = FAULT_REQUEST},
+        {.op = FAULT_PAUSE, .pause_us = 4000 * HTTP_CLIENT_STOP_MS},
+        {.op = FAULT_SEND, FAULT_TEXT(OK5)},
+        {.op = FAULT_CLOSE},
+    };
+    int64_t start = clock_now_ns();
+    fixture f;
+
+    if (!harness_case("stopped: a response that does not come is not waited for"))
+        return;
+    BEGIN(&f, script);
+    CHECK(ask_stopped(&f) == HTTP_CLIENT_STOPPED);
+    CHECK((clock_now_ns() - start) / 1000000 >= HTTP_CLIENT_STOP_MS);
+    CHECK(f.client.stream.fd < 0 && f.response.why[0] != '\0');
+    close(f.client.stop_fd);
+    finish(&f, 1);
+}
+
+/* A busy machine may delay the response beyond the limit, so there are several tries. */
+static void test_stopped_late_response(void)
+{
+    static const fault_step script[] = {
+        {.op = FAULT_ACCEPT},
+        {.op = FAULT_REQUEST},
+        {.op = FAULT_PAUSE, .pause_us = 1000 * HTTP_CLIENT_STOP_MS / 2},
+        {.op = FAULT_SEND, FAULT_TEXT(OK5)},
+    };
+    http_client_status status = HTTP_CLIENT_STOPPED;
+
+    if (!harness_case("stopped: a response that comes a little later is returned"))
+        return;
+    for (int i = 0; i < 20 && status == HTTP_CLIENT_STOPPED; i++) {
+        fixture f;
+
+        BEGIN(&f, script);
+        status = ask_stopped(&f);
+        if (status != HTTP_CLIENT_STOPPED)
+            check_hello(&f, status);
+        CHECK(f.client.stream.fd < 0);
+        close(f.client.stop_fd);
+        finish(&f, 1);
+    }
+    CHECKF(status == HTTP_CLIENT_OK, "status %d", status);
+}
+
+static void test_stopped_within(void)
+{
+    static const fault_step script[] = {
+        {.op = FAULT_ACCEPT},
+        {.op = FAULT_REQUEST},
+        {.op = FAULT_SEND, .bytes = OK5, .size = 20},
+        {.op = FAULT_PAUSE, .pause_us = 2000 * HTTP_CLIENT_STOP_MS},
+        {.op = FAULT_SEND, .bytes = OK5 + 20, .size = sizeof OK5 - 21},
+    };
+    fixture f;
+
+    if (!harness_case("stopped: a response that has begun is read to its end"))
+        return;
+    BEGIN(&f, script);
+    check_hello(&f, ask_stopped(&f));
+    CHECK(f.client.stream.fd < 0);
+    close(f.client.stop_fd);
+    finish(&f, 1);
+}
+
+/* Connect a stream to a server that plays the script. */
+static fault_server *connect_stream(net_stream *s, const fault_step *script, size_t count)
+{
+    fault_server *server = fault_start(script, count);
+    net_endpoint to = {.host = "127.0.0.1"};
+
+    to.port = fault_port(server);
+    net_init(s);
+    CHECK(net_connect(s, &to, clock_after_ms(LONG_MS)) == NET_OK);
+    return server;
+}
+
+/* Nothing can arrive between the end of the wait and the close: what came before is received, and
+ * what comes later is refused. */
+static void test_finished_stream(int arrives_before)
+{
+    const fault_step script[] = {
+        {.op = FAULT_ACCEPT},
+        {.op = FAULT_PAUSE, .pause_us = arrives_before ? 0 : 200000},
+        {.op = FAULT_SEND, FAULT_TEXT("event")},
+        {.op = FAULT_PAUSE, .pause_us = arrives_before ? 200000 : 0},
+    };
+    fault_server *server;
+    size_t received = 0;
+    net_stream s;
+    char out[16];
+
+    if (!harness_case("a finished stream: bytes that arrive %s",
+                      arrives_before ? "in the last moment" : "later"))
+        return;
+    server = connect_stream(&s, script, sizeof script / sizeof *script);
+    if (arrives_before) {
+        CHECK(net_wait(s.fd, POLLIN, clock_after_ms(LONG_MS)) == NET_OK);
+        CHECK(shutdown(s.fd, SHUT_RD) == 0);
+        CHECK(net_receive(&s, out, sizeof out, &received, clock_after_ms(LONG_MS)) == NET_OK);
+        CHECK(received == 5 && memcmp(out, "event", 5) == 0);
+    } else {
+        net_finish(&s, clock_now_ns());
+    }
+    CHECK(net_receive(&s, out, sizeof out, &received, clock_after_ms(LONG_MS)) == NET_EOF);
+    CHECK(fault_finish(server) == 1);
+    net_close(&s);
+    fault_free(server);
+}
+
 /* ---- nonsense and sizes ---------------------------------------------------------------------- */
 
 static void test_malformed(const char *answer)
@@ -651,6 +778,11 @@ int main(int argc, char **argv)
     test_unread_request();
     test_early_answer(FAULT_HANG);
     test_early_answer(FAULT_CLOSE);
+    test_stopped();
+    test_stopped_late_response();
+    test_stopped_within();
+    test_finished_stream(0);
+    test_finished_stream(1);
     for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++)
         test_malformed(nonsense[i]);
     for (size_t i = 0; i < sizeof framings / sizeof *framings; i++)

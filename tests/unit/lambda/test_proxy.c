@@ -39,7 +39,7 @@ static const tunnel_case cases[] = {
     {"no such host", "db.example", "", "HTTP/1.1 502 Bad Gateway\r\n\r\n", NET_FAILED,
      "status 502"},
     {"no HTTP", "db.example", "", "SSH-2.0-OpenSSH_9\r\n\r\n", NET_FAILED, "is no HTTP"},
-    {"bytes behind the head", "db.example", "", OK "x", NET_FAILED, "is no HTTP"},
+    {"bytes behind the head", "db.example", "", OK "x", NET_FAILED, "is too long"},
     {"half a head", "db.example", "", "HTTP/1.1 200 OK\r\n", NET_EOF, "proxy: "},
     {"no answer", "db.example", "", NULL, NET_EOF, "proxy: "},
 };
@@ -117,6 +117,34 @@ static void test_silence(void)
     fault_free(server);
 }
 
+static void test_long_head(void)
+{
+    static char answer[8192];
+    const fault_step script[] = {{.op = FAULT_ACCEPT},
+                                 {.op = FAULT_REQUEST},
+                                 {.op = FAULT_SEND, .bytes = answer, .size = sizeof answer},
+                                 {.op = FAULT_HANG}};
+    net_endpoint at = {.host = "127.0.0.1"}, to = {.host = "h", .port = 443, .tls = 1};
+    net_proxy proxy = {.host = "127.0.0.1"};
+    fault_server *server;
+    net_stream s;
+
+    if (!harness_case("a proxy whose answer has a head of 8 KiB"))
+        return;
+    memset(answer, 'h', sizeof answer);
+    memcpy(answer, "HTTP/1.1 200 OK\r\nX: ", 20);
+    server = fault_start(script, sizeof script / sizeof *script);
+    at.port = fault_port(server);
+    to.proxy = &proxy;
+    net_init(&s);
+    CHECK(net_connect(&s, &at, clock_after_ms(2000)) == NET_OK);
+    CHECK(proxy_open_tunnel(&s, &to, clock_after_ms(2000)) == NET_FAILED);
+    CHECKF(strstr(s.why, "is too long") != NULL, "%s", s.why);
+    net_close(&s);
+    fault_finish(server);
+    fault_free(server);
+}
+
 static void test_exceptions(void)
 {
     static const struct {
@@ -158,6 +186,7 @@ int main(int argc, char **argv)
         for (size_t piece = 0; piece <= 1; piece++)
             test_tunnel(&cases[i], piece);
     test_silence();
+    test_long_head();
     test_exceptions();
     return harness_finish();
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "runtime/base/clock.h"
 #include "lambda/rapi.h"
@@ -301,6 +303,26 @@ static void test_repeated(void)
     check_event(&f, rapi_next(&f.api, &f.invocation));
     CHECK(!f.invocation.repeated);
     finish(&f, 4);
+}
+
+/* A process that is to end does not ask for another event, not even after a failed attempt. */
+static void test_stop(const char *name, const char *text, rapi_status expected)
+{
+    rapi_status status;
+    fixture f;
+
+    if (!harness_case("stopped while it asks for an event: %s", name))
+        return;
+    begin(&f);
+    answer(&f, text);
+    start(&f);
+    f.api.stop_fd = eventfd(1, EFD_CLOEXEC);
+    status = rapi_next(&f.api, &f.invocation);
+    if (expected == RAPI_OK)
+        check_event(&f, status);
+    CHECKF(status == expected, "status %d: %s", status, f.api.why);
+    close(f.api.stop_fd);
+    finish(&f, 1);
 }
 
 static void test_no_headers(void)
@@ -645,6 +667,10 @@ int main(int argc, char **argv)
     test_cut("chunks", EVENT_CHUNKS, FAULT_RESET);
     test_patience();
     test_repeated();
+    test_stop("no answer", "", RAPI_STOPPED);
+    test_stop("status 500", "HTTP/1.1 500 x\r\nContent-Length: 0\r\n\r\n", RAPI_STOPPED);
+    test_stop("no HTTP", "SSH-2.0-OpenSSH_9.2\r\n", RAPI_STOPPED);
+    test_stop("an event", EVENT, RAPI_OK);
     test_no_headers();
     for (size_t i = 0; i < sizeof bad_ids / sizeof *bad_ids; i++)
         test_bad_id(bad_ids[i]);
