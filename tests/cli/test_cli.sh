@@ -348,7 +348,11 @@ wrong() {
     check "wrong usage: $*: message" says err "$text"
 }
 wrong "unknown option '--jsnl'" classify --jsnl good
+wrong 'did you mean `--jsonl`?' classify --jsnl good
+wrong 'did you mean `--threads`?' classify --treads=2 good
 wrong "unknown option '-x'" classify -x good
+wrong "expected softmax, sigmoid or none, found 'soft'" classify --function soft good
+wrong "expected none, crc, sha256 or proof, found 'x'" classify --verify x good
 wrong "unknown option '--tsv'" tokenize --tsv good
 wrong "needs a value" classify -m
 wrong "takes no value" classify --jsonl=yes good
@@ -359,7 +363,7 @@ wrong "not a number from 0 to 256" classify --threads 99999999999999999999999999
 wrong "more than one of" classify --json --jsonl good
 wrong "at once" classify -f texts good
 wrong "at once" tokenize -f texts good
-wrong "none of none, crc, sha256, proof" classify --verify md5 good
+wrong "expected none, crc, sha256 or proof" classify --verify md5 good
 wrong "unknown instruction set 'avx3'" classify --isa avx3 good
 for command in "classify good" "tokenize good" "eval texts" "isa"; do
     # shellcheck disable=SC2086

@@ -100,6 +100,11 @@ fi
 run clasify good
 check "unknown command: status" ended 2
 check "unknown command: guess" says err 'did you mean `distil classify`?'
+run hello
+check "unknown command: no far guess" eval '! says err "did you mean"'
+run -m x classify good
+check "an option before the command: status" ended 2
+check "an option before the command: where it goes" says err 'options follow the command'
 run help nonsense
 check "help of an unknown command" ended 2
 

@@ -121,7 +121,7 @@ EOF
         sed '1s/.*/sentence\tlabel/' >hard.tsv
     run eval -m hard.distil hard.tsv
     check "hard names: eval refuses a name that two labels have" ended 1
-    check "hard names: eval counts the others" says out '2 (1 bad rows left out)'
+    check "hard names: eval counts the others" says out '2 (1 bad row left out)'
     check "hard names: eval: a line for each label" count 1 out '^ *line\\nfeed, or two 0.5 '
     run inspect hard.distil
     check "hard names: inspect" says out \

@@ -113,7 +113,8 @@ printf '{"n":1.50e+3 , "text" : "\\ud83d\\ude00 good" }\r\n\n \n[1]\n' >odd.json
 run_in odd.jsonl classify --input jsonl
 check "jsonl: bytes of members stay" count 1 out \
     '^\{"n":1.50e\+3 , "text" : "\\ud83d\\ude00 good","label":"[A-Z]+","score":[0-9.]+\}$'
-check "jsonl: no object" says out '"error":"the record is no JSON object: [1]"}'
+check "jsonl: no object" says out '"error":"the record is no JSON object: JSON Lines has one on '
+check "jsonl: an array" says out 'each line, without an array around them: [1]"}'
 check "jsonl: blank lines are no rows" lines 2 out
 check "jsonl: the line of the bad record" says err 'standard input:4: the record is no JSON object'
 printf '\357\273\277{"text":"good"}\n' >bom.jsonl
@@ -207,6 +208,7 @@ check "keep: header" line_is 1 out 'body,x,label,score,error'
 check "keep: row" count 1 out '^good,1,[A-Z]+,'
 run_in names.csv classify --input csv --text-field body --keep y
 check "keep: a column that is not there" ended 1
+check "keep: that column is named" says err '--keep: there is no field "y"'
 run_in names.csv classify --input csv --keep none
 check "no text column: status" ended 1
 check "no text column: says which" says err 'there is no field "text"'

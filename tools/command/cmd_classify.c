@@ -456,7 +456,8 @@ static int open_table(job *j)
     };
 
     if (format == NULL && strcmp(name, "lines") != 0)
-        return cmd_usage_error("classify", "--input: '%s' is none of lines, jsonl, csv, tsv", name);
+        return cmd_usage_error("classify", "--input: expected lines, jsonl, csv or tsv, found '%s'",
+                               name);
     if (format == NULL)
         return option == NULL
                    ? CMD_OK
@@ -472,7 +473,7 @@ static int open_table(job *j)
                                "texts as arguments",
                                name);
     if (parse_on_error(j, or_default(o->on_error, "keep")) != 0)
-        return cmd_usage_error("classify", "--on-error: '%s' is none of keep, stop, drop",
+        return cmd_usage_error("classify", "--on-error: expected keep, stop or drop, found '%s'",
                                o->on_error);
     if (t.delimiter == '\0')
         return cmd_usage_error("classify",

@@ -39,15 +39,18 @@ static void clear_progress(const progress_line *progress)
 static void print_summary(const char *output, const conv_summary *s, double seconds)
 {
     char rounding[64] = "rounded to nearest";
+    int is_small = s->blob_bytes < 1000000;
 
     if (s->texts > 0)
         (void)snprintf(rounding, sizeof rounding, "calibrated on %zu texts (%zu tokens)", s->texts,
                        s->tokens);
-    (void)fprintf(stderr,
-                  "%s: %.1f MB, %u layers of %u/%u, %u labels, mean weight range %.1f of 127, %s, "
-                  "%.1f s\n",
-                  output, (double)s->blob_bytes / 1e6, s->n_layers, s->dim, s->hidden_dim,
-                  s->n_labels, s->mean_range, rounding, seconds);
+    (void)fprintf(
+        stderr,
+        "%s: %.1f %s, %u layer%s of %u/%u, %u label%s, mean weight range %.1f of 127, %s, "
+        "%.1f s\n",
+        output, (double)s->blob_bytes / (is_small ? 1e3 : 1e6), is_small ? "kB" : "MB", s->n_layers,
+        s->n_layers == 1 ? "" : "s", s->dim, s->hidden_dim, s->n_labels,
+        s->n_labels == 1 ? "" : "s", s->mean_range, rounding, seconds);
 }
 
 /* Report what is missing on the command line. Returns -1 if nothing is. */

@@ -343,7 +343,8 @@ static void print_text(const job *j)
 
     (void)printf("texts            %llu", (unsigned long long)done);
     if (j->bad > 0)
-        (void)printf(" (%llu bad rows left out)", (unsigned long long)j->bad);
+        (void)printf(" (%llu bad row%s left out)", (unsigned long long)j->bad,
+                     j->bad == 1 ? "" : "s");
     (void)putchar('\n');
     if (j->label_column != NO_COLUMN) {
         (void)printf("accuracy         %.2f %% (%llu of %llu)\n", 100.0 * share(j->correct, done),

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tools/command/cmd_message.h"
+#include "tools/command/cmd_nearest.h"
 #include "tools/command/cmd_model.h"
 #include "tools/command/cmd_options.h"
 #include "tools/command/cmd_output.h"
@@ -115,32 +116,17 @@ void cmd_print_overview(FILE *out)
         out);
 }
 
-/* Returns the number of leading characters that two names share. */
-static size_t shared_prefix(const char *a, const char *b)
-{
-    size_t n = 0;
-
-    while (a[n] != '\0' && a[n] == b[n])
-        n++;
-    return n;
-}
-
 int cmd_print_unknown(const char *name)
 {
-    const cmd_manual *nearest = NULL;
-    size_t most = 1; /* one letter in common is too little for a guess */
+    cmd_nearest nearest = cmd_nearest_begin(name, strlen(name));
 
     cmd_error("unknown command '%s'", name);
-    for (size_t i = 0; i < CMD_COMMANDS; i++) {
-        size_t n = shared_prefix(name, cmd_manuals[i].name);
-
-        if (n > most) {
-            most = n;
-            nearest = &cmd_manuals[i];
-        }
-    }
-    if (nearest != NULL)
-        cmd_hint("did you mean `distil %s`?", nearest->name);
+    for (size_t i = 0; i < CMD_COMMANDS; i++)
+        cmd_nearest_try(&nearest, cmd_manuals[i].name);
+    if (nearest.name != NULL)
+        cmd_hint("did you mean `distil %s`?", nearest.name);
+    if (name[0] == '-')
+        cmd_hint("options follow the command: `distil classify %s ...`", name);
     cmd_hint("`distil --help` lists the commands; a text goes after `distil classify`");
     return CMD_USAGE;
 }

@@ -48,13 +48,16 @@ static fineness measure_fineness(const distil_blob *blob, distil_section_kind ki
 
 static const struct {
     uint32_t flag;
-    const char *json, *text;
+    const char *json;
+    const char *set, *unset; /* for people */
 } tokenizer_flags[] = {
-    {DISTIL_BLOB_TOK_LOWERCASE, "lowercase", "lowercase"},
-    {DISTIL_BLOB_TOK_STRIP_ACCENTS, "strip_accents", "accents stripped"},
-    {DISTIL_BLOB_TOK_CHINESE_CHARS, "tokenize_chinese_chars", "Chinese characters apart"},
-    {DISTIL_BLOB_TOK_SPLIT_SPECIALS, "split_special_tokens", "special tokens split"},
-    {DISTIL_BLOB_TOK_TRUNCATE_LEFT, "truncate_left", "truncated on the left"},
+    {DISTIL_BLOB_TOK_LOWERCASE, "lowercase", "lowercase", "not lowercase"},
+    {DISTIL_BLOB_TOK_STRIP_ACCENTS, "strip_accents", "accents stripped", "accents kept"},
+    {DISTIL_BLOB_TOK_CHINESE_CHARS, "tokenize_chinese_chars", "Chinese characters apart",
+     "Chinese characters together"},
+    {DISTIL_BLOB_TOK_SPLIT_SPECIALS, "split_special_tokens", "special tokens split",
+     "special tokens whole"},
+    {DISTIL_BLOB_TOK_TRUNCATE_LEFT, "truncate_left", "cut off on the left", "cut off on the right"},
 };
 enum { TOKENIZER_FLAGS = sizeof tokenizer_flags / sizeof *tokenizer_flags };
 
@@ -230,8 +233,11 @@ static void print_head(const distil_blob *blob)
     const distil_blob_header *h = blob->header;
     const distil_head_tensor *tensor;
 
-    (void)printf("head         %s, probabilities by %s:", distil_head_of_kind(h->head_kind)->text,
+    (void)printf("head         %s, probabilities by %s", distil_head_of_kind(h->head_kind)->text,
                  functions[h->function]);
+    if (h->rank_function > 0)
+        (void)printf(", scores of passages by %s", functions[h->rank_function]);
+    (void)putchar(':');
     for (size_t i = 0; (tensor = distil_head_tensor_at(h->head_kind, i)) != NULL; i++)
         (void)printf("%s %s", i > 0 ? "," : "", tensor->tensor);
     (void)putchar('\n');
@@ -247,8 +253,9 @@ static void print_tokenizer(const distil_blob *blob)
     distil_vocab_init(&vocab, blob);
     (void)fputs("tokenizer    ", stdout);
     for (size_t i = 0; i < TOKENIZER_FLAGS; i++)
-        (void)printf("%s%s, ", h->tokenizer_flags & tokenizer_flags[i].flag ? "" : "not ",
-                     tokenizer_flags[i].text);
+        (void)printf("%s, ", h->tokenizer_flags & tokenizer_flags[i].flag
+                                 ? tokenizer_flags[i].set
+                                 : tokenizer_flags[i].unset);
     (void)printf("words up to %u characters,\n             texts up to %u tokens\n",
                  (unsigned)h->max_word_chars, (unsigned)h->max_tokens);
     (void)fputs("             special:", stdout);

@@ -187,9 +187,9 @@ static const cmd_option tokenize_options[] = {
      "Write one line with a JSON array of ids for each text."},
     {CMD_OPT_OFFSETS, 0, "offsets", NULL, NULL,
      "Write for each token its id, the part of the text that it stands for, and its text in the "
-     "vocabulary. That is a line for each token, with tabs between id, first and last character, "
-     "first and last byte, and token, and an empty line after each text; or, in JSON, an object "
-     "for each token instead of its id. Ends are exclusive."},
+     "vocabulary. That is a line for each token, with tabs between id, begin and end in "
+     "characters, begin and end in bytes, and token, and an empty line after each text; or, in "
+     "JSON, an object for each token instead of its id. The end is that of the next character."},
     {STRICT_OPTION},
     {SPLIT_OPTION},
     {HELP_OPTION},
@@ -331,11 +331,11 @@ static const char classify_text[] =
     "Write the label and the score of each TEXT, or of each line of the files given with -f, or of "
     "standard input. There is one line of output for each text, in the order of the texts. A line "
     "ends at a line feed only, and an empty line is a text too.\n\n"
-    "A pair of texts is classified as one: `--pair` names the second text of an argument, and "
-    "`--pair-field` the field of a table that holds it. Of a pair with more tokens than the model "
-    "takes, tokens are left out at the end of the longer text, and of both where that is not "
-    "enough, as in Hugging Face tokenizers. An empty second text counts as none, as in the "
-    "text-classification pipeline of transformers.\n\n"
+    "A pair of texts is classified as one: with `--pair TEXT2`, TEXT together with TEXT2, and with "
+    "`--pair-field`, the text of each record with the one in another field. Of a pair with more "
+    "tokens than the model takes, tokens are left out at the end of the longer text, and of both "
+    "where that is not enough, as in Hugging Face tokenizers. An empty second text counts as none, "
+    "as in the text-classification pipeline of transformers.\n\n"
     "With --candidates the labels are those of the command line; logits are those of entailment, "
     "and tokens counts the tokens of all pairs of a text.\n\n"
     "Without a format option, the line of a single TEXT has its label and score; other lines also "

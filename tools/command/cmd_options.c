@@ -13,6 +13,7 @@
 #include "runtime/cpus.h"
 #include "tools/command/cmd_help.h"
 #include "tools/command/cmd_message.h"
+#include "tools/command/cmd_nearest.h"
 #include "tools/command/cmd_number.h"
 #include "tools/command/cmd_output.h"
 #include "tools/command/commands.h"
@@ -66,8 +67,8 @@ static int store_verify(const parser *p)
     else if (strcmp(p->value, "proof") == 0)
         options->verify = DISTIL_VERIFY_PROOF;
     else
-        return cmd_usage_error(p->manual->name,
-                               "--verify: '%s' is none of none, crc, sha256, proof", p->value);
+        return cmd_usage_error(
+            p->manual->name, "--verify: expected none, crc, sha256 or proof, found '%s'", p->value);
     return -1;
 }
 
@@ -82,8 +83,8 @@ static int store_function(const parser *p)
             p->options->function = (distil_function)i;
             return -1;
         }
-    return cmd_usage_error(p->manual->name, "--function: '%s' is none of softmax, sigmoid, none",
-                           p->value);
+    return cmd_usage_error(p->manual->name,
+                           "--function: expected softmax, sigmoid or none, found '%s'", p->value);
 }
 
 static int store_combine(const parser *p)
@@ -98,7 +99,7 @@ static int store_combine(const parser *p)
             p->options->combine = (distil_combine)i;
             return -1;
         }
-    return cmd_usage_error(p->manual->name, "--combine: '%s' is none of mean, max, first",
+    return cmd_usage_error(p->manual->name, "--combine: expected mean, max or first, found '%s'",
                            p->value);
 }
 
@@ -335,6 +336,20 @@ static const cmd_option *find_option(const cmd_manual *manual, char letter, cons
     return NULL;
 }
 
+/* Report an option that the command does not have, with the most similar one. */
+static int report_unknown(const cmd_manual *manual, const char *word)
+{
+    cmd_nearest nearest = cmd_nearest_begin(word + 2, word[1] == '-' ? strcspn(word + 2, "=") : 0);
+
+    (void)cmd_usage_error(manual->name, "unknown option '%s'", word);
+    for (size_t i = 0; i < manual->option_count; i++)
+        cmd_nearest_try(&nearest, manual->options[i].name);
+    if (nearest.name != NULL)
+        cmd_hint("did you mean `--%s`?", nearest.name);
+    cmd_hint("what begins with '-' and is no option goes after --");
+    return CMD_USAGE;
+}
+
 /* Parse the argument argv[*at], which has the form --name, --name=value, -x or -xvalue. If its
  * value is the next argument, *at becomes the index of that one. */
 static int parse_option(parser *p, int argc, char **argv, int *at)
@@ -354,11 +369,8 @@ static int parse_option(parser *p, int argc, char **argv, int *at)
         if (word[2] != '\0')
             p->value = word + 2;
     }
-    if (p->option == NULL) {
-        (void)cmd_usage_error(command, "unknown option '%s'", word);
-        cmd_hint("what begins with '-' and is no option goes after --");
-        return CMD_USAGE;
-    }
+    if (p->option == NULL)
+        return report_unknown(p->manual, word);
     if (p->option->argument == NULL) {
         if (p->value != NULL)
             return cmd_usage_error(command, "--%s takes no value ('%s')", p->option->name, word);

@@ -62,6 +62,7 @@ typedef struct table {
     size_t scratch_capacity;
     char no_text[160];  /* the reason of a record without a text */
     char no_pair[160];  /* the reason of a record without a second text */
+    char no_kept[160];  /* the reason of a header without a field of --keep */
     char clash[3][160]; /* the reasons of records that have a field of an added one's name */
 } table;
 

@@ -2,6 +2,7 @@
 /* Headers and records of CSV and TSV; see table_delimited.h. */
 #include "tools/command/table_delimited.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,8 +98,11 @@ static const char *check_kept(table *t, const table_dialect *dialect)
     for (;; at++) {
         size_t n = strcspn(at, ",");
 
-        if (!has_column(t, dialect, at, n))
-            return "--keep names a column that does not exist";
+        if (!has_column(t, dialect, at, n)) {
+            (void)snprintf(t->no_kept, sizeof t->no_kept, "--keep: there is no field \"%.*s\"",
+                           (int)(n < 100 ? n : 100), at);
+            return t->no_kept;
+        }
         at += n;
         if (*at == '\0')
             return NULL;

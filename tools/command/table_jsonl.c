@@ -97,7 +97,10 @@ static void read_row(table *t, cmd_text *text, const char *row, size_t size)
         return;
     }
     if (root.type != JSON_OBJECT) {
-        text->refusal = "the record is no JSON object";
+        text->refusal = root.type == JSON_ARRAY
+                            ? "the record is no JSON object: JSON Lines has one on each line, "
+                              "without an array around them"
+                            : "the record is no JSON object";
         return;
     }
     if (table_reserve(t, size) != 0) {

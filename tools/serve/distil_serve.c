@@ -49,7 +49,7 @@ static int choose_model(char **path, const char *from_option)
         return -1;
     *path = realpath(found, NULL);
     if (*path == NULL)
-        cmd_error("%s: %s", found, strerror(errno));
+        cmd_error("model '%s': %s", found, strerror(errno));
     free(found);
     return *path != NULL ? 0 : -1;
 }
