@@ -14,6 +14,7 @@ import multiprocessing
 import os
 import pathlib
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,12 +127,16 @@ class PythonTest(unittest.TestCase):
                              ["%.9g" % x for x in json.loads(answer)["logits"]])
             again = pickle.loads(pickle.dumps(model))
             self.assertEqual(again.classify([long]), model.classify([long]))
-        for options in ({"combine": "sum"}, {"window": -1}):
-            with self.assertRaises(ValueError):
+        for options, words in (({"combine": "sum"}, "mean, max or first, found 'sum'"),
+                               ({"window": -1}, "0 or from 3 to 512, found -1"),
+                               ({"window": 2}, "0 or from 3 to 512, found 2"),
+                               ({"window": 513}, "0 or from 3 to 512, found 513"),
+                               ({"stride": 6}, "6 needs a window"),
+                               ({"window": 8, "stride": 6}, "from 0 to 5 for a window of 8"),
+                               ({"window": 8, "stride": -1}, "from 0 to 5 for a window of 8")):
+            with self.subTest(options), self.assertRaisesRegex(ValueError, words):
                 distil.Model(BLOB, **options)
-        with self.assertRaises(distil.DistilError) as caught:
-            distil.Model(BLOB, window=8, stride=6).classify(["good"])
-        self.assertEqual(caught.exception.status, 30)
+        self.assertEqual(len(distil.Model(BLOB, window=8, stride=5).classify(["good"]).labels), 1)
 
     def test_structures(self):
         """The structures for ctypes are those of distil.h, whose layout a golden file records."""
@@ -188,6 +193,11 @@ class PythonTest(unittest.TestCase):
                              [one["score"] for one in self.model(TEXTS, function_to_apply=name)])
         with self.assertRaises(TypeError):
             self.model("good", function="none", function_to_apply="none")
+        for top_k, error in (("x", TypeError), (-1, ValueError)):
+            with self.assertRaisesRegex(error, "top_k"):
+                self.model("good", top_k=top_k)
+        with self.assertRaisesRegex(TypeError, "not int"):
+            self.model(3)
         with self.assertRaises(ValueError):
             self.model.classify(["good"], "relu")
 
@@ -378,6 +388,33 @@ class PythonTest(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(statuses, [0] * 10)
+
+    def test_close_after_fork_during_calls(self):
+        """A child frees the contexts of the parent's other threads, and so closes the model."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        path = shutil.copy(BLOB, os.path.realpath(folder.name))
+        model = distil.Model(path)
+        entered, leave = threading.Event(), threading.Event()
+
+        def work():
+            with model._engine.context(1):
+                entered.set()
+                leave.wait()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        entered.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)
+            model.close()
+            with open("/proc/self/maps") as maps:
+                os._exit(path in maps.read())
+        status = os.waitpid(child, 0)[1]
+        leave.set()
+        thread.join()
+        self.assertEqual(status, 0)
 
     def test_interrupt(self):
         for texts in (TEXTS * 1000, ["gorgeous " * 600] * 10000):

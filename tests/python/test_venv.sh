@@ -37,6 +37,10 @@ check "both wheels install" venv/bin/pip install --quiet --no-index --disable-pi
 check "the environment is sound" venv/bin/pip check --quiet --disable-pip-version-check
 check "python -m distil is the command" sh -c \
     'test "$(venv/bin/python -m distil --version)" = "$("$1" --version)"' sh "$distil"
+check "python -m distil finds the installed model" sh -c \
+    'venv/bin/python -m distil classify -- "so good" | grep -q "^POSITIVE "'
+check "DISTIL_MODEL comes before it" sh -c \
+    '! DISTIL_MODEL=nowhere venv/bin/python -m distil classify "so good" 2>err && grep nowhere err'
 
 cat >type_examples.py <<'END'
 import doctest, sys

@@ -74,6 +74,12 @@ def _structure(texts: tuple[Text, ...]) -> Any:
     return _abi.Text(text, len(text), pair, len(pair))
 
 
+def _alternatives(names: Iterable[str]) -> str:
+    """The names as in a sentence: a, b or c."""
+    *others, last = names
+    return f"{', '.join(others)} or {last}"
+
+
 class _Default:
     """The type of the default of top_k, which differs from 1 as in transformers."""
 
@@ -114,11 +120,9 @@ class Model:
                  verify: str = "none", split_special_tokens: bool = False, window: int = 0,
                  stride: int = 0, combine: str = "mean") -> None:
         if verify not in _abi.VERIFY:
-            raise ValueError(f"verify: {verify!r} is none of {', '.join(_abi.VERIFY)}")
+            raise ValueError(f"verify: expected {_alternatives(_abi.VERIFY)}, found {verify!r}")
         if combine not in _abi.COMBINE:
-            raise ValueError(f"combine: {combine!r} is none of {', '.join(_abi.COMBINE)}")
-        if window < 0 or stride < 0:
-            raise ValueError("window and stride are not negative")
+            raise ValueError(f"combine: expected {_alternatives(_abi.COMBINE)}, found {combine!r}")
         self.path = os.path.abspath(os.fspath(path))
         self._options = {"verify": verify, "split_special_tokens": split_special_tokens,
                          "window": window, "stride": stride, "combine": combine}
@@ -126,6 +130,11 @@ class Model:
         self._flags = _abi.SPLIT_SPECIAL_TOKENS if split_special_tokens else 0
         self._engine = Engine(self.path, isa, _abi.VERIFY[verify],
                               (window, stride, _abi.COMBINE[combine]))
+        try:
+            self._check_windows(window, stride)
+        except ValueError:
+            self._engine.close()
+            raise
         # The engine is closed when the model is collected, and at the latest when Python ends.
         self._finalizer = weakref.finalize(self, self._engine.close)
         self.labels: list[str] = labels_of(self._engine)
@@ -181,6 +190,10 @@ class Model:
         """
         if function is not None and function_to_apply is not None:
             raise TypeError("function and function_to_apply are the same: give one of them")
+        if not isinstance(top_k, (int, _Default, type(None))):
+            raise TypeError(f"top_k is a number or None, not {type(top_k).__name__}")
+        if isinstance(top_k, int) and top_k < 0:
+            raise ValueError(f"top_k: {top_k} is below 0; None means all labels")
         pair = isinstance(inputs, Mapping)
         single = pair or isinstance(inputs, (str, bytes))
         texts: Any = [inputs] if single else inputs
@@ -256,18 +269,31 @@ class Model:
 
     # ---- helpers ----
 
+    def _check_windows(self, window: int, stride: int) -> None:
+        """Raise ValueError if the library would refuse the windows at the first call."""
+        most = self.max_positions
+        if window != 0 and not 3 <= window <= most:
+            raise ValueError(f"window: expected 0 or from 3 to {most}, found {window}")
+        if window == 0 and stride != 0:
+            raise ValueError(f"stride: {stride} needs a window")
+        if window != 0 and not 0 <= stride < window - 2:
+            raise ValueError(f"stride: expected from 0 to {window - 3} for a window of {window}, "
+                             f"found {stride}")
+
     def _number(self, function: str | None) -> int:
         """The number of a function of logits in distil.h; None is the model's own."""
         if function is None:
             return int(self._engine.info.function)
         if function.lower() not in _abi.FUNCTIONS:
-            raise ValueError(f"function: {function!r} is none of softmax, sigmoid, none")
+            raise ValueError(f"function: expected softmax, sigmoid or none, found {function!r}")
         return _abi.FUNCTIONS[function.lower()]
 
     def _run(self, texts: Iterable[Input], function: int,
              read: Callable[[Context, int], None]) -> None:
         if isinstance(texts, (str, bytes)):
             raise TypeError("a list of texts is expected, and this is a single one")
+        if not isinstance(texts, Iterable):
+            raise TypeError(f"texts are str or bytes in a list, not {type(texts).__name__}")
         rows = [_texts_of(item) for item in texts]
 
         def piece(begin: int, end: int) -> Any:

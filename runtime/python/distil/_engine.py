@@ -88,7 +88,8 @@ class Engine:
         self.model = ctypes.c_void_p()
         if isa is not None:
             if library.distil_isa_parse(ctypes.byref(level), isa.encode()) != 0:
-                raise ValueError(f"isa: {isa!r} is no level; docs/kernels.md lists them")
+                levels = "scalar, avx2, avxvnni, avx512, avx512vnni or best"
+                raise ValueError(f"isa: expected {levels}, found {isa!r}")
             options.max_isa = level.value
         status = library.distil_model_open(ctypes.byref(self.model), os.fsencode(path),
                                            ctypes.byref(options), ctypes.byref(details))
@@ -104,7 +105,8 @@ class Engine:
         self.longest = 8 * self.info.max_positions if windows[0] == 0 else sys.maxsize
         self.lock = threading.Lock()
         self.idle: list[Context] = []
-        self.users = 0  # calls that are using the model
+        self.lent: list[tuple[int, Context]] = []  # contexts in use, each with its thread
+        self.users: list[int] = []  # the thread of each call that is using the model
         self.closed = False
         _engines.add(self)
 
@@ -114,12 +116,13 @@ class Engine:
         with self.lock:
             if self.closed:
                 raise ValueError("the model is closed")
-            self.users += 1
+            thread = threading.get_ident()
+            self.users.append(thread)
         try:
             yield
         finally:
             with self.lock:
-                self.users -= 1
+                self.users.remove(thread)
                 self.release_if_unused()
 
     @contextmanager
@@ -128,10 +131,14 @@ class Engine:
         with self.use():
             context = self.find_idle(function) or Context(self.model, self.info.n_labels, function,
                                                           self.windows)
+            loan = threading.get_ident(), context
+            with self.lock:
+                self.lent.append(loan)
             try:
                 yield context
             finally:
                 with self.lock:
+                    self.lent.remove(loan)
                     self.idle.append(context)
 
     def find_idle(self, function: int) -> Context | None:
@@ -150,13 +157,28 @@ class Engine:
 
     def release_if_unused(self) -> None:
         """Free contexts and model if the engine is closed and idle. The caller has the lock."""
-        if not self.closed or self.users > 0 or not self.model:
+        if not self.closed or self.users or not self.model:
             return
         for context in self.idle:
             library.distil_context_free(context.pointer)
         self.idle.clear()
+        # In a child process this fails if another thread of the parent was just making a context
+        # when the process forked. The model then stays mapped until the child ends.
         library.distil_model_close(self.model)
         self.model = ctypes.c_void_p()
+
+    def forget_threads(self) -> None:
+        """Free what other threads had lent. In a child process only the thread that forked exists:
+        the calls of others never end there, and a lock that one of them held stays locked."""
+        thread = threading.get_ident()
+        self.lock = threading.Lock()
+        for owner, context in self.lent:
+            if owner != thread:
+                library.distil_context_free(context.pointer)
+        self.lent = [loan for loan in self.lent if loan[0] == thread]
+        self.users = [user for user in self.users if user == thread]
+        with self.lock:
+            self.release_if_unused()
 
     def run(self, texts: Callable[[int, int], Any], size: Callable[[int], int], count: int,
             flags: int, function: int, read: Callable[[Context, int], None]) -> None:
@@ -184,11 +206,8 @@ _engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    """In a child process only the thread that forked exists. Calls of other threads never end here,
-    and their contexts are lost; a lock that one of them held is replaced."""
     for engine in list(_engines):
-        engine.lock = threading.Lock()
-        engine.users = 0
+        engine.forget_threads()
 
 
 os.register_at_fork(after_in_child=_after_fork)
