@@ -179,6 +179,14 @@ $(BUILD)/embed_file: FORCE
 # `make bootstrap EMBED=FILE` puts the blob FILE into ./bootstrap.
 embed_flags = $(if $(EMBED),$(if $(filter lambda/embed.c,$(1)),-DEMBED_FILE='"$(EMBED)"'))
 $(BUILD)/obj/lambda/embed.o: $(BUILD)/embed_file $(EMBED)
+ifneq ($(EMBED),)
+.PHONY: check-embed
+$(BUILD)/obj/lambda/embed.o: | check-embed
+# The first bytes tell a blob from any other file (docs/blob-format.md).
+check-embed:
+	$(Q)[ "$$(head -c 6 '$(EMBED)' | tail -c 5)" = DBLOB ] || { \
+	    echo "EMBED=$(EMBED): not a blob; 'distil convert DIR -o FILE' makes one" >&2; exit 2; }
+endif
 
 COMPILE = $(Q)$(CC) $(COMMON) -MMD -MP $(call assert_flags,$<) $(call isa_flags,$<) \
     $(call size_flags,$<) $(call section_flags,$<) $(call embed_flags,$<) $(CPPFLAGS) \
@@ -267,6 +275,12 @@ $(BUILD)/bootstrap: $(BUILD)/bootstrap.debug
 ifeq ($(BUILD),build)
 bootstrap: $(BUILD)/bootstrap
 	$(Q)cp $< $@.tmp && mv -f $@.tmp $@
+else
+# ./distil and ./bootstrap are those of the build directory build. With another one, these names
+# stand for the programs within it.
+.PHONY: distil bootstrap
+distil: $(BUILD)/distil
+bootstrap: $(BUILD)/bootstrap
 endif
 
 # The converter writes a temporary file and renames it, so an interrupted make leaves no partial
@@ -335,6 +349,7 @@ wheel: $(WHEEL_LIB) $(WHEEL_COMMAND)
 	    $(BUILD)
 ## wheel-model: pack the shipped model for Python as build/distil_sst2-....whl
 wheel-model: $(BLOB)
+	$(Q)rm -f $(BUILD)/distil_sst2-*.whl
 	$(Q)python3 runtime/python/make_wheel.py --model $(BLOB) $(VERSION) $(BUILD)
 
 include tests/tests.mk

@@ -34,6 +34,7 @@ die() { # MESSAGE REMEDY
 # Install into NAME.new, which end renames when it is complete.
 begin() { # NAME VERSION: fails if that version is installed already
     [ "$(cat "$dir/$1/version" 2>/dev/null)" != "$2" ] || return 1
+    echo "stores/setup: installing $1, which can take minutes"
     rm -rf "${dir:?}/$1" "$dir/$1.new"
     mkdir -p "$dir/$1.new"
 }
@@ -65,7 +66,7 @@ setup_dynamodb_local() {
   </dependencies>
 </project>
 END
-    mvn -q -B -C -f "$dir/dynamodb-local.new/pom.xml" \
+    mvn -q -B -C -Dstyle.color=never -f "$dir/dynamodb-local.new/pom.xml" \
         org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
         -DoutputDirectory="$dir/dynamodb-local.new/lib" ||
         die "Maven cannot fetch DynamoDB Local $dynamodb_local" "see its message above"

@@ -38,6 +38,16 @@ too_large() {
 }
 check "a frame of more than 16 KiB is refused" too_large
 
+printf 'no blob\n' >text
+refuses_text() {
+    ! make_here EMBED="$dir/text" "$dir/b/obj/lambda/embed.o" && grep -q "text: not a blob" err
+}
+check "EMBED refuses a file that is no blob" refuses_text
+check "EMBED takes a blob" make_here EMBED="$blob" "$dir/b/obj/lambda/embed.o"
+check "bootstrap is a target of every build directory" sh -c \
+    'make --no-print-directory -n -C "$1" BUILD="$2/b" bootstrap | grep -q "b/bootstrap"' \
+    sh "$root" "$dir"
+
 # A linker that does not know an option: a stand-in that refuses it, before the real compiler.
 cat >picky <<'END'
 #!/bin/sh

@@ -103,6 +103,8 @@ check "check_image refuses Docker's old archive format" ended 2
 check "the message says how to convert it" says err 'skopeo copy docker-archive:'
 command_of "$check_image"
 check "check_image requires an argument" ended 2
+command_of sh -c '"$1" --rules | sed q' sh "$check_image"
+check "check_image bears a reader that ends early" empty err
 
 refused() { # BREAKAGE RULE OPTIONS...: check_image refuses the image and names the rule
     breakage=$1
