@@ -83,14 +83,15 @@ fuzz:
 	+$(Q)$(MAKE) --no-print-directory CC=clang BUILD=$(BUILD)/fuzz OPT=-O1 \
 	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
 	    FUZZ_ENGINE=-fsanitize=fuzzer fuzz-run
-.PHONY: fuzz-run
-fuzz-run: $(FUZZERS)
-	$(Q)for target in $(FUZZERS); do \
-	    name=$${target##*/fuzz_}; found=$(BUILD)/corpus/$$name; mkdir -p $$found; \
+# Each target is run by a rule of its own, so `make -j2 fuzz` runs two at a time.
+FUZZ_RUNS := $(addsuffix .run,$(FUZZERS))
+.PHONY: fuzz-run $(FUZZ_RUNS)
+fuzz-run: $(FUZZ_RUNS)
+$(FUZZ_RUNS): %.run: %
+	$(Q)name=$(patsubst fuzz_%,%,$(notdir $*)); found=$(BUILD)/corpus/$$name; mkdir -p $$found; \
 	    echo "  FUZZ  $$name, $(FUZZ_SECONDS) s"; \
-	    $$target -max_total_time=$(FUZZ_SECONDS) -timeout=20 -print_final_stats=1 \
-	        -artifact_prefix=$(BUILD)/crash-$$name- $$found tests/fuzz/corpus/$$name || exit 1; \
-	done
+	    $* -max_total_time=$(FUZZ_SECONDS) -timeout=20 -print_final_stats=1 \
+	        -artifact_prefix=$(BUILD)/crash-$$name- $$found tests/fuzz/corpus/$$name
 
 ## lint: run the style gates: rooms, symbols, instructions, text, formatting
 lint: all
