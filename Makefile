@@ -91,7 +91,8 @@ section_flags = $(if $(filter model/% runtime/% lambda/%,$(1)),$(SECTIONS))
 # below 1 MB, of which the static libc takes 0.75 MB.
 # clang's -Os lets functions grow by inlining, and its -Oz does not.
 SMALL := $(if $(filter -O2,$(OPT)),$(if $(findstring clang,$(shell $(CC) --version)),-Oz,-Os))
-small_code = lambda/% model/blob% model/heads.c $(BASE_SRC) $(patsubst %,runtime/%.c, \
+small_code = lambda/% model/blob% model/heads.c kernels/cpu.c kernels/dispatch.c $(BASE_SRC) \
+    $(patsubst %,runtime/%.c, \
     classify context cpus failure head model options pairs prefetch results scratch special \
     status top_labels weights windows)
 # No code unwinds the stack through the product at run time, and debuggers use the tables of -g.
