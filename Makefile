@@ -88,13 +88,14 @@ SECTIONS := -ffunction-sections -fdata-sections
 section_flags = $(if $(filter model/% runtime/% lambda/%,$(1)),$(SECTIONS))
 # The Makefile compiles these files for size. The function mostly waits for other services, and the
 # code that opens a model or reads an event runs once per start or per event. ./bootstrap must stay
-# below 1 MB, of which the static libc takes 0.75 MB.
+# below 1 MB, of which the static libc takes 0.75 MB. encoder.c only calls kernels, for many rows at
+# a time.
 # clang's -Os lets functions grow by inlining, and its -Oz does not.
 SMALL := $(if $(filter -O2,$(OPT)),$(if $(findstring clang,$(shell $(CC) --version)),-Oz,-Os))
 small_code = lambda/% model/blob% model/heads.c kernels/cpu.c kernels/dispatch.c $(BASE_SRC) \
     $(patsubst %,runtime/%.c, \
-    classify context cpus failure head model options pairs prefetch results scratch special \
-    status top_labels weights windows)
+    classify context cpus encoder failure head model options pairs prefetch results scratch \
+    special status top_labels weights windows)
 # No code unwinds the stack through the product at run time, and debuggers use the tables of -g.
 UNWIND := -fno-asynchronous-unwind-tables
 size_flags = $(if $(filter $(small_code),$(1)),$(SMALL)) $(if $(shipped),$(UNWIND))

@@ -59,6 +59,10 @@ static int check_model(const served_model *m, const config *c, char *why, size_t
                  found, expected);
         return -1;
     }
+    if (m->info.task != DISTIL_TASK_SEQUENCE) {
+        snprintf(why, why_bytes, "the model is no sequence classifier, which the function needs");
+        return -1;
+    }
     if (m->info.isa == DISTIL_ISA_SCALAR) {
         snprintf(why, why_bytes,
                  "this CPU has no AVX2: the function needs x86_64 with AVX2 and FMA");

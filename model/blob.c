@@ -24,11 +24,13 @@ _Static_assert(sizeof(size_t) >= 8, "a blob is mapped as a whole, so sizes need 
 const void *distil_blob_section_data(const distil_blob *blob, distil_section_kind kind,
                                      uint32_t layer, size_t *bytes)
 {
-    const distil_blob_section *section = distil_blob_find_section(blob, kind, layer);
+    const distil_blob_section *section = &blob->sections[distil_blob_table_index(
+        blob->sections, blob->header->section_count, blob->header->n_layers, kind, layer)];
+    int exists = section->kind == (uint32_t)kind;
 
     if (bytes != NULL)
-        *bytes = (size_t)section->bytes;
-    return blob->bytes + section->offset;
+        *bytes = exists ? (size_t)section->bytes : 0;
+    return exists ? blob->bytes + section->offset : NULL;
 }
 
 distil_qmatrix distil_blob_get_matrix(const distil_blob *blob, distil_section_kind kind,

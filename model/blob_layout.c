@@ -64,6 +64,15 @@ static uint32_t field_u32(const distil_blob_header *header, size_t offset)
     return value;
 }
 
+size_t distil_blob_section_count(uint32_t n_layers, uint32_t head_kind)
+{
+    size_t count = DISTIL_BLOB_COMMON_SECTIONS + DISTIL_BLOB_LAYER_SECTIONS * (size_t)n_layers;
+
+    for (size_t i = 0; distil_head_tensor_at(head_kind, i) != NULL; i++)
+        count++;
+    return count;
+}
+
 const char *distil_blob_check_shape(const distil_blob_header *header, uint64_t *offset)
 {
     for (size_t i = 0; i < sizeof shape_limits / sizeof *shape_limits; i++) {
@@ -100,9 +109,8 @@ const char *distil_blob_check_shape(const distil_blob_header *header, uint64_t *
     *offset = FIELD(section_count);
     /* A reserved head may have another number of sections; the reader refuses it by its kind. */
     if (distil_head_of_kind(header->head_kind)->runs &&
-        header->section_count !=
-            DISTIL_BLOB_COMMON_SECTIONS + DISTIL_BLOB_LAYER_SECTIONS * header->n_layers)
-        return "section_count: expected 15 + 6 * n_layers";
+        header->section_count != distil_blob_section_count(header->n_layers, header->head_kind))
+        return "section_count: not that of n_layers and head_kind";
     return NULL;
 }
 

@@ -28,8 +28,11 @@ const char *distil_blob_check_shape(const distil_blob_header *header, uint64_t *
 uint64_t distil_blob_layout(distil_blob_section sections[DISTIL_BLOB_MAX_SECTIONS],
                             const distil_blob_header *header, const distil_blob_texts *texts);
 
-/* Returns the index of a section in the section table. For a kind that does not repeat for each
- * layer, `layer` is 0. */
+/* Returns the number of sections of a model with that many layers and that head. */
+size_t distil_blob_section_count(uint32_t n_layers, uint32_t head_kind);
+
+/* Returns the index of a section in the section table, for a head that has a section of each kind.
+ * For a kind that does not repeat for each layer, `layer` is 0. */
 static inline size_t distil_blob_section_index(uint32_t n_layers, uint32_t kind, uint32_t layer)
 {
     size_t index = kind - DISTIL_SECTION_PROVENANCE;
@@ -37,6 +40,19 @@ static inline size_t distil_blob_section_index(uint32_t n_layers, uint32_t kind,
     if (kind >= DISTIL_SECTION_HEAD_DENSE)
         return index + (size_t)DISTIL_BLOB_LAYER_SECTIONS * (n_layers - 1);
     return index + (size_t)DISTIL_BLOB_LAYER_SECTIONS * layer;
+}
+
+/* Returns the index of a section in a table of `count` entries, whatever the head is. Where the
+ * head has no section of that kind, the entry at the index has another kind. */
+static inline size_t distil_blob_table_index(const distil_blob_section *sections, size_t count,
+                                             uint32_t n_layers, uint32_t kind, uint32_t layer)
+{
+    size_t index = distil_blob_section_index(n_layers, kind, layer);
+
+    /* The sections of the head come last, in ascending order of their kinds. */
+    while (index >= count || sections[index].kind > kind)
+        index--;
+    return index;
 }
 
 /* Where the tables of a matrix begin. */

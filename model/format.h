@@ -138,10 +138,16 @@ typedef enum distil_section_kind {
  * panels of depth * 16 bytes. Order tables and group sizes, which memory safety depends on, are in
  * sections of their own near the front, so that opening a blob reads no page of the weights. */
 
-enum { DISTIL_BLOB_COMMON_SECTIONS = 15, DISTIL_BLOB_LAYER_SECTIONS = 6 };
+/* How many sections every blob has once, each layer has, and a head has at most. */
 enum {
-    DISTIL_BLOB_MAX_SECTIONS =
-        DISTIL_BLOB_COMMON_SECTIONS + DISTIL_BLOB_LAYER_SECTIONS * DISTIL_BLOB_MAX_LAYERS
+    DISTIL_BLOB_COMMON_SECTIONS = 13,
+    DISTIL_BLOB_LAYER_SECTIONS = 6,
+    DISTIL_BLOB_MAX_HEAD_SECTIONS = 2
+};
+enum {
+    DISTIL_BLOB_MAX_SECTIONS = DISTIL_BLOB_COMMON_SECTIONS +
+                               DISTIL_BLOB_LAYER_SECTIONS * DISTIL_BLOB_MAX_LAYERS +
+                               DISTIL_BLOB_MAX_HEAD_SECTIONS
 };
 
 typedef struct distil_blob_header {
@@ -149,7 +155,7 @@ typedef struct distil_blob_header {
     uint32_t version;
     uint32_t header_bytes;
     uint64_t file_bytes;
-    uint32_t section_count; /* 15 + 6 * n_layers */
+    uint32_t section_count; /* 13 + 6 * n_layers, and those of the head */
     uint32_t scheme;
     uint32_t dim;
     uint32_t hidden_dim;

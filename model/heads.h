@@ -22,7 +22,7 @@ typedef enum distil_head_rows {
     DISTIL_HEAD_ROWS_ALL    /* every row of the text */
 } distil_head_rows;
 
-/* What a head writes for each text. */
+/* What a head writes for each row that it reads. */
 typedef enum distil_head_output {
     DISTIL_HEAD_OUTPUT_LOGITS /* (n_labels) float, one for each label */
 } distil_head_output;

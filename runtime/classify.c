@@ -10,38 +10,25 @@
 #include "runtime/pairs.h"
 #include "runtime/results.h"
 #include "runtime/rounding.h"
+#include "runtime/text_flags.h"
 #include "runtime/windows.h"
-
-/* The flags of two kinds; of each kind at most one may be set. */
-enum {
-    SPECIALS_FLAGS = DISTIL_SPLIT_SPECIAL_TOKENS | DISTIL_MATCH_SPECIAL_TOKENS,
-    TRUNCATION_FLAGS = DISTIL_TRUNCATE_FIRST | DISTIL_TRUNCATE_SECOND
-};
 
 /* Returns 1 for the flags of texts that the header allows. */
 static int are_known_flags(uint32_t flags)
 {
-    return (flags & ~(uint32_t)(SPECIALS_FLAGS | TRUNCATION_FLAGS)) == 0 &&
-           (flags & SPECIALS_FLAGS) != SPECIALS_FLAGS &&
-           (flags & TRUNCATION_FLAGS) != TRUNCATION_FLAGS;
-}
-
-/* Returns 1 if special tokens in a text are plain text: the flags decide, else the model. */
-static int splits_specials(const distil_tokenizer *tokenizer, uint32_t flags)
-{
-    return (flags & DISTIL_SPLIT_SPECIAL_TOKENS) != 0 ||
-           ((flags & SPECIALS_FLAGS) == 0 &&
-            (tokenizer->flags & DISTIL_BLOB_TOK_SPLIT_SPECIALS) != 0);
+    return (flags & ~(uint32_t)(DISTIL_SPECIALS_FLAGS | DISTIL_TRUNCATION_FLAGS)) == 0 &&
+           (flags & DISTIL_SPECIALS_FLAGS) != DISTIL_SPECIALS_FLAGS &&
+           (flags & DISTIL_TRUNCATION_FLAGS) != DISTIL_TRUNCATION_FLAGS;
 }
 
 distil_status distil_tokenize(const distil_model *model, int32_t *ids, size_t capacity,
                               size_t *count, const char *text, size_t text_bytes, uint32_t flags)
 {
     if (!model || !count || (!ids && capacity > 0) || (!text && text_bytes > 0) ||
-        !are_known_flags(flags) || (flags & TRUNCATION_FLAGS))
+        !are_known_flags(flags) || (flags & DISTIL_TRUNCATION_FLAGS))
         return DISTIL_BAD_ARGUMENT;
     *count = distil_tok_encode(&model->tokenizer, ids, capacity, SIZE_MAX, text, text_bytes,
-                               splits_specials(&model->tokenizer, flags));
+                               distil_splits_specials(&model->tokenizer, flags));
     return DISTIL_OK;
 }
 
@@ -52,10 +39,10 @@ distil_status distil_tokenize_offsets(const distil_model *model, int32_t *ids,
     size_t n;
 
     if (!model || !count || ((!ids || !offsets) && capacity > 0) || (!text && text_bytes > 0) ||
-        text_bytes > UINT32_MAX || !are_known_flags(flags) || (flags & TRUNCATION_FLAGS))
+        text_bytes > UINT32_MAX || !are_known_flags(flags) || (flags & DISTIL_TRUNCATION_FLAGS))
         return DISTIL_BAD_ARGUMENT;
     n = distil_tok_encode_ranges(&model->tokenizer, ids, offsets, capacity, text, text_bytes,
-                                 splits_specials(&model->tokenizer, flags));
+                                 distil_splits_specials(&model->tokenizer, flags));
     distil_tok_count_chars(offsets, n < capacity ? n : capacity, text);
     *count = n;
     return DISTIL_OK;
@@ -101,7 +88,7 @@ static size_t encode_and_truncate(const distil_context *c, int32_t *ids, uint8_t
                                   const distil_text *text, uint32_t flags)
 {
     const distil_tokenizer *tokenizer = &c->model->tokenizer;
-    int split = splits_specials(tokenizer, flags);
+    int split = distil_splits_specials(tokenizer, flags);
     const distil_pair_text pair[2] = {{text->bytes, text->size}, {text->pair, text->pair_size}};
 
     if (!text->pair)
@@ -170,12 +157,23 @@ static distil_status check_text(distil_context *c, const distil_text *text, size
     return DISTIL_OK;
 }
 
+/* Refuses a model that gives no label to a text. */
+static distil_status check_task(distil_context *c)
+{
+    if (c->model->weights.head->kind == DISTIL_HEAD_SEQUENCE)
+        return DISTIL_OK;
+    return distil_fail(&c->error, DISTIL_BAD_ARGUMENT,
+                       "the model has another task: call the functions of distil_model_info.task");
+}
+
 /* Checks the arguments of a batch. */
 static distil_status check_batch(distil_context *c, const distil_result *results,
                                  const distil_text *texts, size_t count, uint32_t flags)
 {
-    distil_status status = DISTIL_OK;
+    distil_status status = check_task(c);
 
+    if (status != DISTIL_OK)
+        return status;
     if (count > 0 && (!results || !texts))
         return distil_fail(&c->error, DISTIL_BAD_ARGUMENT, "results or texts is NULL");
     if (!are_known_flags(flags))
@@ -240,7 +238,7 @@ distil_status distil_classify_batch(distil_context *c, distil_result *results,
         return status;
     if (c->windows.size > 0)
         return distil_windows_classify(c, results, scores, texts, count,
-                                       splits_specials(&c->model->tokenizer, flags));
+                                       distil_splits_specials(&c->model->tokenizer, flags));
     return classify_texts(c, &out, texts, count, flags);
 }
 
@@ -264,6 +262,8 @@ distil_status distil_classify_ids(distil_context *context, distil_result *result
     if (!context)
         return DISTIL_BAD_ARGUMENT;
     error = &context->error;
+    if (check_task(context) != DISTIL_OK)
+        return DISTIL_BAD_ARGUMENT;
     if (!result || !ids)
         return distil_fail(error, DISTIL_BAD_ARGUMENT, "result or ids is NULL");
     if (count == 0 || count > context->model->weights.max_positions)

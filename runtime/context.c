@@ -68,6 +68,7 @@ static size_t lay_out(distil_context *context, void *base, const distil_model *m
 {
     const distil_weights *w = &model->weights;
     distil_context c = {.max_texts = tokens / 2}; /* a text has at least [CLS] and [SEP] */
+    size_t outputs = w->head->rows == DISTIL_HEAD_ROWS_ALL ? tokens : c.max_texts;
     size_t used = 0;
 
     distil_carve(base, &used, sizeof c);
@@ -75,10 +76,14 @@ static size_t lay_out(distil_context *context, void *base, const distil_model *m
     c.second_ids = distil_carve(base, &used, w->max_positions * sizeof(int32_t));
     c.lengths = distil_carve(base, &used, (c.max_texts + 1) * sizeof(size_t));
     c.truncated = distil_carve(base, &used, c.max_texts + 1);
-    c.logits = distil_carve(base, &used, c.max_texts * w->n_labels * sizeof(float));
+    c.logits = distil_carve(base, &used, outputs * w->n_labels * sizeof(float));
     c.probabilities = distil_carve(base, &used, w->n_labels * sizeof(float));
     c.combined = distil_carve(base, &used, w->n_labels * sizeof(float));
     c.window_text = distil_carve(base, &used, c.max_texts * sizeof(size_t));
+    if (w->head->rows == DISTIL_HEAD_ROWS_ALL) {
+        c.offsets = distil_carve(base, &used, tokens * sizeof(distil_offsets));
+        c.window_offsets = distil_carve(base, &used, w->max_positions * sizeof(distil_offsets));
+    }
     c.pool_memory = distil_carve(base, &used, distil_pool_bytes(threads));
     used += distil_enc_layout(&c.scratch, base ? (unsigned char *)base + used : NULL, w, tokens,
                               threads);

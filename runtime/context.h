@@ -32,14 +32,17 @@ struct distil_context {
     size_t max_texts; /* the most texts of one pass */
     int32_t *ids;     /* (scratch.rows + max_positions) tokens of a pass and of one more text */
     distil_window_plan windows;
-    int32_t *second_ids;  /* (max_positions) the second text of a pair, or a window */
-    size_t *lengths;      /* (max_texts + 1) tokens of each text, and of one more */
-    uint8_t *truncated;   /* (max_texts + 1) 1 for each text that was cut, and for one more */
-    float *logits;        /* (max_texts, n_labels) */
+    int32_t *second_ids; /* (max_positions) the second text of a pair, or a window */
+    size_t *lengths;     /* (max_texts + 1) tokens of each text, and of one more */
+    uint8_t *truncated;  /* (max_texts + 1) 1 for each text that was cut, and for one more */
+    float *logits;       /* (max_texts, n_labels); (rows, n_labels) where the head reads all rows */
     float *probabilities; /* (n_labels) of one text */
     float *combined;      /* (n_labels) logits of one text's windows so far */
     size_t *window_text;  /* (max_texts) the text that each window of a pass belongs to */
-    void *pool_memory;    /* distil_pool_bytes(scratch.threads) bytes */
+    /* (rows) where the tokens of a pass come from, and (max_positions) those of a window; both are
+     * NULL where the head reads first rows only */
+    distil_offsets *offsets, *window_offsets;
+    void *pool_memory; /* distil_pool_bytes(scratch.threads) bytes */
 };
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * distil: DistilBERT text classification in int8, with the same bits on every x86-64 CPU.
+ * distil: DistilBERT text and token classification in int8, with the same bits on every x86-64 CPU.
  *
  *     distil_model *model;
  *     distil_context *context;
@@ -395,6 +395,13 @@ typedef enum distil_function {
     DISTIL_FUNCTION_NONE = 3     /* the logits as they are, which are no probabilities */
 } distil_function;
 
+/* What a model does with a text, which its architecture in Hugging Face transformers decides. Each
+ * task has its own functions, and those of another task fail with DISTIL_BAD_ARGUMENT. */
+typedef enum distil_task {
+    DISTIL_TASK_SEQUENCE = 1, /* gives a text its labels: the distil_classify functions */
+    DISTIL_TASK_TOKENS = 2    /* labels each token: distil_find_entities, distil_label_tokens */
+} distil_task;
+
 /* What a model is. */
 typedef struct distil_model_info {
     /* The width of a token's vector, and that of the feed-forward network. */
@@ -428,6 +435,9 @@ typedef struct distil_model_info {
     /* What CrossEncoder of sentence-transformers makes a score of a logit with, where the model has
      * one label; else the same as function. */
     distil_function rank_function;
+
+    /* What the model is for. */
+    distil_task task;
 
     /* Room for members of later versions. The library sets it to 0. */
     uint64_t reserved[8];
@@ -591,13 +601,13 @@ typedef struct distil_context_options {
      * model's. Many models with several labels a text do not say so; set the sigmoid for them. */
     distil_function function;
 
-    /* A flag that ends a call early, or NULL. The library reads it before each forward pass of
-     * distil_classify, distil_classify_batch and distil_classify_ids. If it is not 0, the call
-     * returns DISTIL_CANCELLED, and the results of all texts of earlier passes are valid. Another
-     * thread or a signal handler may set the flag at any time, by an atomic store such as
-     * __atomic_store_n(&flag, 1, __ATOMIC_RELAXED). The library never writes it. A pass of
-     * max_positions tokens takes some tens of milliseconds, and a larger max_batch_tokens lets the
-     * library look at the flag less often. The flag must live as long as the context. */
+    /* A flag that ends a call early, or NULL. The library reads it before each forward pass of a
+     * call that uses the context. If it is not 0, the call returns DISTIL_CANCELLED, and the
+     * results of all texts of earlier passes are valid. Another thread or a signal handler may set
+     * the flag at any time, by an atomic store such as __atomic_store_n(&flag, 1,
+     * __ATOMIC_RELAXED). The library never writes it. A pass of max_positions tokens takes some
+     * tens of milliseconds, and a larger max_batch_tokens lets the library look at the flag less
+     * often. The flag must live as long as the context. */
     const int *cancel;
 
     /* NULL means threads of the context's own. The structure is copied, but what its `user` points
@@ -643,10 +653,9 @@ DISTIL_CHECKED distil_status distil_context_bytes(const distil_model *model, siz
                                                   const distil_context_options *options);
 
 /*
- * Returns the details of the last call on the context that failed: distil_classify,
- * distil_classify_batch or distil_classify_ids. A call that succeeds changes nothing in them, so
- * look at them only after a call that has failed. Before the first error, status is DISTIL_OK and
- * the message is empty.
+ * Returns the details of the last call on the context that failed. A call that succeeds changes
+ * nothing in them, so look at them only after a call that has failed. Before the first error,
+ * status is DISTIL_OK and the message is empty.
  *
  * The structure belongs to the context and stays as it is until the next call on the context.
  * Returns NULL if context is NULL. To give up one text of a batch and classify those after it:
@@ -808,6 +817,121 @@ DISTIL_CHECKED distil_status distil_classify_batch(distil_context *context, dist
 DISTIL_CHECKED distil_status distil_classify_ids(distil_context *context, distil_result *result,
                                                  const distil_scores *scores, const int32_t *ids,
                                                  size_t count);
+
+/* ---- token classification ------------------------------------------------------------------- */
+
+/*
+ * How labels of tokens become entities: the aggregation_strategy of the token-classification
+ * pipeline of Hugging Face transformers 5, with the same results. Tokens, words and groups whose
+ * label is "O" are no entities.
+ */
+typedef enum distil_aggregation {
+    /* Each token is an entity. */
+    DISTIL_AGGREGATION_NONE = 0,
+
+    /* Neighbouring tokens of one kind are an entity: the kind is the label without B- or I-, and a
+     * label with B- begins a new entity. Its score is the mean of the tokens' scores. The tokens of
+     * a word can get different labels, so an entity may begin or end within a word. */
+    DISTIL_AGGREGATION_SIMPLE = 1,
+
+    /* As SIMPLE, but of words instead of tokens, and a word has the label and the score of its
+     * first token. */
+    DISTIL_AGGREGATION_FIRST = 2,
+
+    /* As FIRST, but a word has the label with the greatest mean of its tokens' probabilities. */
+    DISTIL_AGGREGATION_AVERAGE = 3,
+
+    /* As FIRST, but a word has the label and the score of the token whose score is the greatest. */
+    DISTIL_AGGREGATION_MAX = 4
+} distil_aggregation;
+
+/* A part of a text with its label. */
+typedef struct distil_entity {
+    /* The label of the token, or of the first token or word of the entity. */
+    size_t label;
+
+    /* The name of the label; with an aggregation, only what follows its first hyphen, such as PER
+     * for B-PER. NUL-terminated; it lives as long as the model. */
+    const char *name;
+
+    /* A probability, or a mean of probabilities. */
+    float score;
+
+    /* The position of its first token in the text, or in the window: [CLS] has 0. */
+    uint32_t token;
+
+    /* Where it stands in the text, in bytes and in characters. */
+    distil_offsets where;
+} distil_entity;
+
+/* The entities of a text. The caller sets the first two members. */
+typedef struct distil_entities {
+    /* (capacity) receives the entities in the order of the text; may be NULL where capacity is 0.
+     * max_positions - 2 is always enough without windows. */
+    distil_entity *items;
+    size_t capacity;
+
+    /* The number of entities. If it is above capacity, what is in items is of no use, and an array
+     * of `count` elements is large enough for another call. */
+    size_t count;
+
+    /* As in distil_result. */
+    size_t token_count;
+    int truncated;
+    size_t windows;
+} distil_entities;
+
+/*
+ * Finds the entities of several texts, such as names of persons and places, with a model of the
+ * task DISTIL_TASK_TOKENS. Probabilities are always the softmax of a token's logits, whatever
+ * function the context has. Results have the same bits as those of single calls.
+ *
+ * results      (count) filled; items of texts without a result may have been written, too
+ * texts        (count) single texts of at most UINT32_MAX bytes; count may be 0
+ * aggregation  not DISTIL_AGGREGATION_NONE in a context with windows
+ * flags        as for distil_tokenize
+ *
+ * A context with windows cuts no text off: of the entities that overlap because their windows do,
+ * the longest one stays, as in the pipeline with a stride; `combine` is not used.
+ *
+ * Fails with DISTIL_BAD_ARGUMENT, DISTIL_NOT_FINITE or DISTIL_CANCELLED, as distil_classify_batch
+ * does.
+ */
+DISTIL_CHECKED distil_status distil_find_entities(distil_context *context, distil_entities *results,
+                                                  const distil_text *texts, size_t count,
+                                                  distil_aggregation aggregation, uint32_t flags);
+
+/* A token with its label. */
+typedef struct distil_token {
+    int32_t id;
+
+    /* The label with the greatest probability; of equal ones the lowest. */
+    size_t label;
+
+    /* The softmax of the token's logits at the label. */
+    float score;
+
+    /* As distil_tokenize_offsets gives it. */
+    distil_offsets where;
+} distil_token;
+
+/*
+ * Labels the tokens of one text, [CLS] and [SEP] included. A text with more than max_positions
+ * tokens is cut off as by distil_classify.
+ *
+ * tokens    (capacity) receives the first tokens; may be NULL where capacity is 0
+ * logits    (capacity, n_labels) receives the logits of the same tokens; may be NULL
+ * capacity  max_positions is always enough
+ * count     set to the number of tokens that were classified, also above capacity
+ * text      a single text of at most UINT32_MAX bytes
+ * flags     as for distil_tokenize
+ *
+ * Fails with DISTIL_BAD_ARGUMENT, also for a context with windows; with DISTIL_NOT_FINITE or
+ * DISTIL_CANCELLED.
+ */
+DISTIL_CHECKED distil_status distil_label_tokens(distil_context *context, distil_token *tokens,
+                                                 float *logits, size_t capacity, size_t *count,
+                                                 const distil_text *text, uint32_t flags);
 
 #ifdef __cplusplus
 }

@@ -440,8 +440,8 @@ static void run_last_layer(pass *p, const distil_layer *layer)
 
 typedef struct head_job {
     const pass *p;
-    float *logits;  /* (texts, n_labels) */
-    int first_rows; /* 1: residual is (texts, dim); 0: it is (rows, dim) */
+    float *logits;     /* (items, n_labels) */
+    const size_t *row; /* (items) where the item's residual is; NULL if item i is row i */
 } head_job;
 
 static void head_step(void *job, size_t thread, size_t begin, size_t end)
@@ -451,7 +451,7 @@ static void head_step(void *job, size_t thread, size_t begin, size_t end)
     const distil_scratch *s = j->p->s;
 
     for (size_t t = begin; t < end; t++) {
-        size_t row = j->first_rows ? t : s->first_row[t];
+        size_t row = j->row != NULL ? j->row[t] : t;
 
         distil_head_run(w, j->p->k, j->logits + t * w->n_labels, s->residual + row * w->dim,
                         s->head_dense + thread * w->dim, s->head_columns + thread * w->label_cols);
@@ -487,8 +487,9 @@ void distil_enc_run(const distil_encoder *e, distil_scratch *s, float *logits, c
     const distil_weights *w = e->weights;
     pass p = {.w = w, .k = e->kernels, .s = s, .ids = ids, .lengths = lengths, .texts = texts};
     row_range first_rows = all_rows(&p, texts);
-    int first_only = w->head->rows == DISTIL_HEAD_ROWS_FIRST && e->trace == NULL;
-    head_job head = {&p, logits, first_only};
+    int reads_all = w->head->rows == DISTIL_HEAD_ROWS_ALL;
+    int first_only = !reads_all && e->trace == NULL;
+    head_job head = {&p, logits, reads_all || first_only ? NULL : s->first_row};
     size_t full_layers = first_only ? w->n_layers - 1 : w->n_layers;
 
     p.rows = locate_rows(s, lengths, texts);
@@ -502,7 +503,8 @@ void distil_enc_run(const distil_encoder *e, distil_scratch *s, float *logits, c
     }
     if (full_layers < w->n_layers)
         run_last_layer(&p, &w->layers[full_layers]);
-    run_step(&first_rows, head_step, &head, texts,
+    run_pending(&p);
+    run_step(&first_rows, head_step, &head, reads_all ? p.rows : texts,
              texts * w->dim * w->dim / DISTIL_FLOAT_MACS_PER_NS);
     distil_pool_rest(s->pool);
 }

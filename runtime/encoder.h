@@ -82,7 +82,7 @@ size_t distil_enc_layout(distil_scratch *scratch, void *base, const distil_weigh
 /*
  * Runs one pass.
  *
- * logits   (texts, n_labels) float, written
+ * logits   (texts, n_labels) float, written; (rows, n_labels) where the head reads all rows
  * ids      (sum of lengths) token ids of all texts, each below the vocabulary's size
  * lengths  (texts) numbers of tokens, each 1 .. max_positions; their sum is at most scratch->rows
  *

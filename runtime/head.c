@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The head of DistilBertForSequenceClassification: a dense layer, ReLU, an output layer. It stays
- * in float, since its products have one row for each text and are limited by memory bandwidth. A
- * model with another head would compute it here; the encoder calls nothing else after its last
- * layer.
+ * The head of DistilBertForSequenceClassification is a dense layer, ReLU and an output layer; that
+ * of DistilBertForTokenClassification is the output layer alone. Both stay in float, since they are
+ * small beside the encoder's layers. The encoder calls nothing else after its last layer.
  */
 #include "runtime/head.h"
 
@@ -12,8 +11,11 @@
 void distil_head_run(const distil_weights *w, const distil_kernels *k, float *logits,
                      const float *row, float *dense, float *columns)
 {
-    k->dense(dense, row, w->dense_weight, w->dense_bias, w->dim, w->dim, 1);
-    k->dense(columns, dense, w->out_weight, w->out_bias, w->dim, w->label_cols, 0);
+    if (w->dense_weight != NULL) {
+        k->dense(dense, row, w->dense_weight, w->dense_bias, w->dim, w->dim, 1);
+        row = dense;
+    }
+    k->dense(columns, row, w->out_weight, w->out_bias, w->dim, w->label_cols, 0);
     /* The output layer's columns are padded to a multiple of 16, logits are not. */
     memcpy(logits, columns, w->n_labels * sizeof(float));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The classification head: the residual of a text's first row to the text's logits.
+ * The classification head: the residual of a row to logits.
  */
 #ifndef DISTIL_RUNTIME_HEAD_H
 #define DISTIL_RUNTIME_HEAD_H
@@ -9,11 +9,11 @@
 #include "runtime/weights.h"
 
 /*
- * Computes the logits of one text.
+ * Computes the logits of one row, which stands for its text or for its token.
  *
  * logits   (n_labels) float, written
- * row      (dim) float, the residual of the text's first row ([CLS]) after the last layer
- * dense    (dim) float, scratch
+ * row      (dim) float, the residual after the last layer
+ * dense    (dim) float, scratch; not used where the head has no dense layer
  * columns  (label_cols) float, scratch
  *
  * All four arrays are distinct, and both scratch arrays are 64-byte aligned. Cannot fail.

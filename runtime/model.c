@@ -248,6 +248,7 @@ distil_status distil_model_get_info(const distil_model *model, distil_model_info
         .blob_bytes = model->blob.size,
         .isa = distil_isa_of_level(model->kernels.level),
         .function = (distil_function)model->blob.header->function,
+        .task = (distil_task)model->blob.header->head_kind,
         .rank_function = (distil_function)(model->blob.header->rank_function > 0
                                                ? model->blob.header->rank_function
                                                : model->blob.header->function),

@@ -26,9 +26,13 @@ void distil_weights_set_prefetch_hints(distil_weights *w)
     size_t layer_bytes = 4 * w->dim * w->dim + 2 * w->dim * w->hidden_dim;
     size_t hinting_bytes = (last - first) * layer_bytes;
     const int8_t *begin = w->layers[last].attention_out.panels;
-    size_t bytes = (size_t)((const int8_t *)w->dense_bias - begin);
+    size_t bytes;
 
+    /* A head that reads all rows leaves the last layer as much arithmetic as the others have. */
+    if (w->head->rows == DISTIL_HEAD_ROWS_ALL)
+        return;
     /* A product that prefetched more than half of its own bytes would be limited by bandwidth. */
+    bytes = (size_t)((const int8_t *)w->dense_bias - begin);
     bytes = bytes < hinting_bytes / 2 ? bytes : hinting_bytes / 2;
     for (size_t l = first; l < last; l++) {
         distil_layer *layer = &w->layers[l];

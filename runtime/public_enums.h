@@ -10,6 +10,7 @@
 
 #include "kernels/kernels.h"
 #include "model/blob.h"
+#include "model/heads.h"
 #include "runtime/distil.h"
 
 #define SAME_VALUE(public_name, name)                                                              \
@@ -35,6 +36,9 @@ SAME_VALUE(DISTIL_VERIFY_PROOF, DISTIL_BLOB_VERIFY_PROOF);
 SAME_VALUE(DISTIL_FUNCTION_SOFTMAX, DISTIL_BLOB_FUNCTION_SOFTMAX);
 SAME_VALUE(DISTIL_FUNCTION_SIGMOID, DISTIL_BLOB_FUNCTION_SIGMOID);
 SAME_VALUE(DISTIL_FUNCTION_NONE, DISTIL_BLOB_FUNCTION_NONE);
+
+SAME_VALUE(DISTIL_TASK_SEQUENCE, DISTIL_HEAD_SEQUENCE);
+SAME_VALUE(DISTIL_TASK_TOKENS, DISTIL_HEAD_TOKENS);
 
 /* The numbers of distil_isa begin at 1, because 0 is the default. A level that is in the list of
  * kernels/levels.h but not in distil_isa stops the compiler here. */

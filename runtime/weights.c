@@ -59,7 +59,8 @@ void distil_weights_init(distil_weights *weights, const distil_blob *blob)
         .out_weight = find_section(blob, DISTIL_SECTION_HEAD_OUT),
     };
     weights->attention_scale = 1.0f / sqrtf((float)weights->head_dim);
-    weights->dense_bias = weights->dense_weight + weights->dim * weights->dim;
+    if (weights->dense_weight != NULL)
+        weights->dense_bias = weights->dense_weight + weights->dim * weights->dim;
     weights->out_bias = weights->out_weight + weights->dim * label_cols;
     for (uint32_t l = 0; l < h->n_layers; l++)
         weights->layers[l] = find_layer(blob, l);

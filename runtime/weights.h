@@ -46,8 +46,8 @@ typedef struct distil_weights {
 
     /* The classification head. `head` is its row of the table model/heads.inc. */
     const distil_head *head;
-    const float *dense_weight; /* (dim, dim) row-major, a row for each input */
-    const float *dense_bias;   /* (dim) */
+    const float *dense_weight; /* (dim, dim) row-major, a row for each input; NULL if it has none */
+    const float *dense_bias;   /* (dim), or NULL */
     const float *out_weight;   /* (dim, label_cols) row-major, a row for each input */
     const float *out_bias;     /* (label_cols) */
 } distil_weights;

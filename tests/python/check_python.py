@@ -143,7 +143,8 @@ class PythonTest(unittest.TestCase):
         names = {"Options": "distil_options", "ContextOptions": "distil_context_options",
                  "ErrorDetails": "distil_error", "Info": "distil_model_info",
                  "Text": "distil_text", "TextAt": "distil_text", "Result": "distil_result",
-                 "Scores": "distil_scores"}
+                 "Scores": "distil_scores", "Offsets": "distil_offsets",
+                 "Entity": "distil_entity", "Entities": "distil_entities"}
         lines = pathlib.Path(ROOT, "tests/golden/abi.txt").read_text(encoding="utf-8").splitlines()
         for mine, name in names.items():
             kind = getattr(distil._abi, mine)
@@ -200,6 +201,48 @@ class PythonTest(unittest.TestCase):
             self.model(3)
         with self.assertRaises(ValueError):
             self.model.classify(["good"], "relu")
+
+    def test_entities(self):
+        """The dictionaries have what the command says, for texts of all kinds."""
+        with tempfile.TemporaryDirectory() as directory:
+            folder = pathlib.Path(directory, "tagger")
+            shutil.copytree(pathlib.Path(ROOT, "tests/data/pairs/nli3"), folder)
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            config["architectures"] = ["DistilBertForTokenClassification"]
+            config["id2label"] = {"0": "B-PER", "1": "O", "2": "I-PER"}
+            (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+            path = distil.convert(folder, pathlib.Path(directory, "blob"))
+            texts = ["a witty film, it is very very good", "", "Ça is n\u0303 good \U0001f600",
+                     "the film is not bad and " * 9]
+            windows = ["--window", "8", "--stride", "3"]
+            for how, more in (("none", []), ("simple", []), ("average", windows)):
+                out = subprocess.run([COMMAND, "entities", "-m", path, "--jsonl", "--aggregation",
+                                      how, *more, "--", *texts], check=True,
+                                     stdout=subprocess.PIPE, encoding="utf-8").stdout
+                expected = [json.loads(line)["entities"] for line in out.splitlines()]
+                options = {"window": 8, "stride": 3} if more else {}
+                with distil.Model(path, **options) as model:
+                    self.assertEqual(model.task, "token classification")
+                    found = model.entities(texts, how)
+                    self.assertEqual(found[0], model.entities(texts[0].encode(), how))
+                for text, ours, theirs in zip(texts, found, expected):
+                    self.assertEqual(len(ours), len(theirs))
+                    for a, b in zip(ours, theirs):
+                        self.assertEqual(a["word"], text[a["start"]:a["end"]])
+                        b["word"] = b.pop("text")
+                        del b["byte_start"], b["byte_end"]
+                        self.assertEqual("%.9g" % a.pop("score"), "%.9g" % b.pop("score"))
+                        self.assertEqual(a, b)
+                self.assertGreater(sum(map(len, found)), 3)
+            with distil.Model(path) as model:
+                with self.assertRaises(distil.DistilError):
+                    model.classify(["good"])
+                with self.assertRaises(ValueError):
+                    model.entities("good", "sum")
+                with self.assertRaises(TypeError):
+                    model.entities([3])
+        with self.assertRaises(distil.DistilError):
+            self.model.entities("good")
 
     def test_failed_text(self):
         engine, wrong = self.model._engine, 70

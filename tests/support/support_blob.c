@@ -245,6 +245,13 @@ support_blob support_blob_make(uint64_t seed, const support_blob_shape *shape)
     return blob;
 }
 
+void support_blob_label_tokens(support_blob *blob)
+{
+    blob->model.head_kind = DISTIL_HEAD_TOKENS;
+    blob->model.head[0] = blob->model.head[1];
+    blob->model.head[1] = (conv_dense){NULL, NULL};
+}
+
 void support_blob_free(support_blob *blob)
 {
     block *b = blob->memory;

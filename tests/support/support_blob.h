@@ -35,6 +35,10 @@ typedef struct support_blob {
 support_blob support_blob_make(uint64_t seed, const support_blob_shape *shape);
 void support_blob_free(support_blob *blob);
 
+/* Gives a model that support_blob_make has made the head of token classification: the output layer
+ * alone. */
+void support_blob_label_tokens(support_blob *blob);
+
 /* Writes the model with conv_blob_write and returns the bytes of the blob, which are 64-byte
  * aligned and which the caller frees. Ends the program with a message on an error. */
 uint8_t *support_blob_image(size_t *size, const conv_model *model);

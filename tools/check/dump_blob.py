@@ -132,6 +132,10 @@ LIMITS = {
 }
 
 
+# The name of each head, and the kinds of its sections (section 3.3).
+HEADS = {1: ("sequence classification", (20, 21)), 2: ("token classification", (21,))}
+
+
 def read_header(data):
     """The header's fields by name, after all checks of section 3."""
     need(data[:8] == MAGIC[: len(data)], 0, "magic: not a blob")
@@ -156,15 +160,17 @@ def read_header(data):
          "a head is neither 32 nor 64 wide")
     need(2 <= h["max_tokens"] <= h["max_positions"], OFFSET["max_tokens"],
          f"max_tokens is {h['max_tokens']}, expected 2 .. max_positions")
-    need(h["head_kind"] == 1, OFFSET["head_kind"],
-         f"head_kind {h['head_kind']}: this page describes the sections of kind 1 only")
+    need(h["head_kind"] in HEADS, OFFSET["head_kind"],
+         f"head_kind {h['head_kind']}: this page describes the sections of "
+         f"{', '.join(map(str, HEADS))} only")
     eps = h["layer_norm_eps"]
     need(math.isfinite(eps) and eps > 0, OFFSET["layer_norm_eps"], f"layer_norm_eps is {eps}")
     slots = h["vocab_slots"]
     need(slots & (slots - 1) == 0 and 2 * h["vocab_size"] <= slots <= 8388608,
          OFFSET["vocab_slots"], f"vocab_slots is {slots}")
-    need(h["section_count"] == 15 + 6 * h["n_layers"], OFFSET["section_count"],
-         "section_count is not 15 + 6 * n_layers")
+    expected = 13 + 6 * h["n_layers"] + len(HEADS[h["head_kind"]][1])
+    need(h["section_count"] == expected, OFFSET["section_count"],
+         f"section_count is {h['section_count']}, not {expected}")
     for begin, end in ((120, 128), (160, 252)):
         need(not any(data[begin:end]), begin, "reserved bytes of the header are not zero")
     h["sha256"] = data[128:160].hex()
@@ -215,12 +221,12 @@ def section_sizes(h):
     return sizes
 
 
-def expected_order(n_layers):
+def expected_order(n_layers, head_kind):
     """The kind and layer of each section, in the order of the file."""
     kinds = [(kind, 0) for kind in range(1, 14)]
     for layer in range(n_layers):
         kinds += [(kind, layer) for kind in range(14, 20)]
-    return kinds + [(20, 0), (21, 0)]
+    return kinds + [(kind, 0) for kind in HEADS[head_kind][1]]
 
 
 def read_table(data, h):
@@ -228,7 +234,7 @@ def read_table(data, h):
     sizes = section_sizes(h)
     at = align(HEADER_BYTES + ENTRY_BYTES * h["section_count"])
     entries = []
-    for i, (kind, layer) in enumerate(expected_order(h["n_layers"])):
+    for i, (kind, layer) in enumerate(expected_order(h["n_layers"], h["head_kind"])):
         entry_at = HEADER_BYTES + ENTRY_BYTES * i
         found = struct.unpack_from("<IIQQII", data, entry_at)
         name = NAMES[kind]
@@ -401,8 +407,8 @@ def check_embeddings(blob):
 def check_head(blob):
     h = blob.header
     cols = (h["n_labels"] + 15) // 16 * 16
-    check_floats(blob, "head_dense", 0, 0, None)
-    check_floats(blob, "head_out", 0, 0, None)
+    for kind in HEADS[blob.header["head_kind"]][1]:
+        check_floats(blob, NAMES[kind], 0, 0, None)
     values = blob.array("f", "head_out")
     for row in range(h["dim"] + 1):
         padding = values[row * cols + h["n_labels"]:(row + 1) * cols]
@@ -524,7 +530,7 @@ def describe(data):
         "sha256": h["sha256"],
         "header_crc32c": f"{h['header_crc32c']:08x}",
         **{key: h[key] for key in keys},
-        "head": "sequence classification",
+        "head": HEADS[h["head_kind"]][0],
         "function": (None, "softmax", "sigmoid", "none")[h["function"]],
         "rank_function": (None, "softmax", "sigmoid", "none")[h["rank_function"] or h["function"]],
         "activation": "gelu",

@@ -584,6 +584,8 @@ static int check_options(job *j)
 /* Find the labels of the answers. Returns CMD_OK, or CMD_USAGE after reporting a mistake. */
 static int choose_labels(job *j)
 {
+    if (cmd_model_check_task(j->model, "classify", DISTIL_TASK_SEQUENCE) != CMD_OK)
+        return CMD_USAGE;
     if (j->options->window > j->model->info.max_positions)
         return cmd_usage_error("classify", "--window: the model takes %zu tokens, and %zu are more",
                                j->model->info.max_positions, j->options->window);

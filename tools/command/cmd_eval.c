@@ -509,6 +509,10 @@ static int evaluate_file(const cmd_options *options, const cmd_model *model)
     size_t n = model->info.n_labels;
     int code;
 
+    if (n < 2) {
+        cmd_error("the model has one label, so there is no best label to compare");
+        return CMD_FAILED;
+    }
     j.confusion = calloc(n * n, sizeof *j.confusion);
     if (j.confusion == NULL) {
         cmd_error("out of memory");
@@ -553,12 +557,10 @@ int cmd_eval(int argc, char **argv)
         code = cmd_usage_error("eval", "--reference and --original exclude each other");
     } else {
         code = cmd_model_open(&model, options.model, options.isa, options.verify);
-        if (code == CMD_OK && model.info.n_labels < 2) {
-            cmd_error("the model has one label, so there is no best label to compare");
-            cmd_model_close(&model);
-            code = CMD_FAILED;
-        } else if (code == CMD_OK) {
-            code = evaluate_file(&options, &model);
+        if (code == CMD_OK) {
+            code = cmd_model_check_task(&model, "eval", DISTIL_TASK_SEQUENCE);
+            if (code == CMD_OK)
+                code = evaluate_file(&options, &model);
             cmd_model_close(&model);
         }
     }

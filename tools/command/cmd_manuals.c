@@ -178,6 +178,38 @@ static const cmd_option rank_options[] = {
     {HELP_OPTION},
 };
 
+static const cmd_option entities_options[] = {
+    {MODEL_OPTION},
+    {FILE_OPTION},
+    {CMD_OPT_AGGREGATION, 0, "aggregation", "HOW", "none simple first average max",
+     "Make entities of the labels of tokens as the pipeline does with this aggregation_strategy. "
+     "none: each token is one. simple, the default: neighbouring tokens of one kind are one. "
+     "first, average, max: neighbouring words are, and a word has the label of its first token, "
+     "the best one of the tokens' mean, or that of its surest token."},
+    {CMD_OPT_WINDOW, 0, "window", "N", NULL,
+     "Read texts of more than N tokens, [CLS] and [SEP] included, in windows of N tokens instead "
+     "of leaving out what is too long. Of entities that overlap because windows do, the longest "
+     "one stays. JSON gets the member windows, which says how many."},
+    {CMD_OPT_STRIDE, 0, "stride", "M", NULL,
+     "With --window: two neighbouring windows share M tokens of the text, fewer than N - 2. The "
+     "default is 0, with which an entity on a border can be lost or cut in two."},
+    {CMD_OPT_TSV, 0, "tsv", NULL, NULL,
+     "Write a line for each entity, with tabs between its columns: number of the text from 1, "
+     "entity, score, first and last character, first and last byte, and text. Ends are exclusive. "
+     "A text without entities has no line."},
+    {CMD_OPT_JSON, 0, "json", NULL, NULL, "Write one JSON array with an object for each text."},
+    {CMD_OPT_JSONL, 0, "jsonl", NULL, NULL, "Write one line with a JSON object for each text."},
+    {BATCH_OPTION},
+    {CMD_OPT_THREADS, 0, "threads", "N", NULL,
+     "Let N threads share the work of each batch, 1 to 256. The default is 1; 0 means one for each "
+     "CPU that the affinity and the control group of the process allow."},
+    {STRICT_OPTION},
+    {SPLIT_OPTION},
+    {ISA_OPTION},
+    {VERIFY_OPTION},
+    {HELP_OPTION},
+};
+
 static const cmd_option tokenize_options[] = {
     {MODEL_OPTION},
     {FILE_OPTION},
@@ -362,6 +394,24 @@ static const char rank_text[] =
     "   \"text\":\"...\"}\n\n"
     "A passage that cannot be scored is reported on standard error and left out.";
 
+static const char entities_text[] =
+    "Find the named parts of each TEXT, or of each line of the files given with -f, or of standard "
+    "input, such as persons and places. The model is one of token classification "
+    "(DistilBertForTokenClassification). Names, scores and places of the entities are those of the "
+    "token-classification pipeline of transformers 5; tokens and groups with the label O are "
+    "none.\n\n"
+    "Without a format option there is a line for each text with its entities: name, score and "
+    "text of each, with commas between them; or a dash if there are none. Unless there is a single "
+    "TEXT, a tab and the whole text follow. With --jsonl the line is an object like this, without "
+    "the line breaks:\n\n"
+    "  {\"entities\":[{\"entity_group\":\"...\",\"score\":x,\"start\":n,\"end\":n,\n"
+    "   \"byte_start\":n,\"byte_end\":n,\"text\":\"...\"},...],\n"
+    "   \"tokens\":n,\"truncated\":false}\n\n"
+    "start and end count characters from 0, and the end is exclusive. With --aggregation none the "
+    "first member is entity, and the member index has the position of the token, where [CLS] has "
+    "0. A text that cannot be read is reported on standard error; its line says ERROR, or its "
+    "object has no member but error.";
+
 static const char tokenize_text[] =
     "Write the token ids of each TEXT, or of each line of the files given with -f, or of standard "
     "input. There is one line of output for each text, with decimal ids and a space between them: "
@@ -484,6 +534,15 @@ const cmd_manual cmd_manuals[CMD_COMMANDS] = {
                       "distil rank -m ranker.distil --query \"who wrote it?\" -f lines.txt\n"
                       "distil rank -m ranker.distil -q cheap --top-k 3 --jsonl < lines.txt\n",
                   OPTIONS(rank_options)},
+    [CMD_ENTITIES] = {.name = "entities",
+                      .summary = "find persons, places and the like in texts",
+                      .usage = "[options] [TEXT ...]",
+                      .text = entities_text,
+                      .examples =
+                          "distil entities -m ner.distil \"Ada Lovelace was born in London.\"\n"
+                          "distil entities -m ner.distil --aggregation first --jsonl < news.txt\n"
+                          "distil entities -m ner.distil --window 512 --stride 64 -f book.txt\n",
+                      OPTIONS(entities_options)},
     [CMD_TOKENIZE] = {.name = "tokenize",
                       .summary = "write the token ids of texts",
                       .usage = "[options] [TEXT ...]",

@@ -16,6 +16,7 @@
 typedef enum cmd_command {
     CMD_CLASSIFY,
     CMD_RANK,
+    CMD_ENTITIES,
     CMD_TOKENIZE,
     CMD_EVAL,
     CMD_CONVERT,
@@ -53,6 +54,7 @@ typedef enum cmd_option_id {
     CMD_OPT_WINDOW,
     CMD_OPT_STRIDE,
     CMD_OPT_COMBINE,
+    CMD_OPT_AGGREGATION,
     CMD_OPT_KEEP,
     CMD_OPT_LABEL_FIELD,
     CMD_OPT_SCORE_FIELD,

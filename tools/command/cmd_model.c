@@ -243,3 +243,19 @@ void cmd_model_close(cmd_model *model)
     free(model->made_labels);
     memset(model, 0, sizeof *model);
 }
+
+int cmd_model_check_task(const cmd_model *model, const char *command, distil_task task)
+{
+    static const struct {
+        const char *what, *command;
+    } tasks[] = {
+        [DISTIL_TASK_SEQUENCE] = {"sequence classification", "classify"},
+        [DISTIL_TASK_TOKENS] = {"token classification", "entities"},
+    };
+
+    if (model->info.task == task)
+        return CMD_OK;
+    return cmd_usage_error(command, "%s: the model is one for %s, which is run by `distil %s`",
+                           model->path, tasks[model->info.task].what,
+                           tasks[model->info.task].command);
+}

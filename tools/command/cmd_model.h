@@ -48,4 +48,8 @@ int cmd_model_open(cmd_model *model, const char *path_option, const char *isa_op
                    distil_verify verify);
 void cmd_model_close(cmd_model *model);
 
+/* Check that the model has the task that `distil COMMAND` is for. Returns CMD_OK; or CMD_USAGE
+ * after reporting which command runs the model. */
+int cmd_model_check_task(const cmd_model *model, const char *command, distil_task task);
+
 #endif

@@ -26,6 +26,25 @@ typedef struct parser {
     const char *value; /* NULL if the option has no value */
 } parser;
 
+/* Store a value of --aggregation. */
+static int store_aggregation(const parser *p)
+{
+    static const char *const names[] = {[DISTIL_AGGREGATION_NONE] = "none",
+                                        [DISTIL_AGGREGATION_SIMPLE] = "simple",
+                                        [DISTIL_AGGREGATION_FIRST] = "first",
+                                        [DISTIL_AGGREGATION_AVERAGE] = "average",
+                                        [DISTIL_AGGREGATION_MAX] = "max"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(p->value, names[i]) == 0) {
+            p->options->aggregation = (distil_aggregation)i;
+            return -1;
+        }
+    return cmd_usage_error(p->manual->name,
+                           "--aggregation: '%s' is none of none, simple, first, average, max",
+                           p->value);
+}
+
 /* ---- values --------------------------------------------------------------------------------- */
 
 static int store_count(size_t *value, const parser *p, size_t min, size_t max)
@@ -306,6 +325,8 @@ static int store_option(const parser *p)
         return store_count(&o->stride, p, 0, DISTIL_BLOB_MAX_POSITIONS);
     case CMD_OPT_COMBINE:
         return store_combine(p);
+    case CMD_OPT_AGGREGATION:
+        return store_aggregation(p);
     case CMD_OPT_TOP_K:
         o->has_top_k = 1;
         return store_count(&o->top_k, p, 0, DISTIL_BLOB_MAX_LABELS);
@@ -386,6 +407,7 @@ static int options_init(cmd_options *options, const cmd_manual *manual, int argc
 {
     memset(options, 0, sizeof *options);
     options->batch = CMD_DEFAULT_BATCH;
+    options->aggregation = DISTIL_AGGREGATION_SIMPLE;
     /* `distil convert` uses all CPUs by default. Other commands leave them to other programs. */
     options->threads = manual == &cmd_manuals[CMD_CONVERT] ? 0 : 1;
     options->serve.port = -1;

@@ -74,7 +74,8 @@ typedef struct cmd_options {
     size_t stride;
     const char *combine_name; /* value of --combine; NULL if it is absent */
     distil_combine combine;
-    uint32_t flags; /* the flags for distil_tokenize and distil_classify */
+    distil_aggregation aggregation; /* value of --aggregation, SIMPLE if it is absent */
+    uint32_t flags;                 /* the flags for distil_tokenize and distil_classify */
     cmd_table_options table;
     cmd_serve_options serve;
 } cmd_options;

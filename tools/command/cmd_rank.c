@@ -210,6 +210,8 @@ static int check_options(const cmd_options *o)
 
 static int check_model(const cmd_model *model, const cmd_options *o)
 {
+    if (cmd_model_check_task(model, "rank", DISTIL_TASK_SEQUENCE) != CMD_OK)
+        return CMD_USAGE;
     if (model->info.n_labels != 1)
         return cmd_usage_error("rank",
                                "the model has %zu labels, and one that ranks has one: give a "

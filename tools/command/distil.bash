@@ -23,7 +23,7 @@ _distil() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]-} commands
     COMPREPLY=()
-    commands="classify rank tokenize eval convert inspect verify isa bench serve help"
+    commands="classify rank entities tokenize eval convert inspect verify isa bench serve help"
     if [ "$COMP_CWORD" -le 1 ]; then
         _distil_words "$commands -h --help -V --version"
         return
@@ -72,6 +72,15 @@ _distil() {
     rank:--threads) return ;;
     rank:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
     rank:--verify) _distil_words "none crc sha256 proof"; return ;;
+    entities:-m | entities:--model) _distil_files distil; return ;;
+    entities:-f | entities:--file) _distil_files; return ;;
+    entities:--aggregation) _distil_words "none simple first average max"; return ;;
+    entities:--window) return ;;
+    entities:--stride) return ;;
+    entities:--batch) return ;;
+    entities:--threads) return ;;
+    entities:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
+    entities:--verify) _distil_words "none crc sha256 proof"; return ;;
     tokenize:-m | tokenize:--model) _distil_files distil; return ;;
     tokenize:-f | tokenize:--file) _distil_files; return ;;
     eval:-m | eval:--model) _distil_files distil; return ;;
@@ -124,6 +133,10 @@ _distil() {
         ;;
     rank:-*)
         _distil_words "-m --model -q --query -f --file --top-k --function --tsv --json --jsonl
+            --batch --threads --strict --split-special-tokens --isa --verify -h --help"
+        ;;
+    entities:-*)
+        _distil_words "-m --model -f --file --aggregation --window --stride --tsv --json --jsonl
             --batch --threads --strict --split-special-tokens --isa --verify -h --help"
         ;;
     tokenize:-*)

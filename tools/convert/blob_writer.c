@@ -36,7 +36,7 @@ static distil_blob_header make_header(const conv_model *model, uint32_t longest_
     memcpy(h.magic, DISTIL_BLOB_MAGIC, sizeof h.magic);
     h.version = DISTIL_BLOB_VERSION;
     h.header_bytes = DISTIL_BLOB_HEADER_BYTES;
-    h.section_count = DISTIL_BLOB_COMMON_SECTIONS + DISTIL_BLOB_LAYER_SECTIONS * model->n_layers;
+    h.section_count = (uint32_t)distil_blob_section_count(model->n_layers, model->head_kind);
     h.scheme = DISTIL_BLOB_SCHEME_A8W8_LANE16;
     h.dim = model->dim;
     h.hidden_dim = model->hidden_dim;
@@ -180,7 +180,8 @@ static int create_image(image *out, const conv_model *model, conv_error *error)
 
 static void *section(const image *out, distil_section_kind kind, uint32_t layer)
 {
-    size_t index = distil_blob_section_index(out->header->n_layers, kind, layer);
+    size_t index = distil_blob_table_index(out->sections, out->header->section_count,
+                                           out->header->n_layers, kind, layer);
 
     return out->bytes + out->sections[index].offset;
 }

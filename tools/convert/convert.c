@@ -116,7 +116,7 @@ static void set_model_fields(conversion *c)
     m->tokens = t->tokens;
     m->token_bytes = t->token_bytes;
     m->specials = t->specials;
-    m->head_kind = DISTIL_HEAD_SEQUENCE;
+    m->head_kind = config->head_kind;
     m->function = hf_config_function(config);
     m->rank_function = config->rank_function;
     m->activation = DISTIL_BLOB_ACTIVATION_GELU;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "model/format.h"
+#include "model/heads.h"
 #include "tools/convert/hf_json.h"
 
 /* Check that a field is absent, null or the string `expected`. */
@@ -38,14 +39,33 @@ static int refuse_model_type(const hf_json *json, json_value type, conv_error *e
                      json->path, hf_json_excerpt(found, type));
 }
 
-/* Check that the model is a DistilBERT with a classifier that gives each text one label. Without a
- * model_type, DistilBERT's own classes load the folder, so its architecture decides. */
-static int check_model_kind(const hf_json *json, conv_error *error)
+/* Returns the head of an architecture of transformers, or DISTIL_HEAD_KIND_NONE for one that cannot
+ * be converted. */
+static uint32_t head_of_architecture(json_value name)
+{
+    static const struct {
+        const char *name;
+        uint32_t kind;
+    } heads[] = {{"DistilBertForSequenceClassification", DISTIL_HEAD_SEQUENCE},
+                 {"DistilBertForTokenClassification", DISTIL_HEAD_TOKENS}};
+
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
+        if (json_string_is(name, heads[i].name))
+            return heads[i].kind;
+    return DISTIL_HEAD_KIND_NONE;
+}
+
+/* Check that the model is a DistilBERT, and find its head. Without a model_type, DistilBERT's own
+ * classes load the folder, so its architecture decides. Without architectures it is taken for a
+ * sequence classifier. */
+static int read_model_kind(hf_config *config, const hf_json *json, conv_error *error)
 {
     json_value value, first;
     json_iter iter;
     char found[64];
-    int listed = 0, typed = hf_json_member(json->root, "model_type", &value);
+    int typed = hf_json_member(json->root, "model_type", &value);
+
+    config->head_kind = DISTIL_HEAD_KIND_NONE;
 
     if (typed && !json_string_is(value, "distilbert"))
         return refuse_model_type(json, value, error);
@@ -54,19 +74,23 @@ static int check_model_kind(const hf_json *json, conv_error *error)
         first = value;
         for (size_t i = 0; json_iter_next(&iter); i++) {
             first = i == 0 ? iter.value : first;
-            listed |= json_string_is(iter.value, "DistilBertForSequenceClassification");
+            if (config->head_kind == DISTIL_HEAD_KIND_NONE)
+                config->head_kind = head_of_architecture(iter.value);
         }
-        if (!listed)
+        if (config->head_kind == DISTIL_HEAD_KIND_NONE)
             return conv_fail(error,
-                             "%s: expected DistilBertForSequenceClassification in architectures, "
-                             "found %s: fine-tune it as a sequence classifier first",
+                             "%s: expected DistilBertForSequenceClassification or "
+                             "DistilBertForTokenClassification in architectures, found %s: "
+                             "fine-tune it as one of them first",
                              json->path, hf_json_excerpt(found, first));
     }
-    if (!typed && !listed)
+    if (!typed && config->head_kind == DISTIL_HEAD_KIND_NONE)
         return conv_fail(error,
                          "%s: expected \"distilbert\" as model_type, found none: if it is a "
                          "DistilBERT, write \"model_type\": \"distilbert\" there",
                          json->path);
+    if (config->head_kind == DISTIL_HEAD_KIND_NONE)
+        config->head_kind = DISTIL_HEAD_SEQUENCE;
     return check_text(json, "activation", "gelu", "", error);
 }
 
@@ -270,7 +294,7 @@ int hf_config_read(hf_config *config, const char *directory, conv_memory *memory
                          "the folder that save_pretrained wrote",
                          directory);
     config->path = json.path;
-    if (check_model_kind(&json, error) || read_problem(config, &json, error) ||
+    if (read_model_kind(config, &json, error) || read_problem(config, &json, error) ||
         read_shape(config, &json, error) || read_origin(config, &json, memory, error))
         return -1;
     if (read_labels(config, &json, memory, error))
@@ -292,7 +316,8 @@ int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char
                          "%llu",
                          tensor_path, config->n_labels, config->path,
                          (unsigned long long)classifier_rows);
-    if (config->n_labels == 1 && config->problem == HF_PROBLEM_SINGLE_LABEL)
+    if (config->n_labels == 1 && config->problem == HF_PROBLEM_SINGLE_LABEL &&
+        config->head_kind == DISTIL_HEAD_SEQUENCE)
         return conv_fail(error,
                          "%s: expected two labels or more for single_label_classification, found "
                          "one: give problem_type \"regression\", or remove it",
@@ -317,6 +342,8 @@ int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char
 
 uint32_t hf_config_function(const hf_config *config)
 {
+    if (config->head_kind == DISTIL_HEAD_TOKENS)
+        return DISTIL_BLOB_FUNCTION_SOFTMAX;
     if (config->problem == HF_PROBLEM_REGRESSION)
         return DISTIL_BLOB_FUNCTION_NONE;
     if (config->problem == HF_PROBLEM_MULTI_LABEL || config->n_labels == 1)

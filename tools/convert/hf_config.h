@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The model's shape and labels from config.json. Any model but DistilBertForSequenceClassification
- * is refused with a message that names what was found.
+ * The model's shape, head and labels from config.json. Any model but
+ * DistilBertForSequenceClassification and DistilBertForTokenClassification is refused with a
+ * message that names what was found.
  */
 #ifndef DISTIL_TOOLS_CONVERT_HF_CONFIG_H
 #define DISTIL_TOOLS_CONVERT_HF_CONFIG_H
@@ -27,6 +28,7 @@ typedef struct hf_config {
     int sinusoidal; /* nonzero: position embeddings that the checkpoint lacks are computed */
     uint32_t transformers_major; /* major version that saved the folder; 5 if it does not say */
     const char *tokenizer_class; /* NULL if config.json names none */
+    uint32_t head_kind;          /* a distil_head_kind, by the architecture */
     hf_problem problem;
     uint32_t rank_function; /* distil_blob_function that config.json names for ranking, or 0 */
     const char *unknown_activation; /* the one for ranking, if it is unknown; else NULL */
@@ -44,9 +46,10 @@ int hf_config_read(hf_config *config, const char *directory, conv_memory *memory
 int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char *tensor_path,
                          conv_memory *memory, conv_error *error);
 
-/* Returns the distil_blob_function that the text-classification pipeline of transformers applies:
- * none for regression, the sigmoid for several labels a text and for a single label, else the
- * softmax. The labels must have been set. */
+/* Returns the distil_blob_function that the pipeline of transformers applies. For sequence
+ * classification it is none for regression, the sigmoid for several labels a text and for a single
+ * label, else the softmax; for token classification it is always the softmax. The labels must have
+ * been set. */
 uint32_t hf_config_function(const hf_config *config);
 
 #endif

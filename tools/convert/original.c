@@ -101,10 +101,20 @@ static int read_head(conv_original *o, conv_error *error)
     return 0;
 }
 
+/* Refuse a checkpoint that gives no labels to texts. */
+static int check_head(const conv_original *o, conv_error *error)
+{
+    if (o->config.head_kind == DISTIL_HEAD_SEQUENCE)
+        return 0;
+    return conv_fail(error, "%s: expected a sequence classifier, found one for %s", o->config.path,
+                     distil_head_of_kind(o->config.head_kind)->text);
+}
+
 static int read_folder(conv_original *o, const char *directory, conv_error *error)
 {
     if (conv_folder_check(directory, error) ||
         hf_config_read(&o->config, directory, &o->memory, &o->record, error) ||
+        check_head(o, error) ||
         hf_tokenizer_read(&o->checkpoint_tokenizer, directory, &o->config, &o->memory, &o->record,
                           error) ||
         hf_weights_open(&o->weights, directory, &o->config, &o->memory, error) ||

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, Union
 from . import _abi
 from ._command import convert
 from ._engine import Context, Engine, labels_of
+from ._entities import find_entities
 from ._library import CommandError, DistilError, check, library
 
 __all__ = ["Classification", "CommandError", "DistilError", "Model", "__version__", "convert"]
@@ -171,6 +172,11 @@ class Model:
         return numbers[self._engine.info.function]
 
     @property
+    def task(self) -> str:
+        """What the model is for: ``"sequence classification"`` or ``"token classification"``."""
+        return _abi.TASKS[self._engine.info.task]
+
+    @property
     def max_positions(self) -> int:
         """The most tokens of a text, [CLS] and [SEP] included. Longer texts are cut."""
         return int(self._engine.info.max_positions)
@@ -238,6 +244,25 @@ class Model:
         except ImportError:
             return [flat[i : i + n] for i in range(0, len(flat), n)]
         return numpy.array(flat, numpy.float32).reshape(-1, n)
+
+    def entities(self, inputs: Text | Sequence[Text], aggregation: str = "simple") -> Any:
+        """Find entities as the token-classification pipeline of transformers does.
+
+        A text gives a list of dictionaries, and a list of texts gives a list of such lists. The
+        dictionaries have the members of the pipeline, except that ``word`` is the part of the text
+        as it is written there. ``aggregation`` is the pipeline's ``aggregation_strategy``:
+        ``"none"``, ``"simple"``, ``"first"``, ``"average"`` or ``"max"``. With ``window`` texts of any
+        length are read as the pipeline reads them with a stride.
+        """
+        single = isinstance(inputs, (str, bytes))
+        texts: Any = [inputs] if single else inputs
+        rows = []
+        for text in texts:
+            if not isinstance(text, (str, bytes)):
+                raise TypeError(f"a text is str or bytes, not {type(text).__name__}")
+            rows.append(_encode(text))
+        answers = find_entities(self._engine, rows, aggregation, self._flags)
+        return answers[0] if single else answers
 
     def classify_arrow(self, array: Any, function: str | None = None) -> Any:
         """Classify an array of Arrow.

@@ -17,6 +17,8 @@ SPLIT_SPECIAL_TOKENS = 1
 NO_TEXT = ctypes.c_size_t(-1).value
 FUNCTIONS = {"softmax": 1, "sigmoid": 2, "none": 3}
 COMBINE = {"mean": 0, "max": 1, "first": 2}
+AGGREGATIONS = {"none": 0, "simple": 1, "first": 2, "average": 3, "max": 4}
+TASKS = {1: "sequence classification", 2: "token classification"}
 VERIFY = {"none": 0, "crc": 1, "sha256": 2, "proof": 3}
 
 
@@ -78,6 +80,7 @@ class Info(ctypes.Structure):
         ("function", ctypes.c_int),
         ("sha256", ctypes.c_uint8 * 32),
         ("rank_function", ctypes.c_int),
+        ("task", ctypes.c_int),
         ("reserved", ctypes.c_uint64 * 8),
     ]
 
@@ -122,6 +125,42 @@ class Scores(ctypes.Structure):
     _fields_ = [("logits", ctypes.c_void_p), ("probabilities", ctypes.c_void_p)]
 
 
+class Offsets(ctypes.Structure):
+    """distil_offsets."""
+
+    _fields_ = [
+        ("begin", ctypes.c_uint32),
+        ("end", ctypes.c_uint32),
+        ("char_begin", ctypes.c_uint32),
+        ("char_end", ctypes.c_uint32),
+    ]
+
+
+class Entity(ctypes.Structure):
+    """distil_entity."""
+
+    _fields_ = [
+        ("label", ctypes.c_size_t),
+        ("name", ctypes.c_char_p),
+        ("score", ctypes.c_float),
+        ("token", ctypes.c_uint32),
+        ("where", Offsets),
+    ]
+
+
+class Entities(ctypes.Structure):
+    """distil_entities; the caller keeps the memory of the items alive."""
+
+    _fields_ = [
+        ("items", ctypes.c_void_p),
+        ("capacity", ctypes.c_size_t),
+        ("count", ctypes.c_size_t),
+        ("token_count", ctypes.c_size_t),
+        ("truncated", ctypes.c_int),
+        ("windows", ctypes.c_size_t),
+    ]
+
+
 def load(path: str) -> ctypes.CDLL:
     """Load the library at a path and declare its functions. Raises ImportError if its version is
     another one than this module describes, and OSError if it cannot be loaded."""
@@ -152,6 +191,7 @@ def load(path: str) -> ctypes.CDLL:
         "distil_context_error": (ctypes.POINTER(ErrorDetails), [pointer]),
         "distil_classify": (status, [pointer, pointer, pointer, text, size, flags]),
         "distil_classify_batch": (status, [pointer, pointer, pointer, pointer, size, flags]),
+        "distil_find_entities": (status, [pointer, pointer, pointer, size, ctypes.c_int, flags]),
         "distil_classify_ids": (status, [pointer, pointer, pointer, pointer, size]),
     }
     for name, (result, arguments) in signatures.items():

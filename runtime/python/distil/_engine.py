@@ -65,8 +65,11 @@ class Context:
 
     def classify(self, texts: Any, first: int, count: int, flags: int) -> None:
         """Classify an array of texts, which are texts first .. first + count - 1 of the caller."""
-        status = library.distil_classify_batch(self.pointer, self.results, self.scores, texts,
-                                               count, flags)
+        self.check(library.distil_classify_batch(self.pointer, self.results, self.scores, texts,
+                                                 count, flags), first)
+
+    def check(self, status: int, first: int) -> None:
+        """Raise the error of a call whose first text was text `first` of the caller, if it failed."""
         if status != 0:
             error = library.distil_context_error(self.pointer).contents
             message = error.message.decode(errors="replace")
@@ -181,8 +184,9 @@ class Engine:
             self.release_if_unused()
 
     def run(self, texts: Callable[[int, int], Any], size: Callable[[int], int], count: int,
-            flags: int, function: int, read: Callable[[Context, int], None]) -> None:
-        """Classify `count` texts in pieces. texts(begin, end) returns the texts of a piece as an
+            flags: int, function: int, read: Callable[[Context, int], None],
+            work: Callable[[Context, Any, int, int], None] | None = None) -> None:
+        """Classify `count` texts in pieces, or do other work with each of them. texts(begin, end) returns the texts of a piece as an
         array of distil_text, size(i) the bytes of a text or about as much, and read(context, n)
         reads the n answers of a piece."""
         begin = 0
@@ -194,7 +198,10 @@ class Engine:
             piece = texts(begin, end)
             with self.context(function) as context:
                 started = time.monotonic()
-                context.classify(piece, begin, end - begin, flags)
+                if work is None:
+                    context.classify(piece, begin, end - begin, flags)
+                else:
+                    work(context, piece, begin, end - begin)
                 seconds = time.monotonic() - started
                 read(context, end - begin)
             wanted = cost * SECONDS / max(seconds, 1e-6)

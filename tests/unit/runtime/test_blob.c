@@ -35,16 +35,22 @@ typedef struct subject {
     uint8_t *bytes; /* the copy, which is guard.data */
 } subject;
 
-static subject subject_new(uint64_t seed, const support_blob_shape *shape)
+/* The subject that a model gives; it owns the model. */
+static subject subject_of(support_blob source)
 {
     subject s;
 
-    s.source = support_blob_make(seed, shape);
+    s.source = source;
     s.pristine = support_blob_image(&s.size, &s.source.model);
     s.guard = harness_guard_new(s.size, DISTIL_BLOB_ALIGN, 1);
     s.bytes = s.guard.data;
     memcpy(s.bytes, s.pristine, s.size);
     return s;
+}
+
+static subject subject_new(uint64_t seed, const support_blob_shape *shape)
+{
+    return subject_of(support_blob_make(seed, shape));
 }
 
 static void subject_free(subject *s)
@@ -434,7 +440,7 @@ static void truncated_sections(void)
     if (!harness_case("truncation: every section, header made right"))
         return;
     s = subject_new(20, &support_blob_small);
-    count = DISTIL_BLOB_COMMON_SECTIONS + DISTIL_BLOB_LAYER_SECTIONS * s.source.model.n_layers;
+    count = distil_blob_section_count(s.source.model.n_layers, s.source.model.head_kind);
     for (size_t i = 0; i < count; i++) {
         const distil_blob_section *entry = pristine_section(&s, i);
         size_t cuts[] = {(size_t)entry->offset, (size_t)entry->offset + 64};
@@ -492,7 +498,7 @@ static void longer_file(void)
 /* A reserved head may have other sections than the one that runs: it is refused for its kind. */
 static void expect_reserved_head(subject *s)
 {
-    const uint32_t kind = DISTIL_HEAD_TOKENS;
+    const uint32_t kind = DISTIL_HEAD_SPANS;
     const distil_blob_header *header = (const distil_blob_header *)s->bytes;
 
     set_u32(s, FIELD(section_count), header->section_count - 1);
@@ -571,7 +577,7 @@ static void header_fields(void)
         expect_u32(&s, fields[i].offset, fields[i].value, fields[i].what);
     expect_refusal(&s, 0, "PK", 2, DISTIL_BLOB_BAD_MAGIC, 0, "magic");
     expect_refusal(&s, FIELD(version), &old, 4, DISTIL_BLOB_BAD_VERSION, FIELD(version), "version");
-    for (kind = DISTIL_HEAD_TOKENS; kind <= DISTIL_HEAD_EMBEDDING; kind++)
+    for (kind = DISTIL_HEAD_SPANS; kind <= DISTIL_HEAD_EMBEDDING; kind++)
         expect_refusal(&s, FIELD(head_kind), &kind, 4, DISTIL_BLOB_UNSUPPORTED, FIELD(head_kind),
                        "a reserved head");
     expect_reserved_head(&s);
@@ -614,8 +620,7 @@ static void wide_limits(void)
     support_blob_free(&source);
 }
 
-/* The table of heads: what it says of the one head that runs, and that the others only have a
- * name. */
+/* The table of heads: what it says of the heads that run, and that the others only have a name. */
 static void table_of_heads(void)
 {
     const distil_head *head = distil_head_of_kind(DISTIL_HEAD_SEQUENCE);
@@ -633,10 +638,47 @@ static void table_of_heads(void)
     CHECK(tensor->section == DISTIL_SECTION_HEAD_OUT && strcmp(tensor->tensor, "classifier") == 0 &&
           tensor->outputs == DISTIL_HEAD_WIDTH_LABELS);
     CHECK(distil_head_tensor_at(DISTIL_HEAD_SEQUENCE, 2) == NULL);
-    for (uint32_t kind = DISTIL_HEAD_TOKENS; kind <= DISTIL_HEAD_EMBEDDING; kind++)
+    head = distil_head_of_kind(DISTIL_HEAD_TOKENS);
+    tensor = distil_head_tensor_at(DISTIL_HEAD_TOKENS, 0);
+    CHECK(head->runs && head->rows == DISTIL_HEAD_ROWS_ALL &&
+          head->output == DISTIL_HEAD_OUTPUT_LOGITS);
+    CHECK(strcmp(head->text, "token classification") == 0);
+    CHECK(tensor->section == DISTIL_SECTION_HEAD_OUT && strcmp(tensor->tensor, "classifier") == 0 &&
+          tensor->outputs == DISTIL_HEAD_WIDTH_LABELS);
+    CHECK(distil_head_tensor_at(DISTIL_HEAD_TOKENS, 1) == NULL);
+    for (uint32_t kind = DISTIL_HEAD_SPANS; kind <= DISTIL_HEAD_EMBEDDING; kind++)
         CHECK(!distil_head_of_kind(kind)->runs && distil_head_of_kind(kind)->text != NULL &&
               distil_head_tensor_at(kind, 0) == NULL);
     CHECK(distil_head_of_kind(0) == NULL && distil_head_of_kind(5) == NULL);
+}
+
+/* A head without the dense layer has one section less, and its number must be that of head_kind. */
+static void head_of_tokens(void)
+{
+    support_blob source;
+    subject s;
+    distil_blob blob;
+    distil_blob_error error;
+    const uint32_t sequence = DISTIL_HEAD_SEQUENCE;
+    size_t dense = 1, out;
+
+    if (!harness_case("head of token classification"))
+        return;
+    source = support_blob_make(11, &support_blob_small);
+    support_blob_label_tokens(&source);
+    s = subject_of(source);
+    CHECK(distil_blob_open_memory(&blob, s.bytes, s.size, DISTIL_BLOB_VERIFY_SHA256, &error) ==
+          DISTIL_BLOB_OK);
+    CHECK(support_blob_exercise(&blob));
+    CHECK(distil_blob_check_proof(&blob, &error) == DISTIL_BLOB_OK);
+    CHECK(distil_blob_section_data(&blob, DISTIL_SECTION_HEAD_DENSE, 0, &dense) == NULL);
+    CHECK(distil_blob_section_data(&blob, DISTIL_SECTION_HEAD_OUT, 0, &out) != NULL);
+    CHECK(dense == 0 && out == 4 * (size_t)(blob.header->dim + 1) * 16);
+    CHECK(blob.header->section_count == 13 + 6 * blob.header->n_layers + 1);
+    distil_blob_close(&blob);
+    expect_refusal(&s, FIELD(head_kind), &sequence, 4, DISTIL_BLOB_BAD_STRUCTURE,
+                   FIELD(section_count), "the sections of another head");
+    subject_free(&s);
 }
 
 /* The file is too short for its section table, but file_bytes is right. */
@@ -1130,6 +1172,7 @@ int main(int argc, char **argv)
     header_fields();
     wide_limits();
     table_of_heads();
+    head_of_tokens();
     short_file_long_table();
     section_sizes();
     content_fields();
