@@ -589,7 +589,7 @@ static void test_stopped_within(void)
         {.op = FAULT_REQUEST},
         {.op = FAULT_SEND, .bytes = OK5, .size = 20},
         {.op = FAULT_PAUSE, .pause_us = 2000 * HTTP_CLIENT_STOP_MS},
-        {.op = FAULT_SEND, .bytes = OK5 + 20, .size = sizeof OK5 - 21},
+        {.op = FAULT_SEND, .bytes = &OK5[20], .size = sizeof OK5 - 21},
     };
     fixture f;
 
