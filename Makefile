@@ -354,6 +354,18 @@ wheel-model: $(BLOB)
 	$(Q)rm -f $(BUILD)/distil_sst2-*.whl
 	$(Q)python3 runtime/python/make_wheel.py --model $(BLOB) $(VERSION) $(BUILD)
 
+# ---- databases ----
+# These need a database's header or its format, so `make` alone does not build them.
+.PHONY: sqlite-extension duckdb-extension
+sqlite-extension duckdb-extension: export DISTIL_BUILD := $(BUILD)
+sqlite-extension duckdb-extension: export CC := $(CC)
+## sqlite-extension: build/sqlite/distil.so, SQL functions for SQLite; needs sqlite3ext.h
+sqlite-extension: $(BUILD)/libdistil.a
+	$(Q)tools/build_extension.sh sqlite $(BUILD)/sqlite
+## duckdb-extension: build/duckdb/distil.duckdb_extension, SQL functions for DuckDB
+duckdb-extension: $(BUILD)/libdistil.a
+	$(Q)tools/build_extension.sh duckdb $(BUILD)/duckdb
+
 include tests/tests.mk
 include bench/bench.mk
 include tools/image/image.mk
