@@ -29,8 +29,8 @@ compile() {
     shift
     # shellcheck disable=SC2086
     ${CC:-cc} -std=c11 -D_DEFAULT_SOURCE -I"$root" -O2 ${CFLAGS-} "$@" -Wall -Wextra -fPIC -shared \
-        -fvisibility=hidden -Wl,--exclude-libs,ALL -Wl,-z,relro -Wl,-z,now -Wl,--gc-sections -Wl,-s \
-        ${LDFLAGS-} -o "$output" "$source" "$build/libdistil.a" -lm -pthread
+        -fvisibility=hidden -Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,-z,relro -Wl,-z,now \
+        -Wl,-s ${LDFLAGS-} -o "$output" "$source" "$build/libdistil.a" -lm -pthread
 }
 
 # field TEXT: prints a field of DuckDB's footer, which is padded with NUL to 32 bytes.

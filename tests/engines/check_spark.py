@@ -49,7 +49,8 @@ def model_counts(batches):
 class SparkTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.spark = spark_session.start()
+        os.mkdir(f"{DIRECTORY}/events")
+        cls.spark = spark_session.start(events=f"{DIRECTORY}/events")
         cls.simple = cls.spark.createDataFrame(
             [(1, "good", 1.5), (2, None, None), (3, "bad", 2.5), (4, "", 3.5)],
             "id long, body string, stars double").repartition(2)
@@ -133,12 +134,6 @@ class SparkTest(unittest.TestCase):
         self.assertLessEqual(max(row.models for row in rows), 3)
         self.assertLessEqual(len({row.pid for row in rows}), 4)
 
-    def failed_tasks(self):
-        tracker = self.spark.sparkContext.statusTracker()
-        stages = {stage for job in tracker.getJobIdsForGroup()
-                  for stage in tracker.getJobInfo(job).stageIds}
-        return sum(info.numFailedTasks for info in map(tracker.getStageInfo, stages) if info)
-
     def find_busy_worker(self, job, ended):
         """A worker that computes: it has used some CPU time since the last look."""
         before = spark_session.python_workers()
@@ -166,7 +161,7 @@ class SparkTest(unittest.TestCase):
             except Exception as error:  # the main thread reports it
                 errors.append(error)
 
-        failed = self.failed_tasks()
+        before = spark_session.failures(f"{DIRECTORY}/events")
         job = threading.Thread(target=write)
         job.start()
         worker = self.find_busy_worker(job, set())
@@ -181,9 +176,10 @@ class SparkTest(unittest.TestCase):
         self.assertEqual(errors, [])
         self.assertFalse(spark_session.is_alive(worker))
         self.assertFalse(spark_session.is_alive(executor))
-        failed = self.failed_tasks() - failed
-        print(f"killed worker {worker} and executor {executor}: {failed} failed tasks")
-        self.assertGreaterEqual(failed, 2)
+        failed = spark_session.failures(f"{DIRECTORY}/events")[len(before):]
+        print(f"killed worker {worker} and executor {executor}: failed tasks:", *failed)
+        self.assertIn("ExceptionFailure", failed)  # the task whose Python worker died
+        self.assertIn("ExecutorLostFailure", failed)
         answers = collect(self.spark.read.parquet(folder))
         self.assertEqual(answers, dict(enumerate(answers_of(texts))))
 

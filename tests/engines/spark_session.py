@@ -1,29 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
 """A small cluster of real Spark for tests, and its processes."""
 
+import json
 import os
+import pathlib
 import sys
 
 from pyspark.sql import SparkSession
 
 
-def start(batch_rows=200):
-    """Two executors with a core each, which find the packages that this process finds."""
+def start(batch_rows=200, events=None):
+    """Two executors with a core each, which find the packages that this process finds. Spark writes
+    a log of events into the folder `events`, if one is given."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    spark = (SparkSession.builder.master("local-cluster[2,1,1024]").appName("distil")
-             .config("spark.ui.enabled", "false")
-             .config("spark.driver.bindAddress", "127.0.0.1")
-             .config("spark.driver.host", "127.0.0.1")
-             .config("spark.executorEnv.PYTHONPATH", os.environ["PYTHONPATH"])
-             .config("spark.sql.execution.arrow.maxRecordsPerBatch", str(batch_rows))
-             .config("spark.sql.shuffle.partitions", "4")
-             # Where musl is installed beside glibc, Snappy's library for Java does not load.
-             .config("spark.sql.parquet.compression.codec", "gzip")
-             .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1")
-             .config("spark.executor.extraJavaOptions", "-XX:TieredStopAtLevel=1")
-             .getOrCreate())
+    builder = (SparkSession.builder.master("local-cluster[2,1,1024]").appName("distil")
+               .config("spark.ui.enabled", "false")
+               .config("spark.driver.bindAddress", "127.0.0.1")
+               .config("spark.driver.host", "127.0.0.1")
+               .config("spark.executorEnv.PYTHONPATH", os.environ["PYTHONPATH"])
+               .config("spark.sql.execution.arrow.maxRecordsPerBatch", str(batch_rows))
+               .config("spark.sql.shuffle.partitions", "4")
+               # Where musl is installed beside glibc, Snappy's library for Java does not load.
+               .config("spark.sql.parquet.compression.codec", "gzip")
+               .config("spark.driver.extraJavaOptions", "-XX:TieredStopAtLevel=1")
+               .config("spark.executor.extraJavaOptions", "-XX:TieredStopAtLevel=1"))
+    if events is not None:
+        builder = (builder.config("spark.eventLog.enabled", "true")
+                   .config("spark.eventLog.compress", "false")
+                   .config("spark.eventLog.dir", "file://" + events))
+    spark = builder.getOrCreate()
     spark.sparkContext.setLogLevel("ERROR")
     return spark
+
+
+def failures(events):
+    """Why tasks have failed, according to the log of events: one reason for each."""
+    reasons = []
+    for file in pathlib.Path(events).glob("**/*"):
+        if file.is_file() and "appstatus" not in file.name:
+            for line in file.read_text(encoding="utf-8").splitlines():
+                try:
+                    event = json.loads(line) if "SparkListenerTaskEnd" in line else {}
+                except ValueError:
+                    continue  # Spark has written only a part of the last line
+                reason = event.get("Task End Reason", {}).get("Reason", "Success")
+                if reason not in ("Success", "Resubmitted"):
+                    reasons.append(reason)
+    return reasons
 
 
 def _stat(pid):

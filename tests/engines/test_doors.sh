@@ -4,7 +4,7 @@
 # Sends the same messy rows through the command, Python, DuckDB and Spark, and compares the answers
 # by id. ROWS is their number (3,000):
 #
-#     ROWS=300000 tests/run.sh tests/engines/test_doors.sh
+#     ROWS=300000 TEST_TIMEOUT=7200 tests/run.sh tests/engines/test_doors.sh
 
 . "$(dirname "$0")/../support/support_cli.sh"
 . "$root/tests/support/support_engines.sh"
