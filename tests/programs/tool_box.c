@@ -218,6 +218,12 @@ static int watch_threads(void)
     return install(&p, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }
 
+/* Calls ioctl(2) itself, since C libraries disagree on the type of its request. */
+static long ask_kernel(int listener, unsigned long request, void *argument)
+{
+    return syscall(SYS_ioctl, listener, request, argument);
+}
+
 /* Answers one question: threads below the number `from` are allowed. */
 static void answer(int listener, unsigned long *threads, unsigned long from)
 {
@@ -226,14 +232,14 @@ static void answer(int listener, unsigned long *threads, unsigned long from)
 
     memset(&question, 0, sizeof question);
     memset(&reply, 0, sizeof reply);
-    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &question) != 0)
+    if (ask_kernel(listener, SECCOMP_IOCTL_NOTIF_RECV, &question) != 0)
         return;
     reply.id = question.id;
     if (++*threads < from)
         reply.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     else
         reply.error = -EAGAIN;
-    (void)ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &reply);
+    (void)ask_kernel(listener, SECCOMP_IOCTL_NOTIF_SEND, &reply);
 }
 
 /* Answers questions until the child ends, and returns its wait status. */

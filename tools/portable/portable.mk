@@ -6,7 +6,7 @@
 # The compiler is Zig's, which has the symbol versions of old glibc and the sources of musl. The
 # first `make portable` downloads it from the Python package index, 90 MB, into build/zig; no other
 # target does.
-.PHONY: portable build-portable check-portable package-portable
+.PHONY: portable build-portable same-bits-glibc same-bits-musl check-portable package-portable
 GLIBC       := 2.17
 ZIG_DIR     := $(abspath $(BUILD))/zig
 GLIBC_BUILD := $(BUILD)/glibc$(GLIBC)
@@ -28,10 +28,12 @@ build-portable: $(ZIG_DIR)/cc-glibc
 	$(Q)tools/portable/check_portable.sh static $(addprefix $(MUSL_BUILD)/,$(PORTABLE_PROGRAMS))
 
 ## portable: build for glibc 2.17 in build/glibc2.17 and static with musl in build/musl; uses Zig
-portable: build-portable
+portable: same-bits-glibc same-bits-musl
+same-bits-glibc: build-portable
 	$(GLIBC_MAKE) $(GLIBC_BUILD)/$(SAME_BITS)
-	$(MUSL_MAKE) $(MUSL_BUILD)/$(SAME_BITS)
 	$(Q)DISTIL_BUILD=$(GLIBC_BUILD) tests/run.sh $(GLIBC_BUILD)/$(SAME_BITS)
+same-bits-musl: build-portable
+	$(MUSL_MAKE) $(MUSL_BUILD)/$(SAME_BITS)
 	$(Q)DISTIL_BUILD=$(MUSL_BUILD) tests/run.sh $(MUSL_BUILD)/$(SAME_BITS)
 
 ## check-portable: build and run every test with each of the two portable builds
