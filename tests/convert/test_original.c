@@ -2,7 +2,7 @@
 /*
  * The float model of `distil eval --original` against the logits that transformers computed: for
  * the shipped checkpoint, those of tests/golden/sst2_dev.tsv; for the folders of tests/data/heads,
- * those of their pipelines without a function.
+ * those of their pipelines without a function. What a conversion cost is measured with it.
  */
 #include <math.h>
 #include <stdio.h>
@@ -10,6 +10,9 @@
 #include <string.h>
 
 #include "tests/support/harness.h"
+#include "tests/support/support_blob.h"
+#include "tools/convert/convert.h"
+#include "tools/convert/held_out.h"
 #include "tools/convert/original.h"
 
 /* Sums of floats in another order differ by a few units in the last place in each layer. */
@@ -155,6 +158,38 @@ static void test_head(const char *name)
     conv_original_close(original);
 }
 
+/* Convert a folder with calibration, and compare the blob on the texts that are held out. */
+static void test_held_out(void)
+{
+    static const char *const heads[] = {"plain3", "regression1"};
+
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        char folder[MOST_PATH], texts[MOST_PATH], blob[MOST_PATH], name[64];
+        conv_error error = {""};
+        conv_summary summary;
+        conv_options options = {.directory = folder, .output = blob, .calibrate = texts};
+        conv_cost cost;
+        size_t all;
+
+        if (!harness_case("%s: one text of ten is held out and compared", heads[i]))
+            continue;
+        (void)snprintf(name, sizeof name, "tests/data/heads/%s", heads[i]);
+        (void)snprintf(folder, sizeof folder, "%s", harness_path(name));
+        (void)snprintf(texts, sizeof texts, "%s", harness_path("tests/data/sst2/calibration.txt"));
+        (void)snprintf(blob, sizeof blob, "%s/held_out.distil", support_directory());
+        CHECKF(conv_convert(&options, &summary, &error) == 0, "%s", error.message);
+        CHECKF(conv_cost_measure(&cost, folder, blob, texts, 1, &error) == 0, "%s", error.message);
+        all = summary.texts + cost.texts;
+        CHECKF(all == 500 && cost.texts == 50, "%zu texts and %zu held out", summary.texts,
+               cost.texts);
+        CHECKF(cost.agreeing > 40 && cost.agreeing <= 50, "%zu agree", cost.agreeing);
+        CHECKF(cost.error_max > 0 && cost.error_sum < 50 * cost.error_max, "mean %g, max %g",
+               cost.error_sum / 50, cost.error_max);
+        CHECKF(cost.error_max < 1, "max %g", cost.error_max);
+        CHECK(conv_cost_measure(&cost, folder, texts, texts, 1, &error) == -1);
+    }
+}
+
 static void test_refusals(void)
 {
     conv_error error = {""};
@@ -174,6 +209,7 @@ int main(int argc, char **argv)
     test_shipped();
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         test_head(heads[i]);
+    test_held_out();
     test_refusals();
     return harness_finish();
 }

@@ -9,6 +9,7 @@
 #include "tools/command/cmd_progress.h"
 #include "tools/command/commands.h"
 #include "tools/convert/convert.h"
+#include "tools/convert/held_out.h"
 
 /* The line on a terminal that shows progress. */
 typedef struct progress_line {
@@ -53,6 +54,27 @@ static void print_summary(const char *output, const conv_summary *s, double seco
         s->n_labels == 1 ? "" : "s", s->mean_range, rounding, seconds);
 }
 
+/* Print what the conversion cost on the texts of the calibration file that are held out. The blob
+ * is there already, so that this cannot fail. */
+static void print_cost(const cmd_options *options)
+{
+    conv_error error = {""};
+    conv_cost cost;
+
+    if (conv_cost_measure(&cost, options->words[0], options->output, options->calibrate,
+                          options->threads, &error)) {
+        cmd_hint("what the conversion cost was not measured: %s", error.message);
+        return;
+    }
+    if (cost.texts == 0)
+        return;
+    (void)fprintf(stderr,
+                  "%s: compared with the original on %zu texts that calibration did not use: %zu "
+                  "have the same label, margin error mean %.4f, max %.4f\n",
+                  options->output, cost.texts, cost.agreeing, cost.error_sum / (double)cost.texts,
+                  cost.error_max);
+}
+
 /* Report what is missing on the command line. Returns -1 if nothing is. */
 static int check_arguments(const cmd_options *options)
 {
@@ -92,6 +114,8 @@ int cmd_convert(int argc, char **argv)
         print_summary(options.output, &summary, cmd_seconds() - progress.start);
     else
         cmd_error("%s", error.message);
+    if (status == CMD_OK && options.calibrate != NULL)
+        print_cost(&options);
     cmd_options_free(&options);
     return status;
 }

@@ -184,10 +184,24 @@ size_t conv_tokenize(const distil_tokenizer *tokenizer, int32_t *ids, size_t cap
     return count;
 }
 
-/* Tokenise every stride-th text of the file. Without texts->ids, only count the tokens of each id;
- * with it, keep the ids. Sets texts->count and texts->tokens. */
+/* Which texts of a file are held out, if there are `count`: those whose index is the last of every
+ * so many. */
+static size_t held_out_period(size_t count)
+{
+    size_t most = (size_t)CONV_HELD_OUT_SHARE * CONV_MOST_HELD_OUT;
+
+    return CONV_HELD_OUT_SHARE * (count > most ? (count + most - 1) / most : 1);
+}
+
+static int is_held_out(size_t index, size_t period)
+{
+    return index % period == period - 1;
+}
+
+/* Without texts->ids, count the tokens of each id in all texts of the file. With it, keep the ids
+ * of every stride-th text that is not held out. Sets texts->count and texts->tokens. */
 static void scan_texts(conv_texts *texts, const distil_tokenizer *tokenizer, line_reader reader,
-                       int32_t *scratch, size_t capacity, size_t stride)
+                       int32_t *scratch, size_t capacity, size_t stride, size_t period)
 {
     const char *text;
     size_t bytes;
@@ -197,7 +211,7 @@ static void scan_texts(conv_texts *texts, const distil_tokenizer *tokenizer, lin
     for (size_t i = 0; next_text(&reader, &text, &bytes); i++) {
         size_t length;
 
-        if (i % stride != 0)
+        if (texts->ids && (i % stride != 0 || is_held_out(i, period)))
             continue;
         length = conv_tokenize(tokenizer, scratch, capacity, text, bytes);
         if (texts->ids) {
@@ -219,21 +233,22 @@ static int tokenize_texts(conv_texts *texts, const char *path, const char *text,
     distil_tokenizer tokenizer;
     line_reader reader;
     int32_t *scratch = conv_new(memory, max_tokens, sizeof *scratch, error);
-    size_t stride;
+    size_t stride, period;
 
     texts->frequency = conv_new(memory, t->vocab_size, sizeof texts->frequency[0], error);
     if (!scratch || !texts->frequency || conv_tokenizer_make(&tokenizer, t, memory, error))
         return -1;
     begin_lines(&reader, text, size);
-    scan_texts(texts, &tokenizer, reader, scratch, max_tokens, 1);
+    scan_texts(texts, &tokenizer, reader, scratch, max_tokens, 1, 1);
     if (texts->count == 0)
         return conv_fail(error, "%s: expected texts, one a line, found none", path);
+    period = held_out_period(texts->count);
     stride = (texts->tokens + CONV_MAX_CALIBRATION_TOKENS - 1) / CONV_MAX_CALIBRATION_TOKENS;
     texts->lengths = conv_new(memory, texts->count, sizeof texts->lengths[0], error);
     texts->ids = conv_new(memory, texts->tokens, sizeof texts->ids[0], error);
     if (!texts->lengths || !texts->ids)
         return -1;
-    scan_texts(texts, &tokenizer, reader, scratch, max_tokens, stride);
+    scan_texts(texts, &tokenizer, reader, scratch, max_tokens, stride, period);
     return 0;
 }
 
@@ -260,4 +275,34 @@ int conv_texts_read(conv_texts *texts, const char *path, const hf_tokenizer *tok
     free(text);
     conv_source_close(&source);
     return result;
+}
+
+int conv_texts_held_out(const char *path,
+                        int (*add)(void *user, const char *text, size_t bytes, conv_error *error),
+                        void *user, conv_error *error)
+{
+    conv_source source;
+    line_reader reader;
+    const char *line;
+    char *text;
+    size_t bytes, count = 0, period;
+    int failed = 0;
+
+    if (conv_source_open(&source, NULL, path, error))
+        return -1;
+    text = conv_source_read_all(&source, MAX_TEXT_BYTES, error);
+    if (!text) {
+        conv_source_close(&source);
+        return -1;
+    }
+    begin_lines(&reader, text, (size_t)source.bytes);
+    while (next_text(&reader, &line, &bytes))
+        count++;
+    period = held_out_period(count);
+    begin_lines(&reader, text, (size_t)source.bytes);
+    for (size_t i = 0; !failed && next_text(&reader, &line, &bytes); i++)
+        failed = is_held_out(i, period) && add(user, line, bytes, error);
+    free(text);
+    conv_source_close(&source);
+    return failed ? -1 : 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inner loops of a conversion: for SSE2, which every x86-64 CPU has, and for AVX2. Both variants
- * do the same operations in the same order for each element, without fused operations, so they give
- * the same bits.
+ * The inner loops of a conversion: for SSE2, which every x86-64 CPU has, and for AVX2. Both
+ * variants do the same operations in the same order for each element, without fused operations, so
+ * they give the same bits.
  */
 #ifndef DISTIL_TOOLS_CONVERT_CONV_OPS_H
 #define DISTIL_TOOLS_CONVERT_CONV_OPS_H
