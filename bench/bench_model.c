@@ -239,7 +239,7 @@ static int run(bench *b, size_t tokens)
 {
     const settings *s = &b->settings;
     size_t rows = tokens * s->texts;
-    distil_encoder encoder = {&b->weights, &b->kernels, NULL, NULL};
+    distil_encoder encoder = {&b->weights, &b->kernels, NULL, NULL, 0};
     distil_scratch scratch;
     void *memory = aligned_alloc(64, distil_enc_layout(NULL, NULL, &b->weights, rows, s->threads));
     void *pool_memory;

@@ -52,15 +52,6 @@ static distil_blob_code check_identity(const distil_blob_header *header, size_t 
  * the file is not damaged. */
 static distil_blob_code check_support(const distil_blob_header *header, distil_blob_error *error)
 {
-    static const char *const needs_head[] = {
-#define HEAD_RESERVED(NAME, number, text) [number] = "head_kind: this version cannot run " text,
-#include "model/heads.inc"
-    };
-
-    if (!distil_head_of_kind(header->head_kind)->runs)
-        return distil_blob_refuse(error, DISTIL_BLOB_UNSUPPORTED,
-                                  DISTIL_BLOB_HEADER_FIELD(head_kind),
-                                  needs_head[header->head_kind]);
     if (header->max_tokens > DISTIL_ATTENTION_MAX_ROWS)
         return distil_blob_refuse(error, DISTIL_BLOB_UNSUPPORTED,
                                   DISTIL_BLOB_HEADER_FIELD(max_tokens),
@@ -103,14 +94,10 @@ static distil_blob_code check_header(const distil_blob *blob, distil_blob_error 
     what = distil_blob_check_shape(header, &offset);
     if (what != NULL)
         return bad_structure(error, offset, what);
-    offset = distil_blob_first_nonzero(bytes, DISTIL_BLOB_HEADER_FIELD(reserved0),
-                                       DISTIL_BLOB_HEADER_FIELD(sha256));
-    if (offset != DISTIL_BLOB_HEADER_FIELD(sha256))
-        return bad_structure(error, offset, "reserved0: expected zero bytes");
-    offset = distil_blob_first_nonzero(bytes, DISTIL_BLOB_HEADER_FIELD(reserved1),
+    offset = distil_blob_first_nonzero(bytes, DISTIL_BLOB_HEADER_FIELD(reserved),
                                        DISTIL_BLOB_HEADER_FIELD(header_crc32c));
     if (offset != DISTIL_BLOB_HEADER_FIELD(header_crc32c))
-        return bad_structure(error, offset, "reserved1: expected zero bytes");
+        return bad_structure(error, offset, "reserved: expected zero bytes");
     return check_support(header, error);
 }
 

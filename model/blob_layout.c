@@ -73,6 +73,19 @@ size_t distil_blob_section_count(uint32_t n_layers, uint32_t head_kind)
     return count;
 }
 
+/* Returns 1 if the field `embedding` fits the head and the other fields. */
+static int embedding_fits(const distil_blob_header *h)
+{
+    uint32_t bits = h->embedding;
+
+    if (h->head_kind != DISTIL_HEAD_EMBEDDING)
+        return bits == 0;
+    if (bits > DISTIL_BLOB_EMBEDDING_BITS || (bits & DISTIL_BLOB_EMBEDDING_POOLING) == 0)
+        return 0;
+    return (bits & DISTIL_BLOB_EMBEDDING_DENSE) != 0 ||
+           (bits < DISTIL_BLOB_EMBEDDING_DENSE && h->n_labels == h->dim);
+}
+
 const char *distil_blob_check_shape(const distil_blob_header *header, uint64_t *offset)
 {
     for (size_t i = 0; i < sizeof shape_limits / sizeof *shape_limits; i++) {
@@ -94,6 +107,9 @@ const char *distil_blob_check_shape(const distil_blob_header *header, uint64_t *
     *offset = FIELD(head_kind);
     if (distil_head_of_kind(header->head_kind) == NULL)
         return "head_kind: expected 1 .. 4";
+    *offset = FIELD(embedding);
+    if (!embedding_fits(header))
+        return "embedding: expected bits that fit the head";
     *offset = FIELD(n_heads);
     if (header->dim != (uint64_t)header->n_heads * 32 &&
         header->dim != (uint64_t)header->n_heads * 64)
@@ -107,9 +123,7 @@ const char *distil_blob_check_shape(const distil_blob_header *header, uint64_t *
         header->vocab_slots > 8 * (uint32_t)DISTIL_BLOB_MAX_VOCAB)
         return "vocab_slots: expected a power of two from 2 * vocab_size to 8388608";
     *offset = FIELD(section_count);
-    /* A reserved head may have another number of sections; the reader refuses it by its kind. */
-    if (distil_head_of_kind(header->head_kind)->runs &&
-        header->section_count != distil_blob_section_count(header->n_layers, header->head_kind))
+    if (header->section_count != distil_blob_section_count(header->n_layers, header->head_kind))
         return "section_count: not that of n_layers and head_kind";
     return NULL;
 }
@@ -159,6 +173,8 @@ static uint64_t section_bytes(const distil_blob_header *h, const distil_blob_tex
     case DISTIL_SECTION_HEAD_DENSE:
         return 4 * (dim + 1) * dim;
     case DISTIL_SECTION_HEAD_OUT:
+        if (h->head_kind == DISTIL_HEAD_EMBEDDING && !(h->embedding & DISTIL_BLOB_EMBEDDING_DENSE))
+            return 0;
         return 4 * (dim + 1) * distil_head_columns(h->n_labels);
     case DISTIL_SECTION_KIND_END:
         break;

@@ -81,6 +81,30 @@ typedef enum distil_blob_function {
 /* The activation of the feed-forward network: the values of the field `activation`. */
 enum { DISTIL_BLOB_ACTIVATION_GELU = 1 };
 
+/* How the rows of a text become its embedding. */
+typedef enum distil_blob_pooling {
+    DISTIL_BLOB_POOLING_CLS = 1,  /* the first row, that of [CLS] */
+    DISTIL_BLOB_POOLING_MEAN = 2, /* the mean of all rows */
+    DISTIL_BLOB_POOLING_MAX = 3   /* the greatest value of each column */
+} distil_blob_pooling;
+
+/* What follows the affine layer of an embedding. */
+typedef enum distil_blob_dense {
+    DISTIL_BLOB_DENSE_IDENTITY = 0,
+    DISTIL_BLOB_DENSE_TANH = 1,
+    DISTIL_BLOB_DENSE_RELU = 2,
+    DISTIL_BLOB_DENSE_SIGMOID = 3
+} distil_blob_dense;
+
+/* The bits of the field `embedding`, which is 0 for all other heads. */
+enum {
+    DISTIL_BLOB_EMBEDDING_POOLING = 3,     /* mask of a distil_blob_pooling */
+    DISTIL_BLOB_EMBEDDING_NORMALIZE = 4,   /* at last the vector is divided by its length */
+    DISTIL_BLOB_EMBEDDING_DENSE = 8,       /* an affine layer follows the pooling */
+    DISTIL_BLOB_EMBEDDING_DENSE_SHIFT = 4, /* the distil_blob_dense of that layer, 2 bits */
+    DISTIL_BLOB_EMBEDDING_BITS = 63        /* all bits together */
+};
+
 /* A token that is found in raw text before the text is split into words, and its flags, which are
  * those of AddedToken in Hugging Face tokenizers. The section of them is in ascending order of the
  * tokens' bytes, and no token is in it twice. */
@@ -129,6 +153,7 @@ typedef enum distil_section_kind {
     DISTIL_SECTION_FFN_OUT,        /* matrix (hidden_dim, dim) */
     DISTIL_SECTION_FFN_NORM,       /* f32 gamma[dim], beta[dim] */
 
+    /* A head that lacks one of these layers has an empty section in its place. */
     DISTIL_SECTION_HEAD_DENSE, /* f32 weight (dim, dim), bias[dim]; a row for each input */
     DISTIL_SECTION_HEAD_OUT,   /* f32 weight (dim, label_cols), bias[label_cols] */
     DISTIL_SECTION_KIND_END
@@ -163,7 +188,7 @@ typedef struct distil_blob_header {
     uint32_t n_heads;
     uint32_t vocab_size;
     uint32_t max_positions;
-    uint32_t n_labels;
+    uint32_t n_labels; /* for embeddings the numbers of a vector, whose names are empty */
     float layer_norm_eps;
     uint32_t tokenizer_flags;
     uint32_t max_word_chars;  /* a longer word becomes [UNK]; 100 in BERT */
@@ -180,10 +205,10 @@ typedef struct distil_blob_header {
     uint32_t activation;    /* DISTIL_BLOB_ACTIVATION_GELU */
     uint32_t max_tokens;    /* the most tokens of a text, 2 .. max_positions */
     uint32_t rank_function; /* what makes a rank of a logit: as function; 0 is the same one */
-    uint8_t reserved0[4];   /* zero */
+    uint32_t embedding;     /* DISTIL_BLOB_EMBEDDING_* */
     /* SHA-256 of the whole file, in which this field and header_crc32c are zero */
     uint8_t sha256[32];
-    uint8_t reserved1[92];  /* zero */
+    uint8_t reserved[92];   /* zero */
     uint32_t header_crc32c; /* CRC-32C of bytes 0 .. 251 and of 256 up to the first section */
 } distil_blob_header;
 

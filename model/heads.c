@@ -9,11 +9,9 @@
 static const distil_head heads[] = {
 #define HEAD(NAME, number, rows_, output_, text_)                                                  \
     {.kind = DISTIL_HEAD_##NAME,                                                                   \
-     .runs = 1,                                                                                    \
      .rows = DISTIL_HEAD_ROWS_##rows_,                                                             \
      .output = DISTIL_HEAD_OUTPUT_##output_,                                                       \
      .text = text_},
-#define HEAD_RESERVED(NAME, number, text_) {.kind = DISTIL_HEAD_##NAME, .text = text_},
 #include "model/heads.inc"
 };
 

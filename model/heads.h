@@ -12,7 +12,6 @@
 typedef enum distil_head_kind {
     DISTIL_HEAD_KIND_NONE = 0, /* no head has this number */
 #define HEAD(NAME, number, rows, output, text) DISTIL_HEAD_##NAME = (number),
-#define HEAD_RESERVED(NAME, number, text) DISTIL_HEAD_##NAME = (number),
 #include "model/heads.inc"
 } distil_head_kind;
 
@@ -24,7 +23,8 @@ typedef enum distil_head_rows {
 
 /* What a head writes for each row that it reads. */
 typedef enum distil_head_output {
-    DISTIL_HEAD_OUTPUT_LOGITS /* (n_labels) float, one for each label */
+    DISTIL_HEAD_OUTPUT_LOGITS, /* (n_labels) float, one for each label */
+    DISTIL_HEAD_OUTPUT_VECTOR  /* (n_labels) float, an embedding */
 } distil_head_output;
 
 /* How many outputs an affine layer of a head has. */
@@ -48,7 +48,6 @@ enum { DISTIL_HEAD_MAX_TENSORS = 2 };
 /* One head, as its row of the table says. */
 typedef struct distil_head {
     distil_head_kind kind;
-    int runs; /* 1 if this version can run it; 0 for a reserved number, which has only a text */
     distil_head_rows rows;
     distil_head_output output;
     const char *text; /* its name for people */

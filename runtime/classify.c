@@ -11,6 +11,7 @@
 #include "runtime/results.h"
 #include "runtime/rounding.h"
 #include "runtime/text_flags.h"
+#include "runtime/texts.h"
 #include "runtime/windows.h"
 
 /* Returns 1 for the flags of texts that the header allows. */
@@ -55,26 +56,6 @@ const char *distil_token_text(const distil_model *model, int32_t id, size_t *byt
     return distil_vocab_token(&model->tokenizer.vocab, (uint32_t)id, bytes);
 }
 
-/* Writes the tokens of a single text to ids, at most max_positions of them with [SEP] last, and
- * returns their number. *truncated tells whether the text has more; the model's truncation side
- * says which of them are kept. */
-static size_t encode_single(const distil_context *c, int32_t *ids, uint8_t *truncated,
-                            const distil_text *text, int split)
-{
-    const distil_tokenizer *tokenizer = &c->model->tokenizer;
-    size_t max = c->model->weights.max_positions;
-    size_t n = tokenizer->flags & DISTIL_BLOB_TOK_TRUNCATE_LEFT
-                   ? distil_tok_encode_end(tokenizer, ids, max, text->bytes, text->size, split)
-                   : distil_tok_encode(tokenizer, ids, max, max, text->bytes, text->size, split);
-
-    *truncated = n > max;
-    if (n > max) {
-        ids[max - 1] = (int32_t)tokenizer->sep_id;
-        n = max;
-    }
-    return n;
-}
-
 static distil_truncation truncation_of(uint32_t flags)
 {
     if (flags & DISTIL_TRUNCATE_FIRST)
@@ -92,7 +73,7 @@ static size_t encode_and_truncate(const distil_context *c, int32_t *ids, uint8_t
     const distil_pair_text pair[2] = {{text->bytes, text->size}, {text->pair, text->pair_size}};
 
     if (!text->pair)
-        return encode_single(c, ids, truncated, text, split);
+        return distil_encode_single(c, ids, truncated, text, split);
     if (c->model->weights.max_positions < DISTIL_PAIR_SPECIALS)
         return 0;
     return distil_pair_encode(tokenizer, ids, c->second_ids, truncated,

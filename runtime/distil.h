@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * distil: DistilBERT text and token classification in int8, with the same bits on every x86-64 CPU.
+ * distil: DistilBERT in int8, with the same bits on every x86-64 CPU: labels of texts and tokens,
+ * embeddings, and answers to questions.
  *
  *     distil_model *model;
  *     distil_context *context;
@@ -13,7 +14,7 @@
  *
  * Introduction
  *
- * A blob is a file that holds one classifier: vocabulary, weights and label names. The command
+ * A blob is a file that holds one model: vocabulary, weights and label names. The command
  * `distil convert` makes it once from a folder of Hugging Face transformers. The library maps the
  * blob read-only and uses it in place. Opening reads no weights, and processes that open the same
  * file share its pages in memory.
@@ -32,8 +33,8 @@
  *
  * Functions that can fail return a distil_status, which the caller must check. After an error all
  * outputs are untouched, with two exceptions: *error is filled where the caller passes one, and
- * distil_classify_batch has filled the results of the texts before the one that failed. Details of
- * a failed call come by one of two ways. Functions that make a model or a context fill the
+ * functions of several texts have filled the results of those before the one that failed. Details
+ * of a failed call come by one of two ways. Functions that make a model or a context fill the
  * distil_error of the caller. Functions that use a context leave the details in the context, and
  * distil_context_error returns them.
  *
@@ -154,8 +155,8 @@ typedef enum distil_status {
     DISTIL_BAD_PROOF = 25,
 
     /* The blob is sound, but it asks for something that this version cannot do, which
-     * distil_error.message names: another kind of head, texts of more than 512 tokens, or added
-     * tokens that are single words or normalised. Use a version that can, or another model. */
+     * distil_error.message names: texts of more than 512 tokens, or added tokens that are single
+     * words or normalised. Use a version that can, or another model. */
     DISTIL_UNSUPPORTED = 26,
 
     /* A pointer is NULL where that is not allowed, a flag is unknown, or a number is out of range.
@@ -396,11 +397,22 @@ typedef enum distil_function {
 } distil_function;
 
 /* What a model does with a text, which its architecture in Hugging Face transformers decides. Each
- * task has its own functions, and those of another task fail with DISTIL_BAD_ARGUMENT. */
+ * task has its own functions, and those of another task fail with DISTIL_BAD_ARGUMENT. Only
+ * distil_embed takes models of every task. */
 typedef enum distil_task {
     DISTIL_TASK_SEQUENCE = 1, /* gives a text its labels: the distil_classify functions */
-    DISTIL_TASK_TOKENS = 2    /* labels each token: distil_find_entities, distil_label_tokens */
+    DISTIL_TASK_TOKENS = 2,   /* labels each token: distil_find_entities, distil_label_tokens */
+    DISTIL_TASK_SPANS = 3,    /* answers a question by a part of a text: distil_answer_question */
+    DISTIL_TASK_EMBEDDING = 4 /* gives a text its vector: distil_embed */
 } distil_task;
+
+/* How the vectors of a text's tokens become the vector of the text. */
+typedef enum distil_pooling {
+    DISTIL_POOLING_MODEL = 0, /* in options only: the model's own */
+    DISTIL_POOLING_CLS = 1,   /* the vector of [CLS] */
+    DISTIL_POOLING_MEAN = 2,  /* the mean of all vectors, those of [CLS] and [SEP] among them */
+    DISTIL_POOLING_MAX = 3    /* the greatest number of each column */
+} distil_pooling;
 
 /* What a model is. */
 typedef struct distil_model_info {
@@ -417,7 +429,7 @@ typedef struct distil_model_info {
      * positions, where model_max_length of the tokenizer says so. */
     size_t max_positions;
 
-    /* The number of labels. */
+    /* The number of labels; 0 for embeddings. */
     size_t n_labels;
 
     /* The size of the blob. */
@@ -439,8 +451,17 @@ typedef struct distil_model_info {
     /* What the model is for. */
     distil_task task;
 
+    /* How many numbers the vectors of distil_embed have: dim, unless the model is one for
+     * embeddings with a dense layer of another width. */
+    size_t vector_size;
+
+    /* The pooling of the model's embeddings, and 1 if their length is made 1. A model of another
+     * task has the mean and 0, which are the defaults of sentence-transformers. */
+    distil_pooling pooling;
+    int normalized;
+
     /* Room for members of later versions. The library sets it to 0. */
-    uint64_t reserved[8];
+    uint64_t reserved[6];
 } distil_model_info;
 
 /* Fills *info. Fails with DISTIL_BAD_ARGUMENT where a pointer is NULL, and not otherwise. */
@@ -932,6 +953,134 @@ typedef struct distil_token {
 DISTIL_CHECKED distil_status distil_label_tokens(distil_context *context, distil_token *tokens,
                                                  float *logits, size_t capacity, size_t *count,
                                                  const distil_text *text, uint32_t flags);
+
+/* ---- embeddings ----------------------------------------------------------------------------- */
+
+/* Whether vectors are divided by their lengths, so that all have the length 1. */
+typedef enum distil_normalization {
+    DISTIL_NORMALIZATION_MODEL = 0, /* as the model does it */
+    DISTIL_NORMALIZATION_ON = 1,
+    DISTIL_NORMALIZATION_OFF = 2
+} distil_normalization;
+
+/* Options of distil_embed. Zero is the default of each member, so NULL and a structure of zeros ask
+ * for the same. */
+typedef struct distil_embed_options {
+    /* sizeof(distil_embed_options), or 0 for the members of version 0.2, which are those below. */
+    size_t size;
+
+    /* Another pooling than the model's. A model with a dense layer allows none, because that layer
+     * was trained on vectors of the model's own pooling. */
+    distil_pooling pooling;
+
+    distil_normalization normalization;
+} distil_embed_options;
+
+/* What distil_embed says of a text beside its vector. */
+typedef struct distil_embedding {
+    /* The tokens that were embedded, [CLS] and [SEP] included. */
+    size_t token_count;
+
+    /* 1 if the text has more than max_positions tokens, so that some were left out; else 0. */
+    int truncated;
+} distil_embedding;
+
+/*
+ * Computes an embedding of each text: a vector that is near to those of texts of a similar meaning.
+ * For a model of sentence-transformers it is what encode() of that library gives, but for the error
+ * of 8-bit weights. A model for another task is allowed, too: its vectors are pooled hidden states
+ * after the last layer, which is what the feature-extraction pipeline of transformers gives.
+ *
+ * vectors     (count, vector_size) filled row by row
+ * embeddings  (count) filled; may be NULL
+ * texts       (count) single texts, which are cut as distil_classify cuts them; count may be 0
+ * flags       as for distil_tokenize
+ * options     NULL for the defaults
+ *
+ * A vector has the same bits whatever else is in the batch, as logits have. Texts are packed into
+ * passes as distil_classify_batch packs them. With DISTIL_POOLING_CLS the last layer computes the
+ * first token of each text only, as for classification.
+ *
+ * Fails with DISTIL_BAD_ARGUMENT, and then no output is touched, also if the context has windows or
+ * a text has a pair. Or fails with DISTIL_NOT_FINITE or DISTIL_CANCELLED, and then the outputs of
+ * all texts before distil_context_error(context)->text are valid and the others are untouched.
+ */
+DISTIL_CHECKED distil_status distil_embed(distil_context *context, float *vectors,
+                                          distil_embedding *embeddings, const distil_text *texts,
+                                          size_t count, uint32_t flags,
+                                          const distil_embed_options *options);
+
+/* ---- question answering --------------------------------------------------------------------- */
+
+/* For distil_answer_options.stride: windows that share no token. */
+#define DISTIL_NO_STRIDE ((size_t)-1)
+
+/* Options of distil_answer_question. Zero is the default of each member, so NULL and a structure of
+ * zeros ask for the same. The defaults are those of the question-answering pipeline of Hugging Face
+ * transformers 4. */
+typedef struct distil_answer_options {
+    /* sizeof(distil_answer_options), or 0 for the members of version 0.2, which are those below. */
+    size_t size;
+
+    /* The most answers that are wanted; 0 means 1. */
+    size_t top_k;
+
+    /* The most tokens of an answer before it is widened to whole words; 0 means 15. */
+    size_t max_answer_tokens;
+
+    /* The most tokens of question, context and three special tokens together; 0 means 384, or
+     * max_positions if that is less. A longer context is cut into windows beside the whole
+     * question, of which two neighbours share `stride` tokens of the context. A stride of 0 means
+     * 128, or half of the window if that is less. */
+    size_t window;
+    size_t stride;
+
+    /* 1: the answers may have the one that there is none. 0: they may not. */
+    int allow_none;
+} distil_answer_options;
+
+/* An answer, as a part of the context. */
+typedef struct distil_answer {
+    /* The probability; those of equal texts in several places or windows are added, as in the
+     * pipeline, so the sum can be above 1. */
+    float score;
+
+    /* Where it stands in the context, in bytes and in characters. All is 0 for the answer that
+     * there is none. */
+    distil_offsets where;
+} distil_answer;
+
+/* Sets *capacity to the room that distil_answer_question needs for these arguments. Needs no
+ * context and allocates nothing. Fails as that function does, but for DISTIL_NOT_FINITE and
+ * DISTIL_CANCELLED. */
+DISTIL_CHECKED distil_status distil_answer_capacity(const distil_model *model, size_t *capacity,
+                                                    const distil_text *text, uint32_t flags,
+                                                    const distil_answer_options *options);
+
+/*
+ * Answers a question by parts of a context, with the answers and scores of the question-answering
+ * pipeline of transformers 4.57. The model must be of the task DISTIL_TASK_SPANS.
+ *
+ * answers   (capacity) receives the answers, the best first, in its first elements; the others are
+ *           scratch
+ * capacity  at least what distil_answer_capacity says
+ * count     set to the number of answers, at most top_k
+ * text      bytes is the question, and pair is the context; neither may be empty, and each has at
+ *           most UINT32_MAX bytes
+ * flags     as for distil_tokenize
+ * options   NULL for the defaults
+ *
+ * Spans of the probability 0 are no answers. The windows of the context do not come from the
+ * options of distil_context_new. Answers have the same bits whatever the context and its threads.
+ *
+ * Fails with DISTIL_BAD_ARGUMENT, DISTIL_NOT_FINITE or DISTIL_CANCELLED; or with
+ * DISTIL_TOO_MANY_TOKENS if the question leaves no room for the context in a window. Then *count is
+ * untouched, and answers may have been written.
+ */
+DISTIL_CHECKED distil_status distil_answer_question(distil_context *context, distil_answer *answers,
+                                                    size_t capacity, size_t *count,
+                                                    const distil_text *text, uint32_t flags,
+                                                    const distil_answer_options *options);
 
 #ifdef __cplusplus
 }

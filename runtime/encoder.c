@@ -488,7 +488,7 @@ void distil_enc_run(const distil_encoder *e, distil_scratch *s, float *logits, c
     pass p = {.w = w, .k = e->kernels, .s = s, .ids = ids, .lengths = lengths, .texts = texts};
     row_range first_rows = all_rows(&p, texts);
     int reads_all = w->head->rows == DISTIL_HEAD_ROWS_ALL;
-    int first_only = !reads_all && e->trace == NULL;
+    int first_only = !(logits ? reads_all : e->all_rows) && e->trace == NULL;
     head_job head = {&p, logits, reads_all || first_only ? NULL : s->first_row};
     size_t full_layers = first_only ? w->n_layers - 1 : w->n_layers;
 
@@ -504,7 +504,8 @@ void distil_enc_run(const distil_encoder *e, distil_scratch *s, float *logits, c
     if (full_layers < w->n_layers)
         run_last_layer(&p, &w->layers[full_layers]);
     run_pending(&p);
-    run_step(&first_rows, head_step, &head, reads_all ? p.rows : texts,
-             texts * w->dim * w->dim / DISTIL_FLOAT_MACS_PER_NS);
+    if (logits)
+        run_step(&first_rows, head_step, &head, reads_all ? p.rows : texts,
+                 texts * w->dim * w->dim / DISTIL_FLOAT_MACS_PER_NS);
     distil_pool_rest(s->pool);
 }

@@ -69,6 +69,8 @@ typedef struct distil_encoder {
     const distil_kernels *kernels;
     distil_enc_trace_fn *trace; /* NULL outside of tests; else the last layer computes all rows */
     void *trace_user;           /* the first argument of trace */
+    /* For a pass without logits. 1: the last layer computes all rows; 0: the first of each text. */
+    int all_rows;
 } distil_encoder;
 
 /*
@@ -82,7 +84,9 @@ size_t distil_enc_layout(distil_scratch *scratch, void *base, const distil_weigh
 /*
  * Runs one pass.
  *
- * logits   (texts, n_labels) float, written; (rows, n_labels) where the head reads all rows
+ * logits   (texts, n_labels) float, written; (rows, n_labels) where the head reads all rows. NULL
+ *          stops the pass before the head. The residual is then the output of the last layer: with
+ *          all_rows (rows, dim), where first_row says where each text begins; else (texts, dim)
  * ids      (sum of lengths) token ids of all texts, each below the vocabulary's size
  * lengths  (texts) numbers of tokens, each 1 .. max_positions; their sum is at most scratch->rows
  *

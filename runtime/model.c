@@ -233,10 +233,14 @@ distil_status distil_model_close(distil_model *model)
 distil_status distil_model_get_info(const distil_model *model, distil_model_info *info)
 {
     const distil_weights *w;
+    uint32_t bits;
+    int embeds;
 
     if (!model || !info)
         return DISTIL_BAD_ARGUMENT;
     w = &model->weights;
+    embeds = w->head->output == DISTIL_HEAD_OUTPUT_VECTOR;
+    bits = embeds ? model->blob.header->embedding : DISTIL_BLOB_POOLING_MEAN;
     *info = (distil_model_info){
         .dim = w->dim,
         .hidden_dim = w->hidden_dim,
@@ -244,7 +248,7 @@ distil_status distil_model_get_info(const distil_model *model, distil_model_info
         .n_heads = w->n_heads,
         .vocab_size = w->vocab_size,
         .max_positions = w->max_positions,
-        .n_labels = w->n_labels,
+        .n_labels = embeds ? 0 : w->n_labels,
         .blob_bytes = model->blob.size,
         .isa = distil_isa_of_level(model->kernels.level),
         .function = (distil_function)model->blob.header->function,
@@ -252,6 +256,9 @@ distil_status distil_model_get_info(const distil_model *model, distil_model_info
         .rank_function = (distil_function)(model->blob.header->rank_function > 0
                                                ? model->blob.header->rank_function
                                                : model->blob.header->function),
+        .vector_size = embeds ? w->n_labels : w->dim,
+        .pooling = (distil_pooling)(bits & DISTIL_BLOB_EMBEDDING_POOLING),
+        .normalized = (bits & DISTIL_BLOB_EMBEDDING_NORMALIZE) != 0,
     };
     memcpy(info->sha256, model->blob.header->sha256, sizeof info->sha256);
     return DISTIL_OK;
@@ -259,5 +266,8 @@ distil_status distil_model_get_info(const distil_model *model, distil_model_info
 
 const char *distil_model_label(const distil_model *model, size_t label)
 {
-    return model && label < model->weights.n_labels ? model->labels[label] : NULL;
+    return model && label < model->weights.n_labels &&
+                   model->weights.head->output == DISTIL_HEAD_OUTPUT_LOGITS
+               ? model->labels[label]
+               : NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The public header stands alone, so it repeats three enumerations that the rooms below define for
- * themselves: statuses and kinds of verification of model/blob.h, and levels of kernels/levels.h.
+ * The public header stands alone, so it repeats enumerations that the rooms below define for
+ * themselves: statuses and kinds of verification of model/blob.h, functions and poolings of
+ * model/format.h, tasks of model/heads.inc, and levels of kernels/levels.h.
  * This header proves that their values belong together, so that a cast converts one into the other,
  * or for levels a function.
  */
@@ -39,6 +40,12 @@ SAME_VALUE(DISTIL_FUNCTION_NONE, DISTIL_BLOB_FUNCTION_NONE);
 
 SAME_VALUE(DISTIL_TASK_SEQUENCE, DISTIL_HEAD_SEQUENCE);
 SAME_VALUE(DISTIL_TASK_TOKENS, DISTIL_HEAD_TOKENS);
+SAME_VALUE(DISTIL_TASK_SPANS, DISTIL_HEAD_SPANS);
+SAME_VALUE(DISTIL_TASK_EMBEDDING, DISTIL_HEAD_EMBEDDING);
+
+SAME_VALUE(DISTIL_POOLING_CLS, DISTIL_BLOB_POOLING_CLS);
+SAME_VALUE(DISTIL_POOLING_MEAN, DISTIL_BLOB_POOLING_MEAN);
+SAME_VALUE(DISTIL_POOLING_MAX, DISTIL_BLOB_POOLING_MAX);
 
 /* The numbers of distil_isa begin at 1, because 0 is the default. A level that is in the list of
  * kernels/levels.h but not in distil_isa stops the compiler here. */

@@ -8,7 +8,8 @@
 . "${DISTIL_TEST_ROOT:-.}/tests/support/support_cli.sh"
 
 levels=$(sed -n 's/^    LEVEL.\([a-z0-9]*\),.*/\1/p' "$root/kernels/levels.h")
-commands="classify rank entities tokenize eval convert inspect verify isa bench serve help"
+commands="classify rank entities answer embed tokenize eval convert inspect verify isa"
+commands="$commands bench serve help"
 man=$root/docs/distil.1
 completion=$root/tools/command/distil.bash
 

@@ -231,11 +231,6 @@ static void break_max_tokens(conv_model *m)
     m->max_tokens = m->max_positions + 1;
 }
 
-static void break_head(conv_model *m)
-{
-    m->head_kind = DISTIL_HEAD_SPANS;
-}
-
 static void break_head_number(conv_model *m)
 {
     m->head_kind = 5;
@@ -324,7 +319,6 @@ static void refusals(void)
         {break_function, "function: expected 1 (softmax), 2 (sigmoid) or 3 (none), found 4"},
         {break_activation, "activation: expected 1 (GELU), found 2"},
         {break_max_tokens, "max_tokens: expected 2 .. max_positions, found 33"},
-        {break_head, "cannot hold this model: this version cannot run question answering"},
         {break_head_number, "head_kind: expected 1 .. 4, found 5"},
         {break_token, "token 8 has 5000 bytes"},
         {break_label, "labels"},

@@ -144,7 +144,9 @@ class PythonTest(unittest.TestCase):
                  "ErrorDetails": "distil_error", "Info": "distil_model_info",
                  "Text": "distil_text", "TextAt": "distil_text", "Result": "distil_result",
                  "Scores": "distil_scores", "Offsets": "distil_offsets",
-                 "Entity": "distil_entity", "Entities": "distil_entities"}
+                 "Entity": "distil_entity", "Entities": "distil_entities",
+                 "EmbedOptions": "distil_embed_options", "Answer": "distil_answer",
+                 "AnswerOptions": "distil_answer_options"}
         lines = pathlib.Path(ROOT, "tests/golden/abi.txt").read_text(encoding="utf-8").splitlines()
         for mine, name in names.items():
             kind = getattr(distil._abi, mine)
@@ -201,6 +203,63 @@ class PythonTest(unittest.TestCase):
             self.model(3)
         with self.assertRaises(ValueError):
             self.model.classify(["good"], "relu")
+
+    def test_embed(self):
+        """Vectors have the bits of the command's, and options mean the same."""
+        texts = ["so good", "", "Ça va? " * 200, "so bad"]
+        for options, arguments in (({}, []), ({"pooling": "cls", "normalize": True},
+                                              ["--pooling", "cls", "--normalize"])):
+            out = subprocess.run([COMMAND, "embed", "-m", BLOB, *arguments, "--", *texts],
+                                 check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
+            expected = [json.loads(line)["embedding"] for line in out.splitlines()]
+            found = self.model.embed(texts, **options)
+            for ours, theirs in zip(found, expected):
+                self.assertEqual(["%.9g" % x for x in ours], ["%.9g" % x for x in theirs])
+            self.assertEqual(len(found), len(texts))
+        if numpy_or_none():
+            self.assertEqual((found.shape[0], str(found.dtype)), (4, "float32"))
+            self.assertEqual(self.model.embed([]).shape[0], 0)
+        self.assertEqual(len(self.model.embed(["a"] * 600)), 600)
+        with self.assertRaises(ValueError):
+            self.model.embed(texts, pooling="last")
+        with self.assertRaises(TypeError):
+            self.model.embed("one text")
+        with tempfile.TemporaryDirectory() as directory:
+            path = distil.convert(pathlib.Path(ROOT, "tests/data/embeddings/dense_tanh"),
+                                  pathlib.Path(directory, "blob"))
+            with distil.Model(path) as model:
+                self.assertEqual((len(model.embed(["good"])[0]), model.labels), (48, []))
+                with self.assertRaises(distil.DistilError):
+                    model.embed(["good"], pooling="cls")
+                with self.assertRaises(distil.DistilError):
+                    model.classify(["good"])
+
+    def test_answer(self):
+        """Answers are those of the command."""
+        question, context = "what is good ?", "the film was in Paris, café and dances " * 20
+        with tempfile.TemporaryDirectory() as directory:
+            path = distil.convert(pathlib.Path(ROOT, "tests/data/answers/lower"),
+                                  pathlib.Path(directory, "blob"))
+            out = subprocess.run([COMMAND, "answer", "-m", path, "--question", question,
+                                  "--context", context, "--top-k", "4", "--jsonl", "--allow-none",
+                                  "--window", "30", "--stride", "0"], check=True,
+                                 stdout=subprocess.PIPE, encoding="utf-8").stdout
+            with distil.Model(path) as model:
+                found = model.answer(question, context, 4, handle_impossible_answer=True,
+                                     window=30, stride=0)
+                self.assertEqual(len(found), 4)
+                for ours, theirs in zip(found, json.loads(out)["answers"]):
+                    del theirs["byte_start"], theirs["byte_end"]
+                    self.assertEqual("%.9g" % ours.pop("score"), "%.9g" % theirs.pop("score"))
+                    self.assertEqual(ours, theirs)
+                self.assertEqual(set(model.answer(question, context)),
+                                 {"score", "start", "end", "answer"})
+                with self.assertRaises(distil.DistilError):
+                    model.answer("", context)
+                with self.assertRaises(ValueError):
+                    model.answer(question, context, 0)
+                with self.assertRaises(TypeError):
+                    model.answer(question, None)
 
     def test_entities(self):
         """The dictionaries have what the command says, for texts of all kinds."""

@@ -252,6 +252,20 @@ void support_blob_label_tokens(support_blob *blob)
     blob->model.head[1] = (conv_dense){NULL, NULL};
 }
 
+void support_blob_embed(support_blob *blob, uint32_t bits)
+{
+    const char **labels = allocate(blob, blob->model.n_labels * sizeof *labels);
+
+    for (size_t i = 0; i < blob->model.n_labels; i++)
+        labels[i] = "";
+    blob->model.labels = labels;
+    blob->model.head_kind = DISTIL_HEAD_EMBEDDING;
+    blob->model.embedding = bits;
+    blob->model.function = DISTIL_BLOB_FUNCTION_NONE;
+    blob->model.head[0] = blob->model.head[1];
+    blob->model.head[1] = (conv_dense){NULL, NULL};
+}
+
 void support_blob_free(support_blob *blob)
 {
     block *b = blob->memory;

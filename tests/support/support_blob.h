@@ -39,6 +39,10 @@ void support_blob_free(support_blob *blob);
  * alone. */
 void support_blob_label_tokens(support_blob *blob);
 
+/* Gives a model that support_blob_make has made a head of embeddings. bits are those of the header;
+ * with a dense layer, n_labels of the shape is the number of its outputs, and else it is dim. */
+void support_blob_embed(support_blob *blob, uint32_t bits);
+
 /* Writes the model with conv_blob_write and returns the bytes of the blob, which are 64-byte
  * aligned and which the caller frees. Ends the program with a message on an error. */
 uint8_t *support_blob_image(size_t *size, const conv_model *model);

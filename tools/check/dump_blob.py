@@ -109,6 +109,7 @@ FIELDS = [
     (112, "I", "activation"),
     (116, "I", "max_tokens"),
     (120, "I", "rank_function"),
+    (124, "I", "embedding"),
     (252, "I", "header_crc32c"),
 ]
 OFFSET = {name: offset for offset, _, name in FIELDS}
@@ -133,7 +134,8 @@ LIMITS = {
 
 
 # The name of each head, and the kinds of its sections (section 3.3).
-HEADS = {1: ("sequence classification", (20, 21)), 2: ("token classification", (21,))}
+HEADS = {1: ("sequence classification", (20, 21)), 2: ("token classification", (21,)),
+         3: ("question answering", (21,)), 4: ("embeddings", (21,))}
 
 
 def read_header(data):
@@ -171,8 +173,14 @@ def read_header(data):
     expected = 13 + 6 * h["n_layers"] + len(HEADS[h["head_kind"]][1])
     need(h["section_count"] == expected, OFFSET["section_count"],
          f"section_count is {h['section_count']}, not {expected}")
-    for begin, end in ((120, 128), (160, 252)):
-        need(not any(data[begin:end]), begin, "reserved bytes of the header are not zero")
+    need(not any(data[160:252]), 160, "reserved bytes of the header are not zero")
+    bits = h["embedding"]
+    if h["head_kind"] == 4:
+        need(bits < 64 and bits & 3, OFFSET["embedding"], f"embedding is {bits}")
+        need(bits & 8 or (bits < 8 and h["n_labels"] == h["dim"]), OFFSET["embedding"],
+             f"embedding is {bits}: no dense layer, but what only a dense layer has")
+    else:
+        need(bits == 0, OFFSET["embedding"], f"embedding is {bits} for another head")
     h["sha256"] = data[128:160].hex()
     return h
 
@@ -213,7 +221,8 @@ def section_sizes(h):
         "attention_norm": 8 * d,
         "ffn_norm": 8 * d,
         "head_dense": 4 * (d + 1) * d,
-        "head_out": 4 * (d + 1) * label_cols,
+        "head_out": 0 if h["head_kind"] == 4 and not h["embedding"] & 8
+                    else 4 * (d + 1) * label_cols,
     }
     for name in MATRICES:
         depth, cols = shape_of(h, name)
@@ -410,7 +419,7 @@ def check_head(blob):
     for kind in HEADS[blob.header["head_kind"]][1]:
         check_floats(blob, NAMES[kind], 0, 0, None)
     values = blob.array("f", "head_out")
-    for row in range(h["dim"] + 1):
+    for row in range(len(values) // cols):
         padding = values[row * cols + h["n_labels"]:(row + 1) * cols]
         need(not any(padding), blob.offset("head_out") + 4 * row * cols, "padding is not zero")
 
@@ -505,6 +514,16 @@ def check_matrices(blob):
 # ---- program -------------------------------------------------------------------------------------
 
 
+def embedding_of(h):
+    """What only a model for embeddings has."""
+    bits = h["embedding"]
+    if h["head_kind"] != 4:
+        return {}
+    return {"vector_size": h["n_labels"], "pooling": (None, "cls", "mean", "max")[bits & 3],
+            "normalize": bool(bits & 4),
+            "dense": ("identity", "tanh", "relu", "sigmoid")[bits >> 4] if bits & 8 else None}
+
+
 def describe(data):
     """Check everything. Return the content in the form of `distil inspect --json`."""
     blob = Blob(data)
@@ -534,7 +553,8 @@ def describe(data):
         "function": (None, "softmax", "sigmoid", "none")[h["function"]],
         "rank_function": (None, "softmax", "sigmoid", "none")[h["rank_function"] or h["function"]],
         "activation": "gelu",
-        "labels": labels,
+        **embedding_of(h),
+        "labels": [] if h["head_kind"] == 4 else labels,
         "tokenizer": {
             "lowercase": bool(flags & 1),
             "strip_accents": bool(flags & 2),

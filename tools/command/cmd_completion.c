@@ -110,13 +110,26 @@ static void print_words(FILE *out, const cmd_manual *manual)
     }
 }
 
+/* Print the names of all commands, on lines of at most 90 columns. */
+static void print_commands(FILE *out)
+{
+    size_t column = strlen("    commands=\"");
+
+    (void)fputs("    commands=\"", out);
+    for (size_t i = 0; i < CMD_COMMANDS; i++) {
+        size_t bytes = strlen(cmd_manuals[i].name) + 1;
+        int wraps = column + bytes > 90;
+
+        (void)fprintf(out, "%s%s", wraps ? "\n        " : i > 0 ? " " : "", cmd_manuals[i].name);
+        column = wraps ? 8 + bytes : column + bytes;
+    }
+    (void)fputs("\"\n", out);
+}
+
 void cmd_print_completion(FILE *out)
 {
     (void)fputs(head, out);
-    (void)fputs("    commands=\"", out);
-    for (size_t i = 0; i < CMD_COMMANDS; i++)
-        (void)fprintf(out, "%s%s", i > 0 ? " " : "", cmd_manuals[i].name);
-    (void)fputs("\"\n", out);
+    print_commands(out);
     (void)fputs(first_word, out);
     (void)fputs("    # The value of an option.\n    case $command:$previous in\n", out);
     for (size_t i = 0; i < CMD_COMMANDS; i++)

@@ -80,6 +80,24 @@ static const char *const functions[] = {
     [DISTIL_BLOB_FUNCTION_NONE] = "none",
 };
 
+/* The names of poolings, and of what follows the dense layer of an embedding. */
+static const char *const poolings[] = {"none", "cls", "mean", "max"};
+static const char *const activations[] = {"identity", "tanh", "relu", "sigmoid"};
+
+/* Returns 1 if the model is one for embeddings, which has no labels. */
+static int is_embedding(const distil_blob_header *h)
+{
+    return distil_head_of_kind(h->head_kind)->output == DISTIL_HEAD_OUTPUT_VECTOR;
+}
+
+/* Returns the name of what follows the dense layer, or NULL without such a layer. */
+static const char *dense_name(const distil_blob_header *h)
+{
+    return h->embedding & DISTIL_BLOB_EMBEDDING_DENSE
+               ? activations[h->embedding >> DISTIL_BLOB_EMBEDDING_DENSE_SHIFT]
+               : NULL;
+}
+
 /* Returns 1 for a kind of section that each layer has one of. */
 static int is_per_layer(uint32_t kind)
 {
@@ -167,6 +185,22 @@ static void print_json_sections(const distil_blob *blob)
     (void)fputs("\n  ]\n", stdout);
 }
 
+/* Print what only a model for embeddings has. */
+static void print_json_embedding(const distil_blob_header *h)
+{
+    const char *dense = dense_name(h);
+
+    if (!is_embedding(h))
+        return;
+    (void)printf("  \"vector_size\": %u,\n  \"pooling\": \"%s\",\n  \"normalize\": %s,\n",
+                 (unsigned)h->n_labels, poolings[h->embedding & DISTIL_BLOB_EMBEDDING_POOLING],
+                 h->embedding & DISTIL_BLOB_EMBEDDING_NORMALIZE ? "true" : "false");
+    if (dense != NULL)
+        (void)printf("  \"dense\": \"%s\",\n", dense);
+    else
+        (void)fputs("  \"dense\": null,\n", stdout);
+}
+
 static void print_json(const distil_blob *blob)
 {
     const distil_blob_header *h = blob->header;
@@ -191,10 +225,11 @@ static void print_json(const distil_blob *blob)
                  "  \"activation\": \"gelu\",\n",
                  distil_head_of_kind(h->head_kind)->text, functions[h->function],
                  functions[h->rank_function > 0 ? h->rank_function : h->function]);
+    print_json_embedding(h);
     (void)fputs("  \"layer_norm_eps\": ", stdout);
     cmd_json_float(stdout, h->layer_norm_eps);
     (void)fputs(",\n  \"labels\": [", stdout);
-    for (uint32_t i = 0; i < h->n_labels; i++) {
+    for (uint32_t i = 0; i < (is_embedding(h) ? 0 : h->n_labels); i++) {
         size_t label_bytes;
         const char *label = distil_blob_label(blob, i, &label_bytes);
 
@@ -217,6 +252,10 @@ static void print_labels(const distil_blob *blob)
 {
     uint32_t n_labels = blob->header->n_labels;
 
+    if (is_embedding(blob->header)) {
+        (void)printf("vectors      of %u numbers\n", (unsigned)n_labels);
+        return;
+    }
     (void)printf("labels       %u:", (unsigned)n_labels);
     for (uint32_t i = 0; i < n_labels && i < 20; i++) {
         size_t bytes;
@@ -233,6 +272,15 @@ static void print_head(const distil_blob *blob)
     const distil_blob_header *h = blob->header;
     const distil_head_tensor *tensor;
 
+    if (is_embedding(h)) {
+        const char *dense = dense_name(h);
+
+        (void)printf("head         embeddings, pooling %s%s%s%s\n",
+                     poolings[h->embedding & DISTIL_BLOB_EMBEDDING_POOLING],
+                     dense != NULL ? ", dense layer and " : "", dense != NULL ? dense : "",
+                     h->embedding & DISTIL_BLOB_EMBEDDING_NORMALIZE ? ", length 1" : "");
+        return;
+    }
     (void)printf("head         %s, probabilities by %s", distil_head_of_kind(h->head_kind)->text,
                  functions[h->function]);
     if (h->rank_function > 0)

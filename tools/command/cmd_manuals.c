@@ -210,6 +210,59 @@ static const cmd_option entities_options[] = {
     {HELP_OPTION},
 };
 
+static const cmd_option answer_options[] = {
+    {MODEL_OPTION},
+    {CMD_OPT_QUESTION, 'q', "question", "TEXT", NULL,
+     "Answer the question TEXT. This option is required."},
+    {CMD_OPT_CONTEXT, 0, "context", "TEXT", NULL, "Answer by parts of TEXT."},
+    {CMD_OPT_FILE, 'f', "file", "FILE", "*",
+     "Answer by parts of the whole FILE; '-' is standard input, which is also read without -f and "
+     "--context. The option may be repeated: each file is a context of its own."},
+    {CMD_OPT_TOP_K, 0, "top-k", "N", NULL, "Give the N best answers; 0, the default, means one."},
+    {CMD_OPT_ANSWER_TOKENS, 0, "max-answer-tokens", "N", NULL,
+     "Let an answer have at most N tokens, before it is widened to whole words. The default is "
+     "15."},
+    {CMD_OPT_ALLOW_NONE, 0, "allow-none", NULL, NULL,
+     "Let the answer be that there is none, which is an empty text. For models that were trained "
+     "with such questions, as in SQuAD 2."},
+    {CMD_OPT_WINDOW, 0, "window", "N", NULL,
+     "Cut a context into windows, so that question, window and three special tokens have at most N "
+     "tokens. The default is 384, or the most tokens of the model."},
+    {CMD_OPT_STRIDE, 0, "stride", "M", NULL,
+     "Let two neighbouring windows share M tokens of the context. The default is 128, or half of "
+     "the window."},
+    {CMD_OPT_JSONL, 0, "jsonl", NULL, NULL, "Write one line with a JSON object for each context."},
+    {THREADS_OPTION},
+    {SPLIT_OPTION},
+    {ISA_OPTION},
+    {VERIFY_OPTION},
+    {HELP_OPTION},
+};
+
+static const cmd_option embed_options[] = {
+    {MODEL_OPTION},
+    {FILE_OPTION},
+    {CMD_OPT_OUTPUT, 'o', "output", "FILE", "*",
+     "Write to FILE, which appears when it is whole. If its name ends with .npy, it is an array of "
+     "numpy: little-endian floats of 32 bits, a row for each text. Otherwise it has JSON lines."},
+    {CMD_OPT_POOLING, 0, "pooling", "HOW", "cls mean max",
+     "Make the vector of a text of those of its tokens by HOW: cls, that of [CLS]; mean, their "
+     "mean; "
+     "max, the greatest number of each column. The default is what the model says, and mean for a "
+     "model that says nothing. A model with a dense layer allows no other pooling than its own."},
+    {CMD_OPT_NORMALIZE, 0, "normalize", NULL, NULL,
+     "Divide each vector by its length. The model may say so, too."},
+    {CMD_OPT_JSONL, 0, "jsonl", NULL, NULL,
+     "Write one line with a JSON object for each text, which is the default."},
+    {BATCH_OPTION},
+    {THREADS_OPTION},
+    {STRICT_OPTION},
+    {SPLIT_OPTION},
+    {ISA_OPTION},
+    {VERIFY_OPTION},
+    {HELP_OPTION},
+};
+
 static const cmd_option tokenize_options[] = {
     {MODEL_OPTION},
     {FILE_OPTION},
@@ -414,6 +467,30 @@ static const char entities_text[] =
     "0. A text that cannot be read is reported on standard error; its line says ERROR, or its "
     "object has no member but error.";
 
+static const char answer_text[] =
+    "Answer a question by a part of a context, which is a TEXT or a whole file. The model is a "
+    "DistilBertForQuestionAnswering; answers and scores are those of the question-answering "
+    "pipeline of transformers 4.57. A long context is cut into overlapping windows, and scores of "
+    "equal answers are added.\n\n"
+    "A line has the score, the first and the last character (exclusive), and the answer, with tabs "
+    "between them. With --jsonl there is an object for each context, like this, without the line "
+    "break:\n\n"
+    "  {\"context\":\"FILE\",\"answers\":[{\"answer\":\"...\",\"score\":x,\n"
+    "   \"start\":n,\"end\":n,\"byte_start\":n,\"byte_end\":n}]}\n\n"
+    "A context that cannot be used is reported on standard error, and the exit status is then 1.";
+
+static const char embed_text[] =
+    "Write an embedding of each TEXT, or of each line of the files given with -f, or of standard "
+    "input: a vector that is near to those of texts of a similar meaning. For a model of "
+    "sentence-transformers it is what encode of that library gives, but for the error of 8-bit "
+    "weights. A classifier gives its hidden states after the last layer, pooled.\n\n"
+    "There is one line for each text, in the order of the texts:\n\n"
+    "  {\"embedding\":[x,...],\"tokens\":n,\"truncated\":false}\n\n"
+    "Floats have nine digits and read back to the same bits. Of a text with more tokens than the "
+    "model takes, the first ones are embedded, and truncated is true. A text that cannot be "
+    "embedded is reported on standard error, and its object has no member but error; an array has "
+    "no place for it, so the run ends and no file appears.";
+
 static const char tokenize_text[] =
     "Write the token ids of each TEXT, or of each line of the files given with -f, or of standard "
     "input. There is one line of output for each text, with decimal ids and a space between them: "
@@ -545,6 +622,24 @@ const cmd_manual cmd_manuals[CMD_COMMANDS] = {
                           "distil entities -m ner.distil --aggregation first --jsonl < news.txt\n"
                           "distil entities -m ner.distil --window 512 --stride 64 -f book.txt\n",
                       OPTIONS(entities_options)},
+    [CMD_ANSWER] = {.name = "answer",
+                    .summary = "answer a question by parts of a text",
+                    .usage = "--question TEXT [options]",
+                    .text = answer_text,
+                    .examples = "distil answer -m qa.distil -q \"Who wrote it?\" -f book.txt\n"
+                                "distil answer -m qa.distil -q \"When?\" --context \"On Monday.\"\n"
+                                "distil answer -m qa.distil -q Why --top-k 3 --jsonl < text.txt\n",
+                    OPTIONS(answer_options)},
+    [CMD_EMBED] = {.name = "embed",
+                   .summary = "write embeddings: a vector for each text",
+                   .usage = "[options] [TEXT ...]",
+                   .text = embed_text,
+                   .examples =
+                       "distil convert my-sentence-model/ -o vectors.distil\n"
+                       "distil embed -m vectors.distil \"How do I get a refund?\"\n"
+                       "distil embed -m vectors.distil -f lines.txt -o vectors.npy --threads 0\n"
+                       "distil embed --pooling cls --normalize --jsonl < lines.txt\n",
+                   OPTIONS(embed_options)},
     [CMD_TOKENIZE] = {.name = "tokenize",
                       .summary = "write the token ids of texts",
                       .usage = "[options] [TEXT ...]",

@@ -177,10 +177,10 @@ static char *make_name(char *memory, const char **sorted, size_t n, const char *
 static int name_labels(cmd_model *model)
 {
     size_t n = model->info.n_labels, bytes = 1;
-    const char **sorted = calloc(n, sizeof *sorted);
+    const char **sorted = calloc(n + 1, sizeof *sorted); /* one more, since n can be 0 */
     char *end;
 
-    model->labels = calloc(n, sizeof *model->labels);
+    model->labels = calloc(n + 1, sizeof *model->labels);
     if (sorted == NULL || model->labels == NULL) {
         free(sorted);
         return -1;
@@ -251,6 +251,8 @@ int cmd_model_check_task(const cmd_model *model, const char *command, distil_tas
     } tasks[] = {
         [DISTIL_TASK_SEQUENCE] = {"sequence classification", "classify"},
         [DISTIL_TASK_TOKENS] = {"token classification", "entities"},
+        [DISTIL_TASK_SPANS] = {"question answering", "answer"},
+        [DISTIL_TASK_EMBEDDING] = {"embeddings", "embed"},
     };
 
     if (model->info.task == task)

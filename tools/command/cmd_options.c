@@ -122,6 +122,19 @@ static int store_combine(const parser *p)
                            p->value);
 }
 
+static int store_pooling(const parser *p)
+{
+    static const char *const names[] = {
+        [DISTIL_POOLING_CLS] = "cls", [DISTIL_POOLING_MEAN] = "mean", [DISTIL_POOLING_MAX] = "max"};
+
+    for (size_t i = DISTIL_POOLING_CLS; i <= DISTIL_POOLING_MAX; i++)
+        if (strcmp(p->value, names[i]) == 0) {
+            p->options->pooling = (distil_pooling)i;
+            return -1;
+        }
+    return cmd_usage_error(p->manual->name, "--pooling: '%s' is none of cls, mean, max", p->value);
+}
+
 /* ---- options -------------------------------------------------------------------------------- */
 
 /* Store an option that is either present or absent. Returns 0 if the option is of another kind. */
@@ -157,6 +170,12 @@ static int store_flag(const parser *p)
         break;
     case CMD_OPT_MULTI:
         flag = &o->multi;
+        break;
+    case CMD_OPT_NORMALIZE:
+        flag = &o->normalize;
+        break;
+    case CMD_OPT_ALLOW_NONE:
+        flag = &o->allow_none;
         break;
     case CMD_OPT_LOCAL:
         flag = &o->serve.local;
@@ -247,6 +266,12 @@ static int store_text(const parser *p)
     case CMD_OPT_QUERY:
         o->query = p->value;
         break;
+    case CMD_OPT_QUESTION:
+        o->question = p->value;
+        break;
+    case CMD_OPT_CONTEXT:
+        o->context = p->value;
+        break;
     case CMD_OPT_CANDIDATES:
         o->candidates = p->value;
         break;
@@ -321,12 +346,17 @@ static int store_option(const parser *p)
         return store_function(p);
     case CMD_OPT_WINDOW:
         return store_count(&o->window, p, 3, DISTIL_BLOB_MAX_POSITIONS);
+    case CMD_OPT_ANSWER_TOKENS:
+        return store_count(&o->answer_tokens, p, 1, DISTIL_BLOB_MAX_POSITIONS);
     case CMD_OPT_STRIDE:
+        o->has_stride = 1;
         return store_count(&o->stride, p, 0, DISTIL_BLOB_MAX_POSITIONS);
     case CMD_OPT_COMBINE:
         return store_combine(p);
     case CMD_OPT_AGGREGATION:
         return store_aggregation(p);
+    case CMD_OPT_POOLING:
+        return store_pooling(p);
     case CMD_OPT_TOP_K:
         o->has_top_k = 1;
         return store_count(&o->top_k, p, 0, DISTIL_BLOB_MAX_LABELS);

@@ -69,9 +69,15 @@ typedef struct cmd_options {
     const char *query;                 /* value of --query */
     const char *candidates, *template; /* values of --candidates and --template */
     int multi;
+    distil_pooling pooling; /* value of --pooling; DISTIL_POOLING_MODEL if it is absent */
+    int normalize;
+    const char *question, *context; /* values of --question and --context */
+    size_t answer_tokens;           /* value of --max-answer-tokens; 0 if it is absent */
+    int allow_none;
     int offsets;
     size_t window; /* value of --window; 0 if it is absent */
     size_t stride;
+    int has_stride;           /* 1 if --stride is present, whose value may be 0 */
     const char *combine_name; /* value of --combine; NULL if it is absent */
     distil_combine combine;
     distil_aggregation aggregation; /* value of --aggregation, SIMPLE if it is absent */

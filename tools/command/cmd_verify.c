@@ -204,11 +204,12 @@ static int check_floats(const distil_blob *blob, distil_section_kind kind, uint3
  * and in the bias. */
 static int check_padding(const distil_blob *blob)
 {
-    const float *out = distil_blob_section_data(blob, DISTIL_SECTION_HEAD_OUT, 0, NULL);
+    size_t bytes;
+    const float *out = distil_blob_section_data(blob, DISTIL_SECTION_HEAD_OUT, 0, &bytes);
     size_t labels = blob->header->n_labels;
     size_t cols = distil_head_columns(labels);
 
-    for (size_t i = 0; i < cols * (blob->header->dim + (size_t)1); i++)
+    for (size_t i = 0; i < bytes / sizeof *out; i++)
         if (i % cols >= labels && out[i] != 0)
             return print_failed("numbers", blob, offset_of(blob, out + i),
                                 "a padding column is not 0");

@@ -29,6 +29,8 @@ typedef enum cmd_exit {
 int cmd_classify(int argc, char **argv);
 int cmd_rank(int argc, char **argv);
 int cmd_entities(int argc, char **argv);
+int cmd_answer_question(int argc, char **argv);
+int cmd_embed(int argc, char **argv);
 int cmd_tokenize(int argc, char **argv);
 int cmd_eval(int argc, char **argv);
 int cmd_convert(int argc, char **argv);

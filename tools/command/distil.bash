@@ -23,7 +23,8 @@ _distil() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]-} commands
     COMPREPLY=()
-    commands="classify rank entities tokenize eval convert inspect verify isa bench serve help"
+    commands="classify rank entities answer embed tokenize eval convert inspect verify
+        isa bench serve help"
     if [ "$COMP_CWORD" -le 1 ]; then
         _distil_words "$commands -h --help -V --version"
         return
@@ -81,6 +82,25 @@ _distil() {
     entities:--threads) return ;;
     entities:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
     entities:--verify) _distil_words "none crc sha256 proof"; return ;;
+    answer:-m | answer:--model) _distil_files distil; return ;;
+    answer:-q | answer:--question) return ;;
+    answer:--context) return ;;
+    answer:-f | answer:--file) _distil_files; return ;;
+    answer:--top-k) return ;;
+    answer:--max-answer-tokens) return ;;
+    answer:--window) return ;;
+    answer:--stride) return ;;
+    answer:--threads) return ;;
+    answer:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
+    answer:--verify) _distil_words "none crc sha256 proof"; return ;;
+    embed:-m | embed:--model) _distil_files distil; return ;;
+    embed:-f | embed:--file) _distil_files; return ;;
+    embed:-o | embed:--output) _distil_files; return ;;
+    embed:--pooling) _distil_words "cls mean max"; return ;;
+    embed:--batch) return ;;
+    embed:--threads) return ;;
+    embed:--isa) _distil_words "scalar avx2 avxvnni avx512 avx512vnni best"; return ;;
+    embed:--verify) _distil_words "none crc sha256 proof"; return ;;
     tokenize:-m | tokenize:--model) _distil_files distil; return ;;
     tokenize:-f | tokenize:--file) _distil_files; return ;;
     eval:-m | eval:--model) _distil_files distil; return ;;
@@ -138,6 +158,15 @@ _distil() {
     entities:-*)
         _distil_words "-m --model -f --file --aggregation --window --stride --tsv --json --jsonl
             --batch --threads --strict --split-special-tokens --isa --verify -h --help"
+        ;;
+    answer:-*)
+        _distil_words "-m --model -q --question --context -f --file --top-k --max-answer-tokens
+            --allow-none --window --stride --jsonl --threads --split-special-tokens --isa
+            --verify -h --help"
+        ;;
+    embed:-*)
+        _distil_words "-m --model -f --file -o --output --pooling --normalize --jsonl --batch
+            --threads --strict --split-special-tokens --isa --verify -h --help"
         ;;
     tokenize:-*)
         _distil_words "-m --model -f --file --json --jsonl --offsets --strict

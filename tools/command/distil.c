@@ -47,10 +47,13 @@ static int run_serve(int argc, char **argv)
 }
 
 static int (*const functions[CMD_COMMANDS])(int argc, char **argv) = {
-    [CMD_CLASSIFY] = cmd_classify, [CMD_RANK] = cmd_rank,     [CMD_ENTITIES] = cmd_entities,
-    [CMD_TOKENIZE] = cmd_tokenize, [CMD_EVAL] = cmd_eval,     [CMD_CONVERT] = cmd_convert,
-    [CMD_INSPECT] = cmd_inspect,   [CMD_VERIFY] = cmd_verify, [CMD_ISA] = cmd_isa,
-    [CMD_BENCH] = run_bench,       [CMD_SERVE] = run_serve,   [CMD_HELP] = cmd_help,
+    [CMD_CLASSIFY] = cmd_classify, [CMD_RANK] = cmd_rank,
+    [CMD_ENTITIES] = cmd_entities, [CMD_ANSWER] = cmd_answer_question,
+    [CMD_EMBED] = cmd_embed,       [CMD_TOKENIZE] = cmd_tokenize,
+    [CMD_EVAL] = cmd_eval,         [CMD_CONVERT] = cmd_convert,
+    [CMD_INSPECT] = cmd_inspect,   [CMD_VERIFY] = cmd_verify,
+    [CMD_ISA] = cmd_isa,           [CMD_BENCH] = run_bench,
+    [CMD_SERVE] = run_serve,       [CMD_HELP] = cmd_help,
 };
 
 int main(int argc, char **argv)

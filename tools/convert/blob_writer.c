@@ -51,6 +51,7 @@ static distil_blob_header make_header(const conv_model *model, uint32_t longest_
     h.max_token_bytes = longest_token;
     h.special_count = (uint32_t)model->special_count;
     h.head_kind = model->head_kind;
+    h.embedding = model->embedding;
     h.function = model->function;
     h.rank_function = model->rank_function;
     h.activation = model->activation;
@@ -101,20 +102,6 @@ static int check_matrix_shape(const conv_matrix *matrix, const char *name, size_
                      matrix->depth, matrix->cols, depth, cols);
 }
 
-/* Refuse a head that the format only reserves: nothing says which sections it would have. */
-static int check_head(uint32_t kind, conv_error *error)
-{
-    static const char *const reserved[] = {
-#define HEAD_RESERVED(NAME, number, text) [number] = text,
-#include "model/heads.inc"
-    };
-
-    if (distil_head_of_kind(kind)->runs)
-        return 0;
-    return conv_fail(error, "a blob cannot hold this model: this version cannot run %s",
-                     reserved[kind]);
-}
-
 /* Check all counts and shapes, on which the size of the file and the loops of this file depend. */
 static int check_shape(const conv_model *model, const distil_blob_header *header, conv_error *error)
 {
@@ -132,8 +119,6 @@ static int check_shape(const conv_model *model, const distil_blob_header *header
         return conv_fail(error, "a blob cannot hold this model: %s, found %u", what,
                          (unsigned)found);
     }
-    if (check_head(header->head_kind, error) != 0)
-        return -1;
     for (size_t i = 0; i < model->n_layers; i++) {
         const conv_layer *layer = &model->layers[i];
 
@@ -376,6 +361,9 @@ static int write_head(const image *out, conv_error *error)
     const distil_head_tensor *tensor;
     size_t dim = model->dim;
 
+    if (model->head_kind == DISTIL_HEAD_EMBEDDING &&
+        !(model->embedding & DISTIL_BLOB_EMBEDDING_DENSE))
+        return 0;
     for (size_t i = 0; (tensor = distil_head_tensor_at(model->head_kind, i)) != NULL; i++) {
         distil_section_kind kind = (distil_section_kind)tensor->section;
         const conv_dense *dense = &model->head[i];

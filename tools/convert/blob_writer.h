@@ -47,6 +47,7 @@ typedef struct conv_model {
     uint32_t vocab_size, max_positions, n_labels;
     float layer_norm_eps;
     uint32_t head_kind;       /* a distil_head_kind */
+    uint32_t embedding;       /* DISTIL_BLOB_EMBEDDING_*, 0 for other heads */
     uint32_t function;        /* a distil_blob_function */
     uint32_t rank_function;   /* that of a cross-encoder; 0 if it is the same */
     uint32_t activation;      /* DISTIL_BLOB_ACTIVATION_GELU */
@@ -75,7 +76,8 @@ typedef struct conv_model {
 
     conv_layer layers[DISTIL_BLOB_MAX_LAYERS];
 
-    conv_dense head[DISTIL_HEAD_MAX_TENSORS]; /* the affine layers of the head, in its order */
+    /* The affine layers of the head, in its order. An embedding without one has none here. */
+    conv_dense head[DISTIL_HEAD_MAX_TENSORS];
 
     const char *provenance; /* lines "name value" in UTF-8 (docs/blob-format.md, 4.1) */
 } conv_model;

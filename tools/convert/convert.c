@@ -17,6 +17,7 @@
 #include "tools/convert/conv_parallel.h"
 #include "tools/convert/forward.h"
 #include "tools/convert/hf_config.h"
+#include "tools/convert/hf_embedding.h"
 #include "tools/convert/hf_tokenizer.h"
 #include "tools/convert/hf_weights.h"
 #include "tools/convert/quantizer.h"
@@ -30,6 +31,7 @@ typedef struct conversion {
     conv_memory memory;
     conv_record record;
     hf_config config;
+    hf_embedding embedding; /* filled only for a head of embeddings, but for its folder */
     hf_tokenizer tokenizer;
     hf_weights weights;
     conv_model model;
@@ -69,16 +71,45 @@ static int record_weights(conversion *c)
     return 0;
 }
 
-static int read_folder(conversion *c)
+/* Check the folder, and find the one inside it that has the DistilBERT: an embedding model of the
+ * first versions of sentence-transformers has it in a folder of its own. */
+static int find_folders(conversion *c)
 {
     const char *directory = c->options->directory;
 
+    if (conv_record_line(&c->record, c->error, "converter", "distil %s", distil_version()) ||
+        hf_embedding_find(&c->embedding, directory, &c->memory, &c->record, c->error) ||
+        conv_folder_check(c->embedding.folder, c->error))
+        return -1;
+    return conv_output_check(directory, c->options->output, c->options->calibrate, c->error);
+}
+
+/* Read what a head of embeddings has beside the DistilBERT. */
+static int read_modules(conversion *c)
+{
+    const char *directory = c->options->directory;
+
+    if (c->config.head_kind != DISTIL_HEAD_EMBEDDING)
+        return 0;
+    if (hf_embedding_read(&c->embedding, directory, &c->config, &c->tokenizer, &c->memory,
+                          &c->record, c->error))
+        return -1;
+    return hf_embedding_read_dense(&c->embedding, &c->model.head[0], directory, c->config.dim,
+                                   &c->memory, &c->record, c->error);
+}
+
+static int read_folder(conversion *c)
+{
+    const char *directory;
+
     call_progress(c, "reading");
-    if (conv_folder_check(directory, c->error) ||
-        conv_output_check(directory, c->options->output, c->options->calibrate, c->error) ||
-        conv_record_line(&c->record, c->error, "converter", "distil %s", distil_version()) ||
-        hf_config_read(&c->config, directory, &c->memory, &c->record, c->error) ||
+    if (find_folders(c))
+        return -1;
+    directory = c->embedding.folder;
+    if (hf_config_read(&c->config, directory, c->embedding.has_modules, &c->memory, &c->record,
+                       c->error) ||
         hf_tokenizer_read(&c->tokenizer, directory, &c->config, &c->memory, &c->record, c->error) ||
+        read_modules(c) ||
         hf_weights_open(&c->weights, directory, &c->config, &c->memory, c->error) ||
         record_weights(c) ||
         conv_record_line(&c->record, c->error, "rounding", "%s",
@@ -117,6 +148,7 @@ static void set_model_fields(conversion *c)
     m->token_bytes = t->token_bytes;
     m->specials = t->specials;
     m->head_kind = config->head_kind;
+    m->embedding = c->embedding.bits;
     m->function = hf_config_function(config);
     m->rank_function = config->rank_function;
     m->activation = DISTIL_BLOB_ACTIVATION_GELU;
@@ -279,6 +311,8 @@ static int read_head(conversion *c)
 {
     const distil_head_tensor *tensor;
 
+    if (c->config.head_kind == DISTIL_HEAD_EMBEDDING)
+        return 0; /* read_modules has read its layer */
     for (size_t i = 0; (tensor = distil_head_tensor_at(c->model.head_kind, i)) != NULL; i++) {
         size_t dim = c->config.dim;
         size_t outputs = tensor->outputs == DISTIL_HEAD_WIDTH_DIM ? dim : c->config.n_labels;

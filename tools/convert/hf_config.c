@@ -47,7 +47,9 @@ static uint32_t head_of_architecture(json_value name)
         const char *name;
         uint32_t kind;
     } heads[] = {{"DistilBertForSequenceClassification", DISTIL_HEAD_SEQUENCE},
-                 {"DistilBertForTokenClassification", DISTIL_HEAD_TOKENS}};
+                 {"DistilBertForTokenClassification", DISTIL_HEAD_TOKENS},
+                 {"DistilBertForQuestionAnswering", DISTIL_HEAD_SPANS},
+                 {"DistilBertModel", DISTIL_HEAD_EMBEDDING}};
 
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++)
         if (json_string_is(name, heads[i].name))
@@ -58,18 +60,17 @@ static uint32_t head_of_architecture(json_value name)
 /* Check that the model is a DistilBERT, and find its head. Without a model_type, DistilBERT's own
  * classes load the folder, so its architecture decides. Without architectures it is taken for a
  * sequence classifier. */
-static int read_model_kind(hf_config *config, const hf_json *json, conv_error *error)
+static int read_model_kind(hf_config *config, const hf_json *json, int embeds, conv_error *error)
 {
     json_value value, first;
     json_iter iter;
     char found[64];
     int typed = hf_json_member(json->root, "model_type", &value);
 
-    config->head_kind = DISTIL_HEAD_KIND_NONE;
-
+    config->head_kind = embeds ? DISTIL_HEAD_EMBEDDING : DISTIL_HEAD_KIND_NONE;
     if (typed && !json_string_is(value, "distilbert"))
         return refuse_model_type(json, value, error);
-    if (hf_json_member(json->root, "architectures", &value)) {
+    if (!embeds && hf_json_member(json->root, "architectures", &value)) {
         json_iter_init(&iter, value);
         first = value;
         for (size_t i = 0; json_iter_next(&iter); i++) {
@@ -79,9 +80,11 @@ static int read_model_kind(hf_config *config, const hf_json *json, conv_error *e
         }
         if (config->head_kind == DISTIL_HEAD_KIND_NONE)
             return conv_fail(error,
-                             "%s: expected DistilBertForSequenceClassification or "
-                             "DistilBertForTokenClassification in architectures, found %s: "
-                             "fine-tune it as one of them first",
+                             "%s: expected DistilBertForSequenceClassification, "
+                             "DistilBertForTokenClassification, "
+                             "DistilBertForQuestionAnswering or DistilBertModel in "
+                             "architectures, found %s: fine-tune it as one of them first, or save "
+                             "its DistilBertModel for embeddings",
                              json->path, hf_json_excerpt(found, first));
     }
     if (!typed && config->head_kind == DISTIL_HEAD_KIND_NONE)
@@ -279,7 +282,7 @@ static int read_labels(hf_config *config, const hf_json *json, conv_memory *memo
     return 0;
 }
 
-int hf_config_read(hf_config *config, const char *directory, conv_memory *memory,
+int hf_config_read(hf_config *config, const char *directory, int embeds, conv_memory *memory,
                    conv_record *record, conv_error *error)
 {
     hf_json json;
@@ -294,7 +297,7 @@ int hf_config_read(hf_config *config, const char *directory, conv_memory *memory
                          "the folder that save_pretrained wrote",
                          directory);
     config->path = json.path;
-    if (read_model_kind(config, &json, error) || read_problem(config, &json, error) ||
+    if (read_model_kind(config, &json, embeds, error) || read_problem(config, &json, error) ||
         read_shape(config, &json, error) || read_origin(config, &json, memory, error))
         return -1;
     if (read_labels(config, &json, memory, error))
@@ -340,9 +343,24 @@ int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char
     return 0;
 }
 
+int hf_config_set_outputs(hf_config *config, uint32_t outputs, conv_memory *memory,
+                          conv_error *error)
+{
+    config->n_labels = outputs;
+    config->rank_function = 0;
+    config->labels = conv_new(memory, outputs, sizeof config->labels[0], error);
+    if (!config->labels)
+        return -1;
+    for (uint32_t i = 0; i < outputs; i++)
+        config->labels[i] = "";
+    return 0;
+}
+
 uint32_t hf_config_function(const hf_config *config)
 {
-    if (config->head_kind == DISTIL_HEAD_TOKENS)
+    if (config->head_kind == DISTIL_HEAD_EMBEDDING)
+        return DISTIL_BLOB_FUNCTION_NONE;
+    if (config->head_kind == DISTIL_HEAD_TOKENS || config->head_kind == DISTIL_HEAD_SPANS)
         return DISTIL_BLOB_FUNCTION_SOFTMAX;
     if (config->problem == HF_PROBLEM_REGRESSION)
         return DISTIL_BLOB_FUNCTION_NONE;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The model's shape, head and labels from config.json. Any model but
- * DistilBertForSequenceClassification and DistilBertForTokenClassification is refused with a
- * message that names what was found.
+ * DistilBertForSequenceClassification, DistilBertForTokenClassification,
+ * DistilBertForQuestionAnswering and DistilBertModel is refused with a message that names what was
+ * found.
  */
 #ifndef DISTIL_TOOLS_CONVERT_HF_CONFIG_H
 #define DISTIL_TOOLS_CONVERT_HF_CONFIG_H
@@ -36,8 +37,10 @@ typedef struct hf_config {
     const char **labels; /* (n_labels) names from id2label; NULL before hf_config_set_labels */
 } hf_config;
 
-/* Read and check the file. Strings belong to memory. Returns 0, or -1 with *error filled. */
-int hf_config_read(hf_config *config, const char *directory, conv_memory *memory,
+/* Read and check the file. embeds is 1 if the model is one for embeddings whatever its architecture
+ * is, because a modules.json says so. Strings belong to memory. Returns 0, or -1 with *error
+ * filled. */
+int hf_config_read(hf_config *config, const char *directory, int embeds, conv_memory *memory,
                    conv_record *record, conv_error *error);
 
 /* Check the number of labels against the rows of the classifier's weights, and name the labels
@@ -45,6 +48,11 @@ int hf_config_read(hf_config *config, const char *directory, conv_memory *memory
  * function for ranking. Returns 0, or -1 with *error filled. */
 int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char *tensor_path,
                          conv_memory *memory, conv_error *error);
+
+/* Set the outputs of a head without labels: they get empty names. Returns 0, or -1 with *error
+ * filled. */
+int hf_config_set_outputs(hf_config *config, uint32_t outputs, conv_memory *memory,
+                          conv_error *error);
 
 /* Returns the distil_blob_function that the pipeline of transformers applies. For sequence
  * classification it is none for regression, the sigmoid for several labels a text and for a single

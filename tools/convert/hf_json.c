@@ -10,8 +10,9 @@
 
 enum { MAX_JSON_BYTES = 256 << 20 };
 
-int hf_json_open(hf_json *json, const char *directory, const char *name, conv_memory *memory,
-                 conv_record *record, conv_error *error)
+/* Open a file whose root is of that type; the rest is as for hf_json_open. */
+static int open_file(hf_json *json, const char *directory, const char *name, json_type type,
+                     conv_memory *memory, conv_record *record, conv_error *error)
 {
     conv_source source;
     json_error why;
@@ -34,8 +35,8 @@ int hf_json_open(hf_json *json, const char *directory, const char *name, conv_me
             result = -1;
         else if (json_parse_indexed(&json->root, &json->index, copy, bytes, &why))
             conv_fail(error, "%s: not JSON: byte %zu: %s", path, why.offset, why.what);
-        else if (json->root.type != JSON_OBJECT)
-            conv_fail(error, "%s: expected an object, found %s", path,
+        else if (json->root.type != type)
+            conv_fail(error, "%s: expected an %s, found %s", path, json_type_name(type),
                       json_type_name(json->root.type));
         else if (conv_record_source(record, text, bytes, name, error) == 0)
             result = 1;
@@ -43,6 +44,18 @@ int hf_json_open(hf_json *json, const char *directory, const char *name, conv_me
     free(text);
     conv_source_close(&source);
     return result;
+}
+
+int hf_json_open(hf_json *json, const char *directory, const char *name, conv_memory *memory,
+                 conv_record *record, conv_error *error)
+{
+    return open_file(json, directory, name, JSON_OBJECT, memory, record, error);
+}
+
+int hf_json_open_array(hf_json *json, const char *directory, const char *name, conv_memory *memory,
+                       conv_record *record, conv_error *error)
+{
+    return open_file(json, directory, name, JSON_ARRAY, memory, record, error);
 }
 
 int hf_json_member(json_value object, const char *name, json_value *value)

@@ -20,7 +20,7 @@ enum { HF_JSON_ENTRIES = 256 };
  * used. */
 typedef struct hf_json {
     const char *path;
-    json_value root; /* an object */
+    json_value root; /* an object, or an array after hf_json_open_array */
     json_index index;
     json_index_entry entries[HF_JSON_ENTRIES]; /* enough for the long outer values */
 } hf_json;
@@ -29,6 +29,10 @@ typedef struct hf_json {
  * memory. Returns 1, or 0 if there is no such file, or -1 with *error filled. */
 int hf_json_open(hf_json *json, const char *directory, const char *name, conv_memory *memory,
                  conv_record *record, conv_error *error);
+
+/* Like hf_json_open, but for a file whose root is an array. */
+int hf_json_open_array(hf_json *json, const char *directory, const char *name, conv_memory *memory,
+                       conv_record *record, conv_error *error);
 
 /* Look up a member. Returns 1 with *value set; or 0 with *value unchanged if the member is absent
  * or null. */

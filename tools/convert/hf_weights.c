@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/format.h"
+#include "model/heads.h"
+
 enum { NAME_BYTES = 160 };
 
 /* The file that messages name if a tensor is missing. */
@@ -96,9 +99,10 @@ int hf_weights_read_head(const hf_weights *weights, float *out, const char *name
     return read_named(&weights->checkpoint, out, name, rows, cols, error);
 }
 
-/* Set the error for a checkpoint without classifier.weight. If a wrapper such as DataParallel put a
- * prefix before each name, the error names it and says how to save the model inside. */
-static int refuse_names(const conv_checkpoint *checkpoint, conv_error *error)
+/* Set the error for a checkpoint without the weights of its output layer. If a wrapper such as
+ * DataParallel put a prefix before each name, the error names it and says how to save the model
+ * inside. */
+static int refuse_names(const conv_checkpoint *checkpoint, const char *output, conv_error *error)
 {
     static const struct {
         const char *prefix, *why;
@@ -110,34 +114,56 @@ static int refuse_names(const conv_checkpoint *checkpoint, conv_error *error)
     char name[NAME_BYTES];
 
     for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0]; i++) {
-        snprintf(name, sizeof name, "%sclassifier.weight", wrappers[i].prefix);
+        snprintf(name, sizeof name, "%s%s", wrappers[i].prefix, output);
         if (conv_checkpoint_find(checkpoint, name))
             return conv_fail(error,
-                             "%s: tensor classifier.weight: expected it, found %s: every name "
-                             "begins with \"%s\", and transformers would begin with a new head. %s",
-                             weights_path(checkpoint), name, wrappers[i].prefix, wrappers[i].why);
+                             "%s: tensor %s: expected it, found %s: every name begins with \"%s\", "
+                             "and transformers would begin with a new head. %s",
+                             weights_path(checkpoint), output, name, wrappers[i].prefix,
+                             wrappers[i].why);
     }
     return conv_fail(error,
-                     "%s: tensor classifier.weight: expected it, found none: the checkpoint has no "
-                     "classification head; fine-tune it as a sequence classifier first",
-                     weights_path(checkpoint));
+                     "%s: tensor %s: expected it, found none: the checkpoint has no classification "
+                     "head; fine-tune it as a sequence classifier first",
+                     weights_path(checkpoint), output);
 }
 
-/* Find the prefix from the name of the embeddings and the labels from the classifier, and refuse a
- * checkpoint with more layers than config says. */
+/* Read the labels of a head that has some: its output layer has a row for each. */
+static int set_labels(const conv_checkpoint *checkpoint, hf_config *config, conv_memory *memory,
+                      conv_error *error)
+{
+    const distil_head_tensor *output;
+    const st_tensor *tensor;
+    char name[NAME_BYTES];
+    size_t i = 0;
+
+    while ((output = distil_head_tensor_at(config->head_kind, i)) != NULL &&
+           output->section != DISTIL_SECTION_HEAD_OUT)
+        i++;
+    snprintf(name, sizeof name, "%s.weight", output->tensor);
+    tensor = conv_checkpoint_find(checkpoint, name);
+    if (!tensor)
+        return refuse_names(checkpoint, name, error);
+    if (hf_config_set_labels(config, tensor->rank == 2 ? tensor->shape[0] : 0,
+                             conv_checkpoint_path(checkpoint, tensor), memory, error))
+        return -1;
+    if (config->head_kind == DISTIL_HEAD_SPANS && config->n_labels != 2)
+        return conv_fail(error, "%s: expected 2 labels for question answering, found %u",
+                         config->path, config->n_labels);
+    return 0;
+}
+
+/* Find the prefix from the name of the embeddings and the labels from the output layer, and refuse
+ * a checkpoint with more layers than config says. */
 static int check_names(hf_weights *weights, hf_config *config, conv_memory *memory,
                        conv_error *error)
 {
     const conv_checkpoint *checkpoint = &weights->checkpoint;
-    const st_tensor *classifier = conv_checkpoint_find(checkpoint, "classifier.weight");
     char name[NAME_BYTES];
 
     weights->prefix =
         conv_checkpoint_find(checkpoint, "embeddings.word_embeddings.weight") ? "" : "distilbert.";
-    if (!classifier)
-        return refuse_names(checkpoint, error);
-    if (hf_config_set_labels(config, classifier->rank == 2 ? classifier->shape[0] : 0,
-                             conv_checkpoint_path(checkpoint, classifier), memory, error))
+    if (config->head_kind != DISTIL_HEAD_EMBEDDING && set_labels(checkpoint, config, memory, error))
         return -1;
     snprintf(name, sizeof name, "%stransformer.layer.%u.attention.q_lin.weight", weights->prefix,
              config->n_layers);

@@ -113,7 +113,7 @@ static int check_head(const conv_original *o, conv_error *error)
 static int read_folder(conv_original *o, const char *directory, conv_error *error)
 {
     if (conv_folder_check(directory, error) ||
-        hf_config_read(&o->config, directory, &o->memory, &o->record, error) ||
+        hf_config_read(&o->config, directory, 0, &o->memory, &o->record, error) ||
         check_head(o, error) ||
         hf_tokenizer_read(&o->checkpoint_tokenizer, directory, &o->config, &o->memory, &o->record,
                           error) ||

@@ -264,6 +264,71 @@ class Model:
         answers = find_entities(self._engine, rows, aggregation, self._flags)
         return answers[0] if single else answers
 
+    def answer(self, question: Text, context: Text, top_k: int = 1, max_answer_len: int = 15,
+               handle_impossible_answer: bool = False, *, window: int = 0,
+               stride: int | None = None) -> Any:
+        """Answer a question as the question-answering pipeline of transformers 4 does.
+
+        The answer is a dictionary with score, start, end and answer; with ``top_k`` above 1 it is a
+        list of at most so many, the best first, or the only one. ``window`` and ``stride`` are the
+        pipeline's ``max_seq_len`` and ``doc_stride``; 0 and None are its defaults.
+        """
+        if top_k < 1 or max_answer_len < 1 or window < 0 or (stride is not None and stride < 0):
+            raise ValueError("top_k and max_answer_len are at least 1, window and stride at least 0")
+        for text in (question, context):
+            if not isinstance(text, (str, bytes)):
+                raise TypeError(f"a text is str or bytes, not {type(text).__name__}")
+        raw = _encode(context)
+        options = _abi.AnswerOptions(
+            size=ctypes.sizeof(_abi.AnswerOptions), top_k=top_k, max_answer_tokens=max_answer_len,
+            window=window, stride=0 if stride is None else stride or _abi.NO_STRIDE,
+            allow_none=bool(handle_impossible_answer))
+        pair = _structure((_encode(question), raw))
+        room, count = ctypes.c_size_t(), ctypes.c_size_t()
+        with self._engine.context(self._number(None)) as lent:
+            library.distil_answer_capacity(self._engine.model, ctypes.byref(room),
+                                           ctypes.byref(pair), self._flags, ctypes.byref(options))
+            kind: Any = _abi.Answer * room.value
+            answers = kind()  # without room, the call says what is wrong with the arguments
+            lent.check(library.distil_answer_question(
+                lent.pointer, answers, room, ctypes.byref(count), ctypes.byref(pair), self._flags,
+                ctypes.byref(options)), 0)
+        found = [{"score": a.score, "start": a.where.char_begin, "end": a.where.char_end,
+                  "answer": raw[a.where.begin : a.where.end].decode(errors="replace")}
+                 for a in answers[: count.value]]
+        return found[0] if len(found) == 1 else found
+
+    def embed(self, texts: Iterable[Text], pooling: str | None = None,
+              normalize: bool | None = None) -> Any:
+        """Return a vector for each text, near to those of texts of a similar meaning.
+
+        They are a float32 array of numpy of the shape (texts, numbers), or without numpy a list of
+        lists. For a model of sentence-transformers they are what ``encode`` gives, but for the
+        error of 8-bit weights. ``pooling`` is ``"cls"``, ``"mean"`` or ``"max"``, and ``normalize``
+        says whether vectors get the length 1. None, the default of both, means what the model says.
+        """
+        if pooling is not None and pooling not in _abi.POOLING:
+            raise ValueError(f"pooling: {pooling!r} is none of {', '.join(_abi.POOLING)}")
+        n = int(self._engine.info.vector_size)
+        options = _abi.EmbedOptions(
+            size=ctypes.sizeof(_abi.EmbedOptions), pooling=_abi.POOLING.get(pooling or "", 0),
+            normalization=_abi.NORMALIZATION[None if normalize is None else bool(normalize)])
+        raw = bytearray()
+
+        def work(context: Context, piece: Any, first: int, count: int) -> None:
+            context.embed(piece, first, count, self._flags, n, options)
+
+        def read(context: Context, count: int) -> None:
+            raw.extend(memoryview(context.vectors).cast("B")[: 4 * n * count])
+
+        self._run(texts, self._number(None), read, work)
+        try:
+            numpy: Any = importlib.import_module("numpy")
+        except ImportError:
+            flat = memoryview(raw).cast("f").tolist()
+            return [flat[i : i + n] for i in range(0, len(flat), n)]
+        return numpy.frombuffer(raw, dtype=numpy.float32).reshape(-1, n)
+
     def classify_arrow(self, array: Any, function: str | None = None) -> Any:
         """Classify an array of Arrow.
 
@@ -313,8 +378,8 @@ class Model:
             raise ValueError(f"function: expected softmax, sigmoid or none, found {function!r}")
         return _abi.FUNCTIONS[function.lower()]
 
-    def _run(self, texts: Iterable[Input], function: int,
-             read: Callable[[Context, int], None]) -> None:
+    def _run(self, texts: Iterable[Input], function: int, read: Callable[[Context, int], None],
+             work: Callable[[Context, Any, int, int], None] | None = None) -> None:
         if isinstance(texts, (str, bytes)):
             raise TypeError("a list of texts is expected, and this is a single one")
         if not isinstance(texts, Iterable):
@@ -326,7 +391,7 @@ class Model:
             return kind(*[_structure(row) for row in rows[begin:end]])
 
         self._engine.run(piece, lambda i: sum(map(len, rows[i])), len(rows), self._flags, function,
-                         read)
+                         read, work)
 
     def _scores(self, texts: Iterable[Input], function: int) -> list[list[float]]:
         n = len(self.labels)

@@ -15,10 +15,14 @@ VERSION = "0.2"
 
 SPLIT_SPECIAL_TOKENS = 1
 NO_TEXT = ctypes.c_size_t(-1).value
+NO_STRIDE = NO_TEXT
 FUNCTIONS = {"softmax": 1, "sigmoid": 2, "none": 3}
 COMBINE = {"mean": 0, "max": 1, "first": 2}
 AGGREGATIONS = {"none": 0, "simple": 1, "first": 2, "average": 3, "max": 4}
-TASKS = {1: "sequence classification", 2: "token classification"}
+TASKS = {1: "sequence classification", 2: "token classification",
+         3: "question answering", 4: "embeddings"}
+POOLING = {"cls": 1, "mean": 2, "max": 3}
+NORMALIZATION = {None: 0, True: 1, False: 2}
 VERIFY = {"none": 0, "crc": 1, "sha256": 2, "proof": 3}
 
 
@@ -81,7 +85,20 @@ class Info(ctypes.Structure):
         ("sha256", ctypes.c_uint8 * 32),
         ("rank_function", ctypes.c_int),
         ("task", ctypes.c_int),
-        ("reserved", ctypes.c_uint64 * 8),
+        ("vector_size", ctypes.c_size_t),
+        ("pooling", ctypes.c_int),
+        ("normalized", ctypes.c_int),
+        ("reserved", ctypes.c_uint64 * 6),
+    ]
+
+
+class EmbedOptions(ctypes.Structure):
+    """distil_embed_options; zero is the default of each member."""
+
+    _fields_ = [
+        ("size", ctypes.c_size_t),
+        ("pooling", ctypes.c_int),
+        ("normalization", ctypes.c_int),
     ]
 
 
@@ -161,6 +178,28 @@ class Entities(ctypes.Structure):
     ]
 
 
+class AnswerOptions(ctypes.Structure):
+    """distil_answer_options; zero is the default of each member."""
+
+    _fields_ = [
+        ("size", ctypes.c_size_t),
+        ("top_k", ctypes.c_size_t),
+        ("max_answer_tokens", ctypes.c_size_t),
+        ("window", ctypes.c_size_t),
+        ("stride", ctypes.c_size_t),
+        ("allow_none", ctypes.c_int),
+    ]
+
+
+class Answer(ctypes.Structure):
+    """distil_answer."""
+
+    _fields_ = [
+        ("score", ctypes.c_float),
+        ("where", Offsets),
+    ]
+
+
 def load(path: str) -> ctypes.CDLL:
     """Load the library at a path and declare its functions. Raises ImportError if its version is
     another one than this module describes, and OSError if it cannot be loaded."""
@@ -193,6 +232,10 @@ def load(path: str) -> ctypes.CDLL:
         "distil_classify_batch": (status, [pointer, pointer, pointer, pointer, size, flags]),
         "distil_find_entities": (status, [pointer, pointer, pointer, size, ctypes.c_int, flags]),
         "distil_classify_ids": (status, [pointer, pointer, pointer, pointer, size]),
+        "distil_answer_capacity": (status, [pointer, pointer, pointer, flags, pointer]),
+        "distil_answer_question": (status, [pointer, pointer, size, pointer, pointer, flags,
+                                            pointer]),
+        "distil_embed": (status, [pointer, pointer, pointer, pointer, size, flags, pointer]),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)

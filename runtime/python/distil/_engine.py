@@ -21,6 +21,7 @@ from typing import Any
 from ._abi import (
     NO_TEXT,
     ContextOptions,
+    EmbedOptions,
     ErrorDetails,
     Info,
     Options,
@@ -52,9 +53,10 @@ class Context:
         probabilities = ctypes.addressof(self.probabilities)
         scores: Any = Scores * MAX_ROWS
         self.scores: Any = scores(
-            *((logits + 4 * i, probabilities + 4 * i)
-              for i in range(0, MAX_ROWS * n_labels, n_labels))
+            *((logits + 4 * i * n_labels, probabilities + 4 * i * n_labels)
+              for i in range(MAX_ROWS))
         )
+        self.vectors: Any = None  # the vectors of MAX_ROWS texts, from the first embedding on
         window, stride, combine = windows
         options = ContextOptions(size=ctypes.sizeof(ContextOptions), function=function,
                                  window=window, stride=stride, combine=combine)
@@ -67,6 +69,14 @@ class Context:
         """Classify an array of texts, which are texts first .. first + count - 1 of the caller."""
         self.check(library.distil_classify_batch(self.pointer, self.results, self.scores, texts,
                                                  count, flags), first)
+
+    def embed(self, texts: Any, first: int, count: int, flags: int, size: int,
+              options: EmbedOptions) -> None:
+        """Compute the vectors, of `size` numbers each, of an array of texts as for classify."""
+        if self.vectors is None:
+            self.vectors = (ctypes.c_float * (MAX_ROWS * size))()
+        self.check(library.distil_embed(self.pointer, self.vectors, None, texts, count, flags,
+                                        ctypes.byref(options)), first)
 
     def check(self, status: int, first: int) -> None:
         """Raise the error of a call whose first text was text `first` of the caller, if it failed."""

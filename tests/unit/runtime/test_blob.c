@@ -259,11 +259,11 @@ static int header_byte_is_free(size_t at)
            (at >= offsetof(distil_blob_header, special_count) &&
             at < offsetof(distil_blob_header, activation)) ||
            (at >= offsetof(distil_blob_header, max_tokens) &&
-            at < offsetof(distil_blob_header, reserved0)) ||
+            at < offsetof(distil_blob_header, embedding)) ||
            (at >= offsetof(distil_blob_header, n_heads) &&
             at < offsetof(distil_blob_header, vocab_size)) ||
            (at >= offsetof(distil_blob_header, sha256) &&
-            at < offsetof(distil_blob_header, reserved1)) ||
+            at < offsetof(distil_blob_header, reserved)) ||
            at >= offsetof(distil_blob_header, header_crc32c);
 }
 
@@ -495,17 +495,6 @@ static void longer_file(void)
 
 #define FIELD(name) offsetof(distil_blob_header, name)
 
-/* A reserved head may have other sections than the one that runs: it is refused for its kind. */
-static void expect_reserved_head(subject *s)
-{
-    const uint32_t kind = DISTIL_HEAD_SPANS;
-    const distil_blob_header *header = (const distil_blob_header *)s->bytes;
-
-    set_u32(s, FIELD(section_count), header->section_count - 1);
-    expect_refusal(s, FIELD(head_kind), &kind, 4, DISTIL_BLOB_UNSUPPORTED, FIELD(head_kind),
-                   "a reserved head with a section less");
-}
-
 static void header_fields(void)
 {
     static const struct {
@@ -564,11 +553,11 @@ static void header_fields(void)
         {FIELD(cls_id), 1 << 20, "cls_id"},
         {FIELD(sep_id), 1 << 20, "sep_id"},
         {FIELD(mask_id), UINT32_MAX, "mask_id"},
-        {FIELD(reserved0), 1, "reserved0"},
-        {FIELD(reserved1), 1, "reserved1"},
+        {FIELD(embedding), 1, "pooling of a head that has none"},
+        {FIELD(reserved), 1, "reserved"},
     };
     subject s;
-    uint32_t old = 1, kind;
+    uint32_t old = 1;
 
     if (!harness_case("rejection: each header field, at its offset"))
         return;
@@ -577,10 +566,6 @@ static void header_fields(void)
         expect_u32(&s, fields[i].offset, fields[i].value, fields[i].what);
     expect_refusal(&s, 0, "PK", 2, DISTIL_BLOB_BAD_MAGIC, 0, "magic");
     expect_refusal(&s, FIELD(version), &old, 4, DISTIL_BLOB_BAD_VERSION, FIELD(version), "version");
-    for (kind = DISTIL_HEAD_SPANS; kind <= DISTIL_HEAD_EMBEDDING; kind++)
-        expect_refusal(&s, FIELD(head_kind), &kind, 4, DISTIL_BLOB_UNSUPPORTED, FIELD(head_kind),
-                       "a reserved head");
-    expect_reserved_head(&s);
     set_u32(&s, FIELD(dim), 64); /* 64 is valid, but then sections have other sizes. */
     CHECK(try_open(&s, s.size, DISTIL_BLOB_VERIFY_NONE, "dim", 0) == DISTIL_BLOB_BAD_STRUCTURE);
     subject_free(&s);
@@ -620,7 +605,7 @@ static void wide_limits(void)
     support_blob_free(&source);
 }
 
-/* The table of heads: what it says of the heads that run, and that the others only have a name. */
+/* The table of heads: what it says of each head. */
 static void table_of_heads(void)
 {
     const distil_head *head = distil_head_of_kind(DISTIL_HEAD_SEQUENCE);
@@ -628,8 +613,7 @@ static void table_of_heads(void)
 
     if (!harness_case("table of heads"))
         return;
-    CHECK(head->runs && head->rows == DISTIL_HEAD_ROWS_FIRST &&
-          head->output == DISTIL_HEAD_OUTPUT_LOGITS);
+    CHECK(head->rows == DISTIL_HEAD_ROWS_FIRST && head->output == DISTIL_HEAD_OUTPUT_LOGITS);
     CHECK(strcmp(head->text, "sequence classification") == 0);
     CHECK(tensor->section == DISTIL_SECTION_HEAD_DENSE &&
           strcmp(tensor->tensor, "pre_classifier") == 0 &&
@@ -640,15 +624,22 @@ static void table_of_heads(void)
     CHECK(distil_head_tensor_at(DISTIL_HEAD_SEQUENCE, 2) == NULL);
     head = distil_head_of_kind(DISTIL_HEAD_TOKENS);
     tensor = distil_head_tensor_at(DISTIL_HEAD_TOKENS, 0);
-    CHECK(head->runs && head->rows == DISTIL_HEAD_ROWS_ALL &&
-          head->output == DISTIL_HEAD_OUTPUT_LOGITS);
+    CHECK(head->rows == DISTIL_HEAD_ROWS_ALL && head->output == DISTIL_HEAD_OUTPUT_LOGITS);
     CHECK(strcmp(head->text, "token classification") == 0);
     CHECK(tensor->section == DISTIL_SECTION_HEAD_OUT && strcmp(tensor->tensor, "classifier") == 0 &&
           tensor->outputs == DISTIL_HEAD_WIDTH_LABELS);
     CHECK(distil_head_tensor_at(DISTIL_HEAD_TOKENS, 1) == NULL);
-    for (uint32_t kind = DISTIL_HEAD_SPANS; kind <= DISTIL_HEAD_EMBEDDING; kind++)
-        CHECK(!distil_head_of_kind(kind)->runs && distil_head_of_kind(kind)->text != NULL &&
-              distil_head_tensor_at(kind, 0) == NULL);
+    head = distil_head_of_kind(DISTIL_HEAD_EMBEDDING);
+    tensor = distil_head_tensor_at(DISTIL_HEAD_EMBEDDING, 0);
+    CHECK(head->rows == DISTIL_HEAD_ROWS_ALL && head->output == DISTIL_HEAD_OUTPUT_VECTOR);
+    CHECK(tensor->section == DISTIL_SECTION_HEAD_OUT &&
+          distil_head_tensor_at(DISTIL_HEAD_EMBEDDING, 1) == NULL);
+    head = distil_head_of_kind(DISTIL_HEAD_SPANS);
+    tensor = distil_head_tensor_at(DISTIL_HEAD_SPANS, 0);
+    CHECK(head->rows == DISTIL_HEAD_ROWS_ALL && head->output == DISTIL_HEAD_OUTPUT_LOGITS &&
+          strcmp(head->text, "question answering") == 0);
+    CHECK(tensor->section == DISTIL_SECTION_HEAD_OUT && strcmp(tensor->tensor, "qa_outputs") == 0 &&
+          distil_head_tensor_at(DISTIL_HEAD_SPANS, 1) == NULL);
     CHECK(distil_head_of_kind(0) == NULL && distil_head_of_kind(5) == NULL);
 }
 

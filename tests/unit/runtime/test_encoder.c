@@ -164,7 +164,7 @@ int main(int argc, char **argv)
 
     check_prefetch_hints(&weights, &blob);
     for (t.text = 0; t.text < TEXTS; t.text++) {
-        distil_encoder encoder = {&weights, &kernels, compare, &t};
+        distil_encoder encoder = {&weights, &kernels, compare, &t, 0};
         char name[32];
         float full[2], last_row[2];
         size_t n, two;
