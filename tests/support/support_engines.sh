@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 #
-# What the tests of databases and engines share; a script reads this file after support_cli.sh. It
-# sets python, the interpreter that DISTIL_TEST_ENGINES names, or DISTIL_TEST_PYTHON, or python3, and
-# ends the script as skipped if the build has no library that other programs can load. Its functions
-# are:
+# What the tests of databases and engines share. A script reads this file after support_cli.sh. The
+# file sets python, the interpreter that DISTIL_TEST_ENGINES names, or DISTIL_TEST_PYTHON, or
+# python3. It ends the script as skipped if no other program can load the build's library. Its
+# functions are:
 #
 #     has_module NAME   succeeds if the interpreter has a module
 #     unpack_package    puts the Python package into the folder package, and on PYTHONPATH
