@@ -114,7 +114,8 @@ def run_duckdb(library: str, out: str, table: Any) -> Callable[[], list[str]]:
         classify, name = open_onnx(library, out), "onnx_label"
         db.create_function(name, lambda texts: classify(texts.combine_chunks()),
                            [duckdb.sqltypes.VARCHAR], duckdb.sqltypes.VARCHAR, type="arrow")
-    db.execute("create table reviews as select * from 'TABLE'".replace("'TABLE'", "table"))
+    db.register("given", table)
+    db.execute("create table reviews as select * from given")
     db.execute(f"select {name}(body) from reviews limit 64").fetchall()
     return lambda: [row[0] for row in
                     db.execute(f"select {name}(body) from reviews order by id").fetchall()]
