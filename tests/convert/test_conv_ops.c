@@ -43,6 +43,8 @@ static void compare_tiles(void)
         ops[i]->add_tile(sums[i], 32, a, 1, COUNT, b, 16, COUNT);
         ops[i]->add_tile(sums[i] + 16, 32, a + 63 * (COUNT - 1), -63, 2, b + 1, 17, COUNT);
     }
+    for (size_t i = 0; i < 2; i++)
+        ops[i]->add_scaled(sums[i], a, 0.3f, 40);
     CHECK(memcmp(sums[0], sums[1], sizeof sums[0]) == 0);
     for (size_t i = 0; i < 4 * 64; i++)
         da[i] = out[0][i] = out[1][i] = (double)harness_uniform(-1, 1);

@@ -13,6 +13,7 @@
 #include "tools/convert/conv_parallel.h"
 #include "tools/convert/dense_math.h"
 #include "tools/convert/lane_search.h"
+#include "tools/convert/refine.h"
 
 /* This part of the mean variance is added to every variance. A few hundred sentences are not enough
  * to tell a small variance from zero. */
@@ -25,12 +26,13 @@ int conv_inputs_init(conv_inputs *inputs, size_t depth, conv_error *error)
     inputs->origin = calloc(depth, sizeof inputs->origin[0]);
     inputs->centred = calloc(CONV_INPUT_ROWS * depth, sizeof inputs->centred[0]);
     inputs->factor = calloc(depth * depth, sizeof inputs->factor[0]);
+    inputs->covariance = calloc(depth * depth, sizeof inputs->covariance[0]);
     inputs->variance = calloc(depth, sizeof inputs->variance[0]);
     inputs->weight = calloc(depth, sizeof inputs->weight[0]);
     inputs->row = calloc(depth, sizeof inputs->row[0]);
     inputs->rows = 0;
-    if (inputs->sum && inputs->origin && inputs->centred && inputs->factor && inputs->variance &&
-        inputs->weight && inputs->row)
+    if (inputs->sum && inputs->origin && inputs->centred && inputs->factor && inputs->covariance &&
+        inputs->variance && inputs->weight && inputs->row)
         return 0;
     conv_inputs_free(inputs);
     return conv_fail(error, "out of memory for the covariance of %zu inputs", depth);
@@ -42,6 +44,7 @@ void conv_inputs_free(conv_inputs *inputs)
     free(inputs->origin);
     free(inputs->centred);
     free(inputs->factor);
+    free(inputs->covariance);
     free(inputs->variance);
     free(inputs->weight);
     free(inputs->row);
@@ -160,6 +163,12 @@ static void gather_row(void *user, size_t r, size_t worker)
     for (size_t s = 0; s <= r; s++)
         f->a[r * depth + s] = covariance(f->inputs, f->inputs->weight[r], f->inputs->weight[s]);
     f->a[r * depth + r] += f->damping;
+    for (size_t s = 0; s <= r; s++) {
+        size_t i = f->inputs->weight[r], j = f->inputs->weight[s];
+
+        f->inputs->covariance[i * depth + j] = (float)f->a[r * depth + s];
+        f->inputs->covariance[j * depth + i] = (float)f->a[r * depth + s];
+    }
 }
 
 static void store_row(void *user, size_t r, size_t worker)
@@ -206,8 +215,9 @@ enum { BLOCK_ROWS = 32 }; /* rows whose errors are passed on together to all row
 int conv_rounding_init(conv_rounding *rounding, size_t depth)
 {
     rounding->value = aligned_alloc(64, depth * CONV_PAIR_COLS * sizeof rounding->value[0]);
+    rounding->error = aligned_alloc(64, depth * CONV_PAIR_COLS * sizeof rounding->error[0]);
     rounding->used = malloc(depth / 16 * CONV_PAIR_COLS * 4);
-    if (rounding->value && rounding->used)
+    if (rounding->value && rounding->error && rounding->used)
         return 0;
     conv_rounding_free(rounding);
     return -1;
@@ -216,6 +226,7 @@ int conv_rounding_init(conv_rounding *rounding, size_t depth)
 void conv_rounding_free(conv_rounding *rounding)
 {
     free(rounding->value);
+    free(rounding->error);
     free(rounding->used);
     memset(rounding, 0, sizeof *rounding);
 }
@@ -295,7 +306,6 @@ void conv_compensate_pair(const conv_ops *ops, int8_t *q, float *bias, const flo
     const pair_rounding pair = {inputs, order, position_of};
     size_t depth = inputs->depth;
     float *x = rounding->value;
-    double change[CONV_PAIR_COLS] = {0};
     float inverse[CONV_PAIR_COLS], error[BLOCK_ROWS][CONV_PAIR_COLS];
 
     memset(rounding->used, 0, depth / 16 * CONV_PAIR_COLS * 4);
@@ -315,8 +325,6 @@ void conv_compensate_pair(const conv_ops *ops, int8_t *q, float *bias, const flo
 
                 q[c * depth + k] = (int8_t)n;
                 e[c] = w[c * depth + k] * inverse[c] - n;
-                change[c] +=
-                    inputs->sum[k] * ((double)w[c * depth + k] - (double)n * (double)scale[c]);
             }
             /* The last tile may reach beyond r, into values that nobody reads again. */
             for (size_t s = begin; s < r; s += CONV_TILE_ROWS)
@@ -326,6 +334,13 @@ void conv_compensate_pair(const conv_ops *ops, int8_t *q, float *bias, const flo
             pass_on(ops, x + s * CONV_PAIR_COLS, inputs->factor + (end - 1) * depth + s, depth,
                     error[0], end - begin);
     }
-    for (size_t c = 0; c < CONV_PAIR_COLS; c++)
-        bias[c] = (float)change[c];
+    conv_refine_pair(ops, q, w, scale, inputs, order, position_of, rounding);
+    for (size_t c = 0; c < CONV_PAIR_COLS; c++) {
+        double change = 0;
+
+        for (size_t k = 0; k < depth; k++)
+            change += inputs->sum[k] *
+                      ((double)w[c * depth + k] - (double)q[c * depth + k] * (double)scale[c]);
+        bias[c] = (float)change;
+    }
 }

@@ -25,16 +25,17 @@
  * moments; conv_inputs_factor replaces them by the factors of the covariance. */
 typedef struct conv_inputs {
     size_t depth;
-    size_t rows;      /* inputs added */
-    double *sum;      /* (depth) sum of the inputs; after factoring, their mean */
-    float *origin;    /* (depth) mean of the first inputs, subtracted for precision */
-    float *centred;   /* scratch: a block of inputs minus origin, as panels of 16 elements */
-    float *factor;    /* (depth, depth) lower triangle: sums of products of centred inputs; after
+    size_t rows;       /* inputs added */
+    double *sum;       /* (depth) sum of the inputs; after factoring, their mean */
+    float *origin;     /* (depth) mean of the first inputs, subtracted for precision */
+    float *centred;    /* scratch: a block of inputs minus origin, as panels of 16 elements */
+    float *factor;     /* (depth, depth) lower triangle: sums of products of centred inputs; after
                          factoring, factor[r][s] for s < r is the share of the error at row r that
                          is passed on to row s. Rows are rounded from the last to the first. */
-    double *variance; /* (depth) the diagonal D: the cost of a squared error at each row */
-    uint16_t *weight; /* (depth) the position in the depth of the weight at each row */
-    uint16_t *row;    /* (depth) the inverse of weight */
+    float *covariance; /* (depth, depth) after factoring, what has been factored, by weights */
+    double *variance;  /* (depth) the diagonal D: the cost of a squared error at each row */
+    uint16_t *weight;  /* (depth) the position in the depth of the weight at each row */
+    uint16_t *row;     /* (depth) the inverse of weight */
 } conv_inputs;
 
 enum {
@@ -60,6 +61,7 @@ int conv_inputs_factor(const conv_machine *machine, conv_inputs *inputs, conv_er
 /* Scratch memory for rounding one pair of panels. */
 typedef struct conv_rounding {
     float *value;  /* (depth, 32) by row: the weights with what has been passed on to them */
+    float *error;  /* (32, depth) for refine.h */
     uint8_t *used; /* (32, lane groups, 2, 2) the sums of the integers chosen so far */
 } conv_rounding;
 
@@ -69,7 +71,7 @@ void conv_rounding_free(conv_rounding *rounding);
 
 /*
  * Round the 32 columns w (32, depth) of a pair for their scales and an order table, whose inverse
- * is position_of. q (32, depth) gets integers with which no int16 lane can overflow. bias (32) gets
+ * is position_of: with compensation, and then with the descent of refine.h. q (32, depth) gets integers with which no int16 lane can overflow. bias (32) gets
  * the numbers to add to the columns' biases.
  */
 void conv_compensate_pair(const conv_ops *ops, int8_t *q, float *bias, const float *w,

@@ -26,6 +26,8 @@ typedef struct conv_ops {
      */
     void (*add_tile)(float *sum, size_t sum_row, const float *a, ptrdiff_t a_step, size_t a_row,
                      const float *b, ptrdiff_t b_step, size_t count);
+    /* y[i] += a * x[i] for i < count, a multiple of 8. */
+    void (*add_scaled)(float *y, const float *x, float a, size_t count);
     /* Subtract from each element of a tile of 4 x 8 doubles: out[i * row + j] -= the sum over
      * t < count of a[i * row + t] * b[t * 8 + j]. */
     void (*subtract_tile)(double *out, size_t row, const double *a, const double *b, size_t count);
