@@ -61,7 +61,7 @@ static int run_pass(const distil_weights *w, const distil_kernels *kernels, cons
 {
     distil_encoder encoder = {.weights = w, .kernels = kernels};
     void *memory = aligned_alloc(64, distil_enc_layout(NULL, NULL, w, count, 1));
-    float *logits = malloc(w->n_labels * sizeof *logits);
+    float *logits = malloc(count * w->n_labels * sizeof *logits); /* enough for each head */
     distil_scratch scratch;
 
     if (!memory || !logits)
