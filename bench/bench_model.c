@@ -247,7 +247,7 @@ static int run(bench *b, size_t tokens)
 
     b->ids = malloc(rows * sizeof *b->ids);
     b->lengths = malloc(s->texts * sizeof *b->lengths);
-    b->logits = malloc(s->texts * b->weights.n_labels * sizeof *b->logits);
+    b->logits = malloc(rows * b->weights.n_labels * sizeof *b->logits); /* enough for each head */
     pool_memory = aligned_alloc(64, (distil_pool_bytes(s->threads) + 64) / 64 * 64);
     if (!memory || !b->ids || !b->lengths || !b->logits || !pool_memory) {
         fprintf(stderr, "bench_model: out of memory for %zu rows\n", rows);
