@@ -109,6 +109,17 @@ printf 'ok\n\377\n' >bad.txt
 run rank -m ranker.distil -q 'good ?' --strict -f bad.txt
 check "rank: a passage that is not UTF-8" ended 1
 check "rank: the other one" lines 1 out
+# Version 6 of sentence-transformers has the activation in a file of its own, and lists its modules.
+cp -r "$root/tests/data/pairs/ranker" six
+printf '[{"idx":0,"name":"0","path":"","type":"%s"}]' \
+    sentence_transformers.base.modules.transformer.Transformer >six/modules.json
+printf '{"activation_fn":"torch.nn.modules.linear.Identity","model_type":"CrossEncoder"}' \
+    >six/config_sentence_transformers.json
+run convert six -o six.distil
+check "rank: a folder of version 6" ended 0
+run rank -m six.distil -q 'good ?' --jsonl 'a film'
+check "rank: the activation of version 6" test "$(sed 's/.*"score":\([^,]*\).*/\1/' out)" = \
+    "$(sed 's/.*"logit":\([^,]*\).*/\1/' out)"
 run rank -m ranker.distil x
 check "rank without a query" ended 2
 run rank -m nli3.distil -q x y

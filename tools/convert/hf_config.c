@@ -119,23 +119,18 @@ static int read_problem(hf_config *config, const hf_json *json, conv_error *erro
                      json->path, hf_json_excerpt(found, value));
 }
 
-/* Read the activation that sentence-transformers has saved for its CrossEncoder, in the form of its
- * version 4 and later or of earlier ones. */
-static int read_rank_function(hf_config *config, const hf_json *json, conv_memory *memory,
-                              conv_error *error)
+/* Set the function for ranking by its name in Python. */
+static int set_rank_function(hf_config *config, json_value value, conv_memory *memory,
+                             conv_error *error)
 {
     static const struct {
         const char *name;
         uint32_t function;
     } names[] = {{"torch.nn.modules.linear.Identity", DISTIL_BLOB_FUNCTION_NONE},
                  {"torch.nn.modules.activation.Sigmoid", DISTIL_BLOB_FUNCTION_SIGMOID}};
-    json_value object, value;
     char found[64];
 
-    if (!(hf_json_member(json->root, "sentence_transformers", &object) &&
-          hf_json_member(object, "activation_fn", &value)) &&
-        !hf_json_member(json->root, "sbert_ce_default_activation_function", &value))
-        return 0;
+    config->unknown_activation = NULL;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (json_string_is(value, names[i].name)) {
             config->rank_function = names[i].function;
@@ -144,6 +139,38 @@ static int read_rank_function(hf_config *config, const hf_json *json, conv_memor
     hf_json_excerpt(found, value);
     config->unknown_activation = conv_copy_text(memory, found, strlen(found), error);
     return config->unknown_activation ? 0 : -1;
+}
+
+/* Read the activation that sentence-transformers has saved in config.json for its CrossEncoder, in
+ * the form of its versions 4 and 5 or of earlier ones. */
+static int read_rank_function(hf_config *config, const hf_json *json, conv_memory *memory,
+                              conv_error *error)
+{
+    json_value object, value;
+
+    if (!(hf_json_member(json->root, "sentence_transformers", &object) &&
+          hf_json_member(object, "activation_fn", &value)) &&
+        !hf_json_member(json->root, "sbert_ce_default_activation_function", &value))
+        return 0;
+    return set_rank_function(config, value, memory, error);
+}
+
+/* Read the activation of a CrossEncoder that version 6 has saved, in a file of its own, which comes
+ * before config.json. */
+static int read_cross_encoder(hf_config *config, const char *directory, conv_memory *memory,
+                              conv_record *record, conv_error *error)
+{
+    hf_json json;
+    json_value value;
+    int found;
+
+    if (config->head_kind != DISTIL_HEAD_SEQUENCE)
+        return 0;
+    found =
+        hf_json_open(&json, directory, "config_sentence_transformers.json", memory, record, error);
+    if (found <= 0 || !hf_json_member(json.root, "activation_fn", &value))
+        return found < 0 ? -1 : 0;
+    return set_rank_function(config, value, memory, error);
 }
 
 /* The function for ranking matters for a model with one label only. The labels have been set. */
@@ -302,7 +329,9 @@ int hf_config_read(hf_config *config, const char *directory, int embeds, conv_me
         return -1;
     if (read_labels(config, &json, memory, error))
         return -1;
-    return read_rank_function(config, &json, memory, error);
+    if (read_rank_function(config, &json, memory, error))
+        return -1;
+    return read_cross_encoder(config, directory, memory, record, error);
 }
 
 int hf_config_set_labels(hf_config *config, uint64_t classifier_rows, const char *tensor_path,
