@@ -478,16 +478,29 @@ static void test_calibration(void)
     CHECK(strstr(error.message, "no-such-texts") != NULL);
 }
 
+/* Check that progress is from 0 to 1 and never falls. */
+static void check_progress(void *user, const char *what, double done)
+{
+    double *last = user;
+
+    CHECKF(done >= *last && done <= 1, "%s: %g after %g", what, done, *last);
+    *last = done;
+}
+
 /* Convert with a number of threads. Returns the blob's bytes, which the caller frees. */
 static char *convert_on(size_t threads, const char *folder, const char *texts, size_t *bytes)
 {
+    double done = 0;
     conv_options options = {.directory = folder,
                             .output = in_directory("threads.distil"),
                             .calibrate = texts,
-                            .threads = threads};
+                            .threads = threads,
+                            .progress = check_progress,
+                            .user = &done};
     conv_error error = {""};
 
     CHECKF(conv_convert(&options, NULL, &error) == 0, "%s", error.message);
+    CHECKF(done == 1, "%g at the end", done);
     return harness_read_file(options.output, bytes);
 }
 
@@ -498,7 +511,7 @@ static void test_threads(void)
     const char *folder;
     FILE *file;
 
-    if (!harness_case("threads change no byte"))
+    if (!harness_case("threads change no byte, and progress goes from 0 to 1"))
         return;
     folder = write_folder(&spec);
     (void)snprintf(texts, sizeof texts, "%s", in_directory("texts.txt"));

@@ -114,7 +114,7 @@ int cmd_convert(int argc, char **argv)
         print_summary(options.output, &summary, cmd_seconds() - progress.start);
     else
         cmd_error("%s", error.message);
-    if (status == CMD_OK && options.calibrate != NULL)
+    if (status == CMD_OK && options.calibrate != NULL && summary.gives_labels)
         print_cost(&options);
     cmd_options_free(&options);
     return status;

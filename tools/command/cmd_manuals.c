@@ -305,8 +305,8 @@ static const cmd_option convert_options[] = {
      "Round the weights so that their errors cancel on the texts of FILE, one on each line, or in "
      "the column sentence of a file with tabs. A few hundred texts like those that will be "
      "classified are enough. Conversion takes longer and the result is closer to the original. "
-     "Calibration leaves out one text of ten, and a second line on standard error says how close "
-     "the blob comes to the original on those."},
+     "Calibration leaves out one text of ten; for a sequence classifier, a second line on standard "
+     "error says how close the blob comes to the original on those."},
     {CMD_OPT_THREADS, 0, "threads", "N", NULL,
      "Use N threads, 1 to 256, which changes no byte of the blob. Without this option, or with 0, "
      "the conversion uses all CPUs that the process may keep busy."},

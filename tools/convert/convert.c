@@ -24,6 +24,11 @@
 #include "tools/convert/source_folder.h"
 #include "tools/convert/source_record.h"
 
+/* The parts of a layer's time that are over before its later stages begin, as measured with 500
+ * sentences. The command estimates the remaining time by them. */
+#define BEFORE_FACTORING 0.4
+#define BEFORE_ROUNDING 0.5
+
 typedef struct conversion {
     const conv_options *options;
     conv_error *error;
@@ -44,11 +49,14 @@ typedef struct conversion {
     size_t layers_done;
 } conversion;
 
-static void call_progress(const conversion *c, const char *what)
+/* Say that the next stage begins. `share` is the part of the present layer's work that is done. */
+static void call_progress(const conversion *c, const char *what, double share)
 {
+    double layers = (double)c->config.n_layers;
+
     if (c->options->progress)
         c->options->progress(c->options->user, what,
-                             (double)c->layers_done / (double)c->config.n_layers);
+                             layers > 0 ? ((double)c->layers_done + share) / layers : 0);
 }
 
 static float *new_floats(conversion *c, size_t count)
@@ -102,7 +110,7 @@ static int read_folder(conversion *c)
 {
     const char *directory;
 
-    call_progress(c, "reading");
+    call_progress(c, "reading", 0);
     if (find_folders(c))
         return -1;
     directory = c->embedding.folder;
@@ -236,9 +244,9 @@ static int read_embeddings(conversion *c)
 /* Run the sentences through a layer, and factor the statistics of its matrices' inputs. */
 static int gather_inputs(conversion *c)
 {
-    call_progress(c, "running the sentences");
+    call_progress(c, "running the sentences", 0);
     conv_forward_run_layer(&c->forward, &c->layer, c->inputs);
-    call_progress(c, "factoring");
+    call_progress(c, "factoring", BEFORE_FACTORING);
     for (size_t i = 0; i < CONV_LAYER_MATRICES; i++)
         if (conv_inputs_factor(&c->machine, &c->inputs[i], c->error))
             return -1;
@@ -253,11 +261,11 @@ static int convert_layer(conversion *c, size_t index)
     float *norms = new_floats(c, 4 * (size_t)c->config.dim);
     conv_task tasks[CONV_LAYER_MATRICES];
 
-    call_progress(c, "reading weights");
+    call_progress(c, "reading weights", 0);
     if (!norms || hf_layer_read(&c->layer, norms, &c->weights, index, c->error) ||
         (c->options->calibrate && gather_inputs(c)))
         return -1;
-    call_progress(c, "rounding");
+    call_progress(c, "rounding", c->options->calibrate ? BEFORE_ROUNDING : 0);
     for (size_t i = 0; i < CONV_LAYER_MATRICES; i++) {
         const conv_linear *linear = &c->layer.matrix[i];
 
@@ -339,7 +347,7 @@ static int convert_folder(conversion *c)
     set_model_fields(c);
     if (read_embeddings(c) || convert_layers(c) || read_head(c))
         return -1;
-    call_progress(c, "writing");
+    call_progress(c, "writing", 0);
     return conv_blob_write(c->options->output, &c->model, c->error);
 }
 
@@ -356,6 +364,7 @@ static void summarise(conv_summary *summary, const conversion *c)
     summary->n_heads = c->config.n_heads;
     summary->vocab_size = c->config.vocab_size;
     summary->n_labels = c->config.n_labels;
+    summary->gives_labels = c->config.head_kind == DISTIL_HEAD_SEQUENCE;
     summary->mean_range = c->ranges.sum / (double)c->ranges.columns;
     summary->texts = c->texts.count;
     summary->tokens = c->texts.tokens;

@@ -26,6 +26,7 @@ typedef struct conv_summary {
     uint64_t blob_bytes;
     uint32_t dim, hidden_dim, n_layers, n_heads, vocab_size, n_labels;
     double mean_range;    /* mean over weight columns of the largest weight / scale; at most 127 */
+    int gives_labels;     /* 1 if the model is a sequence classifier */
     size_t texts, tokens; /* numbers of texts and tokens that calibration used */
 } conv_summary;
 
