@@ -28,6 +28,7 @@
 #include "runtime/distil.h"
 #include "tests/support/harness.h"
 #include "tests/support/sanitized.h"
+#include "tests/support/support_blob.h"
 #include "tests/support/support_fault_server.h"
 
 /* Limits for the program without a model in it. */
@@ -318,6 +319,11 @@ static const failure failures[] = {
      1},
     {"a file that is no blob", {"DISTIL_MODEL", "@text"}, "Runtime.ModelLoad", "@text", 1},
     {"a blob cut short", {"DISTIL_MODEL", "@cut"}, "Runtime.ModelLoad", "@cut", 1},
+    {"a token classifier",
+     {"DISTIL_MODEL", "@tagger"},
+     "Runtime.ModelLoad",
+     "the model is no sequence classifier",
+     1},
     {"a damaged blob, verified",
      {"DISTIL_MODEL", "@damaged", "DISTIL_VERIFY", "crc"},
      "Runtime.ModelLoad",
@@ -396,6 +402,20 @@ static void write_file(const char *name, const char *bytes, size_t size)
         abort();
 }
 
+/* Writes the blob of a model that labels tokens. */
+static void write_token_classifier(void)
+{
+    support_blob source = support_blob_make(7, &support_blob_tiny);
+    size_t size;
+    uint8_t *image;
+
+    support_blob_label_tokens(&source);
+    image = support_blob_image(&size, &source.model);
+    write_file("tagger", (const char *)image, size);
+    free(image);
+    support_blob_free(&source);
+}
+
 static void write_files(void)
 {
     size_t size;
@@ -407,6 +427,7 @@ static void write_files(void)
     }
     write_file("text", "no blob\n", 8);
     write_file("cut", bytes, size / 2);
+    write_token_classifier();
     read_hash_of_blob();
     bytes[size / 2] ^= 1;
     write_file("damaged", bytes, size);
@@ -415,10 +436,10 @@ static void write_files(void)
 
 static void remove_files(void)
 {
-    static const char *const names[] = {"text", "cut", "damaged"};
+    static const char *const names[] = {"text", "cut", "tagger", "damaged"};
     char path[64];
 
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         snprintf(path, sizeof path, "%s/%s", directory, names[i]);
         unlink(path);
     }
