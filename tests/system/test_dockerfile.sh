@@ -51,11 +51,18 @@ done <<EOF
 $lines
 EOF
 
-sources=$(cd "$work" && find kernels model runtime tools lambda -name '*.[cS]' | sort)
+# The extensions of database engines need headers of those engines. The image does not build them.
+sources=$(cd "$work" && find kernels model runtime tools lambda -name '*.[cS]' \
+    ! -path 'runtime/sqlite/*' ! -path 'runtime/duckdb/*' | sort)
 [ "$(echo "$sources" | wc -l)" -ge 100 ]
 result "the stage has the sources" $?
+# A machine or a compiler without OpenSSL gets empty files in the place of its headers.
+mkdir -p "$work/empty/openssl"
+for header in $(sed -n 's|^#include <\(openssl/.*\)>|\1|p' "$work"/lambda/net/*.c); do
+    : >"$work/empty/$header"
+done
 for file in $sources; do
-    (cd "$work" && $CC -std=c11 -ffp-contract=off -I. -MM -MT x "$file" >/dev/null)
+    (cd "$work" && $CC -std=c11 -ffp-contract=off -I. -idirafter empty -E "$file" >/dev/null)
     result "$file finds what it includes" $?
 done
 (cd "$work" && make -n BUILD=build build/bootstrap build/distil >/dev/null)
