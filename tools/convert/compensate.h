@@ -71,8 +71,9 @@ void conv_rounding_free(conv_rounding *rounding);
 
 /*
  * Round the 32 columns w (32, depth) of a pair for their scales and an order table, whose inverse
- * is position_of: with compensation, and then with the descent of refine.h. q (32, depth) gets integers with which no int16 lane can overflow. bias (32) gets
- * the numbers to add to the columns' biases.
+ * is position_of: with compensation, and then with the descent of refine.h. q (32, depth) gets
+ * integers with which no int16 lane can overflow. bias (32) gets the numbers to add to the columns'
+ * biases.
  */
 void conv_compensate_pair(const conv_ops *ops, int8_t *q, float *bias, const float *w,
                           const float *scale, const conv_inputs *inputs, const uint16_t *order,
