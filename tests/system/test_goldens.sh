@@ -40,7 +40,7 @@ compare() {
 for v in 5 4; do
     case $v in
     5) python=${DISTIL_ORACLE:-} cases='entities heads pairs_ids folders' ;;
-    4) python=${DISTIL_ORACLE_4:-} cases='torch_folders' ;;
+    4) python=${DISTIL_ORACLE_4:-} cases='torch_folders answers' ;;
     esac
     for name in $cases; do
         if ! has "$python" transformers $v; then
@@ -73,13 +73,16 @@ for v in 5 4; do
         torch_folders)
             compare $name "$python" tests/data/torch_folders '' make_torch_folders.py
             ;;
+        answers) compare $name "$python" tests/data/answers '' make_answers.py ;;
         esac
     done
 done
 if has "${DISTIL_ORACLE:-}" sentence_transformers 6; then
     compare pairs "$DISTIL_ORACLE" tests/data/pairs '' make_pair_heads.py
+    compare embeddings "$DISTIL_ORACLE" tests/data/embeddings '' make_embeddings.py
 else
     skip pairs "sentence-transformers 6 is not installed"
+    skip embeddings "sentence-transformers 6 is not installed"
 fi
 
 finish test_goldens

@@ -5,9 +5,9 @@
     compare_golden.py WRITTEN TREE [NAME ...]
 
 Every file of the folder WRITTEN must be in TREE, and every file of TREE in WRITTEN, unless its path in
-the folder begins with none of the names that are given. Numbers in JSON, and floats in safetensors,
-may differ by TOLERANCE, because PyTorch rounds differently on other CPUs. All other bytes must be
-equal. Prints a line for each difference, and exits with 1 if there is any.
+the folder begins with none of the names that are given. Numbers in JSON, and floats in safetensors
+and in arrays of numpy, may differ by TOLERANCE, because PyTorch rounds differently on other CPUs. All
+other bytes must be equal. Prints a line for each difference, and exits with 1 if there is any.
 """
 
 import json
@@ -16,6 +16,7 @@ import struct
 import sys
 
 TOLERANCE = 1e-4
+HALF_TOLERANCE = 2e-3  # of floats with 16 bits
 
 
 def is_same_value(a, b):
@@ -47,6 +48,15 @@ def is_same_tensors(a, b):
     return all(is_same_value(p, q) for (p,), (q,) in zip(x, y))
 
 
+def is_same_arrays(a, b):
+    start = 10 + struct.unpack("<H", a[8:10])[0]
+    if len(a) != len(b) or a[:start] != b[:start]:
+        return False
+    code, tolerance = ("e", HALF_TOLERANCE) if b"'<f2'" in a[:start] else ("f", TOLERANCE)
+    x, y = (struct.iter_unpack("<" + code, part[start:]) for part in (a, b))
+    return all(abs(p - q) <= tolerance * max(1, abs(p)) for (p,), (q,) in zip(x, y))
+
+
 def is_same(path, a, b):
     if a == b:
         return True
@@ -55,6 +65,8 @@ def is_same(path, a, b):
             return is_same_lines(a, b)
         if path.suffix == ".json":
             return is_same_value(json.loads(a), json.loads(b))
+        if path.suffix == ".npy":
+            return is_same_arrays(a, b)
         return path.suffix == ".safetensors" and is_same_tensors(a, b)
     except (ValueError, struct.error):
         return False
