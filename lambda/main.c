@@ -243,7 +243,6 @@ static void serve(process *p)
 static int fail_start(process *p, const char *runtime_api)
 {
     start_error_publish(&p->config, runtime_api, p->error_type, p->why);
-    /* This waits for the thread that compares checksums, because it writes to *p. */
     served_model_close(&p->model);
     return EXIT_FAILURE;
 }

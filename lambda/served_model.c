@@ -60,7 +60,9 @@ static int check_model(const served_model *m, const config *c, char *why, size_t
         return -1;
     }
     if (m->info.task != DISTIL_TASK_SEQUENCE) {
-        snprintf(why, why_bytes, "the model is no sequence classifier, which the function needs");
+        snprintf(why, why_bytes,
+                 "DISTIL_MODEL is \"%.100s\": no sequence classifier: give the blob of one",
+                 m->path != NULL ? m->path : "");
         return -1;
     }
     if (m->info.isa == DISTIL_ISA_SCALAR) {

@@ -144,7 +144,7 @@ static distil_status check_task(distil_context *c)
     if (c->model->weights.head->kind == DISTIL_HEAD_SEQUENCE)
         return DISTIL_OK;
     return distil_fail(&c->error, DISTIL_BAD_ARGUMENT,
-                       "the model has another task: call the functions of distil_model_info.task");
+                       "the model gives no label to a text: distil_model_info.task is its task");
 }
 
 /* Checks the arguments of a batch. */

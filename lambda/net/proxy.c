@@ -223,7 +223,9 @@ net_status proxy_open_tunnel(net_stream *s, const net_endpoint *to, int64_t dead
     }
     if (progress != HTTP_DONE || (head.status / 100 == 2 && filled != head.bytes)) {
         snprintf(s->why, sizeof s->why, "proxy: the answer to CONNECT is %s",
-                 progress == HTTP_BAD ? "no HTTP" : "too long");
+                 progress == HTTP_BAD    ? "no HTTP"
+                 : progress == HTTP_DONE ? "followed by other bytes"
+                                         : "too long");
         return NET_FAILED;
     }
     if (head.status / 100 == 2)

@@ -202,6 +202,12 @@ chmod -R u+w swapped biased
 sed -e 's/NEGATIVE/X/g' -e 's/POSITIVE/NEGATIVE/g' -e 's/X/POSITIVE/g' \
     "$folder/config.json" >swapped/config.json
 refuses "swapped: label 0 is POSITIVE" seven.tsv --original swapped
+# Another checkpoint whose labels have the same names.
+cp -r "$root/tests/data/pairs/nli2" other
+chmod -R u+w other
+sed -i -e 's/"0": "[a-z_]*"/"0": "NEGATIVE"/' -e 's/"1": "[a-z_]*"/"1": "POSITIVE"/' \
+    -e 's/"[a-z_]*": 0/"NEGATIVE": 0/' -e 's/"[a-z_]*": 1$/"POSITIVE": 1/' other/config.json
+refuses "other has 1 layers of 32/32" seven.tsv --original other
 if have python3; then
     python3 - <<'EOF'
 import json

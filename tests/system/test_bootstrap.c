@@ -322,7 +322,7 @@ static const failure failures[] = {
     {"a token classifier",
      {"DISTIL_MODEL", "@tagger"},
      "Runtime.ModelLoad",
-     "the model is no sequence classifier",
+     ": no sequence classifier",
      1},
     {"a damaged blob, verified",
      {"DISTIL_MODEL", "@damaged", "DISTIL_VERIFY", "crc"},

@@ -34,6 +34,26 @@ static int check_labels(const conv_original *original, const char *folder, const
     return 0;
 }
 
+/* Check that the model can have been made from the checkpoint. Returns 0, or -1 after reporting
+ * that their shapes differ. */
+static int check_shape(const conv_original *original, const char *folder, const cmd_model *model)
+{
+    conv_shape shape = conv_original_shape(original);
+    const distil_model_info *info = &model->info;
+
+    if (shape.layers == info->n_layers && shape.dim == info->dim &&
+        shape.hidden_dim == info->hidden_dim && shape.vocab_size == info->vocab_size &&
+        shape.max_positions == info->max_positions)
+        return 0;
+    cmd_error("%s has %zu layers of %zu/%zu, %zu tokens and %zu positions; %s has %zu of %zu/%zu, "
+              "%zu and %zu",
+              folder, shape.layers, shape.dim, shape.hidden_dim, shape.vocab_size,
+              shape.max_positions, model->path, info->n_layers, info->dim, info->hidden_dim,
+              info->vocab_size, info->max_positions);
+    cmd_hint("--original is the folder from which the blob was made");
+    return -1;
+}
+
 /* Append the label of a row to the reference. Returns 0, or -1 after reporting that there is no
  * memory. */
 static int append_label(cmd_reference *reference, size_t label)
@@ -117,7 +137,7 @@ int cmd_original_run(cmd_reference *reference, const char *folder, const cmd_mod
         cmd_error("%s", error.message);
         return -1;
     }
-    failed = check_labels(original, folder, model) ||
+    failed = check_labels(original, folder, model) || check_shape(original, folder, model) ||
              add_rows(original, reference, rows, progress) || copy_results(reference, original);
     cmd_progress_clear(progress);
     conv_original_close(original);

@@ -168,6 +168,13 @@ size_t conv_original_labels(const conv_original *original, const char *const **n
     return original->config.n_labels;
 }
 
+conv_shape conv_original_shape(const conv_original *original)
+{
+    const hf_config *c = &original->config;
+
+    return (conv_shape){c->n_layers, c->dim, c->hidden_dim, c->vocab_size, c->max_positions};
+}
+
 /* ---- running -------------------------------------------------------------------------------- */
 
 /* Run the classification head on the residual of a text's first token. x and y have dim floats. */

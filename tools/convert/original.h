@@ -22,6 +22,14 @@ void conv_original_close(conv_original *original);
 /* Returns the number of labels, and their names if names is not NULL. */
 size_t conv_original_labels(const conv_original *original, const char *const **names);
 
+/* The numbers of layers, of elements in the residual and in the feed-forward network, of tokens and
+ * of positions. */
+typedef struct conv_shape {
+    size_t layers, dim, hidden_dim, vocab_size, max_positions;
+} conv_shape;
+
+conv_shape conv_original_shape(const conv_original *original);
+
 /* Append a text. Every few hundred texts the model runs over those that were appended. Returns 0,
  * or -1 with *error filled. */
 int conv_original_add(conv_original *original, const char *text, size_t bytes, conv_error *error);

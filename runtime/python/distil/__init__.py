@@ -191,8 +191,9 @@ class Model:
         A text gives ``[{"label": ..., "score": ...}]``, and a list of texts gives a list of such
         dictionaries. A pair of texts, ``{"text": ..., "text_pair": ...}``, gives a dictionary. A
         list may contain pairs, as such dictionaries or as tuples of two. With ``top_k`` each text
-        gives a list of the ``top_k`` best labels, best first; None means all. ``function_to_apply``, or ``function`` for short, is ``"softmax"``,
-        ``"sigmoid"`` or ``"none"``, which leaves logits. The default is the model's own.
+        gives a list of the ``top_k`` best labels, best first; None means all.
+        ``function_to_apply``, or ``function`` for short, is ``"softmax"``, ``"sigmoid"`` or
+        ``"none"``, which leaves logits. The default is the model's own.
         """
         if function is not None and function_to_apply is not None:
             raise TypeError("function and function_to_apply are the same: give one of them")

@@ -196,9 +196,9 @@ class Engine:
     def run(self, texts: Callable[[int, int], Any], size: Callable[[int], int], count: int,
             flags: int, function: int, read: Callable[[Context, int], None],
             work: Callable[[Context, Any, int, int], None] | None = None) -> None:
-        """Classify `count` texts in pieces, or do other work with each of them. texts(begin, end) returns the texts of a piece as an
-        array of distil_text, size(i) the bytes of a text or about as much, and read(context, n)
-        reads the n answers of a piece."""
+        """Classify `count` texts in pieces, or do other work with each of them. texts(begin, end)
+        returns the texts of a piece as an array of distil_text, size(i) the bytes of a text or
+        about as much, and read(context, n) reads the n answers of a piece."""
         begin = 0
         while begin < count:
             end, cost = begin, 0

@@ -39,7 +39,7 @@ static const tunnel_case cases[] = {
     {"no such host", "db.example", "", "HTTP/1.1 502 Bad Gateway\r\n\r\n", NET_FAILED,
      "status 502"},
     {"no HTTP", "db.example", "", "SSH-2.0-OpenSSH_9\r\n\r\n", NET_FAILED, "is no HTTP"},
-    {"bytes behind the head", "db.example", "", OK "x", NET_FAILED, "is too long"},
+    {"bytes behind the head", "db.example", "", OK "x", NET_FAILED, "is followed by"},
     {"half a head", "db.example", "", "HTTP/1.1 200 OK\r\n", NET_EOF, "proxy: "},
     {"no answer", "db.example", "", NULL, NET_EOF, "proxy: "},
 };
