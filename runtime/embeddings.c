@@ -211,9 +211,7 @@ static const char *make_request(request *q, const distil_embed_options *options)
                        ? options->normalization == DISTIL_NORMALIZATION_ON
                        : info.normalized;
     if (q->has_dense && q->pooling != info.pooling)
-        return "options: the model's dense layer was trained on its own pooling, so pooling must "
-               "be "
-               "left out";
+        return "options: the model's dense layer needs the model's own pooling: leave pooling out";
     return NULL;
 }
 

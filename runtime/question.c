@@ -214,7 +214,8 @@ static int run_window(void *user, const int32_t *ids, const distil_offsets *offs
     size_t first = a->question + 2, n = first + count - 1;
     unsigned callers;
 
-    if (a->capacity - a->count < a->spans) {
+    /* There may be one more answer than all spans: that there is none. */
+    if (a->capacity - a->count < a->spans + 1) {
         a->status = distil_fail(&c->error, DISTIL_BAD_ARGUMENT,
                                 "capacity is less than distil_answer_capacity says");
         return 1;

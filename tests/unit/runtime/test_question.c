@@ -165,6 +165,34 @@ static void wrong_calls(const image *blob)
     CHECK(distil_model_close(model) == DISTIL_OK);
 }
 
+/* With less room than it asks for, a call writes nothing behind that room. */
+static void little_room(const image *blob)
+{
+    const distil_answer_options options = {.top_k = 3, .allow_none = 1};
+    const distil_text brief = {.bytes = "a", .size = 1, .pair = "b", .pair_size = 1};
+    distil_model *model = open_image(blob, DISTIL_ISA_BEST);
+    distil_answer *answers;
+    distil_context *c = NULL;
+    size_t capacity = 0, count = 0;
+
+    if (harness_case("one answer less of room than needed")) {
+        CHECK(distil_context_new(&c, model, NULL, NULL) == DISTIL_OK);
+        CHECK(distil_answer_capacity(model, &capacity, &brief, 0, &options) == DISTIL_OK);
+        CHECK(capacity > 1);
+        answers = calloc(capacity, sizeof *answers);
+        CHECK(answers != NULL);
+        CHECK(distil_answer_question(c, answers, capacity - 1, &count, &brief, 0, &options) ==
+              DISTIL_BAD_ARGUMENT);
+        CHECK(strstr(distil_context_error(c)->message, "distil_answer_capacity") != NULL);
+        CHECK(distil_answer_question(c, answers, capacity, &count, &brief, 0, &options) ==
+              DISTIL_OK);
+        CHECK(count >= 1 && count <= 3);
+        free(answers);
+        distil_context_free(c);
+    }
+    CHECK(distil_model_close(model) == DISTIL_OK);
+}
+
 /* A model that labels tokens has two logits for each token, too, but answers no questions. */
 static void other_task(void)
 {
@@ -190,6 +218,7 @@ int main(int argc, char **argv)
     same_bits(&blob);
     places(&blob);
     wrong_calls(&blob);
+    little_room(&blob);
     other_task();
     free(blob.bytes);
     return harness_finish();
