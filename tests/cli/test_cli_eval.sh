@@ -207,7 +207,9 @@ cp -r "$root/tests/data/pairs/nli2" other
 chmod -R u+w other
 sed -i -e 's/"0": "[a-z_]*"/"0": "NEGATIVE"/' -e 's/"1": "[a-z_]*"/"1": "POSITIVE"/' \
     -e 's/"[a-z_]*": 0/"NEGATIVE": 0/' -e 's/"[a-z_]*": 1$/"POSITIVE": 1/' other/config.json
-refuses "other has 1 layers of 32/32" seven.tsv --original other
+run eval seven.tsv --original other
+check "original: another checkpoint: status" ended 0
+check "original: another checkpoint: a note" says err "not made from other, which has 1 layers"
 if have python3; then
     python3 - <<'EOF'
 import json

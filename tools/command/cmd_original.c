@@ -34,9 +34,9 @@ static int check_labels(const conv_original *original, const char *folder, const
     return 0;
 }
 
-/* Check that the model can have been made from the checkpoint. Returns 0, or -1 after reporting
- * that their shapes differ. */
-static int check_shape(const conv_original *original, const char *folder, const cmd_model *model)
+/* Say so if the shape of the checkpoint shows that the model was not made from it. The figures are
+ * then those of two checkpoints, which somebody may want to compare, and not of quantisation. */
+static void note_shape(const conv_original *original, const char *folder, const cmd_model *model)
 {
     conv_shape shape = conv_original_shape(original);
     const distil_model_info *info = &model->info;
@@ -44,14 +44,12 @@ static int check_shape(const conv_original *original, const char *folder, const 
     if (shape.layers == info->n_layers && shape.dim == info->dim &&
         shape.hidden_dim == info->hidden_dim && shape.vocab_size == info->vocab_size &&
         shape.max_positions == info->max_positions)
-        return 0;
-    cmd_error("%s has %zu layers of %zu/%zu, %zu tokens and %zu positions; %s has %zu of %zu/%zu, "
-              "%zu and %zu",
-              folder, shape.layers, shape.dim, shape.hidden_dim, shape.vocab_size,
-              shape.max_positions, model->path, info->n_layers, info->dim, info->hidden_dim,
-              info->vocab_size, info->max_positions);
-    cmd_hint("--original is the folder from which the blob was made");
-    return -1;
+        return;
+    cmd_error("note: %s was not made from %s, which has %zu layers of %zu/%zu, %zu tokens and %zu "
+              "positions, not %zu of %zu/%zu, %zu and %zu",
+              model->path, folder, shape.layers, shape.dim, shape.hidden_dim, shape.vocab_size,
+              shape.max_positions, info->n_layers, info->dim, info->hidden_dim, info->vocab_size,
+              info->max_positions);
 }
 
 /* Append the label of a row to the reference. Returns 0, or -1 after reporting that there is no
@@ -137,7 +135,8 @@ int cmd_original_run(cmd_reference *reference, const char *folder, const cmd_mod
         cmd_error("%s", error.message);
         return -1;
     }
-    failed = check_labels(original, folder, model) || check_shape(original, folder, model) ||
+    note_shape(original, folder, model);
+    failed = check_labels(original, folder, model) ||
              add_rows(original, reference, rows, progress) || copy_results(reference, original);
     cmd_progress_clear(progress);
     conv_original_close(original);

@@ -367,7 +367,7 @@ static void wrong_arguments(const subject *s)
     expect_refusal(context, distil_label_tokens(context, NULL, NULL, 1, &count, &good, 0),
                    DISTIL_NO_TEXT, "NULL");
     expect_refusal(context, distil_classify(context, &result, NULL, "good", 4, 0), DISTIL_NO_TEXT,
-                   "another task");
+                   "gives no label");
     CHECK(r[0].count == 0 && r[0].windows == 0 && count == 77);
     CHECK(distil_find_entities(context, NULL, NULL, 0, simple, 0) == DISTIL_OK);
     distil_context_free(context);
