@@ -89,10 +89,14 @@ section_flags = $(if $(filter model/% runtime/% lambda/%,$(1)),$(SECTIONS))
 # The Makefile compiles these files for size. The function mostly waits for other services, and the
 # code that opens a model or reads an event runs once per start or per event. ./bootstrap must stay
 # below 1 MB, of which the static libc takes 0.75 MB. encoder.c only calls kernels, for many rows at
-# a time.
+# a time. The files of the command and of the converter are those that run once or for few bytes.
 # clang's -Os lets functions grow by inlining, and its -Oz does not.
 SMALL := $(if $(filter -O2,$(OPT)),$(if $(findstring clang,$(shell $(CC) --version)),-Oz,-Os))
 small_code = lambda/% model/blob% model/heads.c kernels/cpu.c kernels/dispatch.c $(BASE_SRC) \
+    $(patsubst %,tools/command/cmd_%.c, manuals help completion mdoc options isa inspect verify \
+    model eval entities embed answer rank zero_shot save convert original reference) \
+    $(patsubst %,tools/convert/%.c, torch_% hf_% source_% safetensors checkpoint blob_writer \
+    convert original) \
     $(patsubst %,runtime/%.c, \
     classify context cpus encoder failure head model options pairs prefetch results scratch \
     special status top_labels weights windows)
