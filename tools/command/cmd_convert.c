@@ -39,19 +39,21 @@ static void clear_progress(const progress_line *progress)
 
 static void print_summary(const char *output, const conv_summary *s, double seconds)
 {
-    char rounding[64] = "rounded to nearest";
+    char rounding[64] = "rounded to nearest", labels[32] = "";
     int is_small = s->blob_bytes < 1000000;
 
     if (s->texts > 0)
         (void)snprintf(rounding, sizeof rounding, "calibrated on %zu texts (%zu tokens)", s->texts,
                        s->tokens);
-    (void)fprintf(
-        stderr,
-        "%s: %.1f %s, %u layer%s of %u/%u, %u label%s, mean weight range %.1f of 127, %s, "
-        "%.1f s\n",
-        output, (double)s->blob_bytes / (is_small ? 1e3 : 1e6), is_small ? "kB" : "MB", s->n_layers,
-        s->n_layers == 1 ? "" : "s", s->dim, s->hidden_dim, s->n_labels,
-        s->n_labels == 1 ? "" : "s", s->mean_range, rounding, seconds);
+    if (s->has_labels)
+        (void)snprintf(labels, sizeof labels, " with %u label%s", s->n_labels,
+                       s->n_labels == 1 ? "" : "s");
+    (void)fprintf(stderr,
+                  "%s: %.1f %s, %u layer%s of %u/%u, %s%s, mean weight range %.1f of 127, %s, "
+                  "%.1f s\n",
+                  output, (double)s->blob_bytes / (is_small ? 1e3 : 1e6), is_small ? "kB" : "MB",
+                  s->n_layers, s->n_layers == 1 ? "" : "s", s->dim, s->hidden_dim, s->task, labels,
+                  s->mean_range, rounding, seconds);
 }
 
 /* Print what the conversion cost on the texts of the calibration file that are held out. The blob

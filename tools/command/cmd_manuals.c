@@ -10,8 +10,9 @@ const char cmd_program_summary[] =
     "classify text with DistilBERT, int8, the same answer on every x86-64 CPU";
 
 const char cmd_program_text[] =
-    "distil labels text with a DistilBERT sequence classifier whose weights are 8-bit integers. A "
-    "model is one file, called a blob. `distil convert` makes it from a Hugging Face folder; the "
+    "distil runs DistilBERT models whose weights are 8-bit integers: they label texts or the names "
+    "in them, sort passages, answer questions and turn texts into vectors. A model is one file, "
+    "called a blob. `distil convert` makes it from a Hugging Face folder; the "
     "program maps it into memory and uses it in place. The logits of a text are the same to the "
     "last bit on every CPU, with every number of threads and in every batch.";
 

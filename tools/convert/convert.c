@@ -365,6 +365,8 @@ static void summarise(conv_summary *summary, const conversion *c)
     summary->vocab_size = c->config.vocab_size;
     summary->n_labels = c->config.n_labels;
     summary->gives_labels = c->config.head_kind == DISTIL_HEAD_SEQUENCE;
+    summary->task = distil_head_of_kind(c->config.head_kind)->text;
+    summary->has_labels = summary->gives_labels || c->config.head_kind == DISTIL_HEAD_TOKENS;
     summary->mean_range = c->ranges.sum / (double)c->ranges.columns;
     summary->texts = c->texts.count;
     summary->tokens = c->texts.tokens;

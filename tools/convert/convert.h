@@ -25,8 +25,10 @@ typedef struct conv_options {
 typedef struct conv_summary {
     uint64_t blob_bytes;
     uint32_t dim, hidden_dim, n_layers, n_heads, vocab_size, n_labels;
-    double mean_range;    /* mean over weight columns of the largest weight / scale; at most 127 */
-    int gives_labels;     /* 1 if the model is a sequence classifier */
+    double mean_range; /* mean over weight columns of the largest weight / scale; at most 127 */
+    int gives_labels;  /* 1 if the model is a sequence classifier */
+    const char *task;  /* the name of what the head does, such as "question answering" */
+    int has_labels;    /* 1 if n_labels is the number of labels; otherwise it is the head's width */
     size_t texts, tokens; /* numbers of texts and tokens that calibration used */
 } conv_summary;
 
