@@ -38,10 +38,11 @@ typedef struct batch {
 /* Writes the result of the text whose windows have been aggregated, if there is one. */
 static void finish_text(batch *b)
 {
-    distil_entities *result = &b->results[b->aggregating];
+    distil_entities *result;
 
     if (b->windows == 0)
         return;
+    result = &b->results[b->aggregating];
     distil_aggregate_finish(&b->aggregator, b->windows);
     result->count = b->aggregator.count;
     result->token_count = b->tokens;
