@@ -469,7 +469,8 @@ static const char entities_text[] =
     "object has no member but error.";
 
 static const char answer_text[] =
-    "Answer a question by a part of a context, which is a TEXT or a whole file. The model is a "
+    "Answer a question by a part of a context, which is that of --context or a whole file. The "
+    "model is a "
     "DistilBertForQuestionAnswering; answers and scores are those of the question-answering "
     "pipeline of transformers 4.57. A long context is cut into overlapping windows, and scores of "
     "equal answers are added.\n\n"
