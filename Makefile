@@ -94,7 +94,7 @@ section_flags = $(if $(filter model/% runtime/% lambda/%,$(1)),$(SECTIONS))
 SMALL := $(if $(filter -O2,$(OPT)),$(if $(findstring clang,$(shell $(CC) --version)),-Oz,-Os))
 small_code = lambda/% model/blob% model/heads.c kernels/cpu.c kernels/dispatch.c $(BASE_SRC) \
     $(patsubst %,tools/command/cmd_%.c, manuals help completion mdoc options isa inspect verify \
-    model eval entities embed answer rank zero_shot save convert original reference) \
+    model run eval entities embed answer rank zero_shot save convert original reference) \
     $(patsubst %,tools/convert/%.c, torch_% hf_% source_% safetensors checkpoint blob_writer \
     convert original) \
     $(patsubst %,runtime/%.c, \

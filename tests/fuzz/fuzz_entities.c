@@ -35,16 +35,13 @@ static distil_model *open_model(void)
                                              .n_labels = LABELS,
                                              .group = 0};
     support_blob source = support_blob_make(5, &shape);
-    distil_model *model;
-    size_t size;
-    uint8_t *image;
+    support_image image;
 
     support_blob_label_tokens(&source);
     source.model.labels = names;
-    image = support_blob_image(&size, &source.model);
+    image.bytes = support_blob_image(&image.size, &source.model);
     support_blob_free(&source);
-    require(distil_model_open_memory(&model, image, size, NULL, NULL) == DISTIL_OK);
-    return model;
+    return support_blob_open(&image, DISTIL_ISA_BEST);
 }
 
 /* One character has one byte or more. */

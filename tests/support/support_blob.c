@@ -333,6 +333,19 @@ uint8_t *support_blob_image(size_t *size, const conv_model *model)
     return bytes;
 }
 
+distil_model *support_blob_open(const support_image *from, distil_isa isa)
+{
+    distil_options options = {.size = sizeof options, .max_isa = isa};
+    distil_model *model = NULL;
+    distil_error error = {0};
+
+    if (distil_model_open_memory(&model, from->bytes, from->size, &options, &error) != DISTIL_OK) {
+        fprintf(stderr, "support_blob: %s\n", error.message);
+        exit(1);
+    }
+    return model;
+}
+
 void support_blob_reseal(uint8_t *bytes, size_t size)
 {
     distil_blob_header header;

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/distil.h"
 #include "tools/convert/blob_writer.h"
 
 typedef struct support_blob_shape {
@@ -46,6 +47,16 @@ void support_blob_embed(support_blob *blob, uint32_t bits);
 /* Writes the model with conv_blob_write and returns the bytes of the blob, which are 64-byte
  * aligned and which the caller frees. Ends the program with a message on an error. */
 uint8_t *support_blob_image(size_t *size, const conv_model *model);
+
+/* The bytes of a blob, which stay as long as models that were opened from them. */
+typedef struct support_image {
+    uint8_t *bytes;
+    size_t size;
+} support_image;
+
+/* Opens a model from the bytes of a blob with at most the level of `isa`. Ends the program with a
+ * message on an error. */
+distil_model *support_blob_open(const support_image *from, distil_isa isa);
 
 /* Computes the header's CRC again after a test has changed the header or the section table. */
 void support_blob_reseal(uint8_t *bytes, size_t size);

@@ -8,6 +8,7 @@
 #include "tools/command/cmd_message.h"
 #include "tools/command/cmd_model.h"
 #include "tools/command/cmd_options.h"
+#include "tools/command/cmd_run.h"
 #include "tools/command/cmd_output.h"
 #include "tools/command/commands.h"
 
@@ -187,48 +188,33 @@ static int check_options(const cmd_options *o)
     return CMD_OK;
 }
 
-static int run(job *j)
+static int run(const cmd_options *o, const cmd_model *model)
 {
-    const cmd_options *o = j->options;
+    job j = {.options = o, .model = model};
     distil_context_options options = {.size = sizeof options, .threads = o->threads};
     distil_error error = {0};
-    int code;
+    int code = cmd_model_check_task(model, "answer", DISTIL_TASK_SPANS);
 
-    j->answer = (distil_answer_options){.size = sizeof j->answer,
-                                        .top_k = o->top_k,
-                                        .max_answer_tokens = o->answer_tokens,
-                                        .window = o->window,
-                                        .stride = o->stride,
-                                        .allow_none = o->allow_none};
+    if (code != CMD_OK)
+        return code;
+    j.answer = (distil_answer_options){.size = sizeof j.answer,
+                                       .top_k = o->top_k,
+                                       .max_answer_tokens = o->answer_tokens,
+                                       .window = o->window,
+                                       .stride = o->stride,
+                                       .allow_none = o->allow_none};
     if (o->has_stride && o->stride == 0)
-        j->answer.stride = DISTIL_NO_STRIDE;
-    if (distil_context_new(&j->context, j->model->model, &options, &error) != DISTIL_OK) {
+        j.answer.stride = DISTIL_NO_STRIDE;
+    if (distil_context_new(&j.context, model->model, &options, &error) != DISTIL_OK) {
         cmd_error("%s", error.message);
         return CMD_FAILED;
     }
-    code = answer_all(j);
-    distil_context_free(j->context);
+    code = answer_all(&j);
+    distil_context_free(j.context);
     return code;
 }
 
 int cmd_answer_question(int argc, char **argv)
 {
-    cmd_options options;
-    cmd_model model;
-    job j = {.options = &options, .model = &model};
-    int code = cmd_options_parse(&options, &cmd_manuals[CMD_ANSWER], argc, argv);
-
-    if (code >= 0)
-        return code;
-    code = check_options(&options);
-    if (code == CMD_OK)
-        code = cmd_model_open(&model, options.model, options.isa, options.verify);
-    if (code == CMD_OK) {
-        code = cmd_model_check_task(&model, "answer", DISTIL_TASK_SPANS);
-        if (code == CMD_OK)
-            code = run(&j);
-        cmd_model_close(&model);
-    }
-    cmd_options_free(&options);
-    return code;
+    return cmd_run(CMD_ANSWER, check_options, run, argc, argv);
 }

@@ -13,6 +13,7 @@
 #include "tools/command/cmd_options.h"
 #include "tools/command/cmd_output.h"
 #include "tools/command/cmd_progress.h"
+#include "tools/command/cmd_run.h"
 #include "tools/command/cmd_save.h"
 #include "tools/command/commands.h"
 
@@ -275,7 +276,7 @@ static int end_output(job *j, int is_whole)
     return cmd_save_finish(&j->save);
 }
 
-static int run(job *j)
+static int run_job(job *j)
 {
     int stopped, is_whole;
 
@@ -297,21 +298,20 @@ static int run(job *j)
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static int has_ending(const char *path, const char *ending)
+/* Returns 1 if the output is an array of numpy. */
+static int writes_array(const cmd_options *o)
 {
-    size_t bytes = strlen(path), length = strlen(ending);
+    static const char ending[] = ".npy";
+    size_t bytes = o->output != NULL ? strlen(o->output) : 0, length = strlen(ending);
 
-    return bytes > length && strcmp(path + bytes - length, ending) == 0;
+    return bytes > length && strcmp(o->output + bytes - length, ending) == 0;
 }
 
-static int check_options(job *j)
+static int check_options(const cmd_options *o)
 {
-    const cmd_options *o = j->options;
-
     if (o->word_count > 0 && o->file_count > 0)
         return cmd_usage_error("embed", "texts as arguments and files (-f) at once");
-    j->is_npy = o->output != NULL && has_ending(o->output, ".npy");
-    if (j->is_npy && o->format == CMD_FORMAT_JSONL)
+    if (writes_array(o) && o->format == CMD_FORMAT_JSONL)
         return cmd_usage_error("embed", "--jsonl and -o %s, which is an array", o->output);
     return CMD_OK;
 }
@@ -326,26 +326,19 @@ static int check_model(const cmd_model *model, const cmd_options *o)
     return CMD_OK;
 }
 
+static int run(const cmd_options *o, const cmd_model *model)
+{
+    job j = {.options = o, .model = model, .is_npy = writes_array(o), .save = {.state_fd = -1}};
+    int code = check_model(model, o);
+
+    if (code == CMD_OK)
+        code = run_job(&j);
+    release(&j);
+    cmd_save_close(&j.save);
+    return code;
+}
+
 int cmd_embed(int argc, char **argv)
 {
-    cmd_options options;
-    cmd_model model;
-    job j = {.options = &options, .model = &model, .save = {.state_fd = -1}};
-    int code = cmd_options_parse(&options, &cmd_manuals[CMD_EMBED], argc, argv);
-
-    if (code >= 0)
-        return code;
-    code = check_options(&j);
-    if (code == CMD_OK)
-        code = cmd_model_open(&model, options.model, options.isa, options.verify);
-    if (code == CMD_OK) {
-        code = check_model(&model, &options);
-        if (code == CMD_OK)
-            code = run(&j);
-        release(&j);
-        cmd_save_close(&j.save);
-        cmd_model_close(&model);
-    }
-    cmd_options_free(&options);
-    return code;
+    return cmd_run(CMD_EMBED, check_options, run, argc, argv);
 }

@@ -12,6 +12,7 @@
 #include "tools/command/cmd_options.h"
 #include "tools/command/cmd_output.h"
 #include "tools/command/cmd_progress.h"
+#include "tools/command/cmd_run.h"
 #include "tools/command/commands.h"
 
 /* One run of the command, from the first text to the last answer. The arrays have room for a
@@ -327,43 +328,28 @@ static void release(job *j)
 }
 
 /* Answer with a model that is open. Returns the exit status. */
-static int run_model(job *j)
+static int run(const cmd_options *o, const cmd_model *model)
 {
-    const cmd_options *o = j->options;
+    job j = {.options = o, .model = model};
     int code = CMD_FAILED;
 
-    if (cmd_model_check_task(j->model, "entities", DISTIL_TASK_TOKENS) != CMD_OK)
+    if (cmd_model_check_task(model, "entities", DISTIL_TASK_TOKENS) != CMD_OK)
         return CMD_USAGE;
-    if (o->window > j->model->info.max_positions)
+    if (o->window > model->info.max_positions)
         return cmd_usage_error("entities", "--window: the model takes %zu tokens, and %zu are more",
-                               j->model->info.max_positions, o->window);
-    if (prepare(j) == 0) {
-        cmd_input_choose(&j->input, o);
+                               model->info.max_positions, o->window);
+    if (prepare(&j) == 0) {
+        cmd_input_choose(&j.input, o);
         cmd_interrupt_install();
-        cmd_progress_begin(&j->progress, !isatty(STDOUT_FILENO));
-        code = answer_texts(j);
-        cmd_input_close(&j->input);
+        cmd_progress_begin(&j.progress, !isatty(STDOUT_FILENO));
+        code = answer_texts(&j);
+        cmd_input_close(&j.input);
     }
-    release(j);
+    release(&j);
     return code;
 }
 
 int cmd_entities(int argc, char **argv)
 {
-    cmd_options options;
-    cmd_model model;
-    job j = {.options = &options, .model = &model};
-    int code = cmd_options_parse(&options, &cmd_manuals[CMD_ENTITIES], argc, argv);
-
-    if (code >= 0)
-        return code;
-    code = check_options(&options);
-    if (code == CMD_OK)
-        code = cmd_model_open(&model, options.model, options.isa, options.verify);
-    if (code == CMD_OK) {
-        code = run_model(&j);
-        cmd_model_close(&model);
-    }
-    cmd_options_free(&options);
-    return code;
+    return cmd_run(CMD_ENTITIES, check_options, run, argc, argv);
 }

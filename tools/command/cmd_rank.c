@@ -13,6 +13,7 @@
 #include "tools/command/cmd_output.h"
 #include "tools/command/cmd_pipeline.h"
 #include "tools/command/cmd_progress.h"
+#include "tools/command/cmd_run.h"
 #include "tools/command/commands.h"
 
 /* A passage that has been scored. */
@@ -224,32 +225,25 @@ static int check_model(const cmd_model *model, const cmd_options *o)
     return CMD_OK;
 }
 
-int cmd_rank(int argc, char **argv)
+static int run(const cmd_options *o, const cmd_model *model)
 {
-    cmd_options options;
-    cmd_model model;
-    job j = {.options = &options, .model = &model};
-    int code = cmd_options_parse(&options, &cmd_manuals[CMD_RANK], argc, argv);
+    job j = {.options = o, .model = model};
+    int code = check_model(model, o);
 
-    if (code >= 0)
+    if (code != CMD_OK)
         return code;
-    code = check_options(&options);
-    if (code == CMD_OK)
-        code = cmd_model_open(&model, options.model, options.isa, options.verify);
-    if (code == CMD_OK) {
-        code = check_model(&model, &options);
-        if (code == CMD_OK) {
-            cmd_input_choose(&j.input, &options);
-            cmd_interrupt_install();
-            cmd_progress_begin(&j.progress, !isatty(STDOUT_FILENO));
-            code = rank_passages(&j);
-            cmd_input_close(&j.input);
-        }
-        cmd_model_close(&model);
-    }
+    cmd_input_choose(&j.input, o);
+    cmd_interrupt_install();
+    cmd_progress_begin(&j.progress, !isatty(STDOUT_FILENO));
+    code = rank_passages(&j);
+    cmd_input_close(&j.input);
     for (size_t i = 0; i < j.count; i++)
         free(j.passages[i].bytes);
     free(j.passages);
-    cmd_options_free(&options);
     return code;
+}
+
+int cmd_rank(int argc, char **argv)
+{
+    return cmd_run(CMD_RANK, check_options, run, argc, argv);
 }

@@ -44,34 +44,15 @@ static const support_blob_shape wide = {.dim = DIM,
 static const support_blob_shape narrow = {
     .dim = DIM, .hidden_dim = 128, .n_layers = 2, .n_heads = 2, .max_positions = 32, .n_labels = 5};
 
-/* A blob in memory, which stays as long as the models that were opened from it. */
-typedef struct image {
-    uint8_t *bytes;
-    size_t size;
-} image;
-
-static image make_image(const support_blob_shape *shape, uint32_t bits)
+static support_image make_image(const support_blob_shape *shape, uint32_t bits)
 {
     support_blob source = support_blob_make(7, shape);
-    image made;
+    support_image made;
 
     support_blob_embed(&source, bits);
     made.bytes = support_blob_image(&made.size, &source.model);
     support_blob_free(&source);
     return made;
-}
-
-static distil_model *open_image(const image *from, distil_isa isa)
-{
-    distil_options options = {.size = sizeof options, .max_isa = isa};
-    distil_model *model = NULL;
-    distil_error error;
-
-    if (distil_model_open_memory(&model, from->bytes, from->size, &options, &error) != DISTIL_OK) {
-        fprintf(stderr, "%s\n", error.message);
-        exit(1);
-    }
-    return model;
 }
 
 static distil_context *new_context(const distil_model *model, size_t threads, size_t tokens)
@@ -175,7 +156,7 @@ static const uint32_t heads[] = {
 };
 enum { HEADS = sizeof heads / sizeof heads[0] };
 
-static image image_of_head(uint32_t bits)
+static support_image image_of_head(uint32_t bits)
 {
     return make_image(bits & DISTIL_BLOB_EMBEDDING_DENSE ? &narrow : &wide, bits);
 }
@@ -186,7 +167,7 @@ static void right_vectors(void)
 
     fill_texts(texts);
     for (size_t h = 0; h < HEADS; h++) {
-        image blob = image_of_head(heads[h]);
+        support_image blob = image_of_head(heads[h]);
         distil_model *model;
         distil_context *context;
         double worst = 0;
@@ -195,7 +176,7 @@ static void right_vectors(void)
             free(blob.bytes);
             continue;
         }
-        model = open_image(&blob, DISTIL_ISA_BEST);
+        model = support_blob_open(&blob, DISTIL_ISA_BEST);
         context = new_context(model, 1, 0);
         for (size_t i = 0; i < TEXTS; i++) {
             float vector[DIM];
@@ -242,7 +223,8 @@ static void compare_batches(const distil_model *model, const float *expected, si
 }
 
 /* Runs the texts through all levels, with the bits of the first as the expected ones. */
-static void compare_levels(const char *name, const image *blob, const distil_embed_options *options)
+static void compare_levels(const char *name, const support_image *blob,
+                           const distil_embed_options *options)
 {
     float *expected = NULL;
     distil_cpuid cpu;
@@ -258,7 +240,7 @@ static void compare_levels(const char *name, const image *blob, const distil_emb
                 harness_skip(missing);
             continue;
         }
-        model = open_image(blob, (distil_isa)(level + DISTIL_ISA_SCALAR));
+        model = support_blob_open(blob, (distil_isa)(level + DISTIL_ISA_SCALAR));
         CHECK(distil_model_get_info(model, &info) == DISTIL_OK);
         if (!expected) {
             distil_context *context = new_context(model, 1, 0);
@@ -283,7 +265,7 @@ static void compare_levels(const char *name, const image *blob, const distil_emb
 static void same_bits(void)
 {
     for (size_t h = 0; h < HEADS; h++) {
-        image blob = image_of_head(heads[h]);
+        support_image blob = image_of_head(heads[h]);
         char name[32];
 
         (void)snprintf(name, sizeof name, "head %u", (unsigned)heads[h]);
@@ -351,9 +333,10 @@ static void expect_refused(distil_context *context, const distil_text *texts, si
 static void wrong_calls(void)
 {
     const uint32_t bits = DISTIL_BLOB_POOLING_MEAN | DISTIL_BLOB_EMBEDDING_DENSE;
-    image plain = make_image(&wide, DISTIL_BLOB_POOLING_MEAN), dense = make_image(&narrow, bits);
-    distil_model *model = open_image(&plain, DISTIL_ISA_BEST);
-    distil_model *dense_model = open_image(&dense, DISTIL_ISA_BEST);
+    support_image plain = make_image(&wide, DISTIL_BLOB_POOLING_MEAN),
+                  dense = make_image(&narrow, bits);
+    distil_model *model = support_blob_open(&plain, DISTIL_ISA_BEST);
+    distil_model *dense_model = support_blob_open(&dense, DISTIL_ISA_BEST);
     distil_context *context = new_context(model, 1, 0);
     distil_context *dense_context = new_context(dense_model, 1, 0), *windows = NULL;
     distil_context_options cut = {.size = sizeof cut, .window = 8};
@@ -400,9 +383,9 @@ static void wrong_calls(void)
 /* A model for embeddings has no labels, and does not classify. */
 static void no_labels(void)
 {
-    image blob = make_image(&narrow, DISTIL_BLOB_POOLING_CLS | DISTIL_BLOB_EMBEDDING_DENSE |
-                                         DISTIL_BLOB_EMBEDDING_NORMALIZE);
-    distil_model *model = open_image(&blob, DISTIL_ISA_BEST);
+    support_image blob = make_image(&narrow, DISTIL_BLOB_POOLING_CLS | DISTIL_BLOB_EMBEDDING_DENSE |
+                                                 DISTIL_BLOB_EMBEDDING_NORMALIZE);
+    distil_model *model = support_blob_open(&blob, DISTIL_ISA_BEST);
     distil_context *context = new_context(model, 1, 0);
     const int32_t ids[] = {2, 3};
     distil_model_info info;
@@ -425,8 +408,8 @@ static void no_labels(void)
 /* A cancelled call names the first text without a vector, and the vectors before it are valid. */
 static void cancelled(void)
 {
-    image blob = make_image(&wide, DISTIL_BLOB_POOLING_MEAN);
-    distil_model *model = open_image(&blob, DISTIL_ISA_BEST);
+    support_image blob = make_image(&wide, DISTIL_BLOB_POOLING_MEAN);
+    distil_model *model = support_blob_open(&blob, DISTIL_ISA_BEST);
     int cancel = 1;
     distil_context_options options = {.size = sizeof options, .cancel = &cancel};
     distil_context *context = NULL;

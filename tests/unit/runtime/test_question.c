@@ -24,34 +24,16 @@ static const char context[] =
 
 static const distil_text text = {question, sizeof question - 1, context, sizeof context - 1};
 
-typedef struct image {
-    uint8_t *bytes;
-    size_t size;
-} image;
-
-static image make_image(uint32_t head)
+static support_image make_image(uint32_t head)
 {
     support_blob source = support_blob_make(5, &shape);
-    image made;
+    support_image made;
 
     support_blob_label_tokens(&source);
     source.model.head_kind = head;
     made.bytes = support_blob_image(&made.size, &source.model);
     support_blob_free(&source);
     return made;
-}
-
-static distil_model *open_image(const image *from, distil_isa isa)
-{
-    distil_options options = {.size = sizeof options, .max_isa = isa};
-    distil_model *model = NULL;
-    distil_error error;
-
-    if (distil_model_open_memory(&model, from->bytes, from->size, &options, &error) != DISTIL_OK) {
-        fprintf(stderr, "%s\n", error.message);
-        exit(1);
-    }
-    return model;
 }
 
 /* Asks the question with `threads` threads. Returns the number of answers. */
@@ -70,7 +52,7 @@ static size_t ask(distil_answer *answers, const distil_model *model, size_t thre
     return count;
 }
 
-static void same_bits(const image *blob)
+static void same_bits(const support_image *blob)
 {
     const distil_answer_options options = {.top_k = 20, .window = 24, .stride = 5, .allow_none = 1};
     static distil_answer expected[MOST], answers[MOST];
@@ -88,7 +70,7 @@ static void same_bits(const image *blob)
             harness_skip(missing);
             continue;
         }
-        model = open_image(blob, (distil_isa)(level + DISTIL_ISA_SCALAR));
+        model = support_blob_open(blob, (distil_isa)(level + DISTIL_ISA_SCALAR));
         for (size_t threads = 1; threads <= 3; threads++) {
             size_t count = ask(wanted == 0 ? expected : answers, model, threads, &options);
 
@@ -104,11 +86,11 @@ static void same_bits(const image *blob)
 
 /* The answers are sorted, lie in the context, and have places in characters, which are bytes
  * here. */
-static void places(const image *blob)
+static void places(const support_image *blob)
 {
     const distil_answer_options options = {.top_k = 9, .window = 20, .stride = DISTIL_NO_STRIDE};
     static distil_answer answers[MOST];
-    distil_model *model = open_image(blob, DISTIL_ISA_BEST);
+    distil_model *model = support_blob_open(blob, DISTIL_ISA_BEST);
 
     if (harness_case("places and order of answers")) {
         size_t count = ask(answers, model, 1, &options);
@@ -140,9 +122,9 @@ static void expect_refused(const distil_model *model, distil_context *c, const d
            distil_context_error(c)->message);
 }
 
-static void wrong_calls(const image *blob)
+static void wrong_calls(const support_image *blob)
 {
-    distil_model *model = open_image(blob, DISTIL_ISA_BEST);
+    distil_model *model = support_blob_open(blob, DISTIL_ISA_BEST);
     const distil_text no_question = {.bytes = "", .pair = "a", .pair_size = 1};
     const distil_text no_context = {.bytes = "a", .size = 1};
     const distil_answer_options narrow = {.window = 8}, wide = {.window = 33};
@@ -166,11 +148,11 @@ static void wrong_calls(const image *blob)
 }
 
 /* With less room than it asks for, a call writes nothing behind that room. */
-static void little_room(const image *blob)
+static void little_room(const support_image *blob)
 {
     const distil_answer_options options = {.top_k = 3, .allow_none = 1};
     const distil_text brief = {.bytes = "a", .size = 1, .pair = "b", .pair_size = 1};
-    distil_model *model = open_image(blob, DISTIL_ISA_BEST);
+    distil_model *model = support_blob_open(blob, DISTIL_ISA_BEST);
     distil_answer *answers;
     distil_context *c = NULL;
     size_t capacity = 0, count = 0;
@@ -196,8 +178,8 @@ static void little_room(const image *blob)
 /* A model that labels tokens has two logits for each token, too, but answers no questions. */
 static void other_task(void)
 {
-    image blob = make_image(DISTIL_HEAD_TOKENS);
-    distil_model *model = open_image(&blob, DISTIL_ISA_BEST);
+    support_image blob = make_image(DISTIL_HEAD_TOKENS);
+    distil_model *model = support_blob_open(&blob, DISTIL_ISA_BEST);
     distil_context *c = NULL;
 
     if (harness_case("a model for another task")) {
@@ -211,7 +193,7 @@ static void other_task(void)
 
 int main(int argc, char **argv)
 {
-    image blob;
+    support_image blob;
 
     harness_init("test_question", argc, argv);
     blob = make_image(DISTIL_HEAD_SPANS);
